@@ -1,0 +1,1 @@
+"""Postroom's library about mail: it knows nothing of a terminal."""
