@@ -1,0 +1,78 @@
+"""Text from outside, made fit to be stored (`clean`), shown (`safe_text`) or put in a column (`bounded`)."""
+
+import re
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""Stands where a character was that must not be stored or shown."""
+
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+"""Ends a text that was cut."""
+
+# C0 without TAB, LF and CR; DEL; C1; lone surrogates. PostgreSQL refuses NUL, both engines refuse surrogates.
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_BREAKS = re.compile("\r\n?")
+_FOLDS = re.compile("[\t\n\r]+")
+
+# What moves, hides or reorders text on a terminal without taking a column of its own. C1 holds one-character forms
+# of CSI and OSC; the tag characters and the supplementary selectors carry text that nobody sees.
+_INVISIBLE = (
+    "\x80-\x9f\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0d\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_PRESENTATION = "\ufe0e\ufe0f"
+_UNSHOWABLE = re.compile(f"[\x00-\x1f\x7f{_INVISIBLE}{_PRESENTATION}]")
+_UNSHOWABLE_IN_LINES = re.compile(f"\r\n|[\x00-\x09\x0b-\x1f\x7f{_INVISIBLE}{_PRESENTATION}]")
+
+_CONTROL_PICTURES = 0x2400
+_PICTURE_OF_DELETE = "\N{SYMBOL FOR DELETE}"
+_TAB_IN_LINES = "    "
+
+
+def clean(text: str, *, multiline: bool = False) -> str:
+    """Make foreign text fit to be stored: no control characters, NUL or lone surrogates.
+
+    A line break or tab becomes a space, as in a header field; with `multiline` tabs stay and every break is a LF.
+    """
+    if text.isprintable():
+        return text
+    text = _LINE_BREAKS.sub("\n", text) if multiline else _FOLDS.sub(" ", text)
+    return _UNSTORABLE.sub(REPLACEMENT, text)
+
+
+def safe_text(text: str, *, multiline: bool = False) -> str:
+    """Make foreign text fit to be shown: what would command a terminal or deceive a reader becomes a visible sign.
+
+    The result holds no control character but LF, and that with `multiline` alone. Markup is still to be escaped.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    if multiline:
+        return _UNSHOWABLE_IN_LINES.sub(_visible_in_lines, text)
+    return _UNSHOWABLE.sub(_visible, text)
+
+
+def bounded(text: str, length: int) -> str:
+    """Cut text to at most `length` characters; a cut shows as an ellipsis."""
+    if len(text) <= length:
+        return text
+    return text[: length - 1] + ELLIPSIS if length > 0 else ""
+
+
+def _visible(found: re.Match[str]) -> str:
+    character = found.group()
+    if character < " ":
+        return chr(_CONTROL_PICTURES + ord(character))
+    if character == "\x7f":
+        return _PICTURE_OF_DELETE
+    # A selector asks for the coloured or the plain form of a sign: terminals disagree about the width of the coloured.
+    return "" if character in _PRESENTATION else REPLACEMENT
+
+
+def _visible_in_lines(found: re.Match[str]) -> str:
+    match found.group():
+        case "\r\n":
+            return "\n"
+        case "\t":
+            return _TAB_IN_LINES
+        case _:
+            return _visible(found)
