@@ -1,0 +1,90 @@
+"""Where this Postroom lives: read once at the start, from flags, environment and a file, then handed down.
+
+Imports nothing but the standard library (and platformdirs when no home is given), because `postroom send` starts here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ConfigurationError
+
+_KEYS = ("home", "database_url", "drop", "key_file")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The paths and the database that one process works with."""
+
+    home: Path
+    """The data folder. Default: the platform's (`POSTROOM_HOME`)."""
+
+    database_url: str
+    """Default: SQLite in the home (`POSTROOM_DATABASE_URL`, `postgresql://…` for several machines)."""
+
+    drop: Path
+    """The drop folder of `postroom send`. Default: `drop` in the home (`POSTROOM_DROP`)."""
+
+    key_file: Path | None = None
+    """The key that opens secrets. Default: a systemd credential, else `key` in the home (`POSTROOM_KEY_FILE`)."""
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file; meaningless for PostgreSQL."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def scripts(self) -> Path:
+        """The folder of the MIME scripts."""
+        return self.home / "scripts"
+
+
+def read_environment(variables: Mapping[str, str] | None = None, **flags: str | None) -> Environment:
+    """The environment from flags, then `POSTROOM_*` variables, then the file that `POSTROOM_CONFIG` names.
+
+    Raises:
+        ConfigurationError: the file is missing, is no TOML, or holds an unknown key.
+    """
+    variables = os.environ if variables is None else variables
+    named = {key: variables.get(f"POSTROOM_{key.upper()}") for key in _KEYS}
+    filed = _read_file(variables.get("POSTROOM_CONFIG"))
+    chosen = {key: flags.get(key) or named[key] or filed.get(key) for key in _KEYS}
+    home = Path(chosen["home"]).expanduser().absolute() if chosen["home"] else _platform_home()
+    key_file = chosen["key_file"]
+    return Environment(
+        home=home,
+        database_url=chosen["database_url"] or f"sqlite:///{home / 'postroom.db'}",
+        drop=Path(chosen["drop"]).expanduser().absolute() if chosen["drop"] else home / "drop",
+        key_file=Path(key_file).expanduser().absolute() if key_file else None,
+    )
+
+
+def _read_file(name: str | None) -> dict[str, str]:
+    if not name:
+        return {}
+    try:
+        content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"POSTROOM_CONFIG names {name}, which cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{name} is not valid TOML: {error}.") from error
+    values = {key.lower().removeprefix("postroom_"): value for key, value in content.items()}
+    for key, value in values.items():
+        if key not in _KEYS or not isinstance(value, str):
+            raise ConfigurationError(f"{name}: {key}: only {', '.join(_KEYS)} may stand here, each a string.")
+    return values
+
+
+def _platform_home() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("postroom", appauthor=False)
