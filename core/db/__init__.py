@@ -1,0 +1,1 @@
+"""The database: the only meeting place of Postroom's processes."""

@@ -1,0 +1,123 @@
+"""What moved: how a process learns that another one wrote, without asking for everything again.
+
+A topic's version in the `changed` table grows when something of it was written. Writers note topics and a thread
+writes them, at most five times a second, outside their transactions, so that no two of them wait for one row.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from sqlalchemy import select
+
+from core.db.bulk import table_of
+from core.db.doors import Database
+from core.db.engine import make_engine
+from core.errors import StoreError
+from core.models import Changed
+
+INTERVAL = 0.2
+"""Seconds between two writes of versions, and between two looks."""
+
+
+class ChangeFeed:
+    """Notes which topics moved and tells the other processes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._dirty: set[str] = set()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def moved(self, *topics: str) -> None:
+        """Something of these topics was written just now."""
+        with self._lock:
+            self._dirty.update(topics)
+            if self._thread is None and not self._closed.is_set():
+                self._thread = threading.Thread(target=self._run, name="change-feed", daemon=True)
+                self._thread.start()
+
+    def flush(self) -> None:
+        """Write what is noted now."""
+        with self._lock:
+            topics, self._dirty = sorted(self._dirty), set()
+        if topics:
+            try:
+                self._database.writing(lambda session: _bump(session, topics), patience=2)
+            except StoreError:
+                # A later flush tells it: watchers also look at times by themselves.
+                with self._lock:
+                    self._dirty.update(topics)
+
+    def close(self) -> None:
+        """Write the rest and stop."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+        self.flush()
+
+    def _run(self) -> None:
+        while not self._closed.wait(INTERVAL):
+            self.flush()
+
+
+def _bump(session: Any, topics: list[str]) -> None:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    is_postgres = session.get_bind().dialect.name == "postgresql"
+    module: Any = postgresql if is_postgres else sqlite
+    table = table_of(Changed)
+    statement = module.insert(table).on_conflict_do_update(
+        index_elements=["topic"], set_={"version": table.c.version + 1}
+    )
+    session.connection().execute(statement, [{"topic": topic, "version": 1} for topic in topics])
+    if is_postgres:
+        session.connection().exec_driver_sql("NOTIFY postroom")
+
+
+class Watcher:
+    """One private connection that sees when another process committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = make_engine(database.url, query_only=True)
+        # AUTOCOMMIT: SQLite's data_version only compares on one connection, outside any transaction.
+        self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._versions: dict[str, int] = {}
+        self._data_version = -1
+        if not database.is_sqlite:
+            self._connection.exec_driver_sql("LISTEN postroom")
+        self.changed()
+
+    def changed(self) -> set[str]:
+        """The topics that moved since the last call."""
+        if self._database.is_sqlite:
+            data_version = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+            if data_version == self._data_version:
+                return set()
+            self._data_version = data_version
+        table = table_of(Changed)
+        rows = self._connection.execute(select(table.c.topic, table.c.version)).all()
+        versions: dict[str, int] = {topic: version for topic, version in rows}  # noqa: C416 - typed
+        moved = {topic for topic, version in versions.items() if self._versions.get(topic) != version}
+        self._versions = versions
+        return moved
+
+    def wait(self, seconds: float, stop: threading.Event) -> set[str]:
+        """The topics that moved, as soon as any does, or none when the time is over or `stop` is set."""
+        waited = 0.0
+        while not stop.is_set():
+            if moved := self.changed():
+                return moved
+            if waited >= seconds:
+                break
+            stop.wait(INTERVAL)
+            waited += INTERVAL
+        return set()
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self._connection.close()
+        self._engine.dispose()

@@ -1,0 +1,87 @@
+"""Engines for the two doors: SQLite through pysqlite3 where it is to be had, PostgreSQL through psycopg."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+# The WAL-reset corruption bug is mended from here on (sqlite.org/wal.html, "walresetbug").
+WAL_SAFE_SINCE = (3, 51, 3)
+
+
+def sqlite_module() -> ModuleType:
+    """The SQLite driver: pysqlite3's newer library, else the interpreter's own."""
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        return sqlite3
+    return dbapi2  # type: ignore[no-any-return]
+
+
+def sqlite_version() -> tuple[int, int, int]:
+    """The version of the SQLite library in use."""
+    major, minor, patch = sqlite_module().sqlite_version_info
+    return major, minor, patch
+
+
+def journal_mode() -> str:
+    """WAL where the library is safe with several processes, else the rollback journal."""
+    return "WAL" if sqlite_version() >= WAL_SAFE_SINCE else "DELETE"
+
+
+def _dump_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def make_engine(url: str, *, query_only: bool) -> Engine:
+    """An engine whose transactions are begun by the doors, not by the driver.
+
+    Args:
+        url: `sqlite:///…` or `postgresql://…`.
+        query_only: whether its connections refuse to write.
+    """
+    if url.startswith("sqlite"):
+        return _sqlite_engine(url, query_only=query_only)
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=64,
+        json_serializer=_dump_json,
+        connect_args={"connect_timeout": 10, "options": "-c synchronous_commit=on -c timezone=UTC"},
+        execution_options={"postgresql_readonly": True} if query_only else {},
+    )
+
+
+def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
+    engine = create_engine(
+        url,
+        module=sqlite_module(),
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=64,
+        json_serializer=_dump_json,
+        # The doors say BEGIN; waiting for a lock is theirs too (SQLite's own handler starves small writers).
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 0},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "foreign_keys=ON",
+            "synchronous=FULL",
+            "busy_timeout=0",
+            "wal_autocheckpoint=4000",
+            "cache_size=-32000",
+            f"query_only={'ON' if query_only else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine

@@ -1,0 +1,47 @@
+"""Foreign database exceptions, told apart and translated once."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from core.errors import PostroomError, StoreBusy, StoreError, StoreFull
+
+_PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
+"""Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed when it is tried again."""
+    if isinstance(error, IntegrityError):
+        return False
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate:
+        return str(sqlstate).startswith(_PASSING_SQLSTATES)
+    text = str(error.orig).lower()
+    return (
+        "locked" in text
+        or "busy" in text
+        or error.connection_invalidated
+        or "connection failed" in text
+        or "server closed the connection" in text
+        or "connection refused" in text
+    )
+
+
+def translated(error: DBAPIError) -> PostroomError:
+    """Our error for what the driver said."""
+    text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    lowered = text.lower()
+    if "disk is full" in lowered or "no space left" in lowered or getattr(error.orig, "sqlstate", "") == "53100":
+        return StoreFull("The disk of the database is full; nothing was changed. Free some space and try again.")
+    if "disk i/o error" in lowered:
+        return StoreFull(
+            "The database could not be written (disk I/O error); nothing was changed. Check disk and quota."
+        )
+    if "no such table" in lowered or "no such column" in lowered or "undefinedtable" in lowered:
+        return StoreError(
+            f"The database has another shape than this version expects ({text}). Run: postroom db upgrade"
+        )
+    if is_passing(error):
+        return StoreBusy(f"The database is out of reach or busy ({text}); nothing was changed. Try again.")
+    return StoreError(f"The database refused the work: {text}")

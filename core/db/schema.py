@@ -1,0 +1,146 @@
+"""Making the database at first use, and seeing that it fits this version."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from core.db.doors import Database
+from core.db.engine import journal_mode, make_engine, sqlite_module
+from core.db.faults import translated
+from core.environment import Environment
+from core.errors import CannotWrite, ExposedFile, SchemaMismatch, StoreBusy
+from core.models import metadata
+
+REVISION = "0001"
+"""The newest migration; a database of another revision is not touched (a test holds this against the files)."""
+
+_ADVISORY_LOCK = 7_055_700
+
+
+def make_home(home: Path) -> None:
+    """Make the data folder, for its owner alone.
+
+    Raises:
+        CannotWrite: it cannot be made.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CannotWrite(f"The data folder {home} cannot be made: {error.strerror}. Set POSTROOM_HOME.") from error
+
+
+def open_database(environment: Environment) -> Database:
+    """The database, made first if there is none.
+
+    Raises:
+        ExposedFile: the world can read it.
+        SchemaMismatch: it is of another version.
+        StoreError: it cannot be made or reached.
+    """
+    if environment.is_sqlite:
+        _make_sqlite(environment)
+        _refuse_exposed(environment.database_file)
+        return _checked(Database(environment.database_url))
+    database = Database(environment.database_url)
+    _make_postgres(environment.database_url)
+    return _checked(database)
+
+
+def revision_of(database: Database) -> str:
+    """The revision the database is at; empty if it has none."""
+    with database.reading() as session:
+        connection = session.connection()
+        if not inspect(connection).has_table("alembic_version"):
+            return ""
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+
+def _checked(database: Database) -> Database:
+    revision = revision_of(database)
+    if revision != REVISION:
+        database.close()
+        raise SchemaMismatch(
+            f"The database is of revision {revision or 'none'}, this version needs {REVISION}. Stop the workers, then "
+            "run: postroom db upgrade"
+        )
+    return database
+
+
+def _make_sqlite(environment: Environment) -> None:
+    file = environment.database_file
+    if file.exists():
+        return
+    make_home(file.parent)
+    # Twenty processes may come at once to a home that does not exist yet: one builds, the others wait and find it.
+    try:
+        with (file.parent / ".making").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                _build_sqlite(file)
+    except OSError as error:
+        raise CannotWrite(f"The database {file} cannot be made: {error.strerror}.") from error
+
+
+def _build_sqlite(file: Path) -> None:
+    building = file.with_name(f".{file.name}.building")
+    building.unlink(missing_ok=True)
+    previous = os.umask(0o077)
+    try:
+        engine = create_engine(f"sqlite:///{building}", module=sqlite_module())
+        with engine.connect() as connection:
+            # In this order: a page size set after the first table, or after WAL, silently stays 4 kB.
+            connection.exec_driver_sql("PRAGMA page_size=16384")
+            _create_all(connection)
+            connection.commit()
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA journal_mode={journal_mode()}")
+        engine.dispose()
+        with building.open("rb") as built:
+            os.fsync(built.fileno())
+        building.rename(file)
+        _sync_folder(file.parent)
+    except DBAPIError as error:
+        raise translated(error) from error
+    finally:
+        os.umask(previous)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_postgres(url: str) -> None:
+    engine = make_engine(url, query_only=False)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            if not inspect(connection).has_table("alembic_version"):
+                _create_all(connection)
+    except DBAPIError as error:
+        problem = translated(error)
+        if isinstance(problem, StoreBusy):
+            problem = StoreBusy(f"The PostgreSQL server is out of reach ({str(error.orig).strip().splitlines()[0]}).")
+        raise problem from error
+    finally:
+        engine.dispose()
+
+
+def _create_all(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{REVISION}')")  # noqa: S608 - our own constant
+
+
+def _refuse_exposed(file: Path) -> None:
+    if file.stat().st_mode & stat.S_IRWXO:
+        raise ExposedFile(f"The database {file} is open to every user of this machine. Run: chmod o= {file}")

@@ -1,0 +1,26 @@
+"""The tables, one resource a file; no behaviour beyond validation."""
+
+from core.models.account import Account, AccountStatus, AccountType, AfterFetch, FolderMark, Leftover, Status, Validity
+from core.models.address import SystemAddress
+from core.models.base import Resource, UtcDateTime, metadata
+from core.models.filter import Filter
+from core.models.handoff import Handoff
+from core.models.mailbox import Mailbox, MailboxStatus
+from core.models.message import InFlight, Message, MessageState, Quarantine, RawMessage, Suspect
+from core.models.outgoing import Attempt, Lane, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
+from core.models.profile import Profile
+from core.models.queue import ClosedOption, Queue
+from core.models.record import Record
+from core.models.request import Request, RequestEvent, RequestState
+from core.models.run import Run, RunEvent, RunState
+from core.models.system import Alert, Audit, Changed, Counter, Secret, Setting, Worker
+from core.models.template import Template
+
+__all__ = [
+    "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
+    "Counter", "Filter", "FolderMark", "Handoff", "InFlight", "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message",
+    "MessageState", "OutgoingMessage", "OutgoingRaw", "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage",
+    "Recipient", "Record", "Request", "RequestEvent", "RequestState", "Resource", "Run", "RunEvent", "RunState",
+    "Secret", "Setting", "Status", "Suspect", "SystemAddress", "Template", "UtcDateTime", "Validity", "Worker",
+    "metadata",
+]  # fmt: skip

@@ -1,0 +1,97 @@
+"""What all tables share: times in UTC, names of constraints, the columns of a resource."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, MetaData, text
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+# Constraints are named alike on both engines, so that a migration can find them.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata: MetaData = SQLModel.metadata
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time in UTC that is aware of it on the way out too (SQLite gives naive ones back)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a naive time is a fault of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A time without a zone was about to be stored.")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Back to an aware time."""
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit key on both engines (SQLite's INTEGER is one already, and only that name makes it the row id)."""
+
+
+def key() -> Any:
+    """A primary key that the database counts up."""
+    return Field(default=None, primary_key=True, sa_type=BigId)
+
+
+def given_key() -> Any:
+    """A primary key that the writer assigns from a reserved block (bulk inserts need it beforehand)."""
+    return Field(primary_key=True, sa_type=BigId, sa_column_kwargs={"autoincrement": False})
+
+
+def big(
+    *, default: int | None = None, index: bool = False, foreign_key: str | None = None, nullable: bool = False
+) -> Any:
+    """A 64-bit number or reference."""
+    extra: dict[str, Any] = {} if foreign_key is None else {"foreign_key": foreign_key}
+    return Field(default=default, sa_type=BigId, index=index, nullable=nullable, **extra)
+
+
+def moment(*, index: bool = False, nullable: bool = False) -> Any:
+    """A time; required unless nullable."""
+    if nullable:
+        return Field(default=None, sa_type=UtcDateTime, index=index, nullable=True)
+    return Field(sa_type=UtcDateTime, index=index, nullable=False)
+
+
+def json_list() -> Any:
+    """A list kept as JSON; never compared in SQL."""
+    return Field(default_factory=list, sa_type=JSON, nullable=False)
+
+
+def json_object() -> Any:
+    """An object kept as JSON; never compared in SQL."""
+    return Field(default_factory=dict, sa_type=JSON, nullable=False)
+
+
+class Resource(SQLModel):
+    """What every configured resource has beside its own fields."""
+
+    id: int | None = key()
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+    version: int = Field(default=1)
+    """Grows with each change; a form that saves an older one is told so."""
+    deleted_at: datetime | None = moment(nullable=True)
+    """When it was deleted; it can be brought back, with secrets and links, for 24 hours."""
+
+
+def unique_while_alive(table: str, column: str) -> Index:
+    """A unique index over what is not deleted: deleting frees the name."""
+    alive = text("deleted_at IS NULL")
+    return Index(f"uq_{table}_{column}_alive", column, unique=True, sqlite_where=alive, postgresql_where=alive)
