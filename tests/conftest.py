@@ -1,0 +1,21 @@
+"""Real servers on loopback, for all tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.certificates import Certificates, make_certificates
+from tests.servers.dovecot import DovecotServer
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A good server certificate and the kinds that clients must refuse."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def dovecot(certificates: Certificates) -> Iterator[DovecotServer]:
+    """One Dovecot for the whole session; take `dovecot.fresh_user()` and touch no other mail."""
+    with DovecotServer(certificates.good, users={}) as server:
+        yield server

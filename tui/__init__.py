@@ -1,0 +1,1 @@
+"""The two faces of Postroom: the command line and the terminal console."""
