@@ -1,0 +1,94 @@
+"""Bytes to text: by the declared charset, then UTF-8, then Windows-1252, then Latin-1; nothing is lost or raised."""
+
+import codecs
+import re
+from encodings.aliases import aliases
+
+# A closed list: `codecs.lookup` imports a module by the name it is given and remembers each miss for ever, and some
+# codecs of Python are no charsets (punycode and idna are quadratic, unicode_escape runs escapes).
+_PLAIN = {
+    "ascii", "big5", "big5hkscs", "cp037", "cp437", "cp720", "cp737", "cp775", "cp850", "cp852", "cp855", "cp857",
+    "cp858", "cp860", "cp861", "cp862", "cp863", "cp864", "cp865", "cp866", "cp869", "cp874", "cp932", "cp949",
+    "cp950", "cp1125", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
+    "euc_jis_2004", "euc_jisx0213", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "hz", "iso2022_jp",
+    "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext", "iso2022_kr", "iso8859_2",
+    "iso8859_3", "iso8859_4", "iso8859_5", "iso8859_6", "iso8859_7", "iso8859_8", "iso8859_9", "iso8859_10",
+    "iso8859_11", "iso8859_13", "iso8859_14", "iso8859_15", "iso8859_16", "johab", "koi8_r", "koi8_t", "koi8_u",
+    "kz1048", "latin_1", "mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish",
+    "ptcp154", "shift_jis", "shift_jis_2004", "shift_jisx0213", "tis_620", "utf_7", "utf_8", "utf_8_sig", "utf_16",
+    "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le",
+}  # fmt: skip
+
+# What senders write under the narrow name is the wider one (WHATWG Encoding Standard, "Names and labels").
+_WIDENED = {
+    "ascii": "utf_8",
+    "latin_1": "cp1252",
+    "iso8859_9": "cp1254",
+    "iso8859_11": "cp874",
+    "tis_620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
+    "big5": "big5hkscs",
+    "utf_8": "utf_8_sig",
+}
+
+_OTHER_NAMES = {
+    "cp_850": "cp850",
+    "iso_8859_8_i": "iso8859_8",
+    "iso_8859_8_e": "iso8859_8",
+    "ks_c_5601": "cp949",
+    "unicode_1_1_utf_7": "utf_7",
+    "x_gbk": "gb18030",
+    "x_mac_roman": "mac_roman",
+    "x_sjis": "cp932",
+    "x_x_big5": "big5hkscs",
+}
+
+_NOT_IN_A_NAME = re.compile("[^a-z0-9]+")
+_LONGEST_NAME = 40
+
+
+def _known_charsets() -> dict[str, str]:
+    named = {name: name for name in _PLAIN} | {alias: name for alias, name in aliases.items() if name in _PLAIN}
+    # "iso-8859-15" is spelled iso_8859_15 by its sender and iso8859_15 by Python.
+    named |= {name.replace("iso8859", "iso_8859"): name for name in _PLAIN if name.startswith("iso8859")}
+    return {name: _WIDENED.get(codec, codec) for name, codec in (named | _OTHER_NAMES).items()}
+
+
+_KNOWN = _known_charsets()
+
+
+def codec_of(charset: str) -> str | None:
+    """The codec for a charset as it stands in a message, or `None` for one that nobody knows."""
+    if len(charset) > _LONGEST_NAME:
+        return None
+    return _KNOWN.get(_NOT_IN_A_NAME.sub("_", charset.lower()).strip("_"))
+
+
+def decode(encoded: bytes, charset: str | None = None) -> str:
+    """Read bytes as text by the declared charset if it fits, otherwise by the likeliest one."""
+    codec = codec_of(charset) if charset else None
+    if codec is not None:
+        try:
+            return encoded.decode(codec)
+        except ValueError:
+            pass
+    return encoded.decode("utf-8", "postroom.single_bytes")
+
+
+def _read_single_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Read the bytes that are no UTF-8 as Windows-1252, and the five that it leaves open as Latin-1."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    foreign = error.object[error.start : error.end]
+    try:
+        return foreign.decode("cp1252"), error.end
+    except UnicodeDecodeError:
+        return foreign.decode("latin-1"), error.end
+
+
+# A handler sees where the decoder stopped and lets it go on: linear, and a character cut in two at the end of an
+# encoded word does not turn the whole subject into Windows-1252.
+codecs.register_error("postroom.single_bytes", _read_single_bytes)

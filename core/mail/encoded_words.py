@@ -1,0 +1,65 @@
+"""Encoded words in header values (RFC 2047), as they are really written."""
+
+import binascii
+import re
+
+from core.mail.charsets import decode
+
+# `=?charset*language?B?`; the text up to `?=` is found by hand, so that no value costs more than one pass.
+_WORD_START = re.compile(r"=\?([^?*\s]{1,64})(?:\*[^?\s]{0,32})?\?([bBqQ])\?")
+_NOT_BASE64 = re.compile("[^A-Za-z0-9+/]+")
+
+
+def decode_words(value: str) -> str:
+    """Decode the encoded words in a header value; what is no such word stays as it is."""
+    if "=?" not in value:
+        return value
+    read: list[str] = []
+    pending = _Run()
+    position = 0
+    while start := _WORD_START.search(value, position):
+        end = value.find("?=", start.end())
+        if end < 0:
+            break
+        between = value[position : start.start()]
+        # White space between two encoded words is folding, not text (RFC 2047 6.2).
+        if between and not (pending.encoded and between.isspace()):
+            read += (pending.text(), between)
+            pending = _Run()
+        charset = start[1].lower()
+        if pending.encoded and pending.charset != charset:
+            read.append(pending.text())
+            pending = _Run()
+        pending.charset = charset
+        pending.encoded.append(_decode_word(start[2], value[start.end() : end]))
+        position = end + 2
+    read += (pending.text(), value[position:])
+    return "".join(read)
+
+
+class _Run:
+    """Neighbouring words of one charset: joined as bytes, since senders cut them in the middle of a character."""
+
+    __slots__ = ("charset", "encoded")
+
+    def __init__(self) -> None:
+        self.charset = ""
+        self.encoded: list[bytes] = []
+
+    def text(self) -> str:
+        return decode(b"".join(self.encoded), self.charset) if self.encoded else ""
+
+
+def _decode_word(encoding: str, text: str) -> bytes:
+    if encoding in "qQ":
+        # Unlike a body's, this form writes a space as "_" (RFC 2047 4.2).
+        return binascii.a2b_qp(text.encode("utf-8", "replace"), header=True)
+    return decode_base64(text)
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64 whose padding or alphabet may be damaged."""
+    digits = _NOT_BASE64.sub("", text)
+    # One digit beyond a group of four holds six bits: no byte.
+    digits = digits[: len(digits) - 1] if len(digits) % 4 == 1 else digits
+    return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))
