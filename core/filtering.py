@@ -1,0 +1,78 @@
+"""The filter grammar: what a person types into a filter box or after `list KIND`, and its one translation to SQL.
+
+Words are ANDed over all columns, case-insensitively. `column:word` looks in one column, `-word` excludes, quotes keep
+words together: `queue:support -state:closed "printer on fire"`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Boolean, ColumnElement, String, and_, case, cast, false, func, not_, or_, true
+
+_TOKEN = re.compile(r'(-?)(?:([A-Za-z_]\w*):)?(?:"([^"]*)"?|(\S+))')
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word of a filter."""
+
+    word: str
+    column: str = ""
+    """The column it must stand in; empty: any."""
+    is_excluded: bool = False
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter as it was typed, taken apart."""
+
+    terms: tuple[Term, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+
+def read_filter(text: str) -> Filter:
+    """Take a filter text apart; whatever was typed means something, so this never fails."""
+    terms = []
+    for dash, column, quoted, bare in _TOKEN.findall(text):
+        word = quoted or bare
+        if word:
+            terms.append(Term(word, column.lower(), bool(dash)))
+        elif column:
+            continue  # "queue:" while the rest is still being typed
+    return Filter(tuple(terms))
+
+
+def condition(wanted: Filter, columns: Mapping[str, ColumnElement[object]]) -> ColumnElement[bool]:
+    """The SQL condition of a filter over these columns; names that are no column are looked for as text."""
+    texts = {name: as_text(column) for name, column in columns.items()}
+    conditions: list[ColumnElement[bool]] = []
+    for term in wanted.terms:
+        found = _found(term, texts)
+        conditions.append(not_(found) if term.is_excluded else found)
+    return and_(true(), *conditions)
+
+
+def as_text(column: ColumnElement[object]) -> ColumnElement[str]:
+    """A column as the text a filter looks in; never NULL, so that an exclusion keeps rows without a value."""
+    if isinstance(column.type, Boolean):
+        return case((column, "yes"), else_="no")
+    text = column if isinstance(column.type, String) else cast(column, String)
+    return func.coalesce(text, "")
+
+
+def _found(term: Term, texts: Mapping[str, ColumnElement[str]]) -> ColumnElement[bool]:
+    if term.column in texts:
+        return _contains(texts[term.column], term.word)
+    word = f"{term.column}:{term.word}" if term.column else term.word
+    return or_(false(), *(_contains(text, word) for text in texts.values()))
+
+
+def _contains(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    # SQLite folds the case of ASCII alone: other letters are looked for in the forms people write.
+    forms = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
+    return or_(*(text.icontains(form, autoescape=True) for form in sorted(forms)))

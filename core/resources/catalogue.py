@@ -1,0 +1,57 @@
+"""All kinds, in the order of the navigation."""
+
+from __future__ import annotations
+
+from core.errors import Misuse
+from core.resources.account import ACCOUNT
+from core.resources.incoming import EVENT, MESSAGE, QUARANTINE, RECORD, RUN
+from core.resources.kind import Kind
+from core.resources.mailbox import MAILBOX
+from core.resources.outbox import OUTBOX
+from core.resources.profile import PROFILE
+from core.resources.routing import ADDRESS, FILTER, HANDOFF, QUEUE
+from core.resources.system import ALERT, AUDIT, SETTING, WORKER
+from core.resources.template import TEMPLATE
+
+KINDS: tuple[Kind, ...] = (
+    ACCOUNT,
+    RUN,
+    EVENT,
+    MESSAGE,
+    QUARANTINE,
+    MAILBOX,
+    TEMPLATE,
+    OUTBOX,
+    QUEUE,
+    ADDRESS,
+    FILTER,
+    HANDOFF,
+    RECORD,
+    PROFILE,
+    AUDIT,
+    ALERT,
+    WORKER,
+    SETTING,
+)
+
+CONFIGURED: tuple[Kind, ...] = (PROFILE, TEMPLATE, MAILBOX, QUEUE, ADDRESS, ACCOUNT, FILTER, HANDOFF)
+"""The kinds that TOML holds, in an order in which references can be resolved."""
+
+_BY_NAME = {name: kind for kind in KINDS for name in (kind.name, kind.plural)}
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of that name, singular or plural.
+
+    Raises:
+        Misuse: there is none.
+    """
+    kind = _BY_NAME.get(name.lower())
+    if kind is None:
+        raise Misuse(f"There is no kind {name!r}. The kinds are: {', '.join(kind.name for kind in KINDS)}.")
+    return kind
+
+
+def referrers(target: str) -> tuple[tuple[Kind, str], ...]:
+    """The kinds and fields that may refer to a kind, to name who stands in the way of a delete."""
+    return tuple((kind, field.name) for kind in KINDS for field in kind.fields if field.refers_to == target)

@@ -1,0 +1,78 @@
+"""Checks that fields of several kinds share; each gives the sentence that says what is wrong, or `None`."""
+
+from __future__ import annotations
+
+import re
+
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_.:\-\u0080-\U0010ffff]{1,253}(?<!-)")
+_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
+
+
+def host(value: str) -> str | None:
+    """A host name or address, without scheme, port or spaces."""
+    if not value or _HOST.fullmatch(value.strip("[]")):
+        return None
+    return f"{value!r} is no host name: give just the name, as in imap.example.org."
+
+
+def mail_address(value: str) -> str | None:
+    """One e-mail address that can stand in an envelope; empty is fine."""
+    if not value:
+        return None
+    from core.mail.addresses import strict_address
+
+    try:
+        strict_address(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def mail_addresses(values: list[str]) -> str | None:
+    """A list of such addresses."""
+    complaints = [complaint for value in values if (complaint := mail_address(value))]
+    return " ".join(complaints) or None
+
+
+def fingerprint(value: str) -> str | None:
+    """A certificate's SHA-256; empty is fine."""
+    if not value or _FINGERPRINT.fullmatch(value):
+        return None
+    return "is the certificate's SHA-256: 64 hexadecimal digits, with or without colons."
+
+
+def wire_argument(value: str) -> str | None:
+    """What is sent in a command: CR, LF or NUL would begin another one."""
+    return "must not hold line breaks or NUL." if re.search(r"[\r\n\x00]", value) else None
+
+
+def folders(values: list[str]) -> str | None:
+    """At least one folder name."""
+    if not values:
+        return "names at least one folder, as INBOX."
+    return next((complaint for value in values if (complaint := wire_argument(value))), None)
+
+
+def file_name(value: str) -> str | None:
+    """A bare file name within a folder of ours; empty is fine."""
+    if value and ("/" in value or value.startswith(".") or "\x00" in value):
+        return "is the name of a file in the scripts folder, without a path."
+    return None
+
+
+def web_address(value: str) -> str | None:
+    """An https address, or http on this machine alone; empty is fine."""
+    if (
+        not value
+        or value.startswith("https://")
+        or re.match(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]", value)
+    ):
+        return None
+    return "is an https:// address (http:// only on this machine)."
+
+
+def start_from(value: str) -> str | None:
+    """`all`, `now` or a date."""
+    if value in {"all", "now"} or re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return None
+    return f"is all, now or a date such as 2026-01-31; {value!r} is not."

@@ -1,0 +1,186 @@
+"""How a kind of thing is described, once, for forms, lists, TOML, JSON, filters, audit and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlmodel import SQLModel
+
+
+class FieldType(StrEnum):
+    """What a field's value is, and so how it is shown, read and checked."""
+
+    TEXT = "text"
+    """One line."""
+    NOTE = "note"
+    """Several lines (comments, certificates)."""
+    NUMBER = "number"
+    """A whole number within bounds."""
+    YES_NO = "yes/no"
+    """True or false."""
+    CHOICE = "choice"
+    """One of a few words."""
+    DURATION = "duration"
+    """`"10m"`; seconds in the database."""
+    SIZE = "size"
+    """`"32MiB"`; bytes in the database."""
+    WORDS = "words"
+    """A list of words: addresses, folders."""
+    REFERENCE = "reference"
+    """The name of another resource; its id in the database."""
+    SECRET = "secret"  # noqa: S105 - a kind of field, not a secret
+    """Sealed, never read back."""
+    DATE = "date"
+    """A day."""
+    CONDITIONS = "conditions"
+    """A filter's conditions: `[{header, regex, negate}]`."""
+    VALUES = "values"
+    """Control headers and the values they are set to."""
+
+
+Values = Mapping[str, Any]
+"""A resource's values by field name, as a person gives and sees them."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a resource."""
+
+    name: str
+    type: FieldType
+    label: str
+    help: str = ""
+    """One sentence for the form and the docs."""
+    default: Any = ""
+    is_required: bool = False
+    choices: tuple[str, ...] = ()
+    refers_to: str = ""
+    """The kind a reference names."""
+    minimum: int = 0
+    maximum: int = 2**31 - 1
+    section: str = ""
+    """The heading it stands under in the form."""
+    shown_when: Callable[[Values], bool] | None = None
+    """Whether the form shows it, given what else stands there."""
+    check: Callable[[Any], str | None] | None = None
+    """A further check of one value: the sentence that says what is wrong, or `None`."""
+
+    @property
+    def column(self) -> str:
+        """The attribute of the model that holds it."""
+        return f"{self.name}_id" if self.type is FieldType.REFERENCE else self.name
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is sealed and never shown."""
+        return self.type is FieldType.SECRET
+
+
+class ColumnType(StrEnum):
+    """How a column's value is shown."""
+
+    TEXT = "text"
+    """As it is, cleaned."""
+    NUMBER = "number"
+    """Right-aligned."""
+    TIME = "time"
+    """A time; shown in local time, given in UTC."""
+    SIZE = "size"
+    """Bytes."""
+    YES_NO = "yes/no"
+    """✓ or –."""
+    STATE = "state"
+    """A word with a glyph and a colour."""
+    WORDS = "words"
+    """A list."""
+    OBJECT = "object"
+    """Structured; only for JSON."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list: what the screen shows, JSON gives and a filter looks in."""
+
+    name: str
+    label: str
+    sql: ColumnElement[Any]
+    type: ColumnType = ColumnType.TEXT
+    width: int = 0
+    """Cells at 80 columns; 0: not in the table, only in JSON, details and filters."""
+    is_filtered: bool = True
+    """Whether a filter looks in it."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something a person may do to the rows of a kind, beside new, edit and delete."""
+
+    name: str
+    """The verb, as services and the command line know it."""
+    key: str
+    """The key on every screen that has it."""
+    label: str
+    tooltip: str
+    asks: str = ""
+    """A question put first; empty: done at once."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of thing, described."""
+
+    name: str
+    plural: str
+    title: str
+    model: type[SQLModel]
+    key: str
+    """The column that names a row: `name`, `address`, `number`, `id`."""
+    columns: tuple[Column, ...]
+    fields: tuple[Field, ...] = ()
+    actions: tuple[Action, ...] = ()
+    is_newest_first: bool = False
+    """Whether lists start with the newest row; resources are listed by name."""
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    """What always holds of the rows listed."""
+    group: str = ""
+    """Where the navigation shows it: Incoming, Outgoing, Routing, Records, System."""
+    description: str = ""
+    """One sentence: what it is for."""
+    id_column: str = "id"
+    """The model's attribute that pages by."""
+    extras: tuple[str, ...] = field(default=())
+    """Names that JSON rows carry beyond the columns; the service adds them."""
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether people add and change it."""
+        return bool(self.fields)
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name."""
+        return next((one for one in self.fields if one.name == name), None)
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def filter_columns(self) -> dict[str, ColumnElement[Any]]:
+        """What a filter looks in."""
+        return {column.name: column.sql for column in self.columns if column.is_filtered}
+
+    @property
+    def listed(self) -> tuple[Column, ...]:
+        """The columns of the table on the screen."""
+        return tuple(column for column in self.columns if column.width)

@@ -1,0 +1,53 @@
+"""The outbox, described."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from core.models import Mailbox, OutgoingMessage, Recipient
+from core.resources.expressions import columns_of, name_of
+from core.resources.kind import Action, Column, ColumnType, Kind
+
+_c = columns_of(OutgoingMessage)
+_r = columns_of(Recipient)
+_first_recipient = (
+    select(func.min(_r.address))
+    .where(_r.outgoing_id == _c.id, _r.is_bcc.is_(False))
+    .correlate(_c.id.table)
+    .scalar_subquery()
+)
+
+OUTBOX = Kind(
+    name="outbox",
+    plural="outbox",
+    title="Outbox",
+    model=OutgoingMessage,
+    key="id",
+    group="Outgoing",
+    description="What is still to be sent, and what became of the rest.",
+    columns=(
+        Column("id", "Id", _c.id, ColumnType.NUMBER, width=7),
+        Column("message_id", "Message-ID", _c.message_id),
+        Column("state", "State", _c.state, ColumnType.STATE, width=10),
+        Column("lane", "Lane", _c.lane, width=6),
+        Column("sender", "Sender", _c.sender, width=16),
+        Column("to", "To", func.coalesce(_first_recipient, ""), width=16),
+        Column("subject", "Subject", _c.subject, width=18),
+        Column("mailbox", "Mailbox", name_of(Mailbox, _c.sent_by_id)),
+        Column("attempts", "Tries", _c.attempts, ColumnType.NUMBER, width=5, is_filtered=False),
+        Column("next_attempt_at", "Next", _c.next_attempt_at, ColumnType.TIME, is_filtered=False),
+        Column("expires_at", "Expires", _c.expires_at, ColumnType.TIME, is_filtered=False),
+        Column("created_at", "Created", _c.created_at, ColumnType.TIME, is_filtered=False),
+        Column("last_error", "Last error", _c.last_error),
+        Column("submitted_by", "From whom", _c.submitted_by),
+    ),
+    actions=(
+        Action("deliver", "f", "Send now", "Send what is due"),
+        Action("retry", "r", "Retry", "Try these now"),
+        Action("hold", "h", "Hold", "Send these only when they are released"),
+        Action("release", "l", "Release", "Send what was held"),
+        Action("cancel", "x", "Cancel", "Take these back", asks="Cancel these messages? They will not be sent."),
+    ),
+    is_newest_first=True,
+    extras=("recipients", "history"),
+)
