@@ -4,11 +4,13 @@ import atexit
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -75,30 +77,41 @@ class Dovecot:
         program = find_dovecot()
         if program is None:
             raise DovecotFailed("Dovecot is not installed: apt-get install dovecot-imapd dovecot-pop3d")
-        self._process = subprocess.Popen(
-            [program, "-F", "-c", self.folder / "dovecot.conf"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        with (self.folder / "complaints").open("wb") as complaints:
+            # A session of its own: Ctrl+C in our terminal is not meant for it, and it can be ended as a whole.
+            self._process = subprocess.Popen(
+                [program, "-F", "-c", self.folder / "dovecot.conf"],
+                stdin=subprocess.DEVNULL,
+                stderr=complaints,
+                start_new_session=True,
+            )
         atexit.register(self.close)
         self._wait_until_ready(time.monotonic() + READY_WITHIN)
 
     def stop(self) -> None:
-        """End this server, and only this one."""
-        atexit.unregister(self.close)
+        """End this server in order; Dovecot takes a second for it."""
         if self._process is None:
             return
         self._process.terminate()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """End all its processes at once, as a crash does; what was delivered stays."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(10)
         self._process = None
 
     def close(self) -> None:
-        """Stop, and remove all that was kept."""
-        self.stop()
+        """End it, and remove all that was kept."""
+        atexit.unregister(self.close)
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def deliver(self, user: str, messages: Iterable[bytes], folder: str = "INBOX") -> int:
@@ -156,14 +169,10 @@ class Dovecot:
         for port in (self.ports.imap, self.ports.pop3):
             while not greets(self.host, port):
                 if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
-                    complaint = self._process.stderr if self._process is not None else None
-                    self._stop_and_raise(complaint.read().decode(errors="replace") if complaint else "")
+                    complaint = (self.folder / "complaints").read_text(errors="replace")
+                    self.kill()
+                    raise DovecotFailed(f"Dovecot did not start: {complaint}{self.log()[-2000:]}")
                 time.sleep(0.01)
-
-    def _stop_and_raise(self, complaint: str) -> None:
-        log = self.log()[-2000:]
-        self.stop()
-        raise DovecotFailed(f"Dovecot did not start: {complaint}{log}")
 
 
 def greets(host: str, port: int) -> bool:
