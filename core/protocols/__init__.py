@@ -1,0 +1,1 @@
+"""The wire: IMAP, POP3 and SMTP, TLS and sign-in. Knows nothing of the database."""

@@ -1,0 +1,226 @@
+"""IMAP as a source of mail (RFC 3501): lists by UID, reads without marking, removes exactly what it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from core.errors import Misuse, NotOffered, WireError
+from core.protocols import imap_fetch
+from core.protocols.imap_dialogue import Answer, ImapDialogue, Response
+from core.protocols.imap_folders import Folder, parse_list, status_values
+from core.protocols.imap_removal import copy_or_move, expunge, present, store
+from core.protocols.imap_text import folder_name, sequence_sets
+from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
+
+T = TypeVar("T")
+
+_OVERHEAD = 4096
+"""Octets of a FETCH response besides the message, generously."""
+
+
+@dataclass(frozen=True)
+class FolderStatus:
+    """A folder as STATUS tells it, without selecting it (RFC 3501 §6.3.10)."""
+
+    messages: int
+    uidnext: int
+    uidvalidity: int
+    highestmodseq: int
+    """Grows with every change (RFC 7162); 0 if the server does not know it."""
+
+
+class ImapSource:
+    """A logged-in IMAP connection; good for many runs."""
+
+    def __init__(self, dialogue: ImapDialogue, facts: SessionFacts) -> None:
+        self.facts = facts
+        """What is known of the connection."""
+        self._dialogue = dialogue
+        self._selected = Selected("", 0, 0, 0)
+        self._writable = False
+        self._announced: dict[int, int] = {}
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the connection is still in step."""
+        return not self._dialogue.wire.broken
+
+    @property
+    def deletes_into_trash(self) -> bool:
+        """Gmail: removing a label is no deleting, so `delete` moves to the \\Trash folder."""
+        return self._dialogue.offers("X-GM-EXT-1")
+
+    def select(self, folder: str, *, writable: bool) -> Selected:
+        """SELECT, or EXAMINE when nothing may be changed."""
+        self._selected, self._announced = Selected("", 0, 0, 0), {}
+        verb = b"SELECT" if writable else b"EXAMINE"
+        answer = self._dialogue.command(verb, folder_name(folder), phase="folder")
+        self._selected = self._read_selected(folder, answer)
+        self._writable = writable and not answer.text.upper().startswith(b"[READ-ONLY]")
+        return self._selected
+
+    def list_new(self, folder: str, above: int = 0) -> Listing:
+        """The UIDs above this one. `n:*` always names the last message too (RFC 3501 §6.4.8), hence the comparison."""
+        self._require(folder)
+        criterion = b"UID %d:*" % (above + 1) if above else b"ALL"
+        uids = sorted(uid for uid in self._dialogue.search(criterion) if uid > above)
+        return Listing(folder, self._selected.uidvalidity, self._selected.exists, uids)
+
+    def sizes(self, keys: Sequence[Key]) -> dict[Key, int]:
+        """RFC822.SIZE of each that is still there."""
+        by_uid = self._by_uid(keys)
+        found: dict[int, int] = {}
+        for uids in sequence_sets(by_uid):
+            answer = self._dialogue.command(b"UID FETCH", uids, b"(UID RFC822.SIZE)", phase="sizes")
+            found.update(self._understood(imap_fetch.sizes, answer))
+        self._announced.update(found)
+        return {by_uid[uid]: size for uid, size in found.items() if uid in by_uid}
+
+    def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
+        """BODY.PEEK[] of all in as few commands as their UIDs fit into."""
+        by_uid = self._by_uid(keys)
+        found: dict[int, imap_fetch.Body] = {}
+        caps = self._dialogue.caps
+        expected = [caps.expected(self._announced.get(uid, caps.message)) for uid in by_uid]
+        budget = sum(expected) + _OVERHEAD * (len(expected) + 1)
+        announced = sum(self._announced.pop(uid, 0) for uid in by_uid)
+        for uids in sequence_sets(by_uid):
+            answer = self._dialogue.command(
+                b"UID FETCH",
+                uids,
+                b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[])",
+                phase="fetch",
+                seconds=self._dialogue.timeouts.transfer(announced),
+                budget=budget,
+                literal=max(expected),
+            )
+            found.update(self._understood(imap_fetch.bodies, answer))
+        return [_fetched(key, found.get(key.uid)) for key in keys]
+
+    def mark_seen(self, keys: Sequence[Key]) -> None:
+        """Set \\Seen."""
+        self._require_writable()
+        store(self._dialogue, self._by_uid(keys), b"(\\Seen)")
+
+    def delete(self, keys: Sequence[Key]) -> Removal:
+        """UID EXPUNGE of exactly these; on Gmail a move to \\Trash."""
+        if self.deletes_into_trash:
+            trash = self._trash()
+            if trash != self._selected.folder:
+                return self.move(keys, trash)
+        return self._removed(keys, lambda uids: expunge(self._dialogue, uids))
+
+    def move(self, keys: Sequence[Key], target: str) -> Removal:
+        """MOVE (RFC 6851), else COPY and delete."""
+        if target == self._selected.folder:
+            raise Misuse(f"Messages cannot be moved from {target!r} into {target!r}.")
+        return self._removed(keys, lambda uids: copy_or_move(self._dialogue, uids, target))
+
+    def folders(self) -> list[Folder]:
+        """All folders, with their special uses (RFC 6154) where the server tells them."""
+        answer = self._dialogue.command(b"LIST", b'""', b'"*"', phase="folders")
+        return parse_list(answer.untagged)
+
+    def status(self, folder: str) -> FolderStatus:
+        """Whether there is anything to do, without selecting the folder."""
+        modseq = b" HIGHESTMODSEQ" if self._dialogue.offers("CONDSTORE") else b""
+        items = b"(MESSAGES UIDNEXT UIDVALIDITY" + modseq + b")"
+        answer = self._dialogue.command(b"STATUS", folder_name(folder), items, phase="folder")
+        values = status_values(answer.untagged)
+        return FolderStatus(*(values.get(name, 0) for name in ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ")))
+
+    def oldest(self) -> datetime | None:
+        """When the first message of the selected folder came; None if it is empty."""
+        if not self._selected.exists:
+            return None
+        answer = self._dialogue.command(b"FETCH", b"1", b"(UID INTERNALDATE)", phase="count")
+        dates = [body.date for body in self._understood(imap_fetch.bodies, answer).values()]
+        return dates[0] if dates else None
+
+    def noop(self) -> None:
+        """NOOP: fails if the connection is dead."""
+        self._dialogue.command(b"NOOP", phase="noop")
+
+    def close(self) -> tuple[Key, ...]:
+        """LOGOUT. Never CLOSE, which would remove whatever anyone has marked \\Deleted."""
+        if self.is_usable:
+            with contextlib.suppress(WireError):
+                self._dialogue.log_out()
+        self.drop()
+        return ()
+
+    def drop(self) -> None:
+        """Abandon the connection without a word; may be called from another thread."""
+        self._dialogue.wire.close()
+
+    def _removed(self, keys: Sequence[Key], remove: Callable[[list[int]], str]) -> Removal:
+        self._require_writable()
+        mine = [key for key in keys if self._is_mine(key)]
+        note = "" if len(mine) == len(keys) else "The folder was made anew (UIDVALIDITY changed): nothing was removed."
+        by_uid = self._by_uid(mine)
+        note = remove(list(by_uid)) or note if by_uid else note
+        # Servers say OK to a UID that is not there, and to some that they keep: only a look tells.
+        still = present(self._dialogue, by_uid)
+        done = tuple(key for key in mine if key.uid not in still)
+        gone = frozenset(done)
+        return Removal(done, tuple(key for key in keys if key not in gone), note)
+
+    def _trash(self) -> str:
+        for folder in self.folders():
+            if "\\TRASH" in folder.attributes:
+                return folder.name
+        raise NotOffered(
+            'Gmail deletes by moving to its Trash, which is not shown to IMAP: turn on "Show in IMAP" for it.',
+            host=self._dialogue.wire.place,
+            phase="delete",
+        )
+
+    def _read_selected(self, folder: str, answer: Answer) -> Selected:
+        exists = [int(line.split()[0]) for line in answer.lines(suffix=b" EXISTS") if line.split()[0].isdigit()]
+        codes = b"\n".join(answer.lines(prefix=b"OK ["))
+        uidvalidity = _number(rb"\[UIDVALIDITY (\d{1,10})\]", codes)
+        if not uidvalidity or not exists:
+            self._dialogue.wire.violation("The server does not tell what it selected (EXISTS, UIDVALIDITY).")
+        return Selected(folder, uidvalidity, _number(rb"\[UIDNEXT (\d{1,10})\]", codes), exists[-1])
+
+    def _understood(self, read: Callable[[list[Response]], T], answer: Answer) -> T:
+        try:
+            return read(answer.untagged)
+        except imap_fetch.NotUnderstood as error:
+            self._dialogue.wire.violation(f"A FETCH response makes no sense: {error}")
+
+    def _by_uid(self, keys: Iterable[Key]) -> dict[int, Key]:
+        for key in keys:
+            self._require(key.folder)
+        return {key.uid: key for key in keys}
+
+    def _is_mine(self, key: Key) -> bool:
+        return key.folder == self._selected.folder and key.uidvalidity == self._selected.uidvalidity
+
+    def _require(self, folder: str) -> None:
+        if folder != self._selected.folder or not folder:
+            raise Misuse(f"{folder!r} is not the selected folder ({self._selected.folder!r}).")
+
+    def _require_writable(self) -> None:
+        if not self._writable:
+            raise Misuse(f"The folder {self._selected.folder!r} was opened for reading only.")
+
+
+def _fetched(key: Key, body: imap_fetch.Body | None) -> Fetched:
+    if body is None:
+        return Fetched(key, None, 0, None, Missing.GONE)
+    if body.raw is None:
+        return Fetched(key, None, body.size, body.date, Missing.NIL)
+    if not body.raw and body.size:
+        return Fetched(key, None, body.size, body.date, Missing.EMPTY)
+    return Fetched(key, body.raw, body.size, body.date)
+
+
+def _number(pattern: bytes, text: bytes) -> int:
+    found = re.search(pattern, text, re.IGNORECASE)
+    return int(found.group(1)) if found else 0

@@ -1,0 +1,82 @@
+"""What a server's refusal means: its words in, an error out (RFC 5530, RFC 2449 §8, RFC 3206, big hosts' ways)."""
+
+from __future__ import annotations
+
+import re
+
+from core.errors import ConnectionLost, LoginRefused, NoSuchFolder, NotOffered, Throttled, WireError
+from core.text import bounded, clean
+
+_LONGEST = 300
+_CODE = re.compile(r"\[([A-Za-z0-9/_-]+)[^\]]*\]")
+_BACKOFF = re.compile(r"backoff time:?\s*(\d{1,12})\s*milliseconds", re.IGNORECASE)
+
+_THROTTLING_CODES = {"LIMIT", "INUSE", "UNAVAILABLE", "OVERQUOTA", "THROTTLED", "IN-USE", "LOGIN-DELAY", "SYS/TEMP"}
+_THROTTLING_WORDS = re.compile(
+    r"backoff time|server unavailable|maximum number of|too many (simultaneous |concurrent )?(connections|sessions|log)"
+    r"|throttl|rate limit|try again (later|in)|temporar|bandwidth|over ?quota|exceeded .*limit|not connected"
+    r"|server (is )?(too )?busy|system error|internal (server )?error",
+    re.IGNORECASE,
+)
+_LOGIN_CODES = {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN", "AUTH", "SYS/PERM"}
+_FOLDER_CODES = {"NONEXISTENT", "TRYCREATE"}
+_FOLDER_WORDS = re.compile(
+    r"(doesn't|does not|not) exist|unknown (mailbox|folder)|no such (mailbox|folder)|(mailbox|folder) not found",
+    re.IGNORECASE,
+)
+_NO_PLAINTEXT = re.compile(r"PRIVACYREQUIRED|plaintext auth|requires? (TLS|SSL|encryption|starttls)", re.IGNORECASE)
+
+
+def words(text: bytes | str) -> str:
+    """A server's words as they may stand in an error."""
+    decoded = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return bounded(clean(decoded.strip()), _LONGEST)
+
+
+def response_code(reply: str) -> str:
+    """The code in brackets that says it for programs, in upper case; empty if there is none."""
+    found = _CODE.search(reply)
+    return found.group(1).upper() if found else ""
+
+
+def retry_after(reply: str) -> float | None:
+    """For how many seconds the server wants to be left alone, if it says so."""
+    found = _BACKOFF.search(reply)
+    return int(found.group(1)) / 1000 if found else None
+
+
+def refusal(reply: str, *, host: str, phase: str) -> WireError:
+    """The error for a NO, BAD, BYE or -ERR with this text, met in this phase."""
+    code = response_code(reply)
+    shown = reply or "no reason given"
+    if code in _THROTTLING_CODES or _is_throttling(reply, code):
+        return Throttled(
+            f"The server asks to come back later: {shown}",
+            host=host,
+            phase=phase,
+            reply=reply,
+            retry_after=retry_after(reply),
+        )
+    if _NO_PLAINTEXT.search(reply):
+        return NotOffered(
+            f"The server takes no password in clear; use TLS or STARTTLS: {shown}", host=host, phase=phase, reply=reply
+        )
+    if code in _LOGIN_CODES or phase == "login":
+        return LoginRefused(f"The server refused the login: {shown}", host=host, phase=phase, reply=reply)
+    if code in _FOLDER_CODES or (phase in ("folder", "move") and _FOLDER_WORDS.search(reply)):
+        return NoSuchFolder(f"The folder is not on the server: {shown}", host=host, phase=phase, reply=reply)
+    return WireError(f"The server refused ({phase}): {shown}", host=host, phase=phase, reply=reply)
+
+
+def farewell(reply: str, *, host: str, phase: str) -> WireError:
+    """The error for a server that ends the session by itself: transient, unless its code says that the login is bad."""
+    failure = refusal(reply, host=host, phase=phase)
+    if isinstance(failure, Throttled) or (isinstance(failure, LoginRefused) and response_code(reply) in _LOGIN_CODES):
+        return failure
+    text = f"The server ended the session: {reply or 'no reason given'}"
+    return ConnectionLost(text, host=host, phase=phase, reply=reply)
+
+
+def _is_throttling(reply: str, code: str) -> bool:
+    # A code that says what it is outweighs words that merely sound like it.
+    return code not in _LOGIN_CODES | _FOLDER_CODES and bool(_THROTTLING_WORDS.search(reply))

@@ -1,0 +1,98 @@
+"""Secrets that do not show, and what SASL mechanisms send (RFC 4616, RFC 7628, Google's XOAUTH2)."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Iterable
+
+from core.errors import BadInput
+
+MASK = "****"
+"""Stands where a secret was."""
+
+
+class Secret:
+    """A password that no log, traceback or f-string shows; `reveal` gives it to the wire."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str = "") -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The password itself; only for sending it."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not pickled")
+
+
+def plain(username: str, password: str) -> bytes:
+    """The one message of PLAIN (RFC 4616 §2)."""
+    refuse_nul(username, password)
+    return b"\0" + username.encode() + b"\0" + password.encode()
+
+
+def xoauth2(username: str, token: str) -> bytes:
+    """The one message of XOAUTH2, which Google and Microsoft take."""
+    refuse_breaks("user name", username)
+    refuse_breaks("token", token)
+    return f"user={username}\x01auth=Bearer {token}\x01\x01".encode()
+
+
+def oauthbearer(username: str, token: str, host: str, port: int) -> bytes:
+    """The one message of OAUTHBEARER (RFC 7628 §3.1)."""
+    refuse_breaks("user name", username)
+    refuse_breaks("token", token)
+    name = username.replace("=", "=3D").replace(",", "=2C")
+    return f"n,a={name},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01".encode()
+
+
+def encoded(message: bytes) -> bytes:
+    """As it goes over the wire."""
+    return base64.b64encode(message)
+
+
+def decoded(challenge: bytes) -> str:
+    """A challenge in readable form; what is no base64 is empty."""
+    try:
+        return base64.b64decode(challenge, validate=True).decode(errors="replace")
+    except ValueError:
+        return ""
+
+
+def refuse_breaks(what: str, value: str) -> str:
+    """Give the value back, or refuse it: CR, LF and NUL would end the command and begin another."""
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise BadInput(f"The {what} holds a line break or NUL, which cannot be sent to a server.")
+    return value
+
+
+def refuse_nul(*values: str) -> None:
+    """PLAIN separates its parts by NUL, so none may hold one."""
+    for value in values:
+        refuse_breaks("user name or password", value)
+
+
+def scrubbed(text: str, secrets: Iterable[str]) -> str:
+    """A server's words without the secrets it may repeat, also in base64."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, MASK).replace(base64.b64encode(secret.encode()).decode(), MASK)
+    return text

@@ -1,0 +1,68 @@
+"""The dialogue with a server as a person may read it: without secrets, without the messages themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.clock import utcnow
+from core.protocols.sasl import MASK, scrubbed
+from core.text import bounded, clean
+
+_LONGEST = 400
+
+
+class Direction(StrEnum):
+    """Who spoke."""
+
+    SENT = "sent"
+    """We did."""
+    RECEIVED = "received"
+    """The server did."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One line of the dialogue."""
+
+    direction: Direction
+    text: str
+    at: datetime
+
+
+class Transcript:
+    """Hands each line of a dialogue to a listener. Where there is no transcript, nothing is formatted at all."""
+
+    def __init__(self, listener: Callable[[Spoken], None]) -> None:
+        self._listener = listener
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, *secrets: str) -> None:
+        """Mask these from now on, wherever they turn up."""
+        self._secrets += secrets
+
+    def sent(self, line: bytes) -> None:
+        """A command of ours."""
+        self._tell(Direction.SENT, line)
+
+    def sent_secret(self, shown: str) -> None:
+        """A line of ours that holds a secret: only `shown` is told, the rest is masked."""
+        self._listener(Spoken(Direction.SENT, f"{shown} {MASK}".lstrip(), utcnow()))
+
+    def sent_bytes(self, count: int) -> None:
+        """A message of ours."""
+        self._listener(Spoken(Direction.SENT, f"{{{count} bytes}}", utcnow()))
+
+    def received(self, line: bytes) -> None:
+        """A line of the server's."""
+        self._tell(Direction.RECEIVED, line)
+
+    def received_bytes(self, count: int) -> None:
+        """A literal or a multi-line answer of the server's."""
+        self._listener(Spoken(Direction.RECEIVED, f"{{{count} bytes}}", utcnow()))
+
+    def _tell(self, direction: Direction, line: bytes) -> None:
+        text = scrubbed(line.rstrip(b"\r\n").decode(errors="replace"), self._secrets)
+        self._listener(Spoken(direction, bounded(clean(text), _LONGEST), utcnow()))

@@ -1,0 +1,200 @@
+"""One connection, on which every operation has a deadline and a limit of bytes.
+
+A socket's own timeout is per read: a server that drips a byte a second beats it for ever (it held a timeout of 2 s for
+8 s when tried). Here each read and write gets what is left of the whole operation's time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import Never
+
+from core.clock import Deadline
+from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, WireError
+from core.protocols.certificate import Certificate
+from core.protocols.resolve import Address
+from core.protocols.tls import TlsFacts, TlsTrust, describe, handshake, look_at_certificate
+
+_CHUNK = 64 * 1024
+_LARGEST_READ = 1024 * 1024
+_LONGEST_LINE = 64 * 1024
+
+
+class Wire:
+    """Reads lines, counted bytes, or up to a mark; after any failure it is `broken` and of no more use."""
+
+    def __init__(self, connected: socket.socket, address: Address, place: str) -> None:
+        self.address = address
+        """The address that answered."""
+        self.place = place
+        """`host:port` as configured, for errors."""
+        self.tls: TlsFacts | None = None
+        """What was agreed, once `secure` is done."""
+        self.broken = False
+        """Whether it was closed or failed: what server and client have said of late is then out of step."""
+        self._socket = connected
+        self._buffer = b""
+        self._at = 0
+        self._phase = ""
+        self._deadline = Deadline(0)
+        self._budget = 0
+
+    def begin(self, phase: str, seconds: float, budget: int) -> None:
+        """From here on one operation: it must be over in so many seconds and may read so many bytes."""
+        self._phase = phase
+        self._deadline = Deadline(seconds)
+        self._budget = budget
+
+    @property
+    def phase(self) -> str:
+        """The operation that goes on."""
+        return self._phase
+
+    def send(self, data: bytes) -> None:
+        """Send all of it, or fail; if it fails, the last byte was not handed to the system."""
+        view = memoryview(data)
+        while view:
+            try:
+                self._socket.settimeout(self._remaining())
+                view = view[self._socket.send(view) :]
+            except TimeoutError as error:
+                self._fail(DeadlineExceeded(self._too_slow("take what we send"), **self._where()), error)
+            except OSError as error:
+                self._fail(ConnectionLost(self._cut(error), **self._where()), error)
+
+    def readline(self, longest: int = _LONGEST_LINE) -> bytes:
+        """The next line, with its end."""
+        end = self._buffer.find(b"\n", self._at) + 1
+        if end == 0:
+            return self.read_through(b"\n", longest)
+        line = self._buffer[self._at : end]
+        self._at = end
+        return line
+
+    def read(self, count: int) -> bytes:
+        """Exactly so many bytes."""
+        end = self._at + count
+        if end <= len(self._buffer):
+            data = self._buffer[self._at : end]
+            self._at = end
+            return data
+        parts = [self._buffer[self._at :]]
+        missing = end - len(self._buffer)
+        self._buffer, self._at = b"", 0
+        while missing > 0:
+            # Reading beyond what is missing saves a system call for the next line.
+            part = self._receive(min(max(missing, _CHUNK), _LARGEST_READ))
+            if len(part) > missing:
+                self._buffer, self._at = part, missing
+                part = part[:missing]
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def read_through(self, mark: bytes, longest: int) -> bytes:
+        """All bytes up to and with the mark; more than `longest` without it is a violation."""
+        gathered = bytearray(self._buffer[self._at :])
+        self._buffer, self._at = b"", 0
+        searched = 0
+        while (found := gathered.find(mark, searched)) < 0:
+            if len(gathered) > longest:
+                self.violation(f"The server's answer has no end after {longest} bytes.")
+            # The mark may stand half in what is here already.
+            searched = max(0, len(gathered) - len(mark) + 1)
+            gathered += self._receive(_CHUNK)
+        end = found + len(mark)
+        self._buffer = bytes(gathered[end:])
+        return bytes(gathered[:end])
+
+    def starts_with(self, mark: bytes) -> bool:
+        """Whether the next bytes are these; they stay unread."""
+        while len(self._buffer) - self._at < len(mark):
+            if not mark.startswith(self._buffer[self._at :]):
+                return False
+            self._buffer = self._buffer[self._at :] + self._receive(_CHUNK)
+            self._at = 0
+        return self._buffer.startswith(mark, self._at)
+
+    def has_unread(self) -> bool:
+        """Whether the server has said more than was read so far."""
+        return self._at < len(self._buffer)
+
+    def secure(self, host: str, trust: TlsTrust, seconds: float) -> TlsFacts:
+        """Begin TLS and verify the server."""
+        if self.has_unread():
+            # Whoever sits between could put words into the server's mouth, to be believed once TLS is on.
+            self.violation("The server sent data in clear after agreeing to TLS; it was not used.", phase="tls")
+        self.begin("tls", seconds, 0)
+        try:
+            self._socket.settimeout(self._remaining())
+            secured = handshake(self._socket, host, trust, place=self.place)
+        except WireError:
+            self.close()
+            raise
+        self._socket = secured
+        self.tls = describe(secured)
+        return self.tls
+
+    def look_at_certificate(self, host: str, seconds: float) -> Certificate:
+        """What certificate the server shows, without trusting it; ends this connection."""
+        self.begin("tls", seconds, 0)
+        self._socket.settimeout(self._remaining())
+        try:
+            return look_at_certificate(self._socket, host)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection at once, whatever goes on, also from another thread."""
+        self.broken = True
+        with contextlib.suppress(OSError):
+            # Wakes a thread that waits in a read; closing alone would leave it there.
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def violation(self, text: str, *, phase: str = "", reply: str = "") -> Never:
+        """The server broke the rules of its protocol: nothing it says from here on can be understood."""
+        self.close()
+        raise ProtocolViolation(text, host=self.place, phase=phase or self._phase, reply=reply)
+
+    def _receive(self, most: int) -> bytes:
+        try:
+            self._socket.settimeout(self._remaining())
+            data = self._socket.recv(most)
+        except TimeoutError as error:
+            self.close()
+            self._fail(DeadlineExceeded(self._too_slow("answer"), **self._where()), error)
+        except (OSError, ssl.SSLError) as error:
+            self.close()
+            self._fail(ConnectionLost(self._cut(error), **self._where()), error)
+        if not data:
+            self.close()
+            raise ConnectionLost("The server ended the connection.", **self._where())
+        self._budget -= len(data)
+        if self._budget < 0:
+            self.violation("The server's answer is far larger than it can rightly be.")
+        return data
+
+    def _remaining(self) -> float:
+        remaining = self._deadline.remaining()
+        if remaining <= 0:
+            raise TimeoutError("deadline")
+        return remaining
+
+    def _fail(self, failure: WireError, cause: OSError) -> Never:
+        self.broken = True
+        raise failure from cause
+
+    def _where(self) -> dict[str, str]:
+        return {"host": self.place, "phase": self._phase}
+
+    def _too_slow(self, doing: str) -> str:
+        return f"The server was too slow to {doing} ({self._phase})."
+
+    def _cut(self, error: OSError) -> str:
+        if isinstance(error, ssl.SSLEOFError):
+            return "The connection was cut without notice."
+        return f"The connection broke: {error.strerror or error}"
