@@ -1,0 +1,1 @@
+"""The way out: who sends a message, what leaves, what the relay's answer means."""

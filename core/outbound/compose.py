@@ -1,0 +1,206 @@
+"""What leaves: the message as its mailbox sends it, and the envelope it travels in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+from core.errors import UnsafeMessage
+from core.mail.addresses import bare_addresses
+from core.mail.canonical import canonical_crlf
+from core.mail.charsets import decode
+from core.mail.encoded_words import decode_words
+from core.mail.strict_address import strict_address
+from core.outbound.header_block import HeaderBlock, encode_text
+from core.text import clean
+
+LOOP_MARK = b"X-Postroom-Loop"
+"""Names the host a message left through, so that its loop guard knows it when it comes back."""
+
+TOKEN = "{token}"  # noqa: S105
+"""Stands in a return path for what tells messages apart."""
+
+# "Re", "Fwd" and their sisters, as mail programs write them in other languages; perhaps counted, as in "Re[2]:".
+_ANSWER = re.compile(
+    r"(?:(?:re|fwd?|aw|wg|antw|sv|vs|vb|rv|res|enc|tr|rif|odp|pd|ynt|回复|答复|转发)(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]\s*)+",
+    re.IGNORECASE,
+)
+_SAFE_MARK = re.compile(r"[!-~]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who a message is from and for as the relay is told (RFC 5321 §3.3), never read from header fields."""
+
+    sender: str | None
+    """Empty: the null sender; `None`: whatever the mailbox says."""
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a mailbox puts on the messages it sends."""
+
+    name: str = ""
+    default_sender: str = ""
+    """An address, perhaps with a name: `Support <support@example.org>`."""
+    force_from: bool = False
+    subject_prefix: str = ""
+    bcc: tuple[str, ...] = ()
+    return_path: str = ""
+    """The envelope sender of all that leaves but the null sender's; may hold `{token}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message ready to be submitted."""
+
+    raw: bytes
+    """In canonical CRLF; dots are not stuffed."""
+    envelope: Envelope
+    """With its sender decided, and without `bcc`."""
+    bcc: tuple[str, ...] = ()
+    """The mailbox's Bcc addresses that are no recipients anyway: in the envelope, never in a header."""
+    warnings: tuple[str, ...] = ()
+
+
+def compose(
+    raw: bytes,
+    identity: Identity,
+    envelope: Envelope,
+    *,
+    message_id: str,
+    now: datetime,
+    host_mark: str,
+    replace_from: bool = False,
+    token: str = "",
+) -> Composed:
+    """Dress a message as its mailbox sends it. `replace_from`: no mailbox is for its From, so it gets this one's.
+
+    Raises:
+        UnsafeMessage: an address or header holds what must not leave.
+    """
+    block = HeaderBlock.cut(canonical_crlf(raw))
+    block.remove(lambda name, value: name in (b"bcc", b"resent-bcc"))
+    own_address = _bare(identity.default_sender)
+    warnings = _dress_from(block, identity, envelope, own_address, replace=replace_from)
+    sender = _envelope_sender(block, identity, envelope, own_address, token)
+    _prefix_subject(block, identity.subject_prefix)
+    _fill_in(block, b"Date", format_datetime(now))
+    _fill_in(block, b"Message-ID", message_id)
+    _mark(block, host_mark)
+    recipients = tuple(dict.fromkeys(_strict(recipient) for recipient in envelope.recipients))
+    bcc = tuple(dict.fromkeys(_strict(address) for address in identity.bcc))
+    known = {recipient.lower() for recipient in recipients}
+    return Composed(
+        block.assemble(),
+        Envelope(sender, recipients),
+        tuple(address for address in bcc if address.lower() not in known),
+        warnings,
+    )
+
+
+def from_address(raw_from: str | None, envelope_sender: str | None) -> str:
+    """The address that picks the mailbox: the first in From, without one the envelope sender."""
+    return next(iter(bare_addresses(raw_from)), "") if raw_from else (envelope_sender or "")
+
+
+def prefixed(subject: str, prefix: str) -> str:
+    """A decoded subject with the prefix before it, after any Re:, Fwd:, AW:, unless it stands there already."""
+    prefix = clean(prefix).strip()
+    answers = _ANSWER.match(subject)
+    lead = answers.group() if answers else ""
+    rest = subject[len(lead) :]
+    if not prefix or rest.startswith(prefix):
+        return subject
+    return f"{lead.rstrip()} {prefix} {rest}".strip()
+
+
+def _dress_from(
+    block: HeaderBlock, identity: Identity, envelope: Envelope, own_address: str, *, replace: bool
+) -> tuple[str, ...]:
+    """Fill a missing From, or put the mailbox's own in its place; what was replaced becomes Reply-To."""
+    value = block.first(b"from")
+    own = identity.default_sender
+    if value is None or not value.strip():
+        filling = own or envelope.sender
+        if filling:
+            block.replace(b"From", _address_field(filling))
+        return ()
+    if not (identity.force_from or replace):
+        return ()
+    if not own_address:
+        text = f"From was not replaced: mailbox {identity.name} has no default sender."
+        return (clean(text),)
+    old = [address.lower() for address in bare_addresses(_text_of(value))]
+    if old != [own_address.lower()]:
+        if old and not (block.first(b"reply-to") or b"").strip():
+            block.replace(b"Reply-To", value.strip())
+        block.replace(b"From", _address_field(own))
+    if replace:
+        shown = clean(", ".join(old))
+        return (f"From {shown} was replaced by {own_address}: no mailbox is for that address.",)
+    return ()
+
+
+def _envelope_sender(block: HeaderBlock, identity: Identity, envelope: Envelope, own_address: str, token: str) -> str:
+    if envelope.sender == "":
+        return ""
+    if identity.return_path:
+        return _strict(identity.return_path.replace(TOKEN, token))
+    sender = envelope.sender or own_address or from_address(_text_of(block.first(b"from") or b""), "")
+    return _strict(sender) if sender else ""
+
+
+def _prefix_subject(block: HeaderBlock, prefix: str) -> None:
+    if not prefix.strip():
+        return
+    subject = clean(decode_words(_text_of(block.first(b"subject") or b""))).strip()
+    changed = prefixed(subject, prefix)
+    if changed != subject:
+        block.replace(b"Subject", encode_text(changed, len("Subject: ")))
+
+
+def _fill_in(block: HeaderBlock, name: bytes, value: str) -> None:
+    if not (block.first(name.lower()) or b"").strip():
+        block.replace(name, value.encode("ascii", "replace"))
+
+
+def _mark(block: HeaderBlock, host_mark: str) -> None:
+    """Leave our mark once; other hosts' marks are theirs to find."""
+    if not _SAFE_MARK.fullmatch(host_mark):
+        raise UnsafeMessage("The message was not sent: this host's mark is empty or holds other than printable ASCII.")
+    mark = host_mark.encode("ascii")
+    name = LOOP_MARK.lower()
+    block.remove(lambda known, value: known == name and value == mark)
+    block.add(LOOP_MARK, mark)
+
+
+def _address_field(text: str) -> bytes:
+    """An address, perhaps with a name, as the value of a field."""
+    address = _bare(text)
+    name = clean(text.rpartition("<")[0]).strip().strip('"').strip() if "<" in text else ""
+    if not name:
+        return _strict(address).encode("ascii")
+    if name.isascii() and "=?" not in name:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{_strict(address)}>'.encode("ascii")
+    return encode_text(name, len("From: ")) + f"\r\n <{_strict(address)}>".encode("ascii")
+
+
+def _bare(text: str) -> str:
+    return next(iter(bare_addresses(text)), "") if "<" in text else text.strip()
+
+
+def _strict(address: str) -> str:
+    try:
+        return strict_address(address)
+    except ValueError as error:
+        raise UnsafeMessage(f"The message was not sent: {error}") from error
+
+
+def _text_of(value: bytes) -> str:
+    """A field's value unfolded, in the charset it seems to be in."""
+    return decode(value.replace(b"\r\n", b"")).strip()

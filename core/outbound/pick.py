@@ -1,0 +1,211 @@
+"""Which mailboxes to try for a message, in which order: asked by the sender and by the route simulator alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from core.outbound.roster import FromClass, MailboxFacts, Roster, loop_in_failovers
+
+__all__ = ["Choice", "Hop", "MailboxFacts", "NoMailbox", "Roster", "Wait", "loop_in_failovers", "pick"]
+
+_NO_TURNS: Mapping[int, int] = MappingProxyType({})
+
+
+class Hop(NamedTuple):
+    """One mailbox to try, and why it stands where it stands."""
+
+    mailbox: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who sends: try the hops in their order until one of them is not to blame for a failure."""
+
+    hops: tuple[Hop, ...]
+    turn_of: int
+    """The mailbox whose turn is taken, whether or not it can send itself."""
+    from_class: FromClass
+    replace_from: bool = False
+    """No mailbox is for this from address: From is replaced by the sending mailbox's own, with a warning."""
+    passed_over: tuple[Hop, ...] = ()
+    """Who would have come earlier, and why it does not."""
+
+    @property
+    def chain(self) -> tuple[int, ...]:
+        """The ids of the mailboxes, in the order of trying."""
+        return tuple(hop.mailbox for hop in self.hops)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nobody can send it now; somebody will be able to at `until`."""
+
+    until: datetime
+    why: str
+    passed_over: tuple[Hop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoMailbox:
+    """Nobody can send it before a person changes something."""
+
+    why: str
+    is_too_large: bool = False
+    """There are mailboxes, but the message is over the limit of each."""
+    passed_over: tuple[Hop, ...] = ()
+
+
+def pick(
+    roster: Roster,
+    from_address: str,
+    now: datetime,
+    *,
+    forced: int | None = None,
+    size: int = 0,
+    turns: Mapping[int, int] = _NO_TURNS,
+) -> Choice | Wait | NoMailbox:
+    """Choose who sends a message from this address (the first From address; without one the envelope sender).
+
+    `turns` are turns taken since the roster was drawn up, by mailbox: the caller adds `turn_of` with the next number.
+    """
+    address = from_address.strip().lower()
+    search = _Search(roster, address, now, size)
+    if forced is not None:
+        return _forced(roster, search, forced)
+    from_class, tiers = roster.tiers_for(address)
+    if not tiers:
+        return NoMailbox("no mailbox: none is active with a template that can send")
+    search.from_class = from_class
+    turn_of: int | None = None
+    for tier in tiers:
+        place = "next in turn of its priority" if turn_of is None else f"next priority, {tier.priority}"
+        queue = _in_turn(tier.takers, turns)
+        if turn_of is None and (first := search.whose_turn(queue)) is not None:
+            turn_of = first.id
+            search.add(first, "its turn")
+            search.add_failovers(first)
+        elif turn_of is None and any(map(search.is_out_of_rate, queue)):
+            return search.wait_for_rate(queue)
+        for mailbox in (*queue, *tier.reserves):
+            search.add(mailbox, place)
+            search.add_failovers(mailbox)
+    return search.outcome(turn_of)
+
+
+def _forced(roster: Roster, search: _Search, forced: int) -> Choice | Wait | NoMailbox:
+    mailbox = roster.mailboxes.get(forced)
+    if mailbox is None:
+        return NoMailbox("no mailbox: the one that was asked for is gone")
+    search.from_class = FromClass.NONE
+    if mailbox.active:
+        search.add(mailbox, "asked for")
+    else:
+        search.pass_over(mailbox, "not active")
+    if not search.is_out_of_rate(mailbox):
+        search.add_failovers(mailbox)
+    return search.outcome(forced, replace_from=False)
+
+
+def _in_turn(takers: Iterable[MailboxFacts], turns: Mapping[int, int]) -> list[MailboxFacts]:
+    """Longest idle first."""
+    return sorted(takers, key=lambda mailbox: (turns.get(mailbox.id, mailbox.last_turn), mailbox.id))
+
+
+class _Search:
+    """One pick in progress: who is in, who is out, and until when."""
+
+    __slots__ = (
+        "_address",
+        "_hops",
+        "_now",
+        "_passed_over",
+        "_roster",
+        "_seen",
+        "_size",
+        "_too_small",
+        "_until",
+        "from_class",
+    )
+
+    def __init__(self, roster: Roster, address: str, now: datetime, size: int) -> None:
+        self._roster = roster
+        self._address = address
+        self._now = now
+        self._size = size
+        self.from_class = FromClass.NONE
+        self._seen: set[int] = set()
+        self._hops: list[Hop] = []
+        self._passed_over: list[Hop] = []
+        self._too_small = 0
+        self._until: datetime | None = None
+
+    def whose_turn(self, queue: Iterable[MailboxFacts]) -> MailboxFacts | None:
+        """The first in turn that may take it. A cooling one keeps its turn; one out of rate gives it to the next."""
+        return next((mailbox for mailbox in queue if self._fits(mailbox) and not self.is_out_of_rate(mailbox)), None)
+
+    def is_out_of_rate(self, mailbox: MailboxFacts) -> bool:
+        """Whether its rate is used up."""
+        return mailbox.out_of_rate_until is not None and mailbox.out_of_rate_until > self._now
+
+    def add(self, mailbox: MailboxFacts, why: str) -> None:
+        """Put a mailbox next in the order, unless it is there already or cannot send this now."""
+        if mailbox.id in self._seen:
+            return
+        if not mailbox.can_send:
+            self.pass_over(mailbox, "its template has no server to send to")
+        elif not self._fits(mailbox):
+            self._too_small += 1
+            self.pass_over(mailbox, f"takes at most {mailbox.max_size} bytes")
+        elif mailbox.cooling_until is not None and mailbox.cooling_until > self._now:
+            self.pass_over(mailbox, f"cools down until {mailbox.cooling_until:%H:%M:%S}", mailbox.cooling_until)
+        elif mailbox.out_of_rate_until is not None and mailbox.out_of_rate_until > self._now:
+            self.pass_over(mailbox, "its rate is used up", mailbox.out_of_rate_until)
+        else:
+            self._seen.add(mailbox.id)
+            self._hops.append(Hop(mailbox.id, why))
+
+    def add_failovers(self, mailbox: MailboxFacts) -> None:
+        """Put its failovers next, though inactive; never one that fits the from address worse."""
+        if self.is_out_of_rate(mailbox):
+            return
+        named_by = mailbox
+        for failover in self._roster.failovers_of(mailbox):
+            if failover.id not in self._seen and self._roster.class_of(failover, self._address) > self.from_class:
+                self.pass_over(failover, f"failover of {named_by.name}, but not for this from address")
+            else:
+                self.add(failover, f"failover of {named_by.name}")
+            named_by = failover
+
+    def pass_over(self, mailbox: MailboxFacts, why: str, until: datetime | None = None) -> None:
+        """Leave a mailbox out, and remember when it could come in."""
+        self._seen.add(mailbox.id)
+        self._passed_over.append(Hop(mailbox.id, why))
+        if until is not None and (self._until is None or until < self._until):
+            self._until = until
+
+    def wait_for_rate(self, queue: Iterable[MailboxFacts]) -> Choice | Wait | NoMailbox:
+        """The rate is used up all around: it waits; neither a failover nor a worse priority is there for that."""
+        for mailbox in queue:
+            self.add(mailbox, "")
+        return self.outcome(None)
+
+    def outcome(self, turn_of: int | None, *, replace_from: bool | None = None) -> Choice | Wait | NoMailbox:
+        """What the search has come to."""
+        passed_over = tuple(self._passed_over)
+        if self._hops:
+            replace = self.from_class is FromClass.NONE if replace_from is None else replace_from
+            first = turn_of if turn_of is not None else self._hops[0].mailbox
+            return Choice(tuple(self._hops), first, self.from_class, replace, passed_over)
+        names = self._roster.mailboxes
+        reasons = "; ".join(f"{names[hop.mailbox].name}: {hop.why}" for hop in passed_over)
+        if self._until is not None:
+            return Wait(self._until, reasons, passed_over)
+        return NoMailbox(f"no mailbox: {reasons}", bool(self._too_small), passed_over)
+
+    def _fits(self, mailbox: MailboxFacts) -> bool:
+        return not mailbox.max_size or self._size <= mailbox.max_size

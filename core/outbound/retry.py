@@ -1,0 +1,73 @@
+"""When to try again, when to give up, how long a failing mailbox is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+_MOST_DOUBLINGS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """How long the outbox goes on trying."""
+
+    first: timedelta = timedelta(minutes=1)
+    """The wait after the first try that failed."""
+    longest: timedelta = timedelta(hours=1)
+    """The longest wait between two tries."""
+    lifetime: timedelta = timedelta(days=5)
+    """After this the message has failed (RFC 5321 §4.5.4.1 asks for four to five days)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoolingRule:
+    """How long a mailbox that failed takes no message of its own."""
+
+    first: timedelta = timedelta(seconds=30)
+    """After the first failure."""
+    longest: timedelta = timedelta(minutes=15)
+    """After many."""
+
+
+_COOLING = CoolingRule()
+
+
+def next_attempt_at(
+    attempts: int,
+    created_at: datetime,
+    now: datetime,
+    rule: RetryRule,
+    jitter: float = 0.0,
+    *,
+    expires_at: datetime | None = None,
+) -> datetime | None:
+    """When to try again after so many tries, or `None` when it is time to give up.
+
+    Each wait is twice the one before; `jitter`, from 0 to 1, takes up to a quarter off, so that what failed together
+    does not come back together. The last try falls on the end of the lifetime, or on the expiry if that is sooner.
+    """
+    ends = created_at + rule.lifetime
+    if now >= ends or is_expired(expires_at, now):
+        return None
+    wait = min(rule.longest, _doubled(rule.first, attempts - 1))
+    wait = max(min(rule.first, rule.longest), wait * (1 - min(max(jitter, 0.0), 1.0) / 4))
+    return min(now + wait, ends, expires_at or ends)
+
+
+def is_expired(expires_at: datetime | None, now: datetime) -> bool:
+    """Whether the message comes too late and must not be sent any more."""
+    return expires_at is not None and now >= expires_at
+
+
+def cool_until(failures: int, now: datetime, rule: CoolingRule = _COOLING) -> datetime | None:
+    """Until when a mailbox rests after so many failures in a row; `None`: it does not."""
+    if failures <= 0:
+        return None
+    return now + min(rule.longest, _doubled(rule.first, failures - 1))
+
+
+def _doubled(wait: timedelta, times: int) -> timedelta:
+    doublings = 2 ** min(max(times, 0), _MOST_DOUBLINGS)
+    # A wait set in days, doubled often enough, is more than a timedelta holds.
+    return timedelta(seconds=min(wait.total_seconds() * doublings, timedelta(days=365).total_seconds()))

@@ -1,0 +1,59 @@
+import pytest
+
+from core.outbound.replies import Fault, judge_reply
+
+CASES = [
+    # before there is a recipient, whatever the code: the mailbox
+    (554, "", "no service for you", "connect", Fault.MAILBOX),
+    (454, "4.7.0", "TLS not available", "tls", Fault.MAILBOX),
+    (502, "", "what?", "ehlo", Fault.MAILBOX),
+    (535, "5.7.8", "authentication failed", "login", Fault.MAILBOX),
+    (550, "5.1.0", "sender refused", "mail", Fault.MAILBOX),
+    (451, "4.3.0", "later", "mail", Fault.MAILBOX),
+    # 421 anywhere
+    (421, "4.7.0", "too many connections", "rcpt", Fault.MAILBOX),
+    (421, "", "closing", "data", Fault.MAILBOX),
+    (421, "", "closing", "dot", Fault.MAILBOX),
+    # RCPT
+    (550, "5.1.1", "no such user", "rcpt", Fault.RECIPIENT_PERMANENT),
+    (553, "", "no", "rcpt", Fault.RECIPIENT_PERMANENT),
+    (552, "5.2.2", "mailbox full", "rcpt", Fault.RECIPIENT_PERMANENT),
+    (450, "4.2.0", "greylisted, try again", "rcpt", Fault.RECIPIENT_TRANSIENT),
+    (451, "4.7.1", "Sender greylisted", "rcpt", Fault.RECIPIENT_TRANSIENT),
+    (452, "4.5.3", "too many recipients", "rcpt", Fault.RECIPIENT_TRANSIENT),
+    (552, "5.5.3", "too many", "rcpt", Fault.RECIPIENT_TRANSIENT),
+    (552, "", "Too many recipients", "rcpt", Fault.RECIPIENT_TRANSIENT),
+    # DATA and the dot
+    (451, "4.3.0", "later", "data", Fault.MAILBOX),
+    (452, "4.3.1", "no space", "dot", Fault.MAILBOX),
+    (554, "5.5.1", "no valid recipients", "data", Fault.MESSAGE_PERMANENT),
+    (554, "5.6.0", "spam", "dot", Fault.MESSAGE_PERMANENT),
+    (552, "5.3.4", "too big", "dot", Fault.MESSAGE_PERMANENT),
+    # about the sender, wherever
+    (550, "5.1.7", "bad sender", "rcpt", Fault.MAILBOX),
+    (550, "5.1.8", "bad sender system", "rcpt", Fault.MAILBOX),
+    (554, "5.2.252", "SendAsDenied", "dot", Fault.MAILBOX),
+    (550, "5.7.60", "SMTP; Client does not have permissions to send as this sender", "dot", Fault.MAILBOX),
+    (554, "", "5.2.252 SendAsDenied", "dot", Fault.MAILBOX),
+    (550, "5.7.1", "Sender address rejected: not owned by user", "rcpt", Fault.MAILBOX),
+    (550, "5.7.1", "Client was not authenticated to send anonymous mail during MAIL FROM", "rcpt", Fault.MAILBOX),
+    (554, "5.7.1", "<alice@example.org>: not allowed here", "rcpt", Fault.MAILBOX),
+    # 5.7.1 that does not name the sender
+    (554, "5.7.1", "relay access denied", "rcpt", Fault.RECIPIENT_PERMANENT),
+    (550, "5.7.1", "message looks like spam", "dot", Fault.MESSAGE_PERMANENT),
+    (554, "5.7.1", "<alice@example.org>: Recipient address rejected", "rcpt", Fault.RECIPIENT_PERMANENT),
+    # no reply at all
+    (0, "", "", "dot", Fault.MAILBOX),
+    (-1, "", "", "rcpt", Fault.MAILBOX),
+]
+
+
+@pytest.mark.parametrize(("code", "enhanced", "text", "phase", "expected"), CASES)
+def test_reply_says_whose_fault_it_is(code: int, enhanced: str, text: str, phase: str, expected: Fault) -> None:
+    assert judge_reply(code, enhanced, text, phase, sender="alice@example.org") is expected
+
+
+@pytest.mark.parametrize("phase", ["connect", "tls", "greeting", "ehlo", "login", "mail", "rset", "anything"])
+@pytest.mark.parametrize("code", [421, 450, 535, 550, 554])
+def test_no_recipient_fails_before_rcpt(phase: str, code: int) -> None:
+    assert judge_reply(code, "5.7.1", "no", phase) is Fault.MAILBOX
