@@ -4,6 +4,8 @@ import codecs
 import re
 from encodings.aliases import aliases
 
+from core.text import REPLACEMENT
+
 # A closed list: `codecs.lookup` imports a module by the name it is given and remembers each miss for ever, and some
 # codecs of Python are no charsets (punycode and idna are quadratic, unicode_escape runs escapes).
 _PLAIN = {
@@ -69,26 +71,39 @@ def codec_of(charset: str) -> str | None:
 
 def decode(encoded: bytes, charset: str | None = None) -> str:
     """Read bytes as text by the declared charset if it fits, otherwise by the likeliest one."""
-    codec = codec_of(charset) if charset else None
-    if codec is not None:
+    codec = (codec_of(charset) if charset else None) or "utf-8"
+    for tried in (codec, "utf-8"):
         try:
-            return encoded.decode(codec)
+            return encoded.decode(tried)
         except ValueError:
-            pass
-    return encoded.decode("utf-8", "postroom.single_bytes")
+            continue
+    return _decode_damaged(encoded, codec)
 
 
-def _read_single_bytes(error: UnicodeError) -> tuple[str, int]:
-    """Read the bytes that are no UTF-8 as Windows-1252, and the five that it leaves open as Latin-1."""
+# Windows-1252 where it says something, Latin-1 for the five bytes that it leaves open.
+_SINGLE_BYTES = "".join(
+    bytes([byte]).decode("latin-1" if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else "cp1252") for byte in range(256)
+)
+_MOST_FOREIGN_BYTES = 1000
+
+
+def _decode_damaged(encoded: bytes, codec: str) -> str:
+    """Read what fits no charset as a whole: each foreign byte alone, or all bytes alone where most are foreign."""
+    if encoded.decode(codec, "replace").count(REPLACEMENT) > _MOST_FOREIGN_BYTES:
+        return _single_bytes(encoded)
+    return encoded.decode(codec, "postroom.single_bytes")
+
+
+def _single_bytes(encoded: bytes) -> str:
+    return codecs.charmap_decode(encoded, "strict", _SINGLE_BYTES)[0]
+
+
+def _read_foreign_bytes(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    foreign = error.object[error.start : error.end]
-    try:
-        return foreign.decode("cp1252"), error.end
-    except UnicodeDecodeError:
-        return foreign.decode("latin-1"), error.end
+    return _single_bytes(error.object[error.start : error.end]), error.end
 
 
-# A handler sees where the decoder stopped and lets it go on: linear, and a character cut in two at the end of an
-# encoded word does not turn the whole subject into Windows-1252.
-codecs.register_error("postroom.single_bytes", _read_single_bytes)
+# A handler sees where the decoder stopped and lets it go on: a character cut in two at the end of an encoded word
+# does not turn the whole subject into Windows-1252.
+codecs.register_error("postroom.single_bytes", _read_foreign_bytes)

@@ -1,0 +1,150 @@
+"""Delivery status notifications (RFC 3464): what became of a message we sent, as another server tells it."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.mail.headers import Headers, read_header_block, read_headers_and_body_start
+from core.mail.message_ids import read_message_ids
+from core.mail.parameters import read_parameterized
+from core.mail.parts import MimePart, read_parts
+from core.text import bounded
+
+
+class Action(StrEnum):
+    """What the reporting server did for a recipient (RFC 3464 2.3.3)."""
+
+    FAILED = "failed"
+    """Given up: it was not delivered and will not be."""
+
+    DELAYED = "delayed"
+    """Not delivered yet; the server goes on trying."""
+
+    DELIVERED = "delivered"
+    """In the recipient's mailbox."""
+
+    RELAYED = "relayed"
+    """Passed on to a server that sends no such reports."""
+
+    EXPANDED = "expanded"
+    """Passed on to the members of a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class BouncedRecipient:
+    """What a report says of one recipient."""
+
+    address: str
+    """Who it is about; the address it was sent to, where the report names it."""
+
+    action: Action
+    """What was done."""
+
+    status: str
+    """The enhanced status code (RFC 3463), such as 5.1.1; empty if the report holds none."""
+
+    diagnostic: str
+    """The other server's words, cleaned and bounded; may be empty."""
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether trying again is pointless: failed, with a permanent status."""
+        return self.action is Action.FAILED and self.status.startswith("5")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A report on one message of ours."""
+
+    recipients: tuple[BouncedRecipient, ...]
+    """At least one."""
+
+    original_message_id: str
+    """Of the message it is about, with angle brackets; empty if the report does not return it."""
+
+    original_envelope_id: str
+    """The ENVID it was sent with (RFC 3461); empty if none."""
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether some recipient can never be reached."""
+        return any(recipient.is_hard for recipient in self.recipients)
+
+
+_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
+_ORIGINAL_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
+_STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+_REPLY_CODE = re.compile(r"(?:^|[\s;])([245])\d\d(?=[\s\-]|$)")
+_LONGEST_REPORT = 256 * 1024
+_MOST_RECIPIENTS = 1000
+_LONGEST_DIAGNOSTIC = 998
+
+
+def read_bounce(headers: Headers, raw: bytes) -> Bounce | None:
+    """The delivery status notification that a message is, or `None` when it is none (RFC 3464, RFC 6522)."""
+    if read_parameterized(headers.raw("content-type")).value != "multipart/report":
+        return None
+    parts = read_parts(raw)
+    status = next((part for part in parts if part.content_type.value in _STATUS_TYPES), None)
+    if status is None:
+        return None
+    groups = _field_groups(status.content(raw, _LONGEST_REPORT))
+    recipients = tuple(filter(None, map(_recipient, groups)))[:_MOST_RECIPIENTS]
+    if not recipients:
+        return None
+    original = next((part for part in parts if part.content_type.value in _ORIGINAL_TYPES), None)
+    return Bounce(recipients, _original_message_id(raw, original), _envelope_id(groups))
+
+
+def _field_groups(report: bytes) -> list[Headers]:
+    """The blocks of fields between blank lines: one on the message, then one for each recipient."""
+    groups: list[Headers] = []
+    rest = report.lstrip(b"\r\n")
+    while rest and len(groups) <= _MOST_RECIPIENTS:
+        fields, end = read_headers_and_body_start(rest)
+        groups.append(fields)
+        if end == 0:
+            break
+        rest = rest[end:].lstrip(b"\r\n")
+    return groups
+
+
+def _recipient(group: Headers) -> BouncedRecipient | None:
+    address = _typed(group.get("original-recipient")) or _typed(group.get("final-recipient"))
+    action = (group.get("action") or "").split(" ")[0].split(";")[0].lower()
+    if not address or action not in set(Action):
+        return None
+    diagnostic = bounded(_typed(group.get("diagnostic-code")), _LONGEST_DIAGNOSTIC)
+    return BouncedRecipient(address, Action(action), _status(group.get("status") or "", diagnostic), diagnostic)
+
+
+def _typed(value: str | None) -> str:
+    """What follows the type in `rfc822; user@example.org`."""
+    kind, semicolon, text = (value or "").partition(";")
+    return bounded((text if semicolon else kind).strip().strip("<>"), _LONGEST_DIAGNOSTIC)
+
+
+def _status(declared: str, diagnostic: str) -> str:
+    """The status code; where servers leave it out or say 5.0.0, the diagnostic knows better."""
+    found = _STATUS.search(declared)
+    said = _STATUS.search(diagnostic)
+    if found and not found[0].endswith(".0.0"):
+        return found[0]
+    if said:
+        return said[0]
+    if found:
+        return found[0]
+    reply = _REPLY_CODE.search(diagnostic)
+    return f"{reply[1]}.0.0" if reply else ""
+
+
+def _original_message_id(raw: bytes, original: MimePart | None) -> str:
+    if original is None:
+        return ""
+    returned = read_header_block(original.content(raw, _LONGEST_REPORT))
+    return next(iter(read_message_ids(returned.get("message-id"))), "")
+
+
+def _envelope_id(groups: list[Headers]) -> str:
+    found = (group.get("original-envelope-id") for group in groups)
+    return bounded(next(filter(None, found), ""), _LONGEST_DIAGNOSTIC)

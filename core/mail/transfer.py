@@ -1,0 +1,49 @@
+"""Content transfer encodings (RFC 2045 6), decoded as far as they go."""
+
+import binascii
+import re
+
+from core.mail.encoded_words import decode_base64
+
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
+
+
+def decode_transfer(encoded: bytes, encoding: str) -> bytes:
+    """Undo a Content-Transfer-Encoding; damage costs what is damaged, an unknown encoding is left as it is."""
+    match encoding:
+        case "base64":
+            return decode_base64(encoded.decode("latin-1"))
+        case "quoted-printable":
+            return binascii.a2b_qp(encoded)
+        case "x-uuencode" | "uuencode" | "x-uue" | "uue":
+            return _decode_uu(encoded)
+        case _:
+            return encoded
+
+
+def decoded_size(encoded: bytes, encoding: str) -> int:
+    """How many bytes the content has, without decoding base64, which is most of all mail."""
+    if encoding != "base64":
+        return len(decode_transfer(encoded, encoding))
+    digits = len(encoded) - sum(encoded.count(sign) for sign in (b"\r", b"\n", b" ", b"\t", b"="))
+    return digits * 3 // 4
+
+
+def _decode_uu(encoded: bytes) -> bytes:
+    begin = _UU_BEGIN.search(encoded)
+    if begin is None:
+        return encoded
+    decoded: list[bytes] = []
+    for line in encoded[begin.end() :].splitlines():
+        if line.strip() in (b"end", b"`", b""):
+            break
+        try:
+            decoded.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            # Some writers pad a line with more than its length says: read as far as the length goes.
+            length = ((line[0] - 32) & 63) * 4 // 3 + 5
+            try:
+                decoded.append(binascii.a2b_uu(line[:length]))
+            except binascii.Error:
+                continue
+    return b"".join(decoded)
