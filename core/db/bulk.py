@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, func, literal
+from sqlalchemy import ColumnElement, Select, String, Table, func, literal, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
@@ -71,3 +72,21 @@ def database_now(session: Session, now: datetime) -> ColumnElement[datetime]:
 def _dialect_insert(session: Session, model: type[SQLModel]) -> Any:
     module: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return module.insert(table_of(model))
+
+
+def one_at_a_time(session: Session, concern: str) -> None:
+    """Wait until no other transaction holds this concern; it is ours until the commit.
+
+    On SQLite the writer is alone anyway. On PostgreSQL two changes of configuration could each pass a check that
+    fails for both together.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(concern.encode()).digest()[:7], "big")
+        session.connection().execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def by_code_point(session: Session, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A text column in an order that is the same on both engines, whatever the server's locale."""
+    if session.get_bind().dialect.name == "postgresql" and isinstance(column.type, String):
+        return column.collate("C")
+    return column

@@ -1,46 +1,12 @@
-"""Secrets that do not show, and what SASL mechanisms send (RFC 4616, RFC 7628, Google's XOAUTH2)."""
+"""What SASL mechanisms send (RFC 4616, RFC 7628, Google's XOAUTH2)."""
 
 from __future__ import annotations
 
 import base64
-import hmac
 from collections.abc import Iterable
 
 from core.errors import BadInput
-
-MASK = "****"
-"""Stands where a secret was."""
-
-
-class Secret:
-    """A password that no log, traceback or f-string shows; `reveal` gives it to the wire."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str = "") -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The password itself; only for sending it."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._value))
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK})"
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled")
+from core.secret import MASK
 
 
 def plain(username: str, password: str) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.protocols.sasl import Secret
 from core.protocols.tls import Security, TlsTrust
+from core.secret import Secret
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.clock import utcnow
-from core.protocols.sasl import MASK, scrubbed
+from core.protocols.sasl import scrubbed
+from core.secret import MASK
 from core.text import bounded, clean
 
 _LONGEST = 400

@@ -1,0 +1,153 @@
+"""The gateway opens everything and hands it out; what is done with it is done elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from core import clock
+from core.db.bulk import insert_missing, insert_rows, reserve, table_of
+from core.db.changes import ChangeFeed
+from core.db.doors import Database
+from core.db.leases import Renewer
+from core.db.schema import make_home, open_database
+from core.environment import Environment
+from core.errors import CannotWrite
+from core.handles import LEASE_SECONDS, Handles
+from core.models import Queue, Setting, Template
+from core.models import Secret as StoredSecret
+from core.vault.key import key_path, make_key, refuse_exposed
+from core.vault.vault import Vault
+
+FIRST_ADMIN = "system.first_admin"
+"""The row that names who ran `init`: an admin, whatever the settings say."""
+
+QUEUES = (
+    ("Raw", "Where mail lands that nothing else claims."),
+    ("Postmaster", "Reports and questions about mail itself."),
+    ("Junk", "Unwanted mail, kept for a look."),
+)
+"""The queues that are there after the first start."""
+
+TEMPLATES: tuple[dict[str, Any], ...] = (
+    {"name": "Migrated from previous version", "comment": "For settings taken over from an older gateway."},
+    {
+        "name": "Gmail SMTP Relay",
+        "smtp_host": "smtp.gmail.com",
+        "fallback": True,
+        "incoming_host": "imap.gmail.com",
+        "comment": "Sends and reads; needs an OAuth profile or an app password.",
+    },
+    {
+        "name": "Office 365 SMTP Relay",
+        "smtp_host": "smtp.office365.com",
+        "incoming_host": "outlook.office365.com",
+        "comment": "Sends and reads; needs an OAuth profile.",
+    },
+    {
+        "name": "SendGrid SMTP Relay",
+        "smtp_host": "smtp.sendgrid.net",
+        "fallback": True,
+        "comment": "Sends only; the user name is apikey, the password an API key.",
+    },
+    {
+        "name": "Brevo (Sendinblue) SMTP Relay",
+        "smtp_host": "smtp-relay.brevo.com",
+        "fallback": True,
+        "comment": "Sends only; the password is an SMTP key, not the account's.",
+    },
+)
+"""The templates that are there after the first start; what a row does not say has its default."""
+
+
+def open_gateway(environment: Environment, *, role: str = "") -> Handles:
+    """Everything one process works with, made first where it is not there yet.
+
+    Args:
+        environment: where this Postroom lives.
+        role: what the process does, as other processes see it; part of the worker's name.
+
+    Raises:
+        ExposedFile: key or database can be read by others.
+        SchemaMismatch: the database is of another version.
+        StoreError: database or folder cannot be made or reached.
+    """
+    make_home(environment.home)
+    refuse_exposed(key_path(environment))
+    database = open_database(environment)
+    handles = Handles(
+        environment=environment,
+        database=database,
+        vault=Vault(environment),
+        changes=ChangeFeed(database),
+        renewer=Renewer(database, LEASE_SECONDS),
+    )
+    if role:
+        handles.worker_id = f"{role}-{handles.worker_id[:12]}"
+    make_drop_folder(environment.drop)
+    _make_missing_key(environment, database)
+    _ship(database)
+    return handles
+
+
+def make_drop_folder(folder: Path) -> None:
+    """Make the drop folder: when root makes it anyone may write into it, and none but its owner look.
+
+    Raises:
+        CannotWrite: it cannot be made.
+    """
+    if folder.exists():
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.geteuid() == 0:
+            # As a mail spool: sticky, so that none removes another's message; writable, not readable.
+            folder.chmod(stat.S_ISVTX | 0o733)
+    except OSError as error:
+        raise CannotWrite(f"The drop folder {folder} cannot be made: {error.strerror}. Set POSTROOM_DROP.") from error
+
+
+def system_user() -> str:
+    """The name of the user this process runs as."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _make_missing_key(environment: Environment, database: Database) -> None:
+    if key_path(environment).exists():
+        return
+    with database.reading() as session:
+        sealed = select(table_of(StoredSecret).c.kind).where(table_of(StoredSecret).c.sealed.is_not(None)).limit(1)
+        if session.connection().execute(sealed).first() is None:
+            make_key(environment)
+    # Secrets without their key: a new key would not open them. Who needs one is told so by the vault.
+
+
+def _ship(database: Database) -> None:
+    with database.reading() as session:
+        if session.get(Setting, FIRST_ADMIN) is not None:
+            return
+    user, now = system_user(), clock.utcnow()
+
+    def ship(session: Session) -> None:
+        # Of many processes at once one draws the first number; what is deleted later stays deleted.
+        if reserve(session, "shipped", 1) != 1:
+            return
+        insert_missing(session, Setting, [{"name": FIRST_ADMIN, "value": user}])
+        insert_rows(
+            session,
+            Template,
+            [Template(**row, created_at=now, updated_at=now).model_dump(exclude={"id"}) for row in TEMPLATES],
+        )
+        queues = [Queue(name=name, comment=comment, created_at=now, updated_at=now) for name, comment in QUEUES]
+        insert_rows(session, Queue, [queue.model_dump(exclude={"id"}) for queue in queues])
+
+    database.writing(ship)

@@ -1,0 +1,1 @@
+"""Secrets, sealed at rest under a key that lives outside the database."""
