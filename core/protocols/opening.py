@@ -47,9 +47,8 @@ def opening(server: Server, timeouts: Timeouts, begin: Callable[[Wire], Talk]) -
     addresses = resolve(server.host, server.port, timeouts.connect)
     yield Milestone("resolve", ", ".join(address.ip for address in addresses))
     opened, address = connect(addresses, timeouts.connect, place=server.place)
-    with contextlib.ExitStack() as on_failure:
-        wire = Wire(opened, address, server.place)
-        on_failure.callback(wire.close)
+    wire = Wire(opened, address, server.place)
+    with wire.closed_on_failure():
         yield Milestone("connect", str(address))
         talk = begin(wire)
         if server.security is Security.TLS:
@@ -58,7 +57,6 @@ def opening(server: Server, timeouts: Timeouts, begin: Callable[[Wire], Talk]) -
         if server.security is Security.STARTTLS:
             talk.ask_for_tls()
             yield Milestone("tls", tls_line(_secured(talk, server, timeouts, begin)))
-        on_failure.pop_all()
     return talk
 
 

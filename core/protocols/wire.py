@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Iterator
 from typing import Never
 
 from core.clock import Deadline
@@ -95,6 +96,10 @@ class Wire:
 
     def read_through(self, mark: bytes, longest: int) -> bytes:
         """All bytes up to and with the mark; more than `longest` without it is a violation."""
+        found = self._buffer.find(mark, self._at)
+        if found >= 0:
+            start, self._at = self._at, found + len(mark)
+            return self._buffer[start : self._at]
         gathered = bytearray(self._buffer[self._at :])
         self._buffer, self._at = b"", 0
         searched = 0
@@ -154,6 +159,15 @@ class Wire:
             self._socket.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
             self._socket.close()
+
+    @contextlib.contextmanager
+    def closed_on_failure(self) -> Iterator[None]:
+        """Leaves nothing open if what is inside fails."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def violation(self, text: str, *, phase: str = "", reply: str = "") -> Never:
         """The server broke the rules of its protocol: nothing it says from here on can be understood."""

@@ -1,0 +1,174 @@
+"""POP3 as a source of mail (RFC 1939): everything is listed, deletes become real at QUIT."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from core.errors import Misuse, NotOffered, WireError
+from core.protocols.pop3_dialogue import Pop3Dialogue
+from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
+
+_WINDOW = 100
+"""Commands sent ahead: enough to hide the way to the server, and far from filling its input."""
+_LONGEST_UIDL_LINE = 90
+
+
+class Pop3Source:
+    """A logged-in POP3 connection: one mailbox, locked and unchanging until it is closed."""
+
+    def __init__(self, dialogue: Pop3Dialogue, facts: SessionFacts) -> None:
+        self.facts = facts
+        """What is known of the connection."""
+        self._dialogue = dialogue
+        self._writable = False
+        self._exists = 0
+        self._numbers: dict[Key, int] = {}
+        self._sizes: dict[int, int] | None = None
+        self._pending: list[Key] = []
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the connection is still in step."""
+        return not self._dialogue.wire.broken
+
+    def select(self, folder: str = "", *, writable: bool) -> Selected:
+        """STAT: there is one mailbox only, and `folder` must be empty."""
+        if folder:
+            raise Misuse(f"POP3 has no folders, so {folder!r} cannot be opened.")
+        answer = self._dialogue.command(b"STAT", phase="folder")
+        count = answer.split()[:1]
+        if not count or not count[0].isdigit():
+            self._dialogue.wire.violation("The server does not tell how many messages there are.")
+        self._writable = writable
+        self._exists = int(count[0])
+        return Selected("", 0, 0, self._exists)
+
+    def list_new(self, folder: str = "", above: int = 0) -> Listing:
+        """UIDL: all messages. Which of them are new is known only to whoever has their UIDLs."""
+        pairs = self._uidls()
+        if pairs is None:
+            numbers: Sequence[int] = sorted(self._all_sizes())
+            listing = Listing("", 0, len(numbers), numbers, [""] * len(numbers), has_uidl=False)
+        else:
+            numbers = [number for number, _ in pairs]
+            times = Counter(uidl for _, uidl in pairs)
+            duplicates = frozenset(uidl for uidl, count in times.items() if count > 1)
+            uids = [number if uidl in duplicates else 0 for number, uidl in pairs]
+            listing = Listing("", 0, len(pairs), uids, [uidl for _, uidl in pairs], duplicates=duplicates)
+        self._numbers = dict(zip(listing.keys, numbers, strict=True))
+        return listing
+
+    def sizes(self, keys: Sequence[Key]) -> dict[Key, int]:
+        """From LIST, asked once: the mailbox does not change while the session lasts."""
+        sizes = self._all_sizes()
+        found = ((key, sizes.get(self._number(key))) for key in keys)
+        return {key: size for key, size in found if size is not None}
+
+    def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
+        """RETR each."""
+        return [fetched for window in _windows(keys) for fetched in self._fetched(window)]
+
+    def mark_seen(self, keys: Sequence[Key]) -> None:
+        """POP3 has no flags."""
+        raise self._not_offered("POP3 cannot mark messages as read.")
+
+    def delete(self, keys: Sequence[Key]) -> Removal:
+        """DELE each: `pending` until `close` gives them back."""
+        if not self._writable:
+            raise Misuse("The mailbox was opened for reading only.")
+        pending: list[Key] = []
+        left: list[Key] = []
+        note = ""
+        for window in _windows(keys):
+            numbers = [self._number(key) for key in window]
+            for key, refused in zip(window, self._dialogue.mark_deleted(numbers), strict=True):
+                (left if refused else pending).append(key)
+                note = refused or note
+        self._pending += pending
+        return Removal((), tuple(left), note, tuple(pending))
+
+    def move(self, keys: Sequence[Key], target: str) -> Removal:
+        """POP3 has no folders."""
+        raise self._not_offered("POP3 has no folders to move messages to.")
+
+    def noop(self) -> None:
+        """NOOP: fails if the connection is dead."""
+        self._dialogue.command(b"NOOP", phase="noop")
+
+    def close(self) -> tuple[Key, ...]:
+        """QUIT: now the deletes happen. Gives back what was removed; without a +OK nothing is known to be."""
+        # After a broken-off answer QUIT would be read as part of something else, or arrive where it deletes.
+        if not self.is_usable:
+            return ()
+        try:
+            if not self._pending:
+                with contextlib.suppress(WireError):
+                    self._dialogue.command(b"QUIT", phase="quit", seconds=min(5.0, self._dialogue.timeouts.command))
+                return ()
+            self._dialogue.command(b"QUIT", phase="quit", seconds=self._dialogue.timeouts.settle)
+            removed, self._pending = tuple(self._pending), []
+            return removed
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Abandon the connection without QUIT: nothing is deleted. May be called from another thread."""
+        self._dialogue.wire.close()
+
+    def _fetched(self, keys: Sequence[Key]) -> Iterator[Fetched]:
+        sizes, caps = self._all_sizes(), self._dialogue.caps
+        numbers = [self._number(key) for key in keys]
+        expected = [caps.expected(sizes.get(number, caps.message)) for number in numbers]
+        announced = sum(sizes.get(number, 0) for number in numbers)
+        answers = self._dialogue.retrieve(
+            numbers, max(expected), sum(expected) + 4096 * len(keys), self._dialogue.timeouts.transfer(announced)
+        )
+        for key, number, answer in zip(keys, numbers, answers, strict=True):
+            size = sizes.get(number, 0)
+            if isinstance(answer, str):
+                yield Fetched(key, None, size, None, Missing.REFUSED, answer)
+            elif not answer and size:
+                yield Fetched(key, None, size, None, Missing.EMPTY)
+            else:
+                yield Fetched(key, answer, size, None)
+
+    def _uidls(self) -> list[tuple[int, str]] | None:
+        try:
+            lines = self._dialogue.lines(b"UIDL", phase="list", budget=self._listing_budget())
+        except WireError:
+            if not self.is_usable:
+                raise
+            return None
+        pairs = (line.split() for line in lines)
+        return [(self._read(pair[0]), pair[1].decode("ascii", "backslashreplace")) for pair in pairs if len(pair) == 2]
+
+    def _all_sizes(self) -> dict[int, int]:
+        if self._sizes is None:
+            lines = self._dialogue.lines(b"LIST", phase="sizes", budget=self._listing_budget())
+            pairs = (line.split() for line in lines)
+            self._sizes = {self._read(pair[0]): self._read(pair[1]) for pair in pairs if len(pair) >= 2}
+        return self._sizes
+
+    def _listing_budget(self) -> int:
+        return min(self._dialogue.caps.listing, (self._exists + 100) * _LONGEST_UIDL_LINE)
+
+    def _read(self, number: bytes) -> int:
+        if not number.isdigit() or len(number) > 18:
+            self._dialogue.wire.violation("The server lists what is no number.")
+        return int(number)
+
+    def _number(self, key: Key) -> int:
+        try:
+            return self._numbers[key]
+        except KeyError:
+            raise Misuse(f"The message {key.uidl!r} is not in this session's list.") from None
+
+    def _not_offered(self, text: str) -> NotOffered:
+        return NotOffered(text, host=self._dialogue.wire.place)
+
+
+def _windows(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    for start in range(0, len(keys), _WINDOW):
+        yield keys[start : start + _WINDOW]

@@ -1,0 +1,202 @@
+"""POP3 as commands and answers (RFC 1939, RFC 2449): a reader that knows no longest line and sends ahead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from core.errors import ConnectionLost, NotOffered, TlsMissing, WireError
+from core.protocols import sasl
+from core.protocols.refusals import refusal, words
+from core.protocols.server import Caps, Login, Timeouts
+from core.protocols.transcript import Transcript
+from core.protocols.wire import Wire
+
+_END = b"\r\n.\r\n"
+_TIMESTAMP = re.compile(rb"<[^>]*>\s*$")
+
+
+class Pop3Dialogue:
+    """Speaks POP3 over a wire; knows what the server offers."""
+
+    def __init__(self, wire: Wire, timeouts: Timeouts, caps: Caps, transcript: Transcript | None) -> None:
+        self.wire = wire
+        self.timeouts = timeouts
+        self.caps = caps
+        self.greeting = ""
+        """The server's first words, cleaned."""
+        self.capabilities: frozenset[str] = frozenset()
+        """What CAPA lists, in upper case; empty where the server does not know CAPA."""
+        self._transcript = transcript
+        self._secrets: tuple[str, ...] = ()
+
+    def offers(self, capability: str) -> bool:
+        """Whether the server announced this capability."""
+        return capability in self.capabilities
+
+    def greet(self) -> str:
+        """Take the greeting (RFC 1939 §4)."""
+        self.wire.begin("greeting", self.timeouts.login, self.caps.command)
+        self.greeting = words(_TIMESTAMP.sub(b"", self._status("What answers on this port is no POP3 server.")))
+        return self.greeting
+
+    def ask_for_tls(self) -> None:
+        """STLS (RFC 2595 §4), which must be offered."""
+        self.refresh_capabilities()
+        if not self.offers("STLS"):
+            self.wire.close()
+            raise TlsMissing(
+                "The server does not offer STLS; nothing was sent. Use TLS from the first byte (port 995).",
+                host=self.wire.place,
+                phase="tls",
+            )
+        self.command(b"STLS", phase="tls", seconds=self.timeouts.login)
+        self.capabilities = frozenset()
+
+    def log_in(self, login: Login) -> None:
+        """Sign in by the strongest way that both sides know."""
+        self._secrets = login.secrets()
+        self.refresh_capabilities()
+        if login.token is not None:
+            token = login.token()
+            self._secrets = (token,)
+            if self._transcript is not None:
+                self._transcript.hide(token)
+            self._authenticate(b"XOAUTH2", sasl.xoauth2(login.username, token))
+        elif self.offers("USER") or not self._mechanisms() & {"PLAIN"}:
+            self._user_and_pass(login)
+        else:
+            self._authenticate(b"PLAIN", sasl.plain(login.username, login.password.reveal()))
+        # Servers offer more to those who are logged in.
+        self.refresh_capabilities()
+
+    def command(self, line: bytes, *, phase: str, seconds: float | None = None, shown: str = "") -> bytes:
+        """Send a command and take its one-line answer; -ERR is raised. `shown` hides the rest from transcripts."""
+        self.begin(phase, seconds or self.timeouts.command, self.caps.command)
+        self._send(line, shown)
+        return self._status()
+
+    def lines(self, command: bytes, *, phase: str, budget: int) -> list[bytes]:
+        """Send a command and take its answer of many lines."""
+        self.begin(phase, self.timeouts.transfer(budget), budget)
+        self._send(command, "")
+        self._status()
+        return self._body(budget).splitlines()
+
+    def retrieve(self, numbers: Iterable[int], longest: int, budget: int, seconds: float) -> Iterator[bytes | str]:
+        """RETR each: the message, or the server's words why not. Sent ahead where the server allows it."""
+        self.begin("fetch", seconds, budget)
+        for _ in self._sent([b"RETR %d" % number for number in numbers]):
+            try:
+                self._status()
+            except WireError as error:
+                if self.wire.broken:
+                    raise
+                yield error.reply or "refused"
+            else:
+                yield self._body(longest)
+
+    def mark_deleted(self, numbers: Iterable[int]) -> Iterator[str]:
+        """DELE each: nothing, or the server's words why not."""
+        self.begin("delete", self.timeouts.command, self.caps.command)
+        for _ in self._sent([b"DELE %d" % number for number in numbers]):
+            try:
+                self._status()
+            except WireError as error:
+                if self.wire.broken:
+                    raise
+                yield error.reply or "refused"
+            else:
+                yield ""
+
+    def begin(self, phase: str, seconds: float, budget: int) -> None:
+        """From here on one operation."""
+        if self.wire.broken:
+            raise ConnectionLost("The connection is closed.", host=self.wire.place, phase=phase)
+        self.wire.begin(phase, seconds, budget)
+
+    def refresh_capabilities(self) -> None:
+        """CAPA (RFC 2449 §5); old servers do not know it."""
+        try:
+            answered = self.lines(b"CAPA", phase="capability", budget=64 * 1024)
+        except WireError:
+            if self.wire.broken:
+                raise
+            answered = []
+        self.capabilities = frozenset(line.decode("ascii", "replace").strip().upper() for line in answered)
+
+    def _sent(self, commands: list[bytes]) -> Iterator[bytes]:
+        """Gives each command when its answer is to be read: all sent at once with PIPELINING (RFC 2449 §6.6)."""
+        if self.offers("PIPELINING") and len(commands) > 1:
+            self.wire.send(b"\r\n".join(commands) + b"\r\n")
+            for command in commands:
+                self._tell(command, "")
+                yield command
+            return
+        for command in commands:
+            self._send(command, "")
+            yield command
+
+    def _send(self, line: bytes, shown: str) -> None:
+        self.wire.send(line + b"\r\n")
+        self._tell(line, shown)
+
+    def _tell(self, line: bytes, shown: str) -> None:
+        if self._transcript is None:
+            return
+        if shown:
+            self._transcript.sent_secret(shown)
+        else:
+            self._transcript.sent(line)
+
+    def _status(self, otherwise: str = "The server's answer is no POP3 at this point.") -> bytes:
+        line = self.wire.readline()
+        if self._transcript is not None:
+            self._transcript.received(line)
+        if line.startswith(b"+OK"):
+            return line[3:].strip()
+        if not line.startswith(b"-ERR"):
+            self.wire.violation(otherwise, reply=words(line))
+        reply = sasl.scrubbed(words(line[4:]), self._secrets)
+        raise refusal(reply, host=self.wire.place, phase=self.wire.phase)
+
+    def _body(self, longest: int) -> bytes:
+        """The rest of an answer, the dots that stuff lines taken away (RFC 1939 §3), the end left out."""
+        if self.wire.starts_with(b".\r\n"):
+            self.wire.read(3)
+            return b""
+        body = self.wire.read_through(_END, longest)[:-3]
+        if self._transcript is not None:
+            self._transcript.received_bytes(len(body))
+        if body.startswith(b".."):
+            body = body[1:]
+        return body.replace(b"\r\n..", b"\r\n.") if b"\r\n.." in body else body
+
+    def _mechanisms(self) -> set[str]:
+        return {word for line in self.capabilities if line.startswith("SASL ") for word in line.split()[1:]}
+
+    def _user_and_pass(self, login: Login) -> None:
+        user = sasl.refuse_breaks("user name", login.username)
+        password = sasl.refuse_breaks("password", login.password.reveal())
+        seconds = self.timeouts.login
+        if self.offers("STLS") and not self.offers("USER") and self.wire.tls is None:
+            raise NotOffered(
+                "The server takes no password in clear; use TLS or STLS.", host=self.wire.place, phase="login"
+            )
+        self.command(b"USER " + user.encode(), phase="login", seconds=seconds)
+        self.command(b"PASS " + password.encode(), phase="login", seconds=seconds, shown="PASS")
+
+    def _authenticate(self, mechanism: bytes, message: bytes) -> None:
+        """AUTH (RFC 5034), the message in a line of its own: as part of the command it may be too long."""
+        self.begin("login", self.timeouts.login, self.caps.command)
+        self._send(b"AUTH " + mechanism, "")
+        answer: bytes | None = sasl.encoded(message)
+        while self.wire.starts_with(b"+ ") or self.wire.starts_with(b"+\r\n"):
+            challenge = self.wire.readline()
+            if self._transcript is not None:
+                self._transcript.received(challenge)
+                self._transcript.sent_secret("")
+            # A refused token is told in a second challenge; the refusal itself follows an empty line.
+            self.wire.send((answer or b"") + b"\r\n")
+            answer = None
+        self._status()

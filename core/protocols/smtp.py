@@ -1,0 +1,144 @@
+"""SMTP as a way out (RFC 5321, RFC 6409): one login, many messages, envelopes sent ahead where offered (RFC 2920)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+
+from core.clock import elapsed_ms, monotonic
+from core.errors import WireError
+from core.protocols.opening import Milestone, finished, opening
+from core.protocols.server import Login, Server, Timeouts
+from core.protocols.smtp_dialogue import SmtpDialogue
+from core.protocols.smtp_exchange import Exchange
+from core.protocols.smtp_reply import Reply
+from core.protocols.source import SessionFacts
+from core.protocols.submission import Phase, SubmitResult, checked_envelope, stuffed
+from core.protocols.transcript import Transcript
+from core.protocols.wire import Wire
+
+
+class SmtpConnection:
+    """A connection to a relay, logged in if a login was given."""
+
+    def __init__(self, dialogue: SmtpDialogue, facts: SessionFacts) -> None:
+        self.facts = facts
+        """What is known of the connection."""
+        self.count = 0
+        """How many messages were submitted, with whatever outcome."""
+        self._dialogue = dialogue
+        self._opened = monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was opened."""
+        return monotonic() - self._opened
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another message can be submitted: the connection is in step and the relay has not said goodbye."""
+        return not self._dialogue.wire.broken
+
+    @property
+    def size_limit(self) -> int:
+        """The largest message the relay takes, in bytes; 0: it does not say."""
+        return self._dialogue.size_limit
+
+    def offers(self, feature: str) -> bool:
+        """Whether the relay listed this feature in its answer to EHLO."""
+        return self._dialogue.offers(feature)
+
+    def submit(self, sender: str, recipients: Sequence[str], raw: bytes) -> SubmitResult:
+        """Hand over one message, its lines ended by CRLF. Raises `UnsafeMessage` alone; all else is in the result."""
+        checked_envelope(sender, recipients)
+        data = stuffed(raw)
+        self.count += 1
+        return Exchange(self._dialogue, sender, recipients, data).run()
+
+    def submit_many(self, messages: Sequence[tuple[str, Sequence[str], bytes]]) -> Iterator[SubmitResult]:
+        """Hand over one after the other, a result as soon as it is known; ends early when the connection does.
+
+        The next envelope is not sent before the last message's reply: a dot that a relay reads elsewhere than we meant
+        it must not find commands behind it.
+        """
+        for sender, recipients, raw in messages:
+            if not self.is_usable:
+                return
+            yield self.submit(sender, recipients, raw)
+
+    def check_envelope(self, sender: str, recipient: str) -> Iterator[tuple[Phase, Reply]]:
+        """MAIL, RCPT and DATA one by one up to the relay's 354, for a test; `drop` the connection then."""
+        checked_envelope(sender, (recipient,))
+        for phase, line in (
+            (Phase.MAIL, f"MAIL FROM:<{sender}>"),
+            (Phase.RCPT, f"RCPT TO:<{recipient}>"),
+            (Phase.DATA, "DATA"),
+        ):
+            yield phase, self._dialogue.command(line.encode(), phase)
+
+    def noop(self) -> None:
+        """NOOP: fails if the connection is dead."""
+        reply = self._dialogue.command(b"NOOP", "noop")
+        if not reply.is_positive:
+            self.drop()
+            raise self._dialogue.refused(reply, "The relay ends the session")
+
+    def quit(self) -> None:
+        """Say goodbye; what the relay answers does not matter any more."""
+        if self.is_usable:
+            with contextlib.suppress(WireError):
+                self._dialogue.wire.begin("quit", min(5.0, self._dialogue.timeouts.command), 64 * 1024)
+                self._dialogue.send(b"QUIT")
+                self._dialogue.reply()
+        self.drop()
+
+    def drop(self) -> None:
+        """Abandon the connection without a word; may be called from another thread."""
+        self._dialogue.wire.close()
+
+
+def open_smtp(
+    server: Server,
+    login: Login | None,
+    *,
+    ehlo_name: str,
+    timeouts: Timeouts | None = None,
+    transcript: Transcript | None = None,
+) -> SmtpConnection:
+    """A connection ready to take messages."""
+    return finished(opening_smtp(server, login, ehlo_name, timeouts, transcript))
+
+
+def opening_smtp(
+    server: Server,
+    login: Login | None,
+    ehlo_name: str,
+    timeouts: Timeouts | None = None,
+    transcript: Transcript | None = None,
+) -> Generator[Milestone, None, SmtpConnection]:
+    """The same, a step at a time."""
+    allowed = timeouts or Timeouts()
+    if transcript is not None and login is not None:
+        transcript.hide(*login.secrets())
+
+    def begin(wire: Wire) -> SmtpDialogue:
+        return SmtpDialogue(wire, allowed, ehlo_name, transcript)
+
+    started = monotonic()
+    dialogue = yield from opening(server, allowed, begin)
+    wire = dialogue.wire
+    with wire.closed_on_failure():
+        yield Milestone("ehlo", dialogue.ehlo())
+        connect_ms, started = elapsed_ms(started), monotonic()
+        if login is not None:
+            dialogue.log_in(login)
+            yield Milestone("login", login.username)
+    facts = SessionFacts(
+        dialogue.greeting,
+        frozenset(f"{keyword} {rest}".strip() for keyword, rest in dialogue.features.items()),
+        wire.tls,
+        str(wire.address),
+        connect_ms,
+        elapsed_ms(started),
+    )
+    return SmtpConnection(dialogue, facts)

@@ -1,0 +1,213 @@
+"""SMTP as commands and replies (RFC 5321): greeting, EHLO, STARTTLS, AUTH. Submitting is `smtp`'s business."""
+
+from __future__ import annotations
+
+from core.errors import ConnectionLost, LoginRefused, NotOffered, SmtpRefused, TlsMissing
+from core.protocols import sasl
+from core.protocols.refusals import words
+from core.protocols.server import Login, Timeouts
+from core.protocols.smtp_reply import Reply, parse_reply
+from core.protocols.transcript import Transcript
+from core.protocols.wire import Wire
+
+_REPLY_BUDGET = 256 * 1024
+_MOST_LINES = 200
+_LONGEST_LINE = 8 * 1024
+_LOGIN_REFUSED = frozenset({501, 504, 530, 534, 535, 538, 550, 553, 554})
+
+
+class SmtpDialogue:
+    """Speaks SMTP over a wire; knows what the server offers."""
+
+    def __init__(self, wire: Wire, timeouts: Timeouts, ehlo_name: str, transcript: Transcript | None) -> None:
+        self.wire = wire
+        self.timeouts = timeouts
+        self.greeting = ""
+        """The server's first words, cleaned."""
+        self.features: dict[str, str] = {}
+        """What EHLO lists: the keyword in upper case, and what stands behind it."""
+        self._ehlo_name = sasl.refuse_breaks("EHLO name", ehlo_name)
+        self._transcript = transcript
+        self._secrets: tuple[str, ...] = ()
+
+    def offers(self, feature: str) -> bool:
+        """Whether the server listed this feature."""
+        return feature in self.features
+
+    @property
+    def size_limit(self) -> int:
+        """The largest message it takes, in bytes (RFC 1870); 0: it does not say."""
+        value = self.features.get("SIZE", "").strip()
+        return int(value) if value.isdigit() and len(value) < 19 else 0
+
+    def greet(self) -> str:
+        """Take the greeting."""
+        self.begin("greeting", self.timeouts.login)
+        reply = self.reply()
+        if not reply.is_positive:
+            raise self.refused(reply, "The server greets with a refusal")
+        self.greeting = reply.text
+        return self.greeting
+
+    def ehlo(self) -> str:
+        """EHLO, or HELO where that is all the server knows."""
+        name = self._ehlo_name.encode()
+        reply, lines = self._exchange(b"EHLO " + name, "ehlo")
+        if reply.code in (500, 502, 504):
+            reply, lines = self._exchange(b"HELO " + name, "ehlo")
+            lines = lines[:1]
+        if not reply.is_positive:
+            raise self.refused(reply, f"The server refused our EHLO name {self._ehlo_name!r}")
+        listed = (line[4:].decode("ascii", "replace").strip().partition(" ") for line in lines[1:])
+        self.features = {keyword.upper(): rest.upper() for keyword, _, rest in listed if keyword}
+        return ", ".join(self.features)
+
+    def ask_for_tls(self) -> None:
+        """STARTTLS (RFC 3207), which must be offered."""
+        self.ehlo()
+        if not self.offers("STARTTLS"):
+            self.wire.close()
+            raise TlsMissing(
+                "The server does not offer STARTTLS; nothing was sent. Use TLS from the first byte (port 465).",
+                host=self.wire.place,
+                phase="tls",
+            )
+        reply, _ = self._exchange(b"STARTTLS", "tls")
+        if reply.code != 220:
+            raise self.refused(reply, "The server refused STARTTLS")
+        # What was announced in clear could have been announced by anyone (RFC 3207 §4.2).
+        self.features = {}
+
+    def log_in(self, login: Login) -> None:
+        """AUTH (RFC 4954) by the strongest mechanism that both sides know."""
+        self._secrets = login.secrets()
+        offered = set(self.features.get("AUTH", "").replace("=", " ").split())
+        token = login.token
+        if token is not None and offered & {"XOAUTH2", "OAUTHBEARER"}:
+            self._log_in_with_token(login.username, token(), offered)
+        elif token is None and "PLAIN" in offered:
+            message = sasl.plain(login.username, login.password.reveal())
+            self._settle_login(self._auth(b"PLAIN", sasl.encoded(message)))
+        elif token is None and "LOGIN" in offered:
+            self._auth_login(login)
+        elif not offered:
+            raise NotOffered(
+                "The server offers no login here. Use TLS or STARTTLS, or the submission port (587).",
+                host=self.wire.place,
+                phase="login",
+            )
+        else:
+            names = ", ".join(sorted(offered))
+            raise NotOffered(
+                f"The server offers no way to log in that we know: {names}.", host=self.wire.place, phase="login"
+            )
+
+    def begin(self, phase: str, seconds: float | None = None, budget: int = _REPLY_BUDGET) -> None:
+        """From here on one operation."""
+        if self.wire.broken:
+            raise ConnectionLost("The connection is closed.", host=self.wire.place, phase=phase)
+        self.wire.begin(phase, seconds or self.timeouts.command, budget)
+
+    def send(self, line: bytes) -> None:
+        """Send a command, or several at once."""
+        self.wire.send(line + b"\r\n")
+        if self._transcript is not None:
+            for each in line.split(b"\r\n"):
+                self._transcript.sent(each)
+
+    def send_message(self, data: bytes) -> None:
+        """Send a message with its final dot."""
+        self.wire.send(data)
+        if self._transcript is not None:
+            self._transcript.sent_bytes(len(data))
+
+    def reply(self) -> Reply:
+        """The next reply."""
+        return self._reply()[0]
+
+    def command(self, line: bytes, phase: str) -> Reply:
+        """Send a command and take its reply."""
+        return self._exchange(line, phase)[0]
+
+    def refused(self, reply: Reply, what: str) -> SmtpRefused:
+        """The error for a reply that ends the opening."""
+        text = sasl.scrubbed(reply.text, self._secrets)
+        return SmtpRefused(
+            f"{what}: {reply.code} {reply.enhanced} {text}".rstrip(),
+            code=reply.code,
+            enhanced=reply.enhanced,
+            text=text,
+            host=self.wire.place,
+            phase=self.wire.phase,
+        )
+
+    def _exchange(self, line: bytes, phase: str) -> tuple[Reply, list[bytes]]:
+        self.begin(phase, self.timeouts.login)
+        self.send(line)
+        return self._reply()
+
+    def _reply(self) -> tuple[Reply, list[bytes]]:
+        line = self._line()
+        lines = [line]
+        while line[3:4] == b"-" and len(lines) < _MOST_LINES:
+            line = self._line()
+            lines.append(line)
+        reply = parse_reply(lines)
+        if reply is None or line[3:4] == b"-":
+            self.wire.violation("The server's answer is no SMTP reply.", reply=words(lines[0]))
+        return reply, lines
+
+    def _line(self) -> bytes:
+        line = self.wire.readline(_LONGEST_LINE)
+        if self._transcript is not None:
+            self._transcript.received(line)
+        return line
+
+    def _log_in_with_token(self, username: str, token: str, offered: set[str]) -> None:
+        self._secrets = (token,)
+        if self._transcript is not None:
+            self._transcript.hide(token)
+        if "XOAUTH2" in offered:
+            reply = self._auth(b"XOAUTH2", sasl.encoded(sasl.xoauth2(username, token)))
+        else:
+            host, _, port = self.wire.place.rpartition(":")
+            message = sasl.oauthbearer(username, token, host, int(port))
+            reply = self._auth(b"OAUTHBEARER", sasl.encoded(message))
+        if reply.code == 334:
+            # A refused token is told in a challenge; the refusal itself follows an empty line.
+            reply = self._answer_challenge(b"")
+        self._settle_login(reply)
+
+    def _auth_login(self, login: Login) -> None:
+        user = sasl.refuse_breaks("user name", login.username)
+        password = sasl.refuse_breaks("password", login.password.reveal())
+        reply = self._auth(b"LOGIN", b"")
+        if reply.code == 334:
+            reply = self._answer_challenge(sasl.encoded(user.encode()))
+        if reply.code == 334:
+            reply = self._answer_challenge(sasl.encoded(password.encode()))
+        self._settle_login(reply)
+
+    def _auth(self, mechanism: bytes, message: bytes) -> Reply:
+        self.begin("login", self.timeouts.login)
+        command = b"AUTH " + mechanism
+        self.wire.send((command + b" " + message).rstrip() + b"\r\n")
+        if self._transcript is not None:
+            self._transcript.sent_secret(command.decode())
+        return self.reply()
+
+    def _answer_challenge(self, answer: bytes) -> Reply:
+        self.wire.send(answer + b"\r\n")
+        if self._transcript is not None:
+            self._transcript.sent_secret("")
+        return self.reply()
+
+    def _settle_login(self, reply: Reply) -> None:
+        if reply.code == 235:
+            return
+        text = sasl.scrubbed(str(reply), self._secrets)
+        if reply.code in _LOGIN_REFUSED:
+            raise LoginRefused(f"The server refused the login: {text}", host=self.wire.place, phase="login", reply=text)
+        if reply.is_positive:
+            self.wire.violation("The server's answer to the login makes no sense.", reply=text)
+        raise self.refused(reply, "The server cannot check the login now")

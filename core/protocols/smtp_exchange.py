@@ -1,0 +1,171 @@
+"""One message's way through MAIL, RCPT, DATA and the dot (RFC 5321 §3.3), every outcome kept as a value."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from core.errors import ConnectionLost, WireError
+from core.protocols.smtp_dialogue import SmtpDialogue
+from core.protocols.smtp_reply import Reply
+from core.protocols.submission import Phase, SubmitResult
+
+_NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
+_WINDOW = 200
+"""Recipients sent ahead: their replies must fit into our input while we still write."""
+_CLOSING = 421
+
+
+class Exchange:
+    """One submission; used once."""
+
+    def __init__(self, dialogue: SmtpDialogue, sender: str, recipients: Sequence[str], data: bytes) -> None:
+        self._dialogue = dialogue
+        self._sender = sender
+        self._recipients = recipients
+        self._data = data
+        self._phase = Phase.MAIL
+        self._answers: list[Reply] = []
+        self._dot_sent = False
+        self._mail: Reply | None = None
+        self._goodbye: Reply | None = None
+        self._goodbye_phase = Phase.MAIL
+
+    def run(self) -> SubmitResult:
+        """Take all steps; gives back how far it came and what was said."""
+        needs_utf8 = not self._sender.isascii() or not all(each.isascii() for each in self._recipients)
+        if needs_utf8 and not self._dialogue.offers("SMTPUTF8"):
+            return self._result(_NEEDS_UTF8)
+        try:
+            result = self._result(self._deciding_reply(self._mail_line(needs_utf8)))
+        except WireError as error:
+            return self._result(self._last_refusal(), error)
+        self._leave_clean(result)
+        return result
+
+    def _deciding_reply(self, mail_line: bytes) -> Reply:
+        leave = self._pipelined(mail_line) if self._dialogue.offers("PIPELINING") else self._stepwise(mail_line)
+        refused = self._mail is not None and not self._mail.is_positive
+        nobody = not any(answer.is_positive for answer in self._answers)
+        if leave is not None and leave.code == 354 and (nobody or refused):
+            # DATA was sent ahead, before it was known that nobody is left: an empty message ends it (RFC 2920 §3.1).
+            self._dialogue.send(b".")
+            self._next()
+        if refused and self._mail is not None:
+            self._phase = Phase.MAIL
+            self._answers = []
+            return self._mail
+        if nobody:
+            self._phase = Phase.RCPT
+            return next((answer for answer in self._answers if answer.is_transient), self._answers[0])
+        if leave is None or leave.code != 354:
+            self._phase = Phase.DATA
+            return self._refusal(leave)
+        return self._message()
+
+    def _pipelined(self, mail_line: bytes) -> Reply | None:
+        """The whole envelope in one write, DATA last (RFC 2920 §3.1)."""
+        lines = [f"RCPT TO:<{recipient}>".encode() for recipient in self._recipients]
+        self._dialogue.begin(Phase.MAIL)
+        first, rest = lines[:_WINDOW], lines[_WINDOW:]
+        self._dialogue.send(b"\r\n".join([mail_line, *first, *([] if rest else [b"DATA"])]))
+        self._mail = self._next()
+        self._phase = Phase.RCPT
+        self._answers += [self._next() for _ in first]
+        for start in range(0, len(rest), _WINDOW):
+            window = rest[start : start + _WINDOW]
+            is_last = start + _WINDOW >= len(rest)
+            self._dialogue.begin(Phase.RCPT)
+            self._dialogue.send(b"\r\n".join([*window, *([b"DATA"] if is_last else [])]))
+            self._answers += [self._next() for _ in window]
+        self._phase = Phase.DATA
+        return self._next()
+
+    def _stepwise(self, mail_line: bytes) -> Reply | None:
+        self._mail = self._command(mail_line)
+        if not self._mail.is_positive:
+            return None
+        self._phase = Phase.RCPT
+        for recipient in self._recipients:
+            self._answers.append(self._command(f"RCPT TO:<{recipient}>".encode()))
+        if not any(answer.is_positive for answer in self._answers):
+            return None
+        self._phase = Phase.DATA
+        return self._command(b"DATA")
+
+    def _last_refusal(self) -> Reply | None:
+        """What the relay said before the connection broke tells more than the break."""
+        if self._goodbye is not None:
+            self._phase = self._goodbye_phase
+            return self._goodbye
+        if self._mail is not None and not self._mail.is_positive:
+            self._phase = Phase.MAIL
+            return self._mail
+        return None
+
+    def _message(self) -> Reply:
+        self._phase = Phase.DOT
+        timeouts = self._dialogue.timeouts
+        self._dialogue.begin(Phase.DOT, timeouts.transfer(len(self._data)))
+        try:
+            self._dialogue.send_message(self._data)
+        except ConnectionLost:
+            with contextlib.suppress(WireError):
+                # A relay that had enough may have said so before it hung up.
+                self._dialogue.wire.begin(Phase.DOT, 1.0, 64 * 1024)
+                self._goodbye, self._goodbye_phase = self._refusal(self._dialogue.reply()), Phase.DOT
+            raise
+        self._dot_sent = True
+        self._dialogue.begin(Phase.DOT, timeouts.settle)
+        reply = self._next()
+        return reply if reply.code // 100 != 3 else self._refusal(reply)
+
+    def _refusal(self, reply: Reply | None) -> Reply:
+        """A reply that should have been a refusal or leave to go on; anything else is out of step."""
+        if reply is None or reply.is_positive:
+            self._dialogue.wire.violation("The relay's reply makes no sense at this point.", reply=str(reply))
+        return reply
+
+    def _command(self, line: bytes) -> Reply:
+        self._dialogue.begin(self._phase)
+        self._dialogue.send(line)
+        return self._next()
+
+    def _next(self) -> Reply:
+        reply = self._dialogue.reply()
+        if reply.code == _CLOSING and self._goodbye is None:
+            self._goodbye, self._goodbye_phase = reply, self._phase
+        return reply
+
+    def _mail_line(self, needs_utf8: bool) -> bytes:
+        words = [f"MAIL FROM:<{self._sender}>"]
+        if self._dialogue.offers("SIZE"):
+            words.append(f"SIZE={len(self._data)}")
+        if self._dialogue.offers("8BITMIME") and not self._data.isascii():
+            words.append("BODY=8BITMIME")
+        if needs_utf8:
+            words.append("SMTPUTF8")
+        return " ".join(words).encode()
+
+    def _leave_clean(self, result: SubmitResult) -> None:
+        """Whatever was begun is over before the next message."""
+        if self._goodbye is not None:
+            self._dialogue.wire.close()
+        elif not result.taken and not self._dialogue.wire.broken:
+            try:
+                if not self._dialogue.command(b"RSET", "reset").is_positive:
+                    self._dialogue.wire.close()
+            except WireError:
+                self._dialogue.wire.close()
+
+    def _result(self, reply: Reply | None, error: WireError | None = None) -> SubmitResult:
+        missing = len(self._recipients) - len(self._answers)
+        answers: list[Reply | None] = [*self._answers, *[None] * missing]
+        return SubmitResult(
+            phase=self._phase,
+            reply=reply,
+            recipients=tuple(zip(self._recipients, answers, strict=True)),
+            taken=self._dot_sent and reply is not None and reply.is_positive,
+            dot_sent=self._dot_sent,
+            error=error,
+        )

@@ -1,0 +1,57 @@
+"""Replies of an SMTP server (RFC 5321 §4.2), with their enhanced codes (RFC 3463), as values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.text import bounded, clean
+
+_LONGEST_TEXT = 500
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply."""
+
+    code: int
+    """The three digits."""
+    enhanced: str
+    """`5.7.1`, or empty."""
+    text: str
+    """The rest, cleaned, its lines joined by spaces."""
+    is_ours: bool = False
+    """Whether no server said it: we refused by ourselves, knowing what the server cannot."""
+
+    @property
+    def is_positive(self) -> bool:
+        """2yz or 3yz: done, or go on."""
+        return 200 <= self.code < 400
+
+    @property
+    def is_transient(self) -> bool:
+        """4yz: may work later."""
+        return 400 <= self.code < 500
+
+    @property
+    def is_permanent(self) -> bool:
+        """5yz: will not work."""
+        return 500 <= self.code < 600
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+
+
+def parse_reply(lines: list[bytes]) -> Reply | None:
+    """A reply of these lines; None if they are none."""
+    code = lines[0][:3] if lines else b""
+    if not code.isdigit() or not 200 <= int(code) < 600 or any(line[:3] != code for line in lines):
+        return None
+    texts = [clean(line[4:].decode(errors="replace").strip()) for line in lines]
+    enhanced = ""
+    if found := _ENHANCED.match(texts[0]):
+        # Servers repeat the enhanced code on each line; once is enough.
+        enhanced = found.group(1)
+        texts = [text.removeprefix(enhanced).lstrip() for text in texts]
+    return Reply(int(code), enhanced, bounded(" ".join(text for text in texts if text), _LONGEST_TEXT))
