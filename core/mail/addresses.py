@@ -157,4 +157,4 @@ def _without_angle(source: str) -> tuple[str, str]:
 
 
 def _shown(name: str) -> str:
-    return " ".join(clean(decode_words(name)).split()).strip('<>" ')
+    return " ".join(clean(decode_words(name.strip('<>" '))).split())

@@ -80,10 +80,10 @@ def decode(encoded: bytes, charset: str | None = None) -> str:
     return _decode_damaged(encoded, codec)
 
 
-# Windows-1252 where it says something, Latin-1 for the five bytes that it leaves open.
-_SINGLE_BYTES = "".join(
-    bytes([byte]).decode("latin-1" if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else "cp1252") for byte in range(256)
-)
+# Windows-1252 where it says something else than Latin-1; five bytes it leaves open.
+_WINDOWS_1252 = {
+    byte: bytes([byte]).decode("cp1252") for byte in range(0x80, 0xA0) if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
 _MOST_FOREIGN_BYTES = 1000
 
 
@@ -95,7 +95,7 @@ def _decode_damaged(encoded: bytes, codec: str) -> str:
 
 
 def _single_bytes(encoded: bytes) -> str:
-    return codecs.charmap_decode(encoded, "strict", _SINGLE_BYTES)[0]
+    return encoded.decode("latin-1").translate(_WINDOWS_1252)
 
 
 def _read_foreign_bytes(error: UnicodeError) -> tuple[str, int]:

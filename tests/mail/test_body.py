@@ -1,0 +1,129 @@
+import pytest
+
+from core.mail.body import read_body
+from core.mail.parts import DEEPEST, MOST_PARTS, read_parts
+from tests.corpus.nasty import BUILT, many_parts, nested_multiparts, small_messages
+
+
+@pytest.mark.parametrize(
+    ("defect", "text"),
+    [
+        ("subject-raw-utf8", "Hello\n"),
+        ("no-headers", "Just a body.\n"),
+        ("no-body", ""),
+        ("no-blank-line-before-body", "This is the body, not a field\nTo: not a field either\n"),
+        ("carriage-returns-alone", "Hello\nworld\n"),
+        ("line-ends-mixed", "body\n.\nmore\n.\n"),
+        ("multipart-without-boundary", "--x\n\nHello\n--x--\n"),
+        ("multipart-boundary-never-comes", "Hello without parts\n"),
+        ("multipart-never-closed", "Hello"),
+        ("multipart-inner-never-closed", "plain"),
+        ("multipart-same-boundary-inside", "Hello"),
+        ("multipart-part-without-blank-line", "Hello"),
+        ("multipart-base64-encoded", "Hello"),
+        ("html-alone", "Hello [https://bank.example](https://example.net/x)"),
+        ("html-broken", "Hello\n\nworld\n\n  * one\n  * two"),
+        ("charset-unknown", "Grüße\n"),
+        ("charset-lies", "Grüße\n"),
+        ("base64-damaged", "Hello Grüße"),
+        ("quoted-printable-damaged", "Grüße =ZZ and more "),
+        ("transfer-encoding-unknown", "Hello\n"),
+        ("format-flowed", "oneparagraph\n> quotedtoo\n-- \nsignature\n"),
+        ("content-type-nonsense", "Hello\n"),
+        ("uuencoded", "Hello"),
+        ("bounce-hard", "Sorry."),
+        ("empty", ""),
+    ],
+)
+def test_the_text_is_read_in_spite_of_the_defect(defect: str, text: str) -> None:
+    assert read_body(small_messages()[defect]).text == text
+
+
+@pytest.mark.parametrize(
+    ("defect", "name", "file_name"),
+    [
+        ("attachment-name-path", "../../etc/cron.d/x", "x"),
+        ("attachment-name-windows-device", "C:\\temp\\CON.txt", "_CON.txt"),
+        ("attachment-name-dots", "..", "attachment"),
+        ("attachment-name-line-break", "a b\ufffd.txt", "a b_.txt"),
+        ("attachment-name-right-to-left", "\u202egpj.exe", "_gpj.exe"),
+        ("attachment-name-in-sections", "Jähresport.pdf%", "Jähresport.pdf%"),
+        ("attachment-name-encoded-word", "Grüße.pdf", "Grüße.pdf"),
+        ("attachment-name-quote-never-ends", "report.pdf", "report.pdf"),
+        ("attachment-message-inside", "message.eml", "message.eml"),
+        ("attachment-tnef", "winmail.dat", "winmail.dat"),
+        ("multipart-never-closed", "cut.txt", "cut.txt"),
+    ],
+)
+def test_an_attachment_is_named_for_showing_and_for_saving(defect: str, name: str, file_name: str) -> None:
+    (part,) = read_body(small_messages()[defect]).parts
+    assert (part.name, part.file_name) == (name, file_name)
+
+
+def test_a_returned_message_is_an_attachment_named_by_its_subject() -> None:
+    raw = small_messages()["bounce-hard"]
+    report, returned = read_body(raw).parts
+    assert report.media_type == "message/delivery-status"
+    assert returned.name == "ours.eml"
+    assert returned.content(raw) == b"Message-ID: <sent@example.com>\r\nSubject: ours\r\n\r\nbody"
+
+
+def test_attachments_are_decoded_and_measured() -> None:
+    raw = (
+        b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<img src=cid:1>\r\n"
+        b"--b\r\nContent-Type: image/png; name=p.png\r\nContent-ID: <1>\r\nContent-Transfer-Encoding: BASE64\r\n\r\n"
+        b"AAEC\r\nAwQ=\r\n--b--\r\n"
+    )
+    body = read_body(raw)
+    (picture,) = body.parts
+    assert picture.content(raw) == b"\0\1\2\3\4"
+    assert (picture.size, picture.content_id, picture.is_inline, picture.media_type) == (5, "1", True, "image/png")
+    assert body.html == "<img src=cid:1>"
+
+
+def test_of_alternatives_the_plain_text_is_read_unless_it_is_blank() -> None:
+    alternatives = (
+        b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n%s\r\n"
+        b"--b\r\nContent-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html\r\n\r\n<p>rich</p>\r\n--r--\r\n--b--\r\n"
+    )
+    assert read_body(alternatives % b"plain").text == "plain"
+    assert read_body(alternatives % b" ").text == "rich"
+
+
+def test_texts_side_by_side_are_all_read() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>two</p>\r\n--b--\r\n"
+    assert read_body(raw).text == "one\ntwo"
+
+
+def test_text_beyond_the_limit_is_cut_and_says_so() -> None:
+    raw = b"Subject: x\r\n\r\n" + b"a" * 100
+    assert read_body(raw, 100).text == "a" * 100
+    assert not read_body(raw, 100).is_cut
+    assert read_body(raw, 99).text == "a" * 98 + "…"
+    assert read_body(raw, 99).is_cut
+
+
+def test_nesting_is_opened_to_its_depth_alone() -> None:
+    assert read_body(nested_multiparts(DEEPEST)).text == "innermost"
+    too_deep = read_body(nested_multiparts(DEEPEST + 1))
+    assert too_deep.text == ""
+    assert [part.media_type for part in too_deep.parts] == ["multipart/mixed"]
+    assert too_deep.is_cut
+
+
+def test_parts_are_counted_to_their_most_alone() -> None:
+    assert len(read_parts(many_parts(MOST_PARTS - 1))) == MOST_PARTS - 1
+    flood = read_body(BUILT["parts-20000"]())
+    assert len(flood.parts) == MOST_PARTS
+    assert flood.is_cut
+
+
+def test_an_outer_delimiter_ends_inner_parts() -> None:
+    body = read_body(small_messages()["multipart-inner-never-closed"])
+    assert body.html == "<b>html</b>"
+    assert [part.name for part in body.parts] == ["a.pdf"]
+
+
+def test_a_line_that_only_begins_like_a_delimiter_is_text() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n--bb\r\n--b is text\r\n-- \r\nsig\r\n--b-- \r\nepilogue"
+    assert read_body(raw).text == "--bb\n--b is text\n-- \nsig"

@@ -1,0 +1,54 @@
+import encodings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.mail.charsets import codec_of, decode
+
+
+@pytest.mark.parametrize(
+    ("encoded", "charset", "text"),
+    [
+        ("Grüße".encode(), "utf-8", "Grüße"),
+        ("Grüße".encode(), None, "Grüße"),
+        ("Grüße".encode(), "us-ascii", "Grüße"),
+        (b"Gr\xfc\xdfe", None, "Grüße"),
+        (b"Gr\xfc\xdfe", "utf-8", "Grüße"),
+        (b"Gr\xfc\xdfe", "x-klingon", "Grüße"),
+        (b"\x80 5", "iso-8859-1", "€ 5"),
+        (b"\x81", "iso-8859-1", "\x81"),
+        (b"\xa4", "ISO_8859-15", "€"),
+        ("朱镕基".encode("gbk"), "gb2312", "朱镕基"),
+        ("日本語".encode("cp932"), "Shift_JIS", "日本語"),
+        ("日本語".encode("iso2022_jp"), "iso-2022-jp", "日本語"),
+        ("한국어".encode("cp949"), "ks_c_5601-1987", "한국어"),
+        ("Привет".encode("koi8-r"), "koi8-r", "Привет"),
+        ("\ufeffx".encode(), "utf-8", "x"),
+        # One character cut in two must not cost the others.
+        ("Grüße".encode() + b"\xc3", "utf-8", "GrüßeÃ"),
+        ("日本語".encode("cp932") + b"\x93", "shift_jis", "日本語“"),
+        (b"\xff" * 5000, "utf-8", "ÿ" * 5000),
+    ],
+)
+def test_bytes_are_read_by_the_likeliest_charset(encoded: bytes, charset: str | None, text: str) -> None:
+    assert decode(encoded, charset) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["punycode", "idna", "unicode_escape", "zlib", "rot13", "undefined", "../x", "", "a" * 99]
+)
+def test_codecs_that_are_no_charsets_are_unknown(name: str) -> None:
+    assert codec_of(name) is None
+
+
+def test_unknown_charsets_leave_nothing_behind() -> None:
+    remembered = len(encodings._cache)  # pyright: ignore
+    for number in range(50):
+        decode(b"\xff", f"x-unknown-{number}")
+    assert len(encodings._cache) == remembered  # pyright: ignore
+
+
+@given(st.binary(), st.sampled_from([None, "utf-8", "utf-7", "utf-16", "gb18030", "iso-2022-kr", "hz", "cp037", "x"]))
+def test_any_bytes_give_text(encoded: bytes, charset: str | None) -> None:
+    assert isinstance(decode(encoded, charset), str)

@@ -1,0 +1,55 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from core.mail.dates import read_date
+from tests.corpus.nasty import small_messages
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("Mon, 20 Nov 2023 10:11:12 +0100", (2023, 11, 20, 9, 11, 12)),
+        ("Mon, 20 Nov 2023 10:11:12 -0530 (IST)", (2023, 11, 20, 15, 41, 12)),
+        ("20 Nov 2023 10:11 GMT", (2023, 11, 20, 10, 11, 0)),
+        ("20 nov 23 10:11:12 EST", (2023, 11, 20, 15, 11, 12)),
+        ("20 Nov 99 10:11:12 UT", (1999, 11, 20, 10, 11, 12)),
+        ("20 Nov 103 10:11:12 Z", (2003, 11, 20, 10, 11, 12)),
+        ("Mon, 20-Nov-2023 10.11.12 X", (2023, 11, 20, 10, 11, 12)),
+        ("Montag, 20 November 2023 10:11:12", (2023, 11, 20, 10, 11, 12)),
+        ("Mon Nov 20 10:11:12 2023", (2023, 11, 20, 10, 11, 12)),
+        ("Mon Nov 20 10:11:12 CET 2023", (2023, 11, 20, 9, 11, 12)),
+        ("Nov 20, 2023 10:11:12", (2023, 11, 20, 10, 11, 12)),
+        ("2023-11-20T10:11:12+01:00", (2023, 11, 20, 9, 11, 12)),
+        ("2023-11-20 10:11:12", (2023, 11, 20, 10, 11, 12)),
+        # A zone of 99 hours is none: the time is kept.
+        ("Mon, 20 Nov 2023 10:11:12 +9999", (2023, 11, 20, 10, 11, 12)),
+        # A leap second.
+        ("Sat, 31 Dec 2016 23:59:60 +0000", (2017, 1, 1, 0, 0, 0)),
+        ("1 Jan 1970 00:30:00 +0000", (1970, 1, 1, 0, 30, 0)),
+    ],
+)
+def test_dates_are_read_in_utc(value: str, moment: tuple[int, int, int, int, int, int]) -> None:
+    assert read_date(value) == datetime(*moment, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "yesterday",
+        "Tue, 31 Feb 2023 10:00:00 +0000",
+        "Mon, 20 Nov 2023 25:61:00 +0100",
+        "20 Xyz 2023 10:11:12 +0000",
+        "1 Jan 1970 00:30:00 +0100",
+        "1 Jan 1900 00:00:00 +0000",
+        "1 Jan 2101 00:00:00 +0000",
+        "9999-12-31T23:59:59-23:00",
+        "1 Jan 9999 23:59:59 -2300",
+        "1" * 10_000,
+        small_messages()["only-nul"].decode(),
+    ],
+)
+def test_nonsense_is_no_date(value: str | None) -> None:
+    assert read_date(value) is None

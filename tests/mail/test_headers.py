@@ -1,0 +1,117 @@
+import pytest
+
+from core.mail.headers import LONGEST_VALUE, MOST_FIELDS, Headers, read_header_block, read_headers_and_body_start
+from tests.corpus.nasty import BUILT, small_messages
+
+
+@pytest.mark.parametrize(
+    ("defect", "subject"),
+    [
+        ("subject-encoded-word-injects-bcc", "Hi Bcc: victim@example.net"),
+        ("subject-clipboard-escape", "\ufffd]52;c;cm0gLXJmIC8=\ufffd done"),
+        ("subject-raw-escape-and-nul", "a\ufffd[2Jb\ufffdc›5n"),
+        ("subject-character-cut-between-two-words", "Grüße"),
+        ("subject-base64-cut-between-two-words", "Grüße"),
+        ("subject-folded-inside-encoded-word", "Grüße  aus Zürich"),
+        ("subject-spaces-inside-encoded-word", "Grüße aus Zürich"),
+        ("subject-encoded-word-never-ends", "=?utf-8?Q?Gr=C3=BC"),
+        ("subject-unknown-charset", "Grüße"),
+        ("subject-charset-names-a-path", "x"),
+        ("subject-declares-utf8-is-latin1", "Grüße"),
+        ("subject-declares-ascii-is-utf8", "Grüße"),
+        ("subject-gb2312-is-really-gbk", "朱镕基"),
+        ("subject-iso2022jp", "日本語"),
+        ("subject-base64-bad-padding", "Grüß"),
+        ("subject-language-tag", "Grüße"),
+        ("subject-raw-utf8", "Grüße"),
+        ("subject-raw-windows1252", "Grüße € 5"),
+        ("headers-utf8-and-windows1252-mixed", "Grüße"),
+        ("no-body", "no body"),
+        ("no-blank-line-before-body", "sudden body"),
+        ("line-feeds-alone", "line feeds"),
+        ("carriage-returns-alone", "carriage returns"),
+        ("line-ends-converted-twice", "converted twice"),
+        ("line-ends-mixed", "mixed"),
+        ("mbox-line-first", "from a mailbox file"),
+        ("first-line-is-a-continuation", "x"),
+        ("blank-folded-line", "a  b"),
+        ("space-before-colon", "spaced"),
+        ("fields-twice", "first"),
+        ("empty", None),
+        ("one-line-end", None),
+        ("only-nul", None),
+        ("no-headers", None),
+        ("everything-missing", None),
+    ],
+)
+def test_subject_of_a_damaged_message(defect: str, subject: str | None) -> None:
+    assert read_header_block(small_messages()[defect]).get("SUBJECT") == subject
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (b"A: b\r\n\r\nbody", b"body"),
+        (b"A: b\n\nbody\r\n\r\nmore", b"body\r\n\r\nmore"),
+        (b"A: b\r\n\nbody\r\n\r\n", b"body\r\n\r\n"),
+        (b"A: b\n\r\nbody\r\n\r\n", b"body\r\n\r\n"),
+        (b"A: b\r\rbody\r\n\r\n", b"body\r\n\r\n"),
+        (b"A: b\r\r\nC: d\r\r\n\r\r\nbody", b"body"),
+        (b"\r\nA: b\r\n\r\nbody", b"A: b\r\n\r\nbody"),
+        (b"\nA: b\r\n\r\nbody", b"A: b\r\n\r\nbody"),
+        (b"\rA: b", b"A: b"),
+        (b"A: b\r\nHello there", b"Hello there"),
+        (b"From x@example.org Mon\nA: b\nHello there", b"Hello there"),
+        (b"A: b", b""),
+        (b"", b""),
+    ],
+)
+def test_body_begins_behind_the_first_blank_line_of_any_kind(raw: bytes, body: bytes) -> None:
+    assert raw[read_headers_and_body_start(raw)[1] :] == body
+
+
+def test_fields_keep_their_order_and_every_value() -> None:
+    headers = read_header_block(b"B: 1\r\nA: 2\r\nb:\t3\r\n =?utf-8?q?=C3=BC?=\r\n\r\n")
+    assert headers.raw_items() == (("B", "1"), ("A", "2"), ("b", "3 =?utf-8?q?=C3=BC?="))
+    assert headers.get_all("B") == ("1", "3 ü")
+    assert headers.raw_all("B") == ("1", "3 =?utf-8?q?=C3=BC?=")
+    assert headers.raw("a") == "2"
+    assert headers.get("c") is None
+    assert headers.get_all("c") == ()
+    assert "A" in headers
+    assert "c" not in headers
+    assert set(headers.names()) == {"a", "b"}
+    assert len(headers) == 3
+
+
+def test_control_headers_are_taken_out_in_every_disguise() -> None:
+    headers = read_header_block(small_messages()["control-headers-in-disguise"])
+    assert headers.get_all("X-OTOBO-Queue") == ("one", "two", "three")
+    stripped = headers.without(lambda name: name.startswith(("x-otobo-", "x-postroom-")))
+    assert stripped.raw_items() == (("Subject", "x"),)
+    assert headers.get("x-postroom-ignore") == "yes"
+
+
+def test_a_carriage_return_hides_no_control_header() -> None:
+    headers = read_header_block(small_messages()["carriage-return-hides-control-header"])
+    assert headers.get("subject") == "hidden"
+    assert headers.get("x-otobo-queue") == "Root"
+
+
+def test_a_bad_line_hides_no_field_behind_it() -> None:
+    assert read_header_block(small_messages()["garbage-line-between-fields"]).get("from") == "a@example.org"
+
+
+def test_what_is_too_much_is_cut() -> None:
+    assert len(read_header_block(BUILT["headers-100000"]())) == MOST_FIELDS
+    recipients = read_header_block(BUILT["recipients-10000"]()).raw("to")
+    assert recipients is not None
+    assert LONGEST_VALUE - 50 < len(recipients) <= LONGEST_VALUE
+    assert recipients.endswith("@example.org,")
+    assert read_header_block(b"A: b\r\n" * 10 + b"X" * 300_000).get_all("a") == ("b",) * 10
+
+
+def test_headers_are_equal_by_what_they_hold() -> None:
+    assert Headers([("A", "b")]) == read_header_block(b"A: b\r\n\r\n")
+    assert hash(Headers([("A", "b")])) == hash(Headers([("A", "b")]))
+    assert Headers([("A", "b")]) != Headers([("A", "c")])

@@ -1,0 +1,31 @@
+import pytest
+
+from core.mail.parameters import read_parameterized
+
+
+@pytest.mark.parametrize(
+    ("value", "keyword", "parameters"),
+    [
+        ("text/plain", "text/plain", {}),
+        ("Text/Plain; Charset=UTF-8 ; format=flowed", "text/plain", {"charset": "UTF-8", "format": "flowed"}),
+        ('attachment; filename="a;b=\\"c\\".txt"; size=3', "attachment", {"filename": 'a;b="c".txt', "size": "3"}),
+        ("attachment; filename=my file.pdf", "attachment", {"filename": "my file.pdf"}),
+        ("attachment; filename=x; filename*=utf-8'de'%C3%BC.txt", "attachment", {"filename": "ü.txt"}),
+        ("a/b; n*0=one; n*1=two; n*10=last; n*2=three", "a/b", {"n": "onetwothreelast"}),
+        ("a/b; n*0*=utf-8''%C3; n*1*=%BC", "a/b", {"n": "ü"}),
+        ("a/b; n=first; n=second", "a/b", {"n": "first"}),
+        (";;;", "", {}),
+        ('a/b; =x; "y"; z', "a/b", {"x": "", "y": "", "z": ""}),
+        (None, "", {}),
+    ],
+)
+def test_parameters_are_read_as_they_are_written(value: str | None, keyword: str, parameters: dict[str, str]) -> None:
+    read = read_parameterized(value)
+    assert (read.value, {name: text for name, text in read.parameters.items() if text}) == (
+        keyword,
+        {name: text for name, text in parameters.items() if text},
+    )
+
+
+def test_an_absent_parameter_is_empty() -> None:
+    assert read_parameterized("a/b").get("charset") == ""
