@@ -6,6 +6,7 @@ import pytest
 
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.dovecot import DovecotServer
+from tests.servers.smtp import RuledSink
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,10 @@ def dovecot(certificates: Certificates) -> Iterator[DovecotServer]:
     """One Dovecot for the whole session; take `dovecot.fresh_user()` and touch no other mail."""
     with DovecotServer(certificates.good, users={}) as server:
         yield server
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator[RuledSink]:
+    """A sink in clear that asks for no login; `rule()` makes it misbehave."""
+    with RuledSink() as sink:
+        yield sink

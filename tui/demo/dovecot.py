@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from imapclient import imap_utf7
-
 from tui.demo.certificates import ServerCertificate
 from tui.demo.dovecot_config import DovecotOptions, DovecotPorts, configuration
 from tui.demo.ports import free_ports
@@ -136,7 +134,7 @@ class Dovecot:
         root = self.folder / "mail" / user / "Maildir"
         if folder.upper() == "INBOX":
             return root
-        return root / ("." + imap_utf7.encode(folder).decode("ascii").replace("/", "."))
+        return root / ("." + folder.replace("/", "."))
 
     def log(self) -> str:
         """What Dovecot has written to its log."""

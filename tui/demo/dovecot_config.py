@@ -73,7 +73,7 @@ listen = {host}
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/dovecot.log
-mail_location = maildir:~/Maildir
+mail_location = maildir:~/Maildir:UTF-8
 namespace inbox {{
   inbox = yes
   separator = /
