@@ -152,7 +152,7 @@ class SmtpDialogue:
         while line[3:4] == b"-" and len(lines) < _MOST_LINES:
             line = self._line()
             lines.append(line)
-        reply = parse_reply(lines)
+        reply = parse_reply(tuple(lines))
         if reply is None or line[3:4] == b"-":
             self.wire.violation("The server's answer is no SMTP reply.", reply=words(lines[0]))
         return reply, lines

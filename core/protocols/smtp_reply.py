@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.text import bounded, clean
 
@@ -43,8 +44,9 @@ class Reply:
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
 
 
-def parse_reply(lines: list[bytes]) -> Reply | None:
-    """A reply of these lines; None if they are none."""
+@lru_cache(maxsize=512)
+def parse_reply(lines: tuple[bytes, ...]) -> Reply | None:
+    """A reply of these lines; None if they are none. Cached: most replies of a relay are a few, over and over."""
     code = lines[0][:3] if lines else b""
     if not code.isdigit() or not 200 <= int(code) < 600 or any(line[:3] != code for line in lines):
         return None

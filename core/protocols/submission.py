@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,12 +54,12 @@ class SubmitResult:
         return tuple(address for address, reply in self.recipients if reply is not None and reply.is_positive)
 
 
-_UNSAFE = frozenset("\r\n\0<> \t\x0b\x0c\x7f")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029\ud800-\udfff]")
 
 
 def checked_address(address: str) -> str:
     """Give an envelope address back, or refuse what could end the command or name somebody else."""
-    if _UNSAFE.intersection(address) or any(ord(character) < 32 for character in address):
+    if _UNSAFE.search(address):
         raise UnsafeMessage(f"The address {address!r} holds a space, an angle bracket or a control character.")
     return address
 

@@ -1,0 +1,229 @@
+"""What to change when a server refuses: an error in, a sentence out. The first match in the table wins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    LoginRefused,
+    NoSuchFolder,
+    NotOffered,
+    PostroomError,
+    ProtocolViolation,
+    SmtpRefused,
+    Throttled,
+    TlsFailed,
+    TlsMissing,
+    Unreachable,
+    WireError,
+)
+
+_LOGIN = ("login",)
+_ENVELOPE = ("mail_from", "rcpt_to", "data", "dot")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that can be wrong, how it shows, and what to do about it."""
+
+    name: str
+    """For tests and logs."""
+    advice: str
+    """What to change."""
+    kinds: tuple[type[PostroomError], ...] = (WireError,)
+    """Errors it shows as."""
+    phases: tuple[str, ...] = ()
+    """Steps it shows in; empty: any."""
+    words: str = ""
+    """A pattern that the error's text or the server's words match; empty: any."""
+
+    def explains(self, error: PostroomError) -> bool:
+        """Whether this is it."""
+        phase = error.phase if isinstance(error, WireError) else ""
+        said = f"{error} {error.reply}" if isinstance(error, WireError) else str(error)
+        return (
+            isinstance(error, self.kinds)
+            and (not self.phases or phase in self.phases)
+            and (not self.words or re.search(self.words, said, re.IGNORECASE) is not None)
+        )
+
+
+def cause_of(error: PostroomError) -> Cause | None:
+    """The first cause in the table that explains this error."""
+    return next((cause for cause in CAUSES if cause.explains(error)), None)
+
+
+def advice(error: PostroomError) -> str:
+    """What happened and what to change, in one or two sentences."""
+    cause = cause_of(error)
+    # Errors of ours that already say what to do need no second sentence.
+    return str(error) if cause is None or not cause.advice else f"{error} {cause.advice}".strip()
+
+
+CAUSES = (
+    # The way to the server.
+    Cause("port", "", (Unreachable,), ("resolve",), r"is not a port"),
+    Cause("unknown host", "", (Unreachable,), ("resolve",), r"no host named"),
+    Cause("name server", "Try again; if it stays, look at this machine's DNS.", (Unreachable,), ("resolve",)),
+    Cause(
+        "refused", "Check port and security: 993/143 IMAP, 995/110 POP3, 587/465 SMTP.", (Unreachable,), (), r"refused"
+    ),
+    Cause("no route", "", (Unreachable,), (), r"no way from here"),
+    Cause("no answer", "Many providers block port 25; use 587 or 465.", (Unreachable,), (), r":25\b"),
+    Cause("firewall", "", (Unreachable,)),
+    # TLS.
+    Cause("certificate expired", "", (TlsFailed,), (), r"expired"),
+    Cause("certificate not valid yet", "", (TlsFailed,), (), r"not valid yet"),
+    Cause("wrong host in certificate", "", (TlsFailed,), (), r"is not for"),
+    Cause("self-signed", "", (TlsFailed,), (), r"self-signed"),
+    Cause("unknown authority", "", (TlsFailed,), (), r"unknown authority"),
+    Cause("other pin", "", (TlsFailed,), (), r"another certificate"),
+    Cause("no TLS on this port", "", (TlsFailed,), (), r"does not speak TLS"),
+    Cause("TLS too old", "", (TlsFailed,), (), r"below 1\.2"),
+    Cause("TLS", "", (TlsFailed,)),
+    Cause("no STARTTLS", "", (TlsMissing,)),
+    Cause(
+        "TLS port without TLS",
+        "If this is the port for TLS from the first byte (993, 995, 465), set security to TLS.",
+        (DeadlineExceeded, ConnectionLost),
+        ("greeting",),
+    ),
+    Cause("not this protocol", "Check the type and the port.", (ProtocolViolation,), ("greeting",)),
+    Cause("EHLO name", "Set the EHLO name to this machine's full host name.", (SmtpRefused,), ("ehlo",)),
+    Cause(
+        "blocked address",
+        "The server does not want mail from this machine's address; ask its operator.",
+        (SmtpRefused,),
+        ("greeting",),
+    ),
+    # Signing in.
+    Cause(
+        "app password",
+        "Make an app password at the provider and use it here.",
+        (LoginRefused,),
+        _LOGIN,
+        r"application-specific|app(lication)? password|InvalidSecondFactor",
+    ),
+    Cause(
+        "browser login",
+        "Sign in with a browser once, or use OAuth.",
+        (LoginRefused,),
+        _LOGIN,
+        r"web ?login|via your web browser|log in with your browser",
+    ),
+    Cause(
+        "basic authentication off",
+        "The provider takes no passwords for this mailbox: use a sign-in profile (OAuth), or have the protocol allowed.",
+        (LoginRefused, NotOffered),
+        _LOGIN,
+        r"basic auth|SmtpClientAuthentication is disabled|client not authenticated|5\.7\.139|LOGINDISABLED|modern auth",
+    ),
+    Cause(
+        "token",
+        "The access token was refused: sign in again, and see that the mailbox permission is granted.",
+        (LoginRefused,),
+        _LOGIN,
+        r"XOAUTH2|invalid_token|bearer|AUTHENTICATE failed",
+    ),
+    Cause(
+        "password expired",
+        "Change the password at the provider, then here.",
+        (LoginRefused,),
+        _LOGIN,
+        r"\[EXPIRED\]|password (has )?expired|5\.7\.11",
+    ),
+    Cause(
+        "account blocked",
+        "The account is blocked or not enabled for this protocol; ask the server's operator.",
+        (LoginRefused,),
+        _LOGIN,
+        r"disabled|locked|blocked|suspended|not enabled|AUTHORIZATIONFAILED|not allowed",
+    ),
+    Cause(
+        "password", "Check user name and password; some servers want the whole address as user name.", (LoginRefused,)
+    ),
+    Cause("password in clear", "Set security to STARTTLS or TLS.", (NotOffered,), _LOGIN, r"in clear"),
+    Cause("no login here", "", (NotOffered,), _LOGIN, r"offers no login"),
+    Cause("login mechanism", "", (NotOffered,), _LOGIN),
+    Cause("login out of order", "Try again later; the server cannot check passwords now.", (SmtpRefused,), _LOGIN),
+    # The mailbox.
+    Cause(
+        "connection limit",
+        "Fewer connections at once, or close other mail programs that use this mailbox.",
+        (Throttled,),
+        (),
+        r"maximum number|too many|\[LIMIT\]",
+    ),
+    Cause(
+        "mailbox in use", "Another program has it open; POP3 lets in one at a time.", (Throttled,), (), r"IN-?USE|lock"
+    ),
+    Cause(
+        "over quota",
+        "The mailbox or the folder is full, or today's allowance is used up.",
+        (Throttled,),
+        (),
+        r"quota|bandwidth",
+    ),
+    Cause("asked too often", "Make the interval longer.", (Throttled,), (), r"LOGIN-DELAY|rate|throttl|backoff"),
+    Cause("server busy", "Try again later.", (Throttled,)),
+    Cause("folder", "Check the folder's name; INBOX always exists.", (NoSuchFolder,)),
+    # Sending.
+    Cause(
+        "login needed",
+        "The server wants a login: turn authentication on.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"5\.7\.0|\b530\b|authenti(cation|cate) (is )?required|must (be )?authenticat|5\.5\.1 auth",
+    ),
+    Cause(
+        "sender not allowed",
+        "Use a sender that belongs to this login.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"5\.7\.60|5\.2\.252|sender address rejected|not owned|send as|sendas|5\.1\.[78]|not allowed to send",
+    ),
+    Cause(
+        "relay denied",
+        "This server does not relay for us: log in, or use the provider's submission server.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"relay",
+    ),
+    Cause(
+        "listed address",
+        "This machine's address is on a block list: send through the provider's submission server.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"spamhaus|blocklist|blacklist|block list|rbl|dnsbl|5\.7\.606|5\.7\.51",
+    ),
+    Cause(
+        "recipient unknown",
+        "The test's recipient does not exist there.",
+        (SmtpRefused,),
+        ("rcpt_to",),
+        r"5\.1\.1|5\.1\.10|user unknown|no such user|does not exist",
+    ),
+    Cause(
+        "greylisting",
+        "The server wants a second try in some minutes; that is normal and done by itself.",
+        (SmtpRefused,),
+        ("rcpt_to",),
+        r"grey|gray|\b450\b|\b451\b",
+    ),
+    Cause(
+        "too large",
+        "The server takes smaller messages only: lower the mailbox's largest message.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"5\.3\.4|\b552\b|size",
+    ),
+    Cause("sender refused", "The server does not take mail from this sender.", (SmtpRefused,), ("mail_from",)),
+    Cause("recipient refused", "The server does not take mail for this recipient.", (SmtpRefused,), ("rcpt_to",)),
+    # In the middle.
+    Cause("too slow", "The server or the way to it is slow; try again later.", (DeadlineExceeded,)),
+    Cause("cut", "Try again; if it stays, look for a firewall or proxy in between.", (ConnectionLost,)),
+    Cause("out of step", "The server behaves against its protocol; its operator should know.", (ProtocolViolation,)),
+)

@@ -1,0 +1,169 @@
+"""Testing a connection step by step, each with its time; a failed step ends it and says what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.clock import elapsed_ms, monotonic
+from core.errors import PostroomError, SmtpRefused, WireError
+from core.protocols.causes import advice
+from core.protocols.imap import ImapSource
+from core.protocols.opening import Milestone
+from core.protocols.server import Login, Server, Timeouts
+from core.protocols.sessions import opening_imap, opening_pop3
+from core.protocols.smtp import opening_smtp
+from core.protocols.smtp_reply import Reply
+from core.protocols.submission import Phase
+from core.protocols.transcript import Transcript
+
+
+class Incoming(StrEnum):
+    """The protocols that mail is read with."""
+
+    IMAP = "imap"
+    """RFC 3501."""
+    POP3 = "pop3"
+    """RFC 1939."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a test."""
+
+    step: str
+    """resolve, connect, tls, greeting, ehlo, login, folder, count, mail_from, rcpt_to or data"""
+    ok: bool
+    """Whether it went well; no step follows one that did not."""
+    ms: float
+    """How long it took."""
+    detail: str
+    """What came of it, or what to change."""
+
+
+def probe_incoming(
+    server: Server,
+    login: Login,
+    kind: Incoming,
+    folder: str = "INBOX",
+    *,
+    timeouts: Timeouts | None = None,
+    transcript: Transcript | None = None,
+) -> Iterator[Step]:
+    """Connect, log in, open the folder, count. Nothing is changed on the server."""
+    if kind is Incoming.IMAP:
+        return _timed(_imap(server, login, folder, timeouts, transcript))
+    return _timed(_pop3(server, login, timeouts, transcript))
+
+
+def probe_smtp(
+    server: Server,
+    login: Login | None,
+    ehlo_name: str,
+    sender: str,
+    recipient: str,
+    *,
+    timeouts: Timeouts | None = None,
+    transcript: Transcript | None = None,
+) -> Iterator[Step]:
+    """Connect, log in, and go as far as the server's leave to send; then away, with nothing sent."""
+    return _timed(_smtp(server, login, ehlo_name, (sender, recipient), timeouts=timeouts, transcript=transcript))
+
+
+def _imap(
+    server: Server, login: Login, folder: str, timeouts: Timeouts | None, transcript: Transcript | None
+) -> Generator[Milestone, None, None]:
+    source = yield from opening_imap(server, login, timeouts, None, transcript)
+    try:
+        selected = source.select(folder, writable=False)
+        yield Milestone("folder", _folder_line(source, folder))
+        oldest = source.oldest()
+        since = f", the oldest from {oldest:%Y-%m-%d}" if oldest is not None else ""
+        yield Milestone("count", f"{_messages(selected.exists)}{since}")
+        source.close()
+    finally:
+        source.drop()
+
+
+def _pop3(
+    server: Server, login: Login, timeouts: Timeouts | None, transcript: Transcript | None
+) -> Generator[Milestone, None, None]:
+    source = yield from opening_pop3(server, login, timeouts, None, transcript)
+    try:
+        selected = source.select(writable=False)
+        yield Milestone("folder", "the mailbox is open")
+        listing = source.list_new()
+        unnamed = "" if listing.has_uidl else "; the server gives them no names (UIDL), so they cannot be kept there"
+        yield Milestone("count", f"{_messages(selected.exists)}{unnamed}")
+        source.close()
+    finally:
+        source.drop()
+
+
+def _smtp(
+    server: Server,
+    login: Login | None,
+    ehlo_name: str,
+    envelope: tuple[str, str],
+    *,
+    timeouts: Timeouts | None,
+    transcript: Transcript | None,
+) -> Generator[Milestone, None, None]:
+    connection = yield from opening_smtp(server, login, ehlo_name, timeouts, transcript)
+    try:
+        for phase, reply in connection.check_envelope(*envelope):
+            if not reply.is_positive or (phase is Phase.DATA and reply.code != 354):
+                raise _refused(reply, phase, server)
+            yield Milestone(phase, str(reply))
+    finally:
+        # After 354 a QUIT would be a line of the message: only hanging up ends it with nothing sent.
+        connection.drop()
+
+
+def _timed(milestones: Generator[Milestone, None, None]) -> Iterator[Step]:
+    started = monotonic()
+    try:
+        for milestone in milestones:
+            yield Step(milestone.step, True, elapsed_ms(started), milestone.detail)
+            started = monotonic()
+    except PostroomError as error:
+        yield Step(_step_of(error), False, elapsed_ms(started), advice(error))
+
+
+def _step_of(error: PostroomError) -> str:
+    phase = error.phase if isinstance(error, WireError) else ""
+    match phase:
+        case "" | "capability":
+            return "login"
+        case "search" | "sizes" | "list":
+            return "count"
+        case _:
+            return phase
+
+
+def _folder_line(source: ImapSource, folder: str) -> str:
+    return f"{folder}; deleting moves to Trash (Gmail)" if source.deletes_into_trash else folder
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
+
+
+def _refused(reply: Reply, phase: Phase, server: Server) -> SmtpRefused:
+    return SmtpRefused(
+        f"The server refused {_SAID[phase]}: {reply}.",
+        code=reply.code,
+        enhanced=reply.enhanced,
+        text=reply.text,
+        host=server.place,
+        phase=phase,
+    )
+
+
+_SAID = {
+    Phase.MAIL: "the sender",
+    Phase.RCPT: "the recipient",
+    Phase.DATA: "to take a message",
+    Phase.DOT: "the message",
+}
