@@ -6,6 +6,7 @@ import pytest
 
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.dovecot import DovecotServer
+from tests.servers.postgres import Postgres
 from tests.servers.smtp import RuledSink
 
 
@@ -27,3 +28,13 @@ def smtp_sink() -> Iterator[RuledSink]:
     """A sink in clear that asks for no login; `rule()` makes it misbehave."""
     with RuledSink() as sink:
         yield sink
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL for this test process, each pytest-xdist worker its own; take `postgres.create_database()`.
+
+    Without fsync: it is thrown away. A test about durability makes a `Postgres()` of its own.
+    """
+    with Postgres(durable=False) as server:
+        yield server
