@@ -65,7 +65,8 @@ def _rendered(html: str) -> str:
     # Takes 60 ms to import; only who reads an HTML body pays for it.
     from inscriptis import get_text
 
-    return get_text(html, _configuration())
+    text: str = get_text(html, _configuration())
+    return text
 
 
 @cache
@@ -87,7 +88,11 @@ def _configuration() -> "ParserConfig":
     def separate(state: Any) -> None:
         state.tags[-1].write(" ")
 
+    # Room for the bullet and no more: fifty lists in lists would else indent each line by a screen's width.
+    lists = HtmlElement(display=Display.block, padding_inline=2)
     css = STRICT_CSS_PROFILE | {
+        "ul": lists,
+        "ol": lists,
         "table": HtmlElement(display=Display.block),
         "tr": HtmlElement(display=Display.block),
         "template": HtmlElement(display=Display.none),

@@ -8,7 +8,8 @@ import re
 
 # Only what every reader takes for the same mailbox: no comments, no quoting that could be left out, no route
 # (CVE-2023-27043 lists forms that two readers take for two addresses).
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u00a1-\U0010ffff]+"
+# What is left of ASCII are the atoms of RFC 5322 3.2.3; beyond ASCII all is an atom (RFC 6531 3.3).
+_ATOM = r"""[^\x00-\x20\x7f-\xa0"(),.:;<>@\[\\\]]+"""
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _NEEDS_QUOTES = re.compile(r'"[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.\-]+"')
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -22,7 +22,7 @@ from tests.corpus.nasty import BUILT, many_parts, nested_multiparts, small_messa
         ("multipart-part-without-blank-line", "Hello"),
         ("multipart-base64-encoded", "Hello"),
         ("html-alone", "Hello [https://bank.example](https://example.net/x)"),
-        ("html-broken", "Hello\n\nworld\n\n  * one\n  * two"),
+        ("html-broken", "Hello\n\nworld\n\n* one\n* two"),
         ("charset-unknown", "Grüße\n"),
         ("charset-lies", "Grüße\n"),
         ("base64-damaged", "Hello Grüße"),

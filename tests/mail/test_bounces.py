@@ -12,6 +12,7 @@ def bounce_in(defect: str) -> Bounce | None:
 
 def test_a_report_names_recipient_reason_and_message() -> None:
     bounce = bounce_in("bounce-hard")
+    assert bounce is not None
     assert bounce == Bounce(
         (BouncedRecipient("bob@example.org", Action.FAILED, "5.1.1", "550 5.1.1 no such user"),),
         original_message_id="<sent@example.com>",

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.mail.headers import LONGEST_VALUE, MOST_FIELDS, Headers, read_header_block, read_headers_and_body_start
 from tests.corpus.nasty import BUILT, small_messages
@@ -115,3 +117,20 @@ def test_headers_are_equal_by_what_they_hold() -> None:
     assert Headers([("A", "b")]) == read_header_block(b"A: b\r\n\r\n")
     assert hash(Headers([("A", "b")])) == hash(Headers([("A", "b")]))
     assert Headers([("A", "b")]) != Headers([("A", "c")])
+
+
+@given(
+    st.lists(
+        st.sampled_from(["A: b", "A:", "C : d", " folded", "\tfolded", "no field", ": x", "D: =?utf-8?q?=C3=BC?="])
+    )
+)
+def test_the_kind_of_line_end_changes_no_field(lines: list[str]) -> None:
+    readings = {
+        read_header_block((end.join(["First: 1", *lines]) + end * 2).encode()) for end in ("\r\n", "\n", "\r", "\r\r\n")
+    }
+    assert len(readings) == 1
+
+
+def test_a_name_that_is_no_field_name_is_passed_over() -> None:
+    raw = b"two words: x\r\nn\xc3\xa4me: x\r\n" + b"n" * 300 + b": x\r\nGood: y\r\n\r\n"
+    assert read_header_block(raw).raw_items() == (("Good", "y"),)

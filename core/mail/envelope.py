@@ -1,0 +1,125 @@
+"""An outgoing message's envelope and what is checked before it is taken: reject, never repair.
+
+Imports nothing but the standard library, because `postroom send` starts here.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from core.errors import Problem, UnsafeMessage
+from core.mail.addresses import bare_addresses
+from core.mail.headers import read_header_block
+from core.mail.message_ids import new_message_id, read_message_ids
+from core.mail.strict_address import ascii_domain, strict_address
+
+LANES = ("urgent", "normal", "bulk")
+"""Who overtakes whom."""
+
+LONGEST_ID = 512
+"""Characters of a Message-ID that is kept; a longer one is as good as none."""
+
+_HEADER_END = re.compile(rb"\n\r*\n")
+_BARE_CR = re.compile(rb"\r(?![\r\n])")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEnvelope:
+    """From whom and for whom a message is, and how it wants to be sent; never read from its header fields."""
+
+    recipients: tuple[str, ...]
+    sender: str | None = None
+    """Empty: the null sender; `None`: whatever the sending mailbox says."""
+    mailbox: str = ""
+    """The name of the mailbox that is asked for; empty: whose turn it is."""
+    lane: str = "normal"
+    key: str = ""
+    """The caller's idempotency key: what was handed in under it before is not taken again."""
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    """A message that comes too late is not sent."""
+    notify: bool = True
+    """Whether the sender is told when it has failed."""
+
+
+def recipients_in(raw: bytes) -> tuple[str, ...]:
+    """The addresses of To, Cc and Bcc, for `send -t`; those of a Resent- block when there is one (RFC 5322 §3.6.6)."""
+    headers = read_header_block(raw)
+    for prefix in ("resent-", ""):
+        values = [value for name in ("to", "cc", "bcc") for value in headers.raw_all(prefix + name)]
+        if addresses := tuple(dict.fromkeys(address for value in values for address in bare_addresses(value))):
+            return addresses
+    return ()
+
+
+def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
+    """The envelope with its addresses as they go over the wire, each recipient once.
+
+    Raises:
+        BadInput: carries every problem.
+    """
+    problems: list[Problem] = []
+    recipients = [_checked_address("recipient", recipient, problems) for recipient in envelope.recipients]
+    if not recipients:
+        problems.append(Problem("", "recipient", "There is no recipient; name one, or use -t for those of the header."))
+    sender = _checked_address("sender", envelope.sender, problems) if envelope.sender else envelope.sender
+    if envelope.lane not in LANES:
+        problems.append(Problem("", "lane", f"{envelope.lane!r} is no lane: urgent, normal or bulk."))
+    for name, text in (("mailbox", envelope.mailbox), ("key", envelope.key)):
+        if _UNPRINTABLE.search(text) or len(text) > _LONGEST_NAME:
+            problems.append(Problem("", name, f"It holds a control character or is over {_LONGEST_NAME} characters."))
+    for name, moment in (("not_before", envelope.not_before), ("expires_at", envelope.expires_at)):
+        if moment is not None and moment.tzinfo is None:
+            problems.append(Problem("", name, "A time needs its zone, as in 2026-01-31T09:00:00Z."))
+    if problems:
+        raise UnsafeMessage(problems=tuple(problems))
+    return replace(envelope, sender=sender, recipients=tuple(dict.fromkeys(recipients)))
+
+
+def check_header(raw: bytes) -> None:
+    """Refuse a message whose header holds what could begin a field that was not meant.
+
+    Raises:
+        UnsafeMessage: a NUL or a bare CR stands in it.
+    """
+    end = _HEADER_END.search(raw)
+    limit = end.start() if end else len(raw)
+    if raw.find(b"\0", 0, limit) >= 0:
+        raise UnsafeMessage("The message was not taken: its header holds a NUL.")
+    if raw.find(b"\r", 0, limit) >= 0 and _BARE_CR.search(raw, 0, limit + 1):
+        raise UnsafeMessage("The message was not taken: its header holds a CR that ends no line.")
+
+
+def message_id_of(raw: bytes, *, host: str = "", key: str = "") -> str:
+    """The Message-ID it carries, else a new one; the same key makes the same one on one host."""
+    carried = read_message_ids(read_header_block(raw).get("message-id"))
+    if carried and len(carried[0]) <= LONGEST_ID:
+        return carried[0]
+    return fresh_message_id(host, key)
+
+
+def fresh_message_id(host: str = "", key: str = "") -> str:
+    """A new Message-ID of this host; the same key makes the same one."""
+    domain = _domain(host or platform.node())
+    return f"<{sha256(key.encode()).hexdigest()[:32]}@{domain}>" if key else new_message_id(domain)
+
+
+def _checked_address(name: str, address: str, problems: list[Problem]) -> str:
+    try:
+        return strict_address(address)
+    except ValueError as error:
+        problems.append(Problem("", name, str(error)))
+        return address
+
+
+def _domain(host: str) -> str:
+    try:
+        return ascii_domain(host)
+    except ValueError:
+        return "localhost"
