@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_.:\-\u0080-\U0010ffff]{1,253}(?<!-)")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
@@ -73,6 +74,10 @@ def web_address(value: str) -> str | None:
 
 def start_from(value: str) -> str | None:
     """`all`, `now` or a date."""
-    if value in {"all", "now"} or re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if value in {"all", "now"}:
         return None
-    return f"is all, now or a date such as 2026-01-31; {value!r} is not."
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return f"is all, now or a date such as 2026-01-31; {value!r} is not."
+    return None

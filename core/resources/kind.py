@@ -156,6 +156,11 @@ class Kind:
     """Names that JSON rows carry beyond the columns; the service adds them."""
 
     @property
+    def a_name(self) -> str:
+        """`an account`, as sentences say it."""
+        return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
+
+    @property
     def is_editable(self) -> bool:
         """Whether people add and change it."""
         return bool(self.fields)

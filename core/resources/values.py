@@ -9,9 +9,12 @@ from typing import Any
 
 from core.resources.kind import Field, FieldType
 from core.settings import read_duration, read_size, write_duration, write_size
+from core.text import clean
 
 _YES = {"yes", "true", "on", "1", "y"}
 _NO = {"no", "false", "off", "0", "n"}
+_LONGEST = 366 * 86400
+_LARGEST = 1 << 40
 
 
 def read_value(field: Field, given: Any) -> Any:
@@ -38,11 +41,12 @@ def write_value(field: Field, stored: Any) -> Any:
 
 
 def _read_text(field: Field, given: Any) -> str:
+    if isinstance(given, date):
+        given = given.isoformat()  # TOML has dates of its own: start_from = 2026-01-31
     if not isinstance(given, str):
         raise ValueError(f"is a text, not {_shown(given)}.")  # noqa: TRY004 - one way to say it
-    if "\x00" in given or ("\n" in given and field.type is FieldType.TEXT):
-        raise ValueError("must not hold line breaks or NUL.")
-    return given if field.type is FieldType.NOTE else given.strip()
+    is_note = field.type is FieldType.NOTE
+    return _storable(given.replace("\r\n", "\n"), multiline=is_note) if is_note else _storable(given.strip())
 
 
 def _read_number(field: Field, given: Any) -> int | None:
@@ -68,27 +72,35 @@ def _read_yes_no(_: Field, given: Any) -> bool:
 def _read_choice(field: Field, given: Any) -> str:
     for choice in field.choices:
         if str(given).strip().lower() == choice.lower():
-            return choice
+            return str(choice)
     raise ValueError(f"is one of {', '.join(field.choices)}; {_shown(given)} is not.")
 
 
 def _read_duration(_: Field, given: Any) -> int | None:
-    return None if given in {None, ""} else int(read_duration(given).total_seconds())
+    if given is None or given == "":
+        return None
+    seconds = int(read_duration(given).total_seconds())
+    if not 0 < seconds <= _LONGEST:
+        raise ValueError(f"is a duration of at least a second and at most a year, not {_shown(given)}.")
+    return seconds
 
 
 def _read_size(_: Field, given: Any) -> int:
-    return read_size(given)
+    size = read_size(given)
+    if size > _LARGEST:
+        raise ValueError(f"is a size up to {write_size(_LARGEST)}, not {_shown(given)}.")
+    return size
 
 
 def _read_words(_: Field, given: Any) -> list[str]:
     words = re.split(r"[,\n]", given) if isinstance(given, str) else given
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         raise ValueError(f'is a list of words, ["one", "two"], not {_shown(given)}.')
-    return [word.strip() for word in words if word.strip()]
+    return [_storable(word.strip()) for word in words if word.strip()]
 
 
 def _read_date(_: Field, given: Any) -> datetime | None:
-    if given in {None, ""}:
+    if given is None or given == "":
         return None
     if isinstance(given, date):
         return datetime(given.year, given.month, given.day, tzinfo=UTC)
@@ -108,7 +120,11 @@ def _read_conditions(_: Field, given: Any) -> list[dict[str, Any]]:
         header, regex = condition.get("header"), condition.get("regex")
         if not isinstance(header, str) or not header.strip() or not isinstance(regex, str) or not regex:
             raise ValueError("each condition needs a header and a regex.")
-        conditions.append({"header": header.strip(), "regex": regex, "negate": bool(condition.get("negate", False))})
+        if not isinstance(condition.get("negate", False), bool):
+            raise ValueError("negate is true or false.")  # noqa: TRY004 - one way to say it
+        conditions.append(
+            {"header": _storable(header.strip()), "regex": _storable(regex), "negate": condition.get("negate", False)}
+        )
     return conditions
 
 
@@ -117,11 +133,17 @@ def _read_values(_: Field, given: Any) -> dict[str, str]:
         raise ValueError('sets at least one header: { "X-OTOBO-Queue" = "Support" }.')
     if not all(isinstance(value, str) for value in given.values()):
         raise ValueError("each header is set to a text.")
-    return {str(name): str(value) for name, value in given.items()}
+    return {_storable(str(name)): _storable(value) for name, value in given.items()}
 
 
 def _no_reader(field: Field, _: Any) -> Any:
     raise ValueError(f"{field.name} is sealed elsewhere.")
+
+
+def _storable(text: str, *, multiline: bool = False) -> str:
+    if clean(text, multiline=multiline) != text:
+        raise ValueError("must not hold line breaks or control characters.")
+    return text
 
 
 def _shown(given: Any) -> str:

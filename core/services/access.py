@@ -1,0 +1,56 @@
+"""What each role may do; asked by every verb, below console and command line."""
+
+from __future__ import annotations
+
+from core.errors import NotPermitted
+from core.services.actor import Actor, Role
+
+SEE = "see"
+"""The verb of all that only looks."""
+
+OPERATING = frozenset(
+    {
+        ("account", "fetch"),
+        ("account", "test"),
+        ("account", "pause"),
+        ("account", "resume"),
+        ("account", "stop"),
+        ("mailbox", "test"),
+        ("mailbox", "deliver"),
+        ("outbox", "deliver"),
+        ("outbox", "retry"),
+        ("outbox", "hold"),
+        ("outbox", "release"),
+        ("outbox", "cancel"),
+        ("quarantine", "retry"),
+        ("quarantine", "release"),
+        ("quarantine", "export"),
+        ("record", "change"),
+        ("record", "reply"),
+        ("message", "intake"),
+        ("message", "explain"),
+    }
+)
+"""What an operator may do beside looking: the daily work, no configuration."""
+
+_SECLUDED = frozenset({"template"})
+"""What only a super security admin sees."""
+
+
+def may(actor: Actor, verb: str, kind: str) -> bool:
+    """Whether the actor's role allows this."""
+    if actor.role is Role.SUPER_SECURITY_ADMIN:
+        return True
+    if verb == SEE:
+        return kind not in _SECLUDED
+    return actor.role is Role.OPERATOR and (kind, verb) in OPERATING
+
+
+def require(actor: Actor, verb: str, kind: str) -> None:
+    """Go on if the actor may.
+
+    Raises:
+        NotPermitted: the role does not allow it.
+    """
+    if not may(actor, verb, kind):
+        raise NotPermitted(f"{actor.user} is {actor.role} here and may not {verb} this ({kind}).")

@@ -1,0 +1,97 @@
+"""Looking: lists of any kind, filtered and paged in the database, never loaded whole to be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from core.db.bulk import table_of
+from core.errors import Misuse
+from core.filtering import condition, read_filter
+from core.handles import Handles
+from core.resources.kind import Kind
+from core.resources.system import SETTING
+from core.services import access, recipients, settings
+from core.services.actor import Actor
+from core.services.paging import Cursor, order_of, place_of
+
+Row = Mapping[str, Any]
+"""One row: column names to Python values."""
+
+LIMIT = 1000
+"""Rows of a list unless another number is asked for."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list."""
+
+    rows: list[Row]
+    has_more: bool
+    """Whether more rows lie beyond, in the direction that was asked for."""
+
+
+def matching(
+    handles: Handles,
+    actor: Actor,
+    kind: Kind,
+    filter_text: str = "",
+    *,
+    limit: int = LIMIT,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    newest_first: bool | None = None,
+) -> Page:
+    """The rows of a kind that a filter text matches, a page of them.
+
+    Args:
+        handles: what this process holds open.
+        actor: who asks.
+        kind: what is listed.
+        filter_text: as a person types it.
+        limit: the most rows; 0 = all.
+        after: the cursor of the last row of the page before.
+        before: the cursor of the first row of the page after; with it the page ends just before that row.
+        newest_first: whether to start with the newest; unless given, as the kind is listed.
+    """
+    access.require(actor, access.SEE, kind.name)
+    if after is not None and before is not None:
+        raise Misuse("A page lies after a row or before one, not both.")
+    if kind is SETTING:
+        return Page(list(settings.rows(handles, filter_text)), False)
+    with handles.database.reading() as session:
+        order = order_of(session, kind, newest_first)
+        statement = order.sorted(_selected(kind, filter_text), is_reversed=before is not None)
+        if (cursor := after if before is None else before) is not None:
+            place = place_of(session, kind, order, cursor)
+            statement = statement.where(order.beyond(place, is_before=before is not None))
+        if limit:
+            statement = statement.limit(limit + 1)
+        rows: list[Row] = [dict(row) for row in session.connection().execute(statement).mappings()]
+        has_more = bool(limit) and len(rows) > limit
+        rows = rows[:limit] if has_more else rows
+        recipients.put_into(session, kind, rows)
+    return Page(rows[::-1] if before is not None else rows, has_more)
+
+
+def count(handles: Handles, actor: Actor, kind: Kind, filter_text: str = "", *, at_most: int = 10_000) -> int:
+    """How many rows match, counted no further than `at_most`."""
+    access.require(actor, access.SEE, kind.name)
+    if kind is SETTING:
+        return len(settings.rows(handles, filter_text))
+    few = _selected(kind, filter_text, is_counted=True).limit(at_most).subquery()
+    with handles.database.reading() as session:
+        return session.connection().execute(select(func.count()).select_from(few)).scalar_one()
+
+
+def _selected(kind: Kind, filter_text: str, *, is_counted: bool = False) -> Select[Any]:
+    table = table_of(kind.model)
+    shown = [table.c[kind.id_column]] if is_counted else [column.sql.label(column.name) for column in kind.columns]
+    return (
+        select(*shown)
+        .select_from(table)
+        .where(*kind.conditions, condition(read_filter(filter_text), kind.filter_columns))
+    )

@@ -1,0 +1,81 @@
+"""Settings by their dotted names: `retry.first`, as the database keeps them and people write them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from core.errors import Problem
+from core.resources import checks
+from core.settings import RuntimeSettings, settings_from_rows
+
+LISTENER_PASSWORD = "listener.password"  # noqa: S105 - the setting's name
+"""The one setting that is a secret: it is sealed, and never among the rows."""
+
+
+def flat(settings: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name, in the form that TOML and JSON show: durations and sizes as text."""
+    values: dict[str, Any] = {}
+    dumped = settings.model_dump(mode="json")
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            values.update(flat(value, f"{prefix}{name}."))
+        else:
+            values[prefix + name] = dumped[name]
+    return values
+
+
+DEFAULTS: dict[str, Any] = flat(RuntimeSettings())
+"""What holds unless a row says otherwise."""
+
+
+def unnested(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values of a `[settings]` table with its sub-tables, by dotted name."""
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        dotted = prefix + name
+        if isinstance(value, Mapping) and any(known.startswith(f"{dotted}.") for known in DEFAULTS):
+            values.update(unnested(value, f"{dotted}."))
+        else:
+            values[dotted] = value
+    return values
+
+
+def read_settings(
+    rows: Mapping[str, Any], given: Mapping[str, Any], *, where: str = ""
+) -> tuple[RuntimeSettings | None, list[Problem]]:
+    """The settings that would hold with these values over the stored rows, or everything that is wrong with them."""
+    problems = [_unknown(name, where) for name in given if name not in DEFAULTS]
+    known = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
+    kept = {name: value for name, value in rows.items() if name in DEFAULTS and name not in given}
+    try:
+        settings = settings_from_rows({**kept, **known})
+    except ValidationError as error:
+        return None, [*problems, *(_invalid(fault, where) for fault in error.errors())]
+    complaints = {
+        "staging_redirect": checks.mail_address(settings.staging_redirect),
+        "alerts.to": checks.mail_addresses(settings.alerts.to),
+    }
+    problems += [Problem(where, name, text) for name, text in complaints.items() if text]
+    return (None if problems else settings), problems
+
+
+def _unknown(name: str, where: str) -> Problem:
+    near = difflib.get_close_matches(name, DEFAULTS, n=1)
+    return Problem(where, name, f"is no setting.{f' Did you mean {near[0]}?' if near else ''}")
+
+
+def _invalid(fault: Any, where: str) -> Problem:
+    place = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    given = "" if fault["type"] == "value_error" else f"; {_shown(fault.get('input'))} is not right"
+    return Problem(where, place, f"{text[0].lower()}{text[1:].rstrip('.')}{given}.")
+
+
+def _shown(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= 60 else "this"
