@@ -59,6 +59,10 @@ class HeaderBlock:
         """The value of the first field of that name, with its folding; `None` when there is none."""
         return next((_value_of(field) for known, field in self._fields if known == name), None)
 
+    def every(self, name: bytes) -> list[bytes]:
+        """The values of all fields of that name, with their folding."""
+        return [_value_of(field) for known, field in self._fields if known == name]
+
     def remove(self, is_unwanted: Callable[[bytes, bytes], bool]) -> None:
         """Take out the fields whose lower-case name and value are unwanted."""
         self._fields = [

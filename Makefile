@@ -1,0 +1,56 @@
+# Everything a person or a machine does with a checkout. `make` alone says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test check format bench clean
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST)
+
+install: .make/installed ## .venv with Postroom and what it needs
+
+run: .make/installed ## open the console; without a terminal, the main job once on the demo world
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/postroom; else $(BIN)/python -m tui.demo --once; fi
+
+demo: .make/installed ## see it work, with mail servers and sample mail of its own; leaves nothing behind
+	@$(BIN)/python -m tui.demo
+
+test: .make/developing ## all tests, against real servers; installs what is missing
+	.ci/install-servers
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+check: .make/developing ## format, lint, types, import contracts, migrations in step with the models
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m core.db.migrations.check
+
+format: .make/developing ## put the code in order
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: .make/developing ## how fast it is, beside others
+	.ci/install-servers
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what was made here (.venv too)
+	rm -rf $(VENV) .make build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make a second run fast: pip is asked again only when the dependencies may have changed.
+.make/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 69; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Use: make PYTHON=/path/to/python3.11" >&2; exit 69; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@mkdir -p .make && touch $@
+
+.make/developing: .make/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

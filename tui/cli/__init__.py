@@ -1,0 +1,1 @@
+"""The command line: `postroom` and the name `sendmail`. Never imports textual; each command imports what it needs."""

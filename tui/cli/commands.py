@@ -1,0 +1,86 @@
+"""Finding a command and running it; only the module that holds it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from typer import Abort, Typer, TyperException
+from typer.main import get_command
+
+from core.errors import Misuse
+from tui.cli.endings import INTERRUPTED, complain, unknown_command
+from tui.cli.options import EPILOG, split_common
+
+PLACES = {
+    "init": ("setup", "init"),
+    "fetch": ("fetching", "fetch"),
+    "pause": ("run_control", "pause"),
+    "resume": ("run_control", "resume"),
+    "stop": ("run_control", "stop"),
+    "deliver": ("delivering", "deliver"),
+    "route": ("delivering", "route"),
+    "test": ("testing", "test"),
+    "list": ("looking", "list_rows"),
+    "show": ("looking", "show"),
+    "raw": ("looking", "raw"),
+    "add": ("changing", "add"),
+    "set": ("changing", "change"),
+    "delete": ("changing", "delete"),
+    "config": ("configuration", "CONFIG"),
+    "quarantine": ("quarantine", "QUARANTINE"),
+    "outbox": ("outbox", "OUTBOX"),
+    "record": ("record", "RECORD"),
+    "doctor": ("health", "doctor"),
+    "db": ("database", "DATABASE"),
+}
+"""Each command's module in this package, and what in it is the command: a function, or a group of them."""
+
+FREE_WORDS = {"list"}
+"""Commands that take whatever words follow, those with a dash too."""
+
+_FREE = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
+
+
+def carry_out(words: Sequence[str]) -> int:
+    """Run the command that these words begin with; without one, the console or a worker."""
+    invocation, rest = split_common(words)
+    name = rest[0] if rest and not rest[0].startswith("-") else ""
+    if name and name not in PLACES:
+        raise unknown_command(name)
+    module, attribute = PLACES[name] if name else ("running", "run")
+    command = _command(name or "postroom", getattr(import_module(f"tui.cli.{module}"), attribute))
+    try:
+        ended = command.main(
+            rest[1:] if name else rest,
+            prog_name=f"postroom {name}".strip(),
+            standalone_mode=False,
+            obj=invocation,
+        )
+    except TyperException as error:
+        raise Misuse(f"{error.format_message()} See `postroom {name} --help`.".replace("  ", " ")) from error
+    except Abort:
+        complain("Interrupted.")
+        return INTERRUPTED
+    return ended if isinstance(ended, int) else 0
+
+
+def _command(name: str, action: object):  # type: ignore[no-untyped-def] # typer's own click is private
+    if isinstance(action, Typer):
+        return get_command(action)
+    app = Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    settings = _FREE if name in FREE_WORDS else {}
+    app.command(name, context_settings=dict(settings), epilog=EPILOG)(action)  # type: ignore[type-var]
+    return get_command(app)
+
+
+def group(text: str) -> Typer:
+    """A group of commands: `postroom NAME VERB …`."""
+    return Typer(
+        help=text,
+        epilog=EPILOG,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=False,
+    )

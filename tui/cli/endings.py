@@ -1,0 +1,94 @@
+"""How a command ends: its exit code (sysexits.h), and one sentence to the person who called it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.errors import Misuse, PostroomError
+from core.text import safe_text
+
+USAGE_ERROR = 64
+"""EX_USAGE."""
+INTERNAL_FAULT = 70
+"""EX_SOFTWARE."""
+IO_ERROR = 74
+"""EX_IOERR."""
+INTERRUPTED = 130
+"""128 + SIGINT."""
+BROKEN_PIPE = 141
+"""128 + SIGPIPE: whoever read our output has stopped reading."""
+
+
+def ended(action: Callable[[], int], words: Sequence[str]) -> int:
+    """Run an action to its end; whatever happens becomes an exit code and at most one message."""
+    try:
+        exit_code = action()
+        sys.stdout.flush()
+    except PostroomError as error:
+        complain(str(error))
+        _show_cause(words)
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        _show_cause(words)
+        return IO_ERROR
+    except Exception as error:  # noqa: BLE001 - the outermost place: a fault of ours must still end in a sentence
+        complain(f"Something went wrong inside Postroom ({type(error).__name__}). {_keep_traceback(words)}")
+        return INTERNAL_FAULT
+    return exit_code
+
+
+def complain(text: str) -> None:
+    """Say to a person what is wrong: one message on stderr, safe for a terminal."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"postroom: {safe_text(text, multiline=True)}\n")
+        sys.stderr.flush()
+
+
+def unknown_command(word: str) -> Misuse:
+    """The error for a word that is no command."""
+    return Misuse(f"There is no command {word!r}. `postroom --help` lists them.")
+
+
+def _show_cause(words: Sequence[str]) -> None:
+    if "--debug" in words:
+        sys.stderr.write(safe_text(traceback.format_exc(), multiline=True))
+
+
+def _keep_traceback(words: Sequence[str]) -> str:
+    """Write the traceback where it can be found again; gives back the sentence that says where."""
+    text = traceback.format_exc()
+    if "--debug" in words:
+        sys.stderr.write(safe_text(text, multiline=True))
+    try:
+        from core.environment import read_environment
+
+        place = read_environment().home / "faults.log"
+        _append(place, text)
+    except (PostroomError, OSError):
+        return "Run it again with --debug to see where."
+    return f"The details are in {place}; please report them."
+
+
+def _append(place: Path, text: str) -> None:
+    # Never makes the home: a fault before first use must not leave a half-made one behind.
+    descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace") as log:
+        log.write(f"{text}\n")
+
+
+def _discard_output() -> None:
+    # The interpreter flushes stdout when it ends, and would complain about the same broken pipe once more.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,123 @@
+"""What a command says: data on stdout, words to a person on stderr, everything safe for a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+from core.text import ELLIPSIS, safe_text
+from tui.cli.options import Invocation
+
+_GAP = "  "
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column of a plain table."""
+
+    name: str
+    label: str
+    is_right: bool = False
+
+
+def write_json(row: Mapping[str, Any]) -> None:
+    """One object on a line of its own; ASCII alone, so that no character of it commands a terminal."""
+    sys.stdout.write(json.dumps(row, default=_jsonable, ensure_ascii=True, separators=(", ", ": ")) + "\n")
+
+
+def write_line(text: str) -> None:
+    """One line of data."""
+    sys.stdout.write(f"{safe_text(text)}\n")
+
+
+def say(invocation: Invocation, text: str) -> None:
+    """Say something to the person who called, unless they asked for quiet."""
+    if not invocation.quiet:
+        sys.stderr.write(f"{safe_text(text, multiline=True)}\n")
+        sys.stderr.flush()
+
+
+def write_table(columns: Sequence[TableColumn], rows: Iterable[Mapping[str, Any]], *, heading: bool = True) -> None:
+    """A plain table, fitted to the terminal; into a pipe each cell is whole."""
+    shown = [[_cell(row.get(column.name)) for column in columns] for row in rows]
+    labels = [column.label.upper() for column in columns]
+    widths = [max(map(cell_len, cells), default=0) for cells in zip(labels, *shown, strict=True)]
+    widths = fitted(widths, line_width(), [cell_len(label) for label in labels])
+    for cells in [labels, *shown] if heading else shown:
+        sys.stdout.write(_line(cells, widths, columns) + "\n")
+
+
+def write_details(row: Mapping[str, Any]) -> None:
+    """One thing, a line a field; lists of things are indented below their name."""
+    width = max((cell_len(name) for name in row), default=0)
+    for name, value in row.items():
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            sys.stdout.write(f"{name}\n")
+            for part in value:
+                text = _GAP.join(f"{key}={_cell(one)}" for key, one in part.items() if one not in (None, ""))
+                sys.stdout.write(f"  {text}\n")
+        else:
+            sys.stdout.write(f"{name:<{width}}  {_cell(value)}\n".rstrip() + "\n")
+
+
+def line_width() -> int:
+    """The cells of a line: the terminal's, or what COLUMNS says; 0 where nothing bounds it."""
+    if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty():
+        return shutil.get_terminal_size((80, 24)).columns
+    return 0
+
+
+def fitted(widths: Sequence[int], line: int, least: Sequence[int]) -> list[int]:
+    """Column widths that fit a line: the widest give first, none below its label (or four cells)."""
+    fitting = list(widths)
+    gaps = len(_GAP) * (len(fitting) - 1)
+    while line and sum(fitting) + gaps > line:
+        spare = [width - max(4, least[index]) for index, width in enumerate(fitting)]
+        index = max(range(len(fitting)), key=lambda place: (spare[place] > 0, fitting[place]))
+        if spare[index] <= 0:
+            break
+        fitting[index] -= 1
+    return fitting
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[TableColumn]) -> str:
+    padded = []
+    for cell, width, column in zip(cells, widths, columns, strict=True):
+        text = cell if cell_len(cell) <= width else set_cell_size(cell, max(width - 1, 0)) + ELLIPSIS
+        padding = " " * (width - cell_len(text))
+        padded.append(padding + text if column.is_right else text + padding)
+    return _GAP.join(padded).rstrip()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return safe_text(", ".join(value))
+    if isinstance(value, Mapping | list | tuple):
+        return safe_text(json.dumps(value, default=_jsonable, ensure_ascii=False))
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return safe_text(str(value))
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)

@@ -1,0 +1,61 @@
+"""`postroom send`, and the name `sendmail`: one message from stdin into the drop folder.
+
+Imports no framework and opens no database: it starts fast, and works while the database does not.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from argparse import Namespace
+from datetime import datetime
+
+from core.clock import utcnow
+from core.environment import Environment, read_environment
+from core.handin import hand_in
+from core.mail.envelope import OutgoingEnvelope
+from tui.cli.moments import read_moment
+from tui.cli.sendmail_flags import HELP, asks_for_help, read_flags
+from tui.cli.submission import from_field, local_address, prepared, read_message
+
+
+def send(words: list[str]) -> int:
+    """Take the message on stdin and print its Message-ID."""
+    if asks_for_help(words):
+        sys.stdout.write(HELP)
+        return 0
+    flags = read_flags(words)
+    environment = _environment(flags)
+    sender = None if flags.sender is None else flags.sender.strip().removeprefix("<").removesuffix(">")
+    now = utcnow()
+    moments = {"expires_at": _moment("--expires", flags.expires, now), "not_before": _moment("--at", flags.at, now)}
+    raw = read_message(sys.stdin.buffer, ignore_dots=flags.ignore_dots)
+    submission = prepared(raw, flags.recipients, from_headers=flags.from_headers, from_field=_from(flags.name, sender))
+    envelope = OutgoingEnvelope(
+        recipients=submission.recipients,
+        sender=sender,
+        mailbox=flags.mailbox or "",
+        lane=flags.lane or "normal",
+        key=flags.key or "",
+        notify="never" not in flags.notify.lower(),
+        **moments,
+    )
+    message_id = hand_in(environment, envelope, submission.raw)
+    sys.stdout.write(f"{json.dumps({'message_id': message_id}) if flags.json else message_id}\n")
+    return 0
+
+
+def _environment(flags: Namespace) -> Environment:
+    return read_environment(home=flags.home, database_url=flags.database_url, drop=flags.drop, key_file=flags.key_file)
+
+
+def _from(name: str, sender: str | None) -> str:
+    """A From for a message without one; empty where nothing is known of the writer: the mailbox fills in its own."""
+    if not name and not sender:
+        return ""
+    return from_field(name, sender or local_address(getpass.getuser()))
+
+
+def _moment(option: str, text: str | None, now: datetime) -> datetime | None:
+    return None if text is None else read_moment(option, text, now)

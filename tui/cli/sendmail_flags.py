@@ -1,0 +1,87 @@
+"""The flags of `postroom send`: ours, and those of sendmail that scripts use."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from core.errors import Misuse
+
+_MODES = {
+    "m": "",
+    "s": "-bs (SMTP on stdin) is not offered: hand each message in with `postroom send`, or use the SMTP listener.",
+    "d": "-bd (a daemon) is `postroom --worker` here.",
+    "p": "-bp (the mail queue) is `postroom list outbox` here.",
+    "i": "-bi (rebuild aliases) is not offered: there are no aliases.",
+    "v": "-bv (verify addresses) is not offered; see `postroom route`.",
+}
+
+HELP = """\
+Usage: postroom send [OPTIONS] [RCPT…]   (also as `sendmail`)
+
+Takes a message on stdin, durably, and prints its Message-ID. A worker, or `postroom deliver`, sends it.
+
+  -t              take recipients from To, Cc and Bcc, beside those named; Bcc never leaves
+  -i, -oi         a line with a dot alone does not end the message
+  -f, -r SENDER   the envelope sender; '' or '<>' for none
+  -F NAME         the name in From, if the message has no From
+  -N WHEN         never: nobody is told when it fails; else the sender is
+  -V ID, -B TYPE, -o…, -bm, -v, -m, -n, -G, -U, -e, -h, -L, -O, -p, -R, -X
+                  taken as sendmail takes them, without effect here
+  --mailbox NAME  send through this mailbox
+  --lane LANE     urgent, normal (default) or bulk
+  --expires TIME  not sent later than this: 10m, or a time
+  --at TIME       not sent before: 10m, or a time (2027-01-31T08:00)
+  --key KEY       the same key again is the same message: taken once
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Misuse(f"{message[:1].upper()}{message[1:]}. See `postroom send --help`.")
+
+
+def asks_for_help(words: list[str]) -> bool:
+    """Whether `--help` stands among the flags."""
+    return "--help" in (words[: words.index("--")] if "--" in words else words)
+
+
+def read_flags(words: list[str]) -> argparse.Namespace:
+    """Read the command line of one message.
+
+    Raises:
+        Misuse: a flag is unknown, lacks its value, or asks for what is not offered.
+    """
+    flags = _parser().parse_intermixed_args(words)
+    if complaint := _MODES.get(flags.mode[:1] or "m", f"-b{flags.mode} is not a mode this program knows."):
+        raise Misuse(complaint)
+    if flags.queue_run is not None:
+        raise Misuse("-q (run the queue) is `postroom deliver` here.")
+    flags.ignore_dots = flags.ignore_dots or "i" in flags.options
+    return flags
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="postroom send", add_help=False, allow_abbrev=False)
+    add = parser.add_argument
+    add("recipients", nargs="*", metavar="RCPT")
+    add("-t", dest="from_headers", action="store_true")
+    add("-i", dest="ignore_dots", action="store_true")
+    add("-f", "-r", dest="sender", default=None)
+    add("-F", dest="name", default="")
+    add("-N", dest="notify", default="")
+    add("-b", dest="mode", default="m")
+    add("-o", dest="options", action="append", default=[])
+    add("-q", dest="queue_run", nargs="?", const="", default=None)
+    for flag in "VBhLOpRX":
+        add(f"-{flag}", dest=f"unused_{flag}", default="")
+    for flag in "vmnGU":
+        add(f"-{flag}", dest=f"unused_{flag}", action="store_true")
+    add("-e", dest="unused_e", default="")
+    for option in ("mailbox", "lane", "expires", "at", "key"):
+        add(f"--{option}", default=None)
+    for option in ("home", "database-url", "drop", "key-file"):
+        add(f"--{option}", default=None)
+    for option in ("quiet", "debug", "json"):
+        add(f"--{option}", action="store_true")
+    return parser

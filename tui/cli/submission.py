@@ -1,0 +1,129 @@
+"""What `postroom send` makes of its stdin: the message as it is handed in, and who it is for."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from core.errors import BadInput, UnsafeMessage
+from core.mail.addresses import bare_addresses
+from core.mail.canonical import canonical_crlf
+from core.mail.headers import LONGEST_VALUE
+from core.mail.strict_address import strict_address
+from core.outbound.header_block import HeaderBlock, encode_text
+
+LARGEST = 256 << 20
+"""Bytes of a message; whatever is larger is a mistake, and must not fill the memory."""
+
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|[^,])++""")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A message to be handed in, and its recipients, each once."""
+
+    raw: bytes
+    recipients: tuple[str, ...]
+
+
+def read_message(stdin: IO[bytes], *, ignore_dots: bool) -> bytes:
+    """The message on stdin; without `ignore_dots` a line that is a dot alone ends it, as sendmail has it.
+
+    Raises:
+        BadInput: it is larger than any relay takes.
+    """
+    kept, size = [], 0
+    for line in stdin:
+        if not ignore_dots and line.rstrip(b"\r\n") == b".":
+            break
+        kept.append(line)
+        size += len(line)
+        if size > LARGEST:
+            raise BadInput(f"The message is over {LARGEST >> 20} MiB and was not taken.")
+    return b"".join(kept)
+
+
+def prepared(raw: bytes, named: Sequence[str], *, from_headers: bool, from_field: str = "") -> Submission:
+    """The message without Bcc, with a From if one is given and none is there; recipients as named, then its own.
+
+    Args:
+        raw: what was read from stdin.
+        named: the recipients on the command line.
+        from_headers: whether To, Cc and Bcc name recipients too.
+        from_field: what stands in From if the message has none.
+
+    Raises:
+        BadInput: there is nothing to send, or nobody to send it to.
+        UnsafeMessage: a Bcc stands where it would leave with the message.
+    """
+    if not raw.strip():
+        raise BadInput("There is no message: stdin was empty.")
+    block = HeaderBlock.cut(canonical_crlf(_with_header(raw)))
+    found = _in_headers(block) if from_headers else []
+    recipients = tuple(dict.fromkeys([*_split(named), *found]))
+    if not recipients:
+        raise BadInput(_nobody(from_headers=from_headers))
+    block.remove(lambda name, value: name in (b"bcc", b"resent-bcc"))
+    if from_field and not (block.first(b"from") or b"").strip():
+        block.replace(b"From", from_field.encode("ascii"))
+    return Submission(block.assemble(), recipients)
+
+
+def from_field(name: str, address: str) -> str:
+    """A From of a name, in any script, and an address.
+
+    Raises:
+        UnsafeMessage: the address is none.
+    """
+    try:
+        checked = strict_address(address)
+    except ValueError as error:
+        raise UnsafeMessage(f"From: {error}") from error
+    if not name.strip():
+        return checked
+    if name.isascii() and "=?" not in name and name.isprintable():
+        escaped = name.strip().replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{checked}>'
+    return f"{encode_text(name.strip(), len('From: ')).decode('ascii')}\r\n <{checked}>"
+
+
+def local_address(user: str) -> str:
+    """The address of a user of this machine."""
+    host = socket.gethostname() or "localhost"
+    return f"{user}@{host}"
+
+
+def _with_header(raw: bytes) -> bytes:
+    """A text that begins with no field has no header at all: it is a body (`echo hello | sendmail …`)."""
+    if raw.startswith((b"From ", b">From ")):
+        raw = raw.partition(b"\n")[2]
+    return raw if _FIELD.match(raw) or raw.startswith((b"\n", b"\r\n")) else b"\n" + raw
+
+
+def _in_headers(block: HeaderBlock) -> list[str]:
+    # A message that is sent on once more names its recipients in Resent- fields (RFC 5322 §3.6.6).
+    names = block.names()
+    resent = any(name in names for name in (b"resent-to", b"resent-cc", b"resent-bcc"))
+    wanted = [(b"resent-" if resent else b"") + name for name in (b"to", b"cc", b"bcc")]
+    values = [value.replace(b"\r\n", b"").decode("utf-8", "replace") for name in wanted for value in block.every(name)]
+    return [address for value in values for piece in _pieces(value) for address in bare_addresses(piece)]
+
+
+def _pieces(value: str) -> list[str]:
+    """A field in parts that the address reader takes whole: it looks no further than the first 16 kB."""
+    return [value] if len(value) <= LONGEST_VALUE else _BETWEEN_COMMAS.findall(value)
+
+
+def _split(named: Iterable[str]) -> list[str]:
+    """Recipients as given: `name <a@b>`, and several in one word, as sendmail takes them."""
+    return [address for word in named for address in (bare_addresses(word) or (word,))]
+
+
+def _nobody(*, from_headers: bool) -> str:
+    if from_headers:
+        return "The message names no recipient: its To, Cc and Bcc hold no address."
+    return "There is no recipient: name one, or use -t to take them from To, Cc and Bcc."

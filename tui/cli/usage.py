@@ -1,0 +1,43 @@
+"""What `postroom --help` says: a text at rest, because building it would mean importing every command."""
+
+USAGE = """\
+Usage: postroom [COMMAND] [OPTIONS]
+
+The room where your systems' mail goes out and comes in.
+Without a command: opens the console (--read-only, --screen NAME, --filter TEXT, --theme NAME, --ascii, --no-mouse).
+
+Working
+  fetch [NAME…]                  fetch all valid accounts, or those named, now
+  deliver                        send what is due now
+  --worker [--only fetch|send] [--once]
+                                 fetch and send without a terminal, until SIGTERM
+  pause | resume | stop ACCOUNT… hold an account back, let it go on, end its run after the batch in hand
+  test account|mailbox NAME      try a connection, step by step
+
+Sending
+  send [-t] [-i] [-f SENDER] [RCPT…]
+                                 take a message on stdin; knows sendmail's flags
+  route --from ADDR --to ADDR    which mailbox would send it now
+  outbox retry|cancel|hold|release ID…|--all
+
+Looking
+  list KIND [FILTER]             template mailbox account profile queue address filter handoff record message outbox
+                                 quarantine run event alert audit worker setting
+  show KIND NAME|ID              one of them, whole
+  raw ID                         a stored message's exact bytes
+
+Changing
+  add | set KIND NAME [field=value…]
+  delete KIND NAME
+  record set NUMBER field=value…
+  quarantine retry|release|export|delete ID…
+  config import FILE | export [FILE] | diff FILE
+
+Keeping
+  init                           data folder, key, database; happens by itself at first use
+  doctor                         is everything as it should be?
+  db upgrade | backup FILE
+
+Every command takes --help, --json, --quiet, --debug. `postroom --version` says which version this is.
+The data is in POSTROOM_HOME; see also POSTROOM_DATABASE_URL, POSTROOM_DROP, POSTROOM_KEY_FILE, POSTROOM_CONFIG.
+"""
