@@ -1,0 +1,107 @@
+"""In which queue a new record lands."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.inbound.control_headers import Controls
+from core.inbound.trail import Complaint, Stage, Step
+from core.mail.addresses import bare_addresses
+from core.mail.headers import Headers
+
+ADDRESS_HEADERS = ("Resent-To", "Envelope-To", "To", "Cc", "Delivered-To", "X-Original-To")
+"""Where a system address is looked for, in this order."""
+
+_ADDRESS_HEADERS = tuple((name, name.lower()) for name in ADDRESS_HEADERS)
+_WITH_X_ENVELOPE_TO = (*_ADDRESS_HEADERS, ("X-Envelope-To", "x-envelope-to"))
+
+
+class DispatchMode(StrEnum):
+    """How an account's new records find their queue."""
+
+    TO = "to"
+    """By the first system address the message went to."""
+    QUEUE = "queue"
+    """All in the account's queue, whatever the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """The queue of a new record, and why."""
+
+    queue: str
+    steps: tuple[Step, ...]
+    complaints: tuple[Complaint, ...] = ()
+
+
+def dispatch(
+    mode: DispatchMode | str,
+    headers: Headers,
+    addresses: Mapping[str, str],
+    controls: Controls,
+    valid_queues: Container[str],
+    *,
+    account_queue: str | None,
+    default_queue: str,
+    plus_addressing: bool = False,
+    use_x_envelope_to: bool = False,
+) -> Dispatched:
+    """Choose the queue: a Queue control header, else the account's queue or the system address, else the default.
+
+    `addresses` maps valid system addresses in lower case to their queues. A queue that is not valid counts as absent.
+    """
+    complaints: tuple[Complaint, ...] = ()
+    if asked_for := controls.get("Queue"):
+        if asked_for in valid_queues:
+            return Dispatched(
+                asked_for, (Step(Stage.DISPATCH, "Queue", f"queue {asked_for}, as a control header says"),)
+            )
+        complaints = (Complaint("Queue", asked_for, "There is no valid queue of that name; it was passed over."),)
+    if mode == DispatchMode.QUEUE:
+        if account_queue is not None and account_queue in valid_queues:
+            step = Step(Stage.DISPATCH, "account", f"queue {account_queue}, the account's for new records")
+            return Dispatched(account_queue, (step,), complaints)
+        complaints += (
+            Complaint("account", account_queue or "", "The account's queue is not valid; the default stands."),
+        )
+    else:
+        sought = _WITH_X_ENVELOPE_TO if use_x_envelope_to else _ADDRESS_HEADERS
+        for header, address, queue in _system_addresses(headers, sought, addresses, plus_addressing=plus_addressing):
+            if queue in valid_queues:
+                step = Step(Stage.DISPATCH, header, f"queue {queue}, by the address {address}")
+                return Dispatched(queue, (step,), complaints)
+            complaints += (
+                Complaint(header, address, f"The address's queue {queue} is not valid; it was passed over."),
+            )
+    return Dispatched(default_queue, (_default_step(default_queue, mode),), complaints)
+
+
+def _system_addresses(
+    headers: Headers, sought: tuple[tuple[str, str], ...], addresses: Mapping[str, str], *, plus_addressing: bool
+) -> Iterator[tuple[str, str, str]]:
+    """Header, address and queue of every system address, in the order in which they count."""
+    if not addresses:
+        return
+    for shown, name in sought:
+        for value in headers.raw_all(name):
+            for written in bare_addresses(value):
+                address = written.lower()
+                queue = addresses.get(address)
+                if queue is None and plus_addressing and "+" in address:
+                    address = without_tag(address)
+                    queue = addresses.get(address)
+                if queue is not None:
+                    yield shown, address, queue
+
+
+def without_tag(address: str) -> str:
+    """`help@example.org` from `help+anything@example.org` (RFC 5233)."""
+    local_part, at, domain = address.rpartition("@")
+    return f"{local_part.partition('+')[0]}{at}{domain}"
+
+
+def _default_step(queue: str, mode: DispatchMode | str) -> Step:
+    why = "no system address among its recipients" if mode == DispatchMode.TO else "the account's queue is not valid"
+    return Step(Stage.DISPATCH, "default", f"queue {queue}: {why}")

@@ -1,0 +1,72 @@
+"""What the fold over a batch knows: facts loaded once, and what the batch has decided so far."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from core.inbound.placement import Ending, KnownRecord, Placement
+
+
+class Known:
+    """The database as far as a batch asks for it, growing with each placement, so that mail 2 may answer mail 1."""
+
+    def __init__(
+        self,
+        records: Iterable[KnownRecord] = (),
+        message_ids: Mapping[str, str] | None = None,
+        recorded_at: Mapping[str, Sequence[datetime]] | None = None,
+        outgoing: Mapping[str, str | None] | None = None,
+        copies: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+    ) -> None:
+        self.records = {record.number: record for record in records}
+        """By number: all that a candidate, Message-ID or copy leads to."""
+        self.message_ids = dict(message_ids or {})
+        """Message-ID to the number of the record that holds the message; of this account first."""
+        self.recorded_at = {sender: sorted(times) for sender, times in (recorded_at or {}).items()}
+        """Lower-case sender to when the messages were received that made his records of this account; for our own
+        addresses every message that was recorded. From the earliest message's window on is enough."""
+        self.outgoing = dict(outgoing or {})
+        """Message-ID of what we sent to the number of its record, if it has one: whose bounces are ours."""
+        self.copies = dict(copies or {})
+        """(SHA-256, Message-ID) of this account's recorded messages to (folder, record number)."""
+
+    def copy_in_another_folder(self, sha256: str, message_id: str, folder: str) -> tuple[str, str] | None:
+        """Folder and record number of the same bytes and Message-ID in another folder of the account."""
+        if not sha256 or not message_id:
+            return None
+        found = self.copies.get((sha256, message_id))
+        return found if found is not None and found[0] != folder and found[1] in self.records else None
+
+    def note(self, placement: Placement, number: str | None = None) -> None:
+        """Take in what a placement will have written; `number` is the one that its new record was given."""
+        if placement.state is not Ending.RECORDED:
+            return
+        verdict, facts = placement.verdict, placement.verdict.facts
+        if placement.record is not None:
+            number = placement.record.number
+            self._change(number, placement)
+        elif number is not None and placement.draft is not None and placement.queue is not None:
+            self.records[number] = KnownRecord(number, placement.queue, placement.draft.state)
+        else:
+            raise ValueError("A new record needs the number that it was given.")
+        self._add_message(number, facts.summary.message_id, facts.sha256, facts.folder)
+        # A person may answer as often as he likes; what we send to ourselves counts, whatever it becomes.
+        if not placement.is_copy and (placement.draft is not None or verdict.own is not None):
+            insort(self.recorded_at.setdefault(verdict.sender, []), facts.received_at)
+
+    def _change(self, number: str, placement: Placement) -> None:
+        changes, record = placement.changes, self.records[number]
+        if changes.queue or changes.state:
+            self.records[number] = replace(
+                record, queue=changes.queue or record.queue, state=changes.state or record.state
+            )
+
+    def _add_message(self, number: str, message_id: str, sha256: str, folder: str) -> None:
+        # The first message of an id keeps it: ids are easily forged.
+        if message_id:
+            self.message_ids.setdefault(message_id, number)
+            if sha256:
+                self.copies.setdefault((sha256, message_id), (folder, number))

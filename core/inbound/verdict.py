@@ -1,0 +1,239 @@
+"""The whole chain of decisions about one message, in two halves.
+
+`judge` goes as far as is possible without the database: trust, bounce, filters, ignore; it also works out what the
+second half may need, so that no expression and no plug-in runs under the write lock. `settle` is one step of the fold
+inside the transaction: loop guard, follow-up, dispatch. Between the two stands only what was looked up, as `Known`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from core.inbound import control_headers
+from core.inbound.changes import changes_of
+from core.inbound.control_headers import NO_CONTROLS, Controls
+from core.inbound.dispatch import Dispatched, dispatch
+from core.inbound.facts import Bounce, MessageFacts, Rules
+from core.inbound.filters import run_filters
+from core.inbound.followup import FollowUp, candidates, choose
+from core.inbound.known import Known
+from core.inbound.loop_guard import MARK, comes_from_us, guard
+from core.inbound.placement import Ending, KnownRecord, Placement, Verdict
+from core.inbound.record_types import MessageView
+from core.inbound.trail import Complaint, Stage, Step
+from core.mail.headers import Headers
+
+__all__ = [
+    "Bounce",
+    "Ending",
+    "Known",
+    "KnownRecord",
+    "MessageFacts",
+    "Placement",
+    "Rules",
+    "Verdict",
+    "judge",
+    "settle",
+]
+
+_UNTRUSTED = Step(Stage.TRUST, "untrusted", "no control headers")
+_TRUSTED = Step(Stage.TRUST, "trusted", "no control headers")
+_NO_BOUNCE = Step(Stage.BOUNCE, "", "not a report")
+_IS_BOUNCE = Step(Stage.BOUNCE, "report", "it reports a message that could not be delivered")
+_NO_FILTERS = Step(Stage.FILTERS, "", "no filter matched")
+_NOT_IGNORED = Step(Stage.IGNORE, "", "not asked for")
+_IGNORED = Step(Stage.IGNORE, "Ignore", "a control header or filter says that it makes no record")
+_NO_LOOP = Step(Stage.LOOP_GUARD, "", "within its limits")
+_NO_LOOKUP = Step(Stage.FOLLOW_UP, "", "no record number, answers nothing")
+_NOT_KNOWN = Step(Stage.FOLLOW_UP, "", "what it names or answers is on no record")
+
+
+def judge(facts: MessageFacts, rules: Rules) -> Verdict:
+    """Decide what can be decided without the database."""
+    marks = facts.headers.raw_all(MARK)
+    headers, controls, trust, complaints = _trust(facts.headers, rules)
+    sender = facts.summary.from_address.lower()
+    own = comes_from_us(sender, marks, rules.loop)
+    if facts.bounce is not None:
+        return Verdict(facts, rules, sender, own, (trust, _IS_BOUNCE), complaints, ending=Ending.BOUNCE)
+    steps: tuple[Step, ...] = (_NO_FILTERS,)
+    if rules.filters:
+        filtered = run_filters(rules.filters, headers, facts.body, controls, extra=_countable(facts))
+        controls = controls.updated(filtered.set)
+        complaints += filtered.complaints
+        steps = filtered.steps or steps
+    if controls:
+        controls, unknown = rules.values.checked(controls)
+        complaints += unknown
+    if controls.says("Ignore"):
+        trail = (trust, _NO_BOUNCE, *steps, _IGNORED)
+        return Verdict(facts, rules, sender, own, trail, complaints, ending=Ending.IGNORED, controls=controls)
+    draft = rules.record_type.draft(MessageView(facts.summary, headers, facts.body, facts.received_at), controls)
+    return Verdict(
+        facts,
+        rules,
+        sender,
+        own,
+        trail=(trust, _NO_BOUNCE, *steps, _NOT_IGNORED),
+        complaints=complaints,
+        controls=controls,
+        candidates=candidates(
+            facts.summary.subject, facts.summary.references, rules.system_id, rules.hooks, late_text=_late(facts, rules)
+        ),
+        dispatched=_dispatch(headers, controls, rules),
+        draft=draft,
+    )
+
+
+def settle(verdict: Verdict, known: Known) -> Placement:
+    """Decide the rest, with what the database and this batch know; the caller then tells `known.note`."""
+    if verdict.ending is Ending.BOUNCE:
+        return _bounced(verdict, known)
+    if verdict.ending is not None:
+        return Placement(verdict, verdict.ending, verdict.trail, verdict.complaints)
+    facts = verdict.facts
+    if copy := known.copy_in_another_folder(facts.sha256, facts.summary.message_id, facts.folder):
+        return _copied(verdict, known, *copy)
+    return _stopped(verdict, known) or _followed_up(verdict, known)
+
+
+def _stopped(verdict: Verdict, known: Known) -> Placement | None:
+    """The loop guard."""
+    facts = verdict.facts
+    found = guard(
+        verdict.sender,
+        facts.received_at,
+        known.recorded_at.get(verdict.sender, ()),
+        verdict.rules.loop,
+        own=verdict.own,
+        automatic=facts.summary.automatic,
+    )
+    if found is None:
+        return None
+    trail = (*verdict.trail, Step(Stage.LOOP_GUARD, found.rule, found.why))
+    reason = f"{Stage.LOOP_GUARD}: {found.why}"
+    return Placement(verdict, Ending.QUARANTINED, trail, verdict.complaints, reason=reason)
+
+
+def _followed_up(verdict: Verdict, known: Known) -> Placement:
+    """A follow-up where its record is known, else a new record."""
+    if not verdict.candidates:
+        return _new_record(verdict, _NO_LOOKUP)
+    found = choose(verdict.candidates, known.records, known.message_ids)
+    record = known.records.get(found.number) if found is not None else None
+    if found is None or record is None:
+        return _new_record(verdict, _NOT_KNOWN)
+    return _follow_up(verdict, found, record)
+
+
+def _trust(headers: Headers, rules: Rules) -> tuple[Headers, Controls, Step, tuple[Complaint, ...]]:
+    """Remove or execute the message's own control headers."""
+    if not control_headers.has_controls(headers):
+        return headers, NO_CONTROLS, _TRUSTED if rules.trusted else _UNTRUSTED, ()
+    if not rules.trusted:
+        stripped = control_headers.strip(headers)
+        step = Step(Stage.TRUST, "untrusted", f"{len(headers) - len(stripped)} control headers removed")
+        return stripped, NO_CONTROLS, step, ()
+    controls, complaints = control_headers.read_controls(headers)
+    return headers, controls, Step(Stage.TRUST, "trusted", f"says {', '.join(controls) or 'nothing'}"), complaints
+
+
+def _countable(facts: MessageFacts) -> Mapping[str, Callable[[], str]]:
+    """Headers that filters can match and nobody sends."""
+
+    def count() -> str:
+        return str(facts.attachment_count())
+
+    def exists() -> str:
+        return "yes" if facts.attachment_count() else "no"
+
+    return {
+        f"{prefix}{name}": value
+        for prefix in control_headers.PREFIXES
+        for name, value in (("attachmentcount", count), ("attachmentexists", exists))
+    }
+
+
+def _late(facts: MessageFacts, rules: Rules) -> Iterable[str]:
+    if rules.followup_in_body:
+        yield facts.body()
+    if rules.followup_in_attachments:
+        yield from facts.attachment_texts()
+
+
+def _dispatch(headers: Headers, controls: Controls, rules: Rules) -> Dispatched:
+    return dispatch(
+        rules.mode,
+        headers,
+        rules.addresses,
+        controls,
+        rules.queues,
+        account_queue=rules.account_queue,
+        default_queue=rules.default_queue,
+        plus_addressing=rules.plus_addressing,
+        use_x_envelope_to=rules.use_x_envelope_to,
+    )
+
+
+def _bounced(verdict: Verdict, known: Known) -> Placement:
+    """A report of our mail goes to its record, if it has one; any other is listed."""
+    assert verdict.facts.bounce is not None
+    original = verdict.facts.bounce.original_message_id
+    if original not in known.outgoing:
+        step = Step(Stage.BOUNCE, "not ours", f"we did not send {original or 'what it reports'}")
+        return Placement(verdict, Ending.BOUNCE, (*verdict.trail, step), verdict.complaints)
+    number = known.outgoing[original]
+    record = known.records.get(number) if number is not None else None
+    step = Step(Stage.BOUNCE, "ours", f"we sent {original}{f', for record {number}' if record else ''}")
+    return Placement(verdict, Ending.BOUNCE, (*verdict.trail, step), verdict.complaints, record=record)
+
+
+def _copied(verdict: Verdict, known: Known, folder: str, number: str) -> Placement:
+    step = Step(Stage.FOLLOW_UP, "copy", f"the same message lies in {folder} and is on record {number}")
+    return Placement(
+        verdict,
+        Ending.RECORDED,
+        (*verdict.trail, step),
+        verdict.complaints,
+        record=known.records[number],
+        is_copy=True,
+    )
+
+
+def _follow_up(verdict: Verdict, found: FollowUp, record: KnownRecord) -> Placement:
+    """Add it to its record, or make a new one where the record is closed and its queue wants that."""
+    rules = verdict.rules
+    closed = rules.queues.get(record.queue, "possible") if record.is_closed else "open"
+    if closed == "new":
+        step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}, but record {found.number} is closed: a new one is made")
+        return _new_record(verdict, step)
+    ending = {"possible": ", which it opens", "reject": ", which stays closed"}.get(closed, "")
+    step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}: added to record {found.number}{ending}")
+    changes, complaints = changes_of(
+        verdict.controls,
+        rules.queues,
+        verdict.facts.received_at,
+        opens=closed == "possible",
+        keeps_state=closed == "reject",
+    )
+    return Placement(
+        verdict,
+        Ending.RECORDED,
+        (*verdict.trail, _NO_LOOP, step),
+        verdict.complaints + complaints,
+        record=record,
+        changes=changes,
+    )
+
+
+def _new_record(verdict: Verdict, follow_up: Step) -> Placement:
+    assert verdict.dispatched is not None
+    assert verdict.draft is not None
+    return Placement(
+        verdict,
+        Ending.RECORDED,
+        (*verdict.trail, _NO_LOOP, follow_up, *verdict.dispatched.steps),
+        verdict.complaints + verdict.dispatched.complaints + verdict.draft.complaints,
+        draft=verdict.draft,
+        queue=verdict.dispatched.queue,
+    )
