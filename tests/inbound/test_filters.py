@@ -1,0 +1,197 @@
+import time
+
+import pytest
+
+from core.errors import BadInput
+from core.inbound.control_headers import NO_CONTROLS, Controls
+from core.inbound.expression import Expression
+from core.inbound.filters import CompiledFilter, FilterVerdict, compile_filter, in_order, run_filters
+from core.mail.headers import Headers
+
+MAIL = Headers(
+    [
+        ("Received", "by one"),
+        ("Received", "by two"),
+        ("From", '"Smith, Ann" <ann@shop.example>'),
+        ("To", "help@example.org, =?utf-8?q?=2C_x?= <sales@example.org>"),
+        ("Subject", "=?utf-8?q?Order_4711_for_B=C3=BCro?="),
+        ("X-Spam-Flag", "YES"),
+    ]
+)
+
+
+def rule(name: str, *match: dict[str, object], stop: bool = False, **settings: str) -> CompiledFilter:
+    values = {f"X-OTOBO-{key.replace('_', '-')}": value for key, value in settings.items()} or {"X-OTOBO-Queue": "Q"}
+    return compile_filter(name, stop=stop, match=match, settings=values)
+
+
+def cond(header: str, expression: str, negate: bool = False) -> dict[str, object]:
+    return {"header": header, "regex": expression, "negate": negate}
+
+
+def run(
+    *filters: CompiledFilter, headers: Headers = MAIL, body: str = "", controls: Controls = NO_CONTROLS
+) -> FilterVerdict:
+    return run_filters(in_order(filters), headers, lambda: body, controls)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "holds"),
+    [
+        ([cond("Subject", "order")], True),
+        ([cond("SUBJECT", "BÜRO")], True),
+        ([cond("Subject", "^order$")], False),
+        ([cond("Subject", "order"), cond("X-Spam-Flag", "yes")], True),
+        ([cond("Subject", "order"), cond("X-Spam-Flag", "no")], False),
+        ([cond("X-Spam-Flag", "yes", negate=True)], False),
+        ([cond("X-Absent", ".*")], False),
+        ([cond("X-Absent", ".*", negate=True)], True),
+        ([cond("Subject", "invoice", negate=True)], True),
+        ([cond("Received", "two")], True),
+        ([cond("Received", "three", negate=True)], True),
+        ([cond("Body", "unsubscribe")], True),
+        ([cond("body", "nothing of the kind")], False),
+        ([cond("From", "EMAILADDRESS:ann@shop\\.example")], True),
+        ([cond("From", "EMAILADDRESS:shop\\.example")], False),
+        ([cond("From", "EMAILADDRESS:.*@SHOP\\.example")], True),
+        ([cond("To", "EMAILADDRESS:sales@example.org")], True),
+        ([cond("To", "EMAILADDRESS:help@example.org, .*")], False),
+        ([cond("X-Absent", "EMAILADDRESS:.*", negate=True)], True),
+    ],
+)
+def test_conditions(conditions: list[dict[str, object]], holds: bool) -> None:
+    verdict = run(rule("one", *conditions), body="click to UNSUBSCRIBE")
+    assert dict(verdict.set) == ({"Queue": "Q"} if holds else {})
+    assert [step.rule for step in verdict.steps] == (["one"] if holds else [])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "value", "expected"),
+    [
+        ([cond("Subject", r"order (\d+)")], "no [***]", "no 4711"),
+        ([cond("Subject", r"(order) (\d+)")], "[***]", "4711"),
+        ([cond("Subject", r"(order)"), cond("X-Spam-Flag", "(y)")], "[***]/[***]", "Y/Y"),
+        ([cond("Subject", r"(\d+)"), cond("X-Spam-Flag", "y")], "[***]", "4711"),
+        ([cond("Subject", r"(?P<number>\d+) for (?P<who>\w+)")], r"[**\who**]: [**\number**]", "Büro: 4711"),
+        ([cond("Subject", "order")], "x [***] [**\\nobody**] y", "x   y"),
+        ([cond("From", r"EMAILADDRESS:(.+)@.*")], "[***]", "ann"),
+        ([cond("Body", r"code (\S+)")], "[***]", r"[**\who**]"),
+    ],
+)
+def test_captures(conditions: list[dict[str, object]], value: str, expected: str) -> None:
+    verdict = run(rule("one", *conditions, Title=value), body=r"code [**\who**]")
+    assert verdict.set["Title"] == expected
+
+
+def test_an_empty_capture_sets_nothing() -> None:
+    assert dict(run(rule("one", cond("Subject", "order"), Queue="[***]")).set) == {}
+
+
+def test_captured_text_is_cleaned_and_bounded() -> None:
+    verdict = run(rule("one", cond("Body", r"(?s)(x.*)"), Title="[***]"), body="x\r\n\x1b[31m\0" + "y" * 5000)
+    title = verdict.set["Title"]
+    assert len(title) == 1000
+    assert title.isprintable()
+
+
+def test_order_is_by_code_point_and_stop_ends() -> None:
+    always = cond("Subject", "order")
+    filters = [
+        rule("é", always, Title="last"),
+        rule("b", always, Title="b", stop=True),
+        rule("Z", always, Title="Z"),
+        rule("10", always, Queue="ten"),
+    ]
+    verdict = run(*filters)
+    assert [step.rule for step in verdict.steps] == ["10", "Z", "b"]
+    assert dict(verdict.set) == {"Queue": "ten", "Title": "b"}
+
+
+def test_later_filters_see_what_earlier_ones_set() -> None:
+    verdict = run(
+        rule("1", cond("X-Spam-Flag", "yes"), Queue="Junk"),
+        rule("2", cond("X-Postroom-Queue", "junk"), Ignore="yes"),
+        rule("3", cond("X-OTOBO-Priority", ".", negate=True), Priority="1 very low"),
+    )
+    assert dict(verdict.set) == {"Queue": "Junk", "Ignore": "yes", "Priority": "1 very low"}
+
+
+def test_filters_see_what_a_trusted_message_says() -> None:
+    verdict = run(rule("1", cond("X-OTOBO-Queue", "^boss$")), controls=Controls({"Queue": "Boss"}))
+    assert verdict.steps
+
+
+def test_attachments_can_be_matched() -> None:
+    counted = run_filters(
+        (rule("1", cond("X-OTOBO-AttachmentCount", "^3$")),), MAIL, str, extra={"x-otobo-attachmentcount": lambda: "3"}
+    )
+    assert counted.steps
+
+
+def test_the_body_is_read_once_and_only_when_asked() -> None:
+    asked: list[int] = []
+
+    def body() -> str:
+        asked.append(1)
+        return "x" * (2 << 20) + "needle"
+
+    run_filters((rule("1", cond("Subject", "no")),), MAIL, body)
+    assert asked == []
+    found = run_filters((rule("1", cond("Body", "needle")), rule("2", cond("Body", "xx"))), MAIL, body)
+    assert asked == [1]
+    assert [step.rule for step in found.steps] == ["2"], "the first megabyte alone is looked at"
+
+
+@pytest.mark.parametrize("negate", [False, True])
+def test_an_expression_that_runs_too_long_is_stopped_and_told(negate: bool) -> None:
+    started = time.perf_counter()
+    verdict = run(
+        rule("slow", cond("Body", "(a+)+$", negate)), rule("then", cond("Subject", "order")), body="a" * 50_000 + "b"
+    )
+    assert time.perf_counter() - started < 5
+    assert [step.rule for step in verdict.steps] == ["then"]
+    assert [complaint.what for complaint in verdict.complaints] == ["filter slow"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(",
+        "[a",
+        "*",
+        "(?P=m)",
+        "(" * 3000 + ")" * 3000,
+        "a{1000000000}",
+        "(a{1000}){1000}{1000}",
+        "x" * 2001,
+        "\\L<x>",
+        "(" * 900 + ")" * 900,
+    ],
+)
+def test_a_bad_expression_is_refused_with_its_place(expression: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        rule("010 spam", cond("Subject", "fine"), cond("X-Y", expression))
+    assert [problem.where for problem in refused.value.problems] == ["010 spam"]
+    assert refused.value.problems[0].field == "match 2"
+
+
+def test_every_problem_of_a_filter_is_told() -> None:
+    with pytest.raises(BadInput) as refused:
+        compile_filter(
+            "x", stop=False, match=[cond("", ""), cond("A", "(")], settings={"Subject": "a", "X-OTOBO-Foo": "b"}
+        )
+    assert len(refused.value.problems) == 5
+    with pytest.raises(BadInput):
+        compile_filter("x", stop=False, match=[], settings={"X-OTOBO-Queue": "a"})
+    with pytest.raises(BadInput):
+        compile_filter("x", stop=False, match=[cond("A", "b")], settings={})
+
+
+@pytest.mark.parametrize("expression", ["yes", "^a.b$", r"\d\d-\w", "[abc]x"])
+def test_what_cannot_run_long_needs_no_clock(expression: str) -> None:
+    assert Expression(expression)._seconds is None
+
+
+@pytest.mark.parametrize("expression", ["a*", "a+", "a?", "a{3}", "(a|b)", "a|b", r"(a)\1", r"\X"])
+def test_what_may_run_long_has_a_limit(expression: str) -> None:
+    assert Expression(expression)._seconds
