@@ -40,8 +40,10 @@ _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ANGLE = re.compile(r"<([^<>]*+)>")
 _COMMENT_SIGN = re.compile(r"[()]|\\.", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_ATOMS = r"""[^\s<>()\[\],;:"@\\\x00-\x1f\x7f]++"""
-_ADDR_SPEC = re.compile(rf"""(?:{_ATOMS}|"(?:[^"\\]|\\.)++")@(?:{_ATOMS}|\[[^\[\]\s]++\])""")
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
+_ATOMS = rf"""[^\s<>()\[\],;:"@\\{_CONTROLS}]++"""
+_QUOTED_LOCAL = rf""""(?:[^"\\{_CONTROLS}]|\\[^{_CONTROLS}])++\""""
+_ADDR_SPEC = re.compile(rf"(?:{_ATOMS}|{_QUOTED_LOCAL})@(?:{_ATOMS}|\[[^\[\]\s{_CONTROLS}]++\])")
 _SPACE_AROUND_SIGN = re.compile(r" ?([.@]) ?")
 
 

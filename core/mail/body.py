@@ -6,7 +6,7 @@ from core.mail.charsets import decode
 from core.mail.file_names import FALLBACK_NAME, safe_file_name
 from core.mail.flowed import unwrap_flowed
 from core.mail.headers import read_header_block
-from core.mail.html_text import LONGEST_HTML, html_to_text
+from core.mail.html_text import LONGEST_LAYOUT, html_to_text
 from core.mail.parameters import read_parameterized
 from core.mail.parts import MOST_PARTS, MimePart, read_parts
 from core.mail.transfer import decoded_size
@@ -124,12 +124,12 @@ def _readable(texts: list[tuple[MimePart, str]]) -> list[str]:
         part.alternative for part, text in texts if part.content_type.value == "text/plain" and text.strip()
     } - {0}
     readable: list[str] = []
-    room = LONGEST_HTML
+    room = LONGEST_LAYOUT
     for part, text in texts:
         if part.content_type.value == "text/plain":
             readable.append(text)
         elif part.alternative not in has_plain:
-            readable.append(html_to_text(text[:room]))
+            readable.append(html_to_text(text, longest_layout=room))
             room = max(room - len(text), 0)
     return [text for text in readable if text.strip()]
 

@@ -67,7 +67,7 @@ BUILT: dict[str, Callable[[], bytes]] = {
     "date-of-digits": lambda: value_in(b"Date", b"1" * 10_000),
     "dashed-lines-300000": lambda: many_parts(1).replace(b"x\r\n", b"--not a boundary\r\n" * 300_000),
     "html-nested-50000": lambda: html_of(b"<div>" * 50_000 + b"deep"),
-    "html-lists-in-lists": lambda: html_of(b"<ul>" * 50 + b"<li>a" * 40_000),
+    "html-lists-in-lists": lambda: html_of(b"<ul>" * 50 + b"<li>a" * 25_000),
     "html-table-of-one-wide-cell": lambda: html_of(
         b"<table><tr><td>" + b"w" * 100_000 + b"</td></tr>" + b"<tr><td>x</td></tr>" * 5_000 + b"</table>"
     ),

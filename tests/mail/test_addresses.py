@@ -46,6 +46,8 @@ from core.mail.headers import Headers
         ("a@example.org@example.com", [("a@example.org@example.com", "")]),
         ("alice@example.org<bob@example.com>", [("alice@example.org", "bob@example.com")]),
         ("nobody at all", [("nobody at all", "")]),
+        ("a\x8db@example.org", [("a\ufffdb@example.org", "")]),
+        ('"a\0b"@example.org', [('a\ufffdb"@example.org', "")]),
     ],
 )
 def test_address_fields_are_read_as_they_are_written(value: str, addresses: list[tuple[str, str]]) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from core.mail.html_text import html_to_text, strip_tags
+from core.mail.html_text import LONGEST_LAYOUT, html_to_text, strip_tags
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,7 @@ def test_a_failing_layout_still_leaves_the_text(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("core.mail.html_text._rendered", fail)
     assert html_to_text("<p>seen</p>") == "seen"
+
+
+def test_a_page_too_long_to_be_laid_out_is_read_to_its_end() -> None:
+    assert html_to_text("<ul><li>first</ul>" + "<i> </i>" * LONGEST_LAYOUT + "<p>last</p>") == "first\nlast"
