@@ -16,6 +16,7 @@ PostroomError
 ├── StoreError                 the database or the disk
 │   ├── StoreBusy              locked or out of reach for too long                   (75)
 │   ├── StoreFull              no space left                                         (75)
+│   ├── StoreRefused           values the database does not take: a fault of ours    (70)
 │   └── CannotWrite            a file or folder that cannot be created or written    (73)
 ├── LeaseLost                  another worker has taken over: stop, write nothing
 ├── Stopped                    a person or a signal asked for an orderly end
@@ -147,6 +148,13 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """The disk is full; what was committed stays, nothing was changed on any server."""
+
+
+class StoreRefused(StoreError):
+    """The database does not take these values; with others it would work."""
+
+    exit_code = 70
+    is_permanent = True
 
 
 class CannotWrite(StoreError):

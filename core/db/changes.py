@@ -100,7 +100,7 @@ class Watcher:
             self._data_version = data_version
         table = table_of(Changed)
         rows = self._connection.execute(select(table.c.topic, table.c.version)).all()
-        versions: dict[str, int] = {topic: version for topic, version in rows}  # noqa: C416 - typed
+        versions: dict[str, int] = {topic: version for topic, version in rows}
         moved = {topic for topic, version in versions.items() if self._versions.get(topic) != version}
         self._versions = versions
         return moved

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from core import clock
 from core.db.engine import make_engine
 from core.db.faults import is_passing, translated
 from core.errors import StoreBusy
+from core.failpoints import fp
 
 T = TypeVar("T")
 
@@ -64,13 +65,12 @@ class Database:
         Raises:
             StoreBusy: no turn came within the patience, or the server stayed away.
             StoreFull: the disk is full; nothing was written.
+        StoreRefused: the database does not take the values (a key is there already, a text holds NUL).
         """
         deadline = clock.Deadline(self._patience if patience is None else patience)
         while True:
             try:
                 return self._write_once(work, deadline)
-            except IntegrityError:
-                raise
             except DBAPIError as error:
                 if not is_passing(error):
                     raise translated(error) from error
@@ -84,6 +84,7 @@ class Database:
         if self._turn is None:
             with self._writers.connect() as connection, Session(connection, expire_on_commit=False) as session:
                 result = work(session)
+                fp("K9")
                 session.commit()
                 return result
         if not self._turn.acquire(timeout=max(0.001, deadline.remaining())):
@@ -93,6 +94,7 @@ class Database:
                 _begin_immediate(connection, deadline)
                 with Session(connection, expire_on_commit=False) as session:
                     result = work(session)
+                    fp("K9")
                     session.commit()
                     connection.commit()
                     return result

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
-from core.errors import PostroomError, StoreBusy, StoreError, StoreFull
+from core.errors import PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
 
 _PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 """Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
@@ -42,6 +42,8 @@ def translated(error: DBAPIError) -> PostroomError:
         return StoreError(
             f"The database has another shape than this version expects ({text}). Run: postroom db upgrade"
         )
+    if isinstance(error, IntegrityError | DataError | InterfaceError):
+        return StoreRefused(f"The database does not take these values: {text}")
     if is_passing(error):
         return StoreBusy(f"The database is out of reach or busy ({text}); nothing was changed. Try again.")
     return StoreError(f"The database refused the work: {text}")

@@ -6,7 +6,7 @@ from core.models.base import Resource, UtcDateTime, metadata
 from core.models.filter import Filter
 from core.models.handoff import Handoff
 from core.models.mailbox import Mailbox, MailboxStatus
-from core.models.message import InFlight, Message, MessageState, Quarantine, RawMessage, Suspect
+from core.models.message import Message, MessageState, Quarantine, RawMessage, Suspect
 from core.models.outgoing import Attempt, Lane, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
 from core.models.profile import Profile
 from core.models.queue import ClosedOption, Queue
@@ -18,7 +18,7 @@ from core.models.template import Template
 
 __all__ = [
     "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
-    "Counter", "Filter", "FolderMark", "Handoff", "InFlight", "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message",
+    "Counter", "Filter", "FolderMark", "Handoff", "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message",
     "MessageState", "OutgoingMessage", "OutgoingRaw", "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage",
     "Recipient", "Record", "Request", "RequestEvent", "RequestState", "Resource", "Run", "RunEvent", "RunState",
     "Secret", "Setting", "Status", "Suspect", "SystemAddress", "Template", "UtcDateTime", "Validity", "Worker",

@@ -156,6 +156,9 @@ class FolderMark(SQLModel, table=True):
     uid_next: int = big(default=0)
     messages: int = big(default=0)
     """How many the folder held when it was last read, to see at one STATUS that nothing changed."""
+    match_upto: int = big(default=0)
+    """Up to this UID, messages are first compared by their bytes with what is stored under an older UIDVALIDITY or
+    source: the server numbered the folder anew, or the account's source was changed."""
 
 
 class Leftover(SQLModel, table=True):

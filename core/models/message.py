@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
-
 from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
@@ -45,6 +43,7 @@ class Message(SQLModel, table=True):
         ),
         Index("ix_message_account_sha256", "account_id", "sha256"),
         Index("ix_message_state", "state", "id"),
+        Index("ix_message_sender", "account_id", "from_address", "received_at"),
     )
 
     id: int = given_key()
@@ -59,11 +58,15 @@ class Message(SQLModel, table=True):
     message_id: str = Field(default="", index=True)
     subject: str = ""
     header_from: str = ""
+    from_address: str = ""
+    """The first From address in lower case; what the loop guard counts by."""
     header_to: str = ""
     date: datetime | None = moment(nullable=True)
     received_at: datetime = moment()
     state: str
     record_id: int | None = big(nullable=True, index=True)
+    opened_record: bool = False
+    """Whether it made its record, or is counted as if it had (our own mail)."""
     run_id: int | None = big(nullable=True, index=True)
     after_fetch: str = "keep"
     move_to: str = ""
@@ -113,12 +116,3 @@ class Suspect(SQLModel, table=True):
     uidl: str = Field(primary_key=True, default="")
     deaths: int = 0
     """How often the child process died with just this message in its hands."""
-
-
-class InFlight(SQLModel, table=True):
-    """The batch a run has in its hands; what remains of a dead run becomes suspect."""
-
-    __tablename__ = "in_flight"
-
-    run_id: int = Field(primary_key=True, sa_type=BigId, sa_column_kwargs={"autoincrement": False})
-    keys: list[list[Any]] = json_list()

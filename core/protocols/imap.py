@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from core.errors import Misuse, NotOffered, WireError
@@ -19,6 +19,7 @@ from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selec
 
 T = TypeVar("T")
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _OVERHEAD = 4096
 """Octets of a FETCH response besides the message, generously."""
 
@@ -70,6 +71,10 @@ class ImapSource:
         criterion = b"UID %d:*" % (above + 1) if above else b"ALL"
         uids = sorted(uid for uid in self._dialogue.search(criterion) if uid > above)
         return Listing(folder, self._selected.uidvalidity, self._selected.exists, uids)
+
+    def since(self, day: date) -> set[int]:
+        """The UIDs of what came on this day or later, by the server's own dates (RFC 3501 §6.4.4)."""
+        return set(self._dialogue.search(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}".encode()))
 
     def sizes(self, keys: Sequence[Key]) -> dict[Key, int]:
         """RFC822.SIZE of each that is still there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.errors import NoSuchFolder, WireError
+from core.failpoints import fp
 from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.refusals import response_code
@@ -33,6 +34,7 @@ def present(dialogue: ImapDialogue, uids: Iterable[int]) -> set[int]:
 def expunge(dialogue: ImapDialogue, uids: list[int]) -> str:
     """Remove exactly these; gives back why not, if not."""
     store(dialogue, uids, b"(\\Deleted)")
+    fp("K5")
     if dialogue.offers("UIDPLUS"):
         for chunk in sequence_sets(uids):
             dialogue.command(b"UID EXPUNGE", chunk, phase="delete")

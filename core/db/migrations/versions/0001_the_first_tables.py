@@ -1,7 +1,7 @@
 """the first tables"""
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 import core.models.base
@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("uid_settled", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("uid_next", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("messages", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("match_upto", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "epoch", "folder", name=op.f("pk_folder_mark")),
     )
     op.create_table(
@@ -112,12 +113,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
 
-    op.create_table(
-        "in_flight",
-        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("keys", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_in_flight")),
-    )
     op.create_table(
         "leftover",
         sa.Column(
@@ -150,11 +145,13 @@ def upgrade() -> None:
         sa.Column("message_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("header_from", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("from_address", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("header_to", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("date", core.models.base.UtcDateTime(timezone=True), nullable=True),
         sa.Column("received_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("opened_record", sa.Boolean(), nullable=False),
         sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("after_fetch", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("move_to", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -168,6 +165,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_message_message_id"), ["message_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_message_record_id"), ["record_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_message_run_id"), ["run_id"], unique=False)
+        batch_op.create_index("ix_message_sender", ["account_id", "from_address", "received_at"], unique=False)
         batch_op.create_index("ix_message_state", ["state", "id"], unique=False)
         batch_op.create_index(
             "ix_message_unacknowledged",
@@ -788,6 +786,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("acknowledged_at IS NULL"),
         )
         batch_op.drop_index("ix_message_state")
+        batch_op.drop_index("ix_message_sender")
         batch_op.drop_index(batch_op.f("ix_message_run_id"))
         batch_op.drop_index(batch_op.f("ix_message_record_id"))
         batch_op.drop_index(batch_op.f("ix_message_message_id"))
@@ -795,7 +794,6 @@ def downgrade() -> None:
 
     op.drop_table("message")
     op.drop_table("leftover")
-    op.drop_table("in_flight")
     with op.batch_alter_table("handoff", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_handoff_name_alive",

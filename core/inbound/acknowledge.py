@@ -1,0 +1,122 @@
+"""Telling the server that we have a message: only ever of what is committed here, and only while the lease holds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from sqlmodel import Session
+
+from core import clock
+from core.errors import LeaseLost, NotOffered
+from core.failpoints import fp
+from core.handles import Handles
+from core.inbound.due import Claimed
+from core.inbound.marks import Pending, note_acknowledged
+from core.inbound.reading import Line
+from core.models import AfterFetch
+from core.protocols.source import Key, Removal
+from core.runlog import Counts, RunLog, Written
+
+LONGEST_ACKNOWLEDGEMENT = 15.0
+"""Seconds the lease must still last before anything is changed on the server."""
+
+MOST_ORDERED = 2
+"""Batches whose acknowledgement may be on its way while later ones are taken in."""
+
+
+@dataclass(frozen=True)
+class _Order:
+    messages: tuple[Pending, ...]
+    rule: str
+    started: float
+    removal: Future[Removal]
+
+
+@dataclass
+class Acknowledger:
+    """Acknowledges for one run; with POP3, deletes become real when the connection is closed."""
+
+    handles: Handles
+    claimed: Claimed
+    line: Line
+    log: RunLog
+    _ordered: deque[_Order] = field(default_factory=deque)
+    _at_close: dict[Key, Pending] = field(default_factory=dict)
+
+    def acknowledge(self, messages: Sequence[Pending]) -> None:
+        """Have these deleted, moved or marked on the server; what the server confirmed before is noted here."""
+        for (rule, target), group in _by_rule(messages).items():
+            removal = self.line.order(self._carry_out, rule, target, [one.key for one in group])
+            self._ordered.append(_Order(tuple(group), rule, clock.monotonic(), removal))
+        self.collect(leave=MOST_ORDERED)
+
+    def collect(self, *, leave: int = 0) -> None:
+        """Note what the server confirmed, waiting until at most `leave` orders are open."""
+        while self._ordered and (len(self._ordered) > leave or self._ordered[0].removal.done()):
+            self._note(self._ordered.popleft())
+
+    def close(self) -> None:
+        """Say goodbye, and note what the server removed by that (RFC 1939 §6)."""
+        self.collect()
+        if self._at_close:
+            self._require_lease()
+        removed = self.line.ask(self.line.source.close)
+        if self._at_close:
+            fp("K6")
+        done = [self._at_close[key] for key in removed if key in self._at_close]
+        if done:
+            self._commit(done, was_changed=True)
+            self.log.acknowledged(len(done), AfterFetch.DELETE, 0.0)
+
+    def _carry_out(self, rule: str, target: str, keys: Sequence[Key]) -> Removal:
+        self._require_lease()
+        source = self.line.source
+        try:
+            if rule == AfterFetch.KEEP:
+                source.mark_seen(keys)
+                return Removal(done=tuple(keys))
+            return source.move(keys, target) if rule == AfterFetch.MOVE else source.delete(keys)
+        except NotOffered as error:
+            return Removal(left=tuple(keys), note=str(error))
+
+    def _require_lease(self) -> None:
+        if not self.handles.renewer.outlives(self.claimed.lease, LONGEST_ACKNOWLEDGEMENT):
+            raise LeaseLost(
+                "The claim on the account may run out before the server is done; nothing was changed there."
+            )
+
+    def _note(self, order: _Order) -> None:
+        removal = order.removal.result()
+        by_key = {one.key: one for one in order.messages}
+        self._at_close.update({key: by_key[key] for key in removal.pending})
+        done = [by_key[key] for key in removal.done]
+        if done:
+            fp("K6")
+            self._commit(done, was_changed=order.rule != AfterFetch.KEEP)
+            how = "seen" if order.rule == AfterFetch.KEEP else str(order.rule)
+            self.log.acknowledged(len(done), how, clock.elapsed_ms(order.started))
+        if removal.left:
+            self.log.left(len(removal.left), removal.note or "the server did not say why")
+        elif removal.note:
+            self.log.complaint(removal.note)
+
+    def _commit(self, done: Sequence[Pending], *, was_changed: bool) -> None:
+        ids, now = [one.id for one in done], clock.utcnow()
+        counts = self.log.counts + Counts(acknowledged=len(done) if was_changed else 0)
+
+        def note(session: Session) -> Written:
+            note_acknowledged(session, ids, now)
+            return self.log.write(session, counts, ())
+
+        self.log.settled(self.handles.database.writing(note))
+        fp("K7")
+
+
+def _by_rule(messages: Sequence[Pending]) -> dict[tuple[str, str], list[Pending]]:
+    groups: dict[tuple[str, str], list[Pending]] = {}
+    for one in messages:
+        groups.setdefault((one.after_fetch, one.move_to), []).append(one)
+    return groups

@@ -1,0 +1,120 @@
+"""The end of a run: its outcome, when the account is due again, the lease given back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from core import clock
+from core.db import leases
+from core.db.bulk import table_of
+from core.errors import LeaseLost, PostroomError, Stopped, Throttled
+from core.handles import Handles
+from core.inbound.backoff import FailureKind, has_failed_for_too_long, kind_of, next_due
+from core.inbound.due import Claimed
+from core.models import Account, AccountStatus, Run, RunState, Status, Validity
+from core.runlog import Counts, RunLog, Written
+
+_account, _status, _run = table_of(Account), table_of(AccountStatus), table_of(Run)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How one run ended."""
+
+    run_id: int
+    account: str
+    state: RunState
+    counts: Counts
+    error: str = ""
+    fault: str = ""
+    """Empty, `passing` (try again later) or `configuration` (a person must mend it)."""
+    has_more: bool = False
+    """Whether it stopped at its bound of messages and goes on at once."""
+
+
+def outcome_of(claimed: Claimed, log: RunLog, error: PostroomError | None, *, has_more: bool = False) -> RunOutcome:
+    """The outcome from how the run ended."""
+    if error is None:
+        return RunOutcome(claimed.run_id, claimed.account.name, RunState.OK, log.counts, has_more=has_more)
+    if isinstance(error, Stopped):
+        return RunOutcome(claimed.run_id, claimed.account.name, RunState.STOPPED, log.counts, has_more=has_more)
+    fault = "configuration" if kind_of(error).needs_a_person else "passing"
+    return RunOutcome(claimed.run_id, claimed.account.name, RunState.FAILED, log.counts, str(error), fault)
+
+
+def close_run(
+    handles: Handles, claimed: Claimed, log: RunLog, outcome: RunOutcome, error: PostroomError | None
+) -> None:
+    """Write the outcome, say when the account is due again, give back the lease.
+
+    Raises:
+        LeaseLost: another worker has taken over and has closed the run.
+    """
+    now = clock.utcnow()
+    interval = _interval(handles, claimed.account)
+
+    def close(session: Session) -> Written:
+        written = log.write(session, log.counts, ())
+        session.connection().execute(
+            update(_run)
+            .where(_run.c.id == claimed.run_id)
+            .values(state=outcome.state.value, ended_at=now, error=outcome.error, fault=outcome.fault, step="")
+        )
+        status = session.connection().execute(select(_status).where(claimed.lease.is_mine())).one_or_none()
+        if status is None:
+            raise LeaseLost(f"Another worker has taken over {claimed.account.name}.")
+        values = _after(status, outcome, error, now, interval)
+        session.connection().execute(update(_status).where(claimed.lease.is_mine()).values(values))
+        if error is not None and has_failed_for_too_long(kind_of(error), values["first_failure_at"], now):
+            _give_up(session, claimed.account)
+        leases.release(session, claimed.lease)
+        return written
+
+    log.settled(handles.database.writing(close))
+    handles.changes.moved("run", "account")
+
+
+def _interval(handles: Handles, account: Account) -> timedelta:
+    if account.interval is not None:
+        return timedelta(seconds=account.interval)
+    return handles.settings().fetch_interval
+
+
+def _after(
+    status: Any, outcome: RunOutcome, error: PostroomError | None, now: datetime, interval: timedelta
+) -> dict[str, Any]:
+    if outcome.state is RunState.STOPPED:
+        return {"stop_requested": False, "due_at": now + interval, "first_failure_at": status.first_failure_at}
+    if error is None:
+        return {
+            "status": Status.OK.value,
+            "failures": 0,
+            "first_failure_at": None,
+            "last_error": "",
+            "retry_after": None,
+            "last_ok_at": now,
+            "due_at": now if outcome.has_more else now + interval,
+        }
+    kind, asked = kind_of(error), error.retry_after if isinstance(error, Throttled) else None
+    due = next_due(status.failures + 1, now, interval, kind=kind, retry_after=asked)
+    return {
+        "status": (Status.THROTTLED if kind is FailureKind.THROTTLED else Status.FAILING).value,
+        "failures": status.failures + 1,
+        "first_failure_at": status.first_failure_at or now,
+        "last_error": outcome.error[:1000],
+        "retry_after": due if asked is not None else None,
+        "due_at": due,
+    }
+
+
+def _give_up(session: Session, account: Account) -> None:
+    session.connection().execute(
+        update(_account)
+        .where(_account.c.id == account.id, _account.c.validity == Validity.VALID.value)
+        .values(validity=Validity.INVALID_TEMPORARILY.value)
+    )

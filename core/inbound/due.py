@@ -1,0 +1,162 @@
+"""Which accounts are due, and claiming them: a claim, the run that begins with it, and the end of runs that died."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+from sqlmodel import Session, col
+
+from core import clock
+from core.db import bulk, leases
+from core.db.bulk import table_of
+from core.db.leases import Lease
+from core.handles import Handles
+from core.models import Account, AccountStatus, Run, RunState, Validity
+from core.settings import RuntimeSettings
+
+_account, _status, _run = table_of(Account), table_of(AccountStatus), table_of(Run)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One account in this worker's hands."""
+
+    account: Account
+    """Its configuration as it was when it was claimed."""
+    lease: Lease
+    run_id: int
+    took_over: bool
+    """Whether the run before it died, so that its messages in hand are suspect."""
+
+
+def claim_due(handles: Handles, settings: RuntimeSettings, slots: int, *, busy: Sequence[int] = ()) -> list[Claimed]:
+    """Claim up to `slots` accounts that are due: lowest priority number first, then the longest overdue."""
+    now = clock.utcnow()
+
+    def claim(session: Session) -> list[Claimed]:
+        claimed: list[Claimed] = []
+        per_host = _busy_hosts(session, now)
+        for account_id, host in _due(session, now, slots * 4, busy):
+            if len(claimed) >= slots:
+                break
+            if per_host[host] >= settings.slots_per_host:
+                continue
+            if (one := _claim(session, handles, account_id, now)) is not None:
+                claimed.append(one)
+                per_host[host] += 1
+        return claimed
+
+    if slots <= 0 or not _anything_due(handles, now, busy):
+        return []
+    return handles.database.writing(claim)
+
+
+def claim_account(handles: Handles, account_id: int) -> Claimed | None:
+    """Claim one account now, due or not; `None` if another worker has it in hand."""
+    return handles.database.writing(lambda session: _claim(session, handles, account_id, clock.utcnow()))
+
+
+def holder_of(handles: Handles, account_id: int) -> int | None:
+    """The run that is at an account now."""
+    with handles.database.reading() as session:
+        running = select(func.max(_run.c.id)).where(
+            _run.c.account_id == account_id, _run.c.state == RunState.RUNNING.value
+        )
+        found: int | None = session.connection().execute(running).scalar()
+        return found
+
+
+def _anything_due(handles: Handles, now: datetime, busy: Sequence[int]) -> bool:
+    with handles.database.reading() as session:
+        return bool(_due(session, now, 1, busy))
+
+
+def _due(session: Session, now: datetime, limit: int, busy: Sequence[int]) -> list[tuple[int, str]]:
+    statement = (
+        select(_account.c.id, _account.c.host)
+        .join(_status, _status.c.account_id == _account.c.id)
+        .where(
+            _account.c.deleted_at.is_(None),
+            _account.c.validity == Validity.VALID.value,
+            _status.c.due_at <= now,
+            _status.c.paused.is_(False),
+            or_(_status.c.retry_after.is_(None), _status.c.retry_after <= now),
+            leases.is_free(session, AccountStatus, now),
+            _account.c.id.not_in(busy),
+        )
+        .order_by(_account.c.priority, _status.c.due_at)
+        .limit(limit)
+    )
+    return [(row.id, row.host) for row in session.connection().execute(statement)]
+
+
+def _busy_hosts(session: Session, now: datetime) -> Counter[str]:
+    held = (
+        select(_account.c.host, func.count())
+        .join(_status, _status.c.account_id == _account.c.id)
+        .where(_status.c.lease_until > bulk.database_now(session, now))
+        .group_by(_account.c.host)
+    )
+    return Counter({host: count for host, count in session.connection().execute(held)})
+
+
+def _claim(session: Session, handles: Handles, account_id: int, now: datetime) -> Claimed | None:
+    seconds = handles.renewer.seconds
+    lease = leases.claim(session, AccountStatus, account_id, handles.worker_id, now=now, seconds=seconds)
+    if lease is None:
+        return None
+    account = session.get(Account, account_id)
+    if account is None or account.deleted_at is not None:
+        leases.release(session, lease)
+        return None
+    session.expunge(account)
+    died = _close_dead_runs(session, account_id, now)
+    run = Run(
+        account_id=account_id,
+        account=account.name,
+        host=account.host,
+        worker=f"{handles.host}:{handles.worker_id[:8]}",
+        fence=lease.fence,
+        started_at=now,
+    )
+    session.add(run)
+    session.flush()
+    changed: dict[str, Any] = {"last_run_id": run.id, "stop_requested": False}
+    session.connection().execute(update(_status).where(lease.is_mine()).values(changed))
+    assert run.id is not None
+    return Claimed(account, lease, run.id, died)
+
+
+def _close_dead_runs(session: Session, account_id: int, now: datetime) -> bool:
+    """A run that is still marked running although its account was free: its worker died."""
+    dead = (
+        update(_run)
+        .where(_run.c.account_id == account_id, _run.c.state == RunState.RUNNING.value)
+        .values(state=RunState.ABORTED.value, ended_at=now, error="The worker was lost; the next run took over.")
+    )
+    return bool(session.connection().execute(dead).rowcount)
+
+
+def accounts_named(handles: Handles, names: Sequence[str] | None) -> list[Account]:
+    """The accounts of these names, or all valid ones; names that are unknown are absent."""
+    with handles.database.reading() as session:
+        statement = (
+            select(Account).where(col(Account.deleted_at).is_(None)).order_by(col(Account.priority), col(Account.name))
+        )
+        if names is None:
+            statement = statement.where(col(Account.validity) == Validity.VALID.value)
+        else:
+            statement = statement.where(col(Account.name).in_(names))
+        return list(session.scalars(statement))
+
+
+def is_stop_requested(handles: Handles, claimed: Claimed) -> bool:
+    """Whether a person asked this run to stop after the current batch."""
+    with handles.database.reading() as session:
+        asked = select(_status.c.stop_requested).where(_status.c.account_id == claimed.account.id)
+        return bool(session.connection().execute(asked).scalar())

@@ -1,0 +1,105 @@
+"""One run: one pass over one account, from connecting to the lease given back.
+
+Store first, acknowledge last: nothing is changed on the server before the message is durable here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core import clock
+from core.errors import LeaseLost, PostroomError, Stopped
+from core.failpoints import fp
+from core.handles import Handles
+from core.inbound.acknowledge import Acknowledger
+from core.inbound.closing import RunOutcome, close_run, outcome_of
+from core.inbound.due import Claimed, is_stop_requested
+from core.inbound.folder import FolderPass
+from core.inbound.intake import Intake
+from core.inbound.opening import open_source
+from core.inbound.reading import Line
+from core.inbound.rules import load_rules
+from core.models import AccountType, RunState
+from core.protocols.server import Timeouts
+from core.runlog import Listener, RunLog
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """How a run is made."""
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    debug: bool = False
+    """Keep the dialogue, secrets masked."""
+    listener: Listener | None = None
+    """Is told each line as it happens."""
+
+
+def fetch_account(
+    handles: Handles, claimed: Claimed, *, stop: threading.Event | None = None, options: FetchOptions | None = None
+) -> RunOutcome:
+    """Fetch one claimed account; whatever happens is the outcome, not an exception.
+
+    Raises:
+        StoreError: not even the outcome could be written; the next run finds this one dead and recovers.
+    """
+    options = options or FetchOptions()
+    log = RunLog(handles, claimed.run_id, claimed.account.name, listener=options.listener, debug=options.debug)
+    started = clock.monotonic()
+    handles.renewer.keep(claimed.lease)
+    fp("K10")
+    handles.changes.moved("run")
+    error: PostroomError | None = None
+    has_more = False
+    try:
+        has_more = _pass(handles, claimed, log, options, _stopper(handles, claimed, stop or threading.Event()))
+        log.done(clock.monotonic() - started)
+    except LeaseLost as lost:
+        return RunOutcome(claimed.run_id, claimed.account.name, RunState.ABORTED, log.counts, str(lost), "passing")
+    except Stopped as stopped:
+        error = stopped
+        log.stopped()
+    except PostroomError as problem:
+        error = problem
+        log.failed(str(problem))
+    finally:
+        handles.renewer.let_go(claimed.lease)
+    outcome = outcome_of(claimed, log, error, has_more=has_more)
+    close_run(handles, claimed, log, outcome, error)
+    return outcome
+
+
+def _pass(
+    handles: Handles, claimed: Claimed, log: RunLog, options: FetchOptions, wants_stop: Callable[[], bool]
+) -> bool:
+    """Fetch all folders; gives back whether more is left than one run takes."""
+    account = claimed.account
+    rules = load_rules(handles, account)
+    line = Line(open_source(handles, account, log, options.timeouts))
+    try:
+        acknowledger = Acknowledger(handles, claimed, line, log)
+        intake = Intake(handles, claimed, rules, log)
+        left, has_more = account.max_messages, False
+        for folder in account.folders if AccountType(account.type).is_imap else [""]:
+            one = FolderPass(handles, claimed, line, log, intake, acknowledger, folder, wants_stop)
+            left -= one.run(left)
+            has_more = has_more or one.has_more
+            if wants_stop():
+                break
+        acknowledger.close()
+    finally:
+        line.end()
+    if wants_stop():
+        raise Stopped("Stopped after the current batch.")
+    return has_more
+
+
+def _stopper(handles: Handles, claimed: Claimed, stop: threading.Event) -> Callable[[], bool]:
+    """Whether a person or a signal wants the run to end; asked between batches."""
+
+    def wants_stop() -> bool:
+        return stop.is_set() or is_stop_requested(handles, claimed)
+
+    return wants_stop

@@ -1,0 +1,188 @@
+"""One folder of one run: what is new, read and taken in batch by batch, then acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlmodel import Session
+
+from core.errors import NotOffered
+from core.failpoints import fp
+from core.handles import Handles
+from core.inbound import careful, marks
+from core.inbound.acknowledge import Acknowledger
+from core.inbound.due import Claimed
+from core.inbound.intake import Intake
+from core.inbound.marks import Pending
+from core.inbound.reading import Line, read_ahead
+from core.models import AfterFetch, FolderMark
+from core.protocols.imap import ImapSource
+from core.protocols.source import Key, Listing, Selected
+from core.runlog import Counts, RunLog
+
+
+@dataclass
+class FolderPass:
+    """The pass over one folder (POP3: the maildrop, folder "")."""
+
+    handles: Handles
+    claimed: Claimed
+    line: Line
+    log: RunLog
+    intake: Intake
+    acknowledger: Acknowledger
+    folder: str
+    wants_stop: Callable[[], bool]
+
+    has_more: bool = False
+    """Whether messages were left for the next run because of the limit."""
+
+    def run(self, limit: int) -> int:
+        """Take in at most `limit` new messages; gives back how many it handled."""
+        account = self.claimed.account
+        pending = marks.pending(self.handles, account, self.folder)
+        writable = account.after_fetch != AfterFetch.KEEP or account.mark_seen or bool(pending)
+        selected = self.line.ask(self.line.source.select, self.folder, writable=writable)
+        fp("K1")
+        mark = self._current_mark(selected)
+        listing = self._list(selected, mark)
+        self._acknowledge_stored(pending, selected, listing)
+        new = self._new(mark, listing)
+        again = self._again(mark)
+        self.log.selected(self.folder, selected.exists, selected.uidvalidity, len(new) + len(again))
+        self.log.counts += Counts(skipped=max(0, selected.exists - len(new) - len(again)))
+        self.log.flush()
+        self._take(again, mark, moves_mark=False)
+        due = new[:limit]
+        self.has_more = len(due) < len(new)
+        suspects = careful.suspects_among(self.handles, self.claimed, due)
+        self._take_carefully(suspects, mark)
+        clean = [key for key in due if key not in set(suspects)] if suspects else due
+        self._take(clean, mark, moves_mark=True)
+        if not self.has_more and not self.wants_stop():
+            self._settle_mark(selected, mark, new)
+        return len(due)
+
+    def _take_carefully(self, suspects: Sequence[Key], mark: FolderMark) -> None:
+        """What a dead run had in hand, one message at a time, in a process of its own."""
+        if not suspects:
+            return
+        self.log.took_over(len(suspects))
+        taken = careful.take_suspects(self.handles, self.claimed, self.line, self.log, suspects)
+        self.acknowledger.acknowledge(taken.pending)
+        for fetched in taken.deadly:
+            reason = f"the process that took it died {careful.MOST_DEATHS} times"
+            self.acknowledger.acknowledge(self.intake.quarantine_unparsed(fetched, mark, reason))
+            careful.acquit(self.handles, self.claimed.account, fetched.key)
+        self.acknowledger.collect()
+        self._take(taken.others, mark, moves_mark=False)
+
+    def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
+        for bulk in read_ahead(self.line, keys, self.claimed.account.max_size):
+            fp("K2")
+            self.acknowledger.acknowledge(self.intake.take_in(bulk, mark, moves_mark=moves_mark))
+            if self.wants_stop():
+                break
+        self.acknowledger.collect()
+
+    # -- what is new ------------------------------------------------------------------------------------------------
+
+    def _current_mark(self, selected: Selected) -> FolderMark:
+        """The mark that holds for the folder as it is numbered now."""
+        account = self.claimed.account
+        mark = marks.load_mark(self.handles, account, self.folder)
+        if mark is not None and mark.uidvalidity == selected.uidvalidity:
+            return mark
+        assert account.id is not None
+        fresh = FolderMark(
+            account_id=account.id, epoch=account.epoch, folder=self.folder, uidvalidity=selected.uidvalidity
+        )
+        if mark is not None:
+            self.log.uidvalidity_changed(self.folder, mark.uidvalidity, selected.uidvalidity)
+        if mark is not None or account.epoch > 1:
+            fresh.match_upto = max(selected.uidnext - 1, 0) or 2**32
+        # Durable before the first message: a run that is cut off must go on matching where this one began to.
+        self._write_mark(fresh)
+        return fresh
+
+    def _list(self, selected: Selected, mark: FolderMark) -> Listing:
+        source = self.line.source
+        if selected.uidnext and mark.uid_settled >= selected.uidnext - 1:
+            return Listing(self.folder, selected.uidvalidity, selected.exists)
+        listing = self.line.ask(source.list_new, self.folder, mark.uid_settled)
+        if (not listing.has_uidl or listing.duplicates) and self.claimed.account.after_fetch == AfterFetch.KEEP:
+            raise NotOffered(
+                f"The server of {self.claimed.account.name} does not give every message a UIDL of its own, so what is "
+                'kept there could not be told from new mail. Set "after fetching" to delete.',
+                host=self.claimed.account.host,
+                phase="list",
+            )
+        return listing
+
+    def _new(self, mark: FolderMark, listing: Listing) -> list[Key]:
+        account = self.claimed.account
+        known = marks.known_keys(self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled)
+        new = [key for key in listing.keys if (key.uid, key.uidl) not in known]
+        if mark.uid_settled or mark.messages or account.start_from == "all" or not new:
+            return new
+        return self._from_start(account.start_from, new, mark)
+
+    def _from_start(self, start: str, new: list[Key], mark: FolderMark) -> list[Key]:
+        """What a first run takes in when it does not begin with the oldest message."""
+        wanted = set() if start == "now" else self._since(date.fromisoformat(start))
+        if not mark.uidvalidity:
+            account, before = self.claimed.account, [key for key in new if key.uid not in wanted]
+            # POP3 has no low-water mark: what is not wanted is noted message by message.
+            self.handles.database.writing(lambda session: marks.leave_alone(session, account, before, "before start"))
+        return [key for key in new if key.uid in wanted]
+
+    def _since(self, day: date) -> set[int]:
+        source = self.line.source
+        if isinstance(source, ImapSource):
+            return self.line.ask(source.since, day)
+        raise NotOffered(
+            f'POP3 does not tell when mail came. Set "start from" of {self.claimed.account.name} to all or now.',
+            host=self.claimed.account.host,
+            phase="list",
+        )
+
+    def _again(self, mark: FolderMark) -> list[Key]:
+        uids = marks.due_again(self.handles, self.claimed.account, self.folder, mark.uidvalidity, mark.uid_settled)
+        return [Key(self.folder, mark.uidvalidity, uid, "") for uid in uids if uid]
+
+    # -- what is settled --------------------------------------------------------------------------------------------
+
+    def _acknowledge_stored(self, pending: Sequence[Pending], selected: Selected, listing: Listing) -> None:
+        """What an earlier run stored and could not tell the server; recognised, never fetched again."""
+        current = [one for one in pending if one.key.uidvalidity == selected.uidvalidity]
+        if self.folder == "":
+            listed = set(listing.uidls)
+            gone = [one for one in current if one.key.uidl not in listed and not one.key.uidl.startswith("sha256:")]
+            current = [one for one in current if one.key.uidl in listed]
+            self._note_gone(gone)
+        self.acknowledger.acknowledge(current)
+        self.acknowledger.collect()
+
+    def _note_gone(self, gone: Sequence[Pending]) -> None:
+        if gone:
+            from core.clock import utcnow
+
+            ids, now = [one.id for one in gone], utcnow()
+            self.handles.database.writing(lambda session: marks.note_acknowledged(session, ids, now))
+            self.log.complaint(f"{len(gone)} stored messages are gone from the server already")
+
+    def _settle_mark(self, selected: Selected, mark: FolderMark, new: Sequence[Key]) -> None:
+        """The whole folder is settled: note where it ends, so that the next run sees at once that nothing changed."""
+        last = max([mark.uid_settled, selected.uidnext - 1, *(key.uid for key in new[-1:])])
+        mark.uid_settled = last if selected.uidvalidity else 0
+        mark.uid_next, mark.messages = selected.uidnext, max(selected.exists, 1)
+        self._write_mark(mark)
+
+    def _write_mark(self, mark: FolderMark) -> None:
+        def write(session: Session) -> None:
+            values = mark.model_dump(exclude={"account_id", "epoch", "folder"})
+            marks.move_mark(session, self.claimed.account, self.folder, values)
+
+        self.handles.database.writing(write)

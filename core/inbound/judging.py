@@ -1,0 +1,117 @@
+"""From the bytes of a message to its verdict; what cannot be read is a value too, never an end."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from core.inbound.facts import Bounce, MessageFacts, Rules
+from core.inbound.placement import Verdict
+from core.inbound.verdict import judge
+from core.mail.body import Body, read_body
+from core.mail.bounces import read_bounce
+from core.mail.headers import Headers
+from core.mail.summary import Summary, summarise
+from core.protocols.source import Fetched, Key
+from core.text import bounded, clean
+
+LONGEST_BODY = 1 << 20
+"""Characters of a body that decisions look at."""
+
+UNREADABLE = "could not be processed"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A message with all that was decided about it before the database is asked."""
+
+    key: Key
+    """As it is stored; where the server gives no name of its own, made from the bytes."""
+    server_key: Key
+    """As this session knows it."""
+    raw: bytes
+    sha256: str
+    received_at: datetime
+    verdict: Verdict | None
+    """`None`: it could not be judged, and `reason` and `detail` say why."""
+    reason: str = ""
+    detail: str = ""
+
+
+class _Lazy:
+    """A message's body, worked out at most once, when a rule first asks."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    @cached_property
+    def _body(self) -> Body:
+        return read_body(self._raw, LONGEST_BODY)
+
+    def text(self) -> str:
+        """What filters call Body."""
+        return self._body.text
+
+    def attachments(self) -> int:
+        """How many attachments it has."""
+        return len(self._body.parts)
+
+    def attachment_texts(self) -> tuple[str, ...]:
+        """The text of attachments that are text."""
+        texts = [part for part in self._body.parts if part.media_type.startswith("text/")]
+        return tuple(part.content(self._raw)[:LONGEST_BODY].decode("utf-8", "replace") for part in texts)
+
+
+def judge_message(fetched: Fetched, rules: Rules, now: datetime) -> Judged:
+    """Judge one message; whatever goes wrong in it is a reason to quarantine it."""
+    raw = fetched.raw or b""
+    sha256 = hashlib.sha256(raw).hexdigest()
+    received_at = fetched.internal_date or now
+    try:
+        verdict = judge(_facts(raw, sha256, received_at, fetched.key.folder), rules)
+    except Exception as error:  # noqa: BLE001 - one mail's failure is a value: it is quarantined, the next goes on
+        detail = bounded(clean("".join(traceback.format_exception(error)), multiline=True), 8000)
+        reason = f"{UNREADABLE}: {type(error).__name__}"
+        return Judged(fetched.key, fetched.key, raw, sha256, received_at, None, reason, detail)
+    return Judged(fetched.key, fetched.key, raw, sha256, received_at, verdict)
+
+
+def unparsed(fetched: Fetched, now: datetime, reason: str) -> Judged:
+    """A message that is quarantined without being looked at."""
+    raw = fetched.raw or b""
+    received_at = fetched.internal_date or now
+    return Judged(fetched.key, fetched.key, raw, hashlib.sha256(raw).hexdigest(), received_at, None, reason)
+
+
+def named_by_bytes(judged: Judged, number: int) -> Judged:
+    """The message under a name made from its bytes, for servers that give none: the n-th such one of the session."""
+    return replace(judged, key=Key(judged.key.folder, 0, 0, f"sha256:{judged.sha256}:{number}"))
+
+
+def _facts(raw: bytes, sha256: str, received_at: datetime, folder: str) -> MessageFacts:
+    headers, summary = summarise(raw)
+    lazy = _Lazy(raw)
+    return MessageFacts(
+        headers=headers,
+        summary=summary,
+        received_at=received_at,
+        body=lazy.text,
+        attachment_count=lazy.attachments,
+        attachment_texts=lazy.attachment_texts,
+        folder=folder,
+        sha256=sha256,
+        bounce=_bounce(headers, summary, raw),
+    )
+
+
+def _bounce(headers: Headers, summary: Summary, raw: bytes) -> Bounce | None:
+    if not summary.is_report:
+        return None
+    found = read_bounce(headers, raw)
+    if found is None:
+        return None
+    recipients = tuple(one.address for one in found.recipients)
+    return Bounce(found.original_message_id, recipients, found.is_hard)

@@ -1,0 +1,176 @@
+"""Loading what a batch needs to know of the database, in a handful of queries, inside its transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import and_, or_, select
+from sqlmodel import Session
+
+from core.db.bulk import table_of
+from core.inbound.judging import Judged
+from core.inbound.known import Known
+from core.inbound.marks import source_of
+from core.inbound.placement import KnownRecord, Verdict
+from core.models import Account, FolderMark, Message, MessageState, OutgoingMessage, Queue, Record
+from core.protocols.source import Key
+
+T = TypeVar("T")
+
+_message, _record, _queue, _outgoing = (table_of(model) for model in (Message, Record, Queue, OutgoingMessage))
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A message of this batch that is here already."""
+
+    id: int
+    state: str
+    is_acknowledged: bool
+    after_fetch: str
+    move_to: str
+
+
+def already_here(session: Session, account: Account, keys: Sequence[Key]) -> dict[Key, Stored]:
+    """Which of these source keys are stored."""
+    found: dict[Key, Stored] = {}
+    if not keys:
+        return found
+    first = keys[0]
+    place = source_of(account, first)
+    statement = select(_message).where(
+        *(_message.c[name] == place[name] for name in ("account_id", "epoch", "folder", "uidvalidity")),
+        or_(
+            and_(_message.c.uid != 0, _message.c.uid.in_([key.uid for key in keys if key.uid])),
+            and_(_message.c.uid == 0, _message.c.uidl.in_([key.uidl for key in keys if key.uidl])),
+        ),
+    )
+    for row in session.connection().execute(statement):
+        key = Key(row.folder, row.uidvalidity, row.uid, row.uidl)
+        found[key] = Stored(row.id, row.state, row.acknowledged_at is not None, row.after_fetch, row.move_to)
+    return found
+
+
+def by_bytes(session: Session, account: Account, mark: FolderMark, arrivals: Sequence[Judged]) -> dict[str, list[int]]:
+    """SHA-256 to the ids, oldest first, of what is stored under an older numbering of this folder."""
+    wanted = [one.sha256 for one in arrivals if one.key.uid <= mark.match_upto]
+    if not mark.match_upto or not wanted:
+        return {}
+    is_current = and_(_message.c.epoch == account.epoch, _message.c.uidvalidity == mark.uidvalidity)
+    found: dict[str, list[int]] = defaultdict(list)
+    statement = (
+        select(_message.c.sha256, _message.c.id)
+        .where(
+            _message.c.account_id == account.id,
+            _message.c.folder == mark.folder,
+            _message.c.sha256.in_(set(wanted)),
+            _message.c.state != MessageState.TOO_LARGE.value,
+            ~is_current,
+        )
+        .order_by(_message.c.id)
+    )
+    for row in session.connection().execute(statement):
+        found[row.sha256].append(row.id)
+    return found
+
+
+def load_known(session: Session, account: Account, verdicts: Sequence[Verdict]) -> Known:
+    """What the fold over these messages may ask for."""
+    answered = {one for verdict in verdicts for one in verdict.candidates.message_ids}
+    numbers = {
+        number for verdict in verdicts for number in (*verdict.candidates.numbers, *verdict.candidates.late_numbers)
+    }
+    by_message_id = _records_of_messages(session, account, answered)
+    copies = _copies(session, account, verdicts)
+    bounced = {verdict.facts.bounce.original_message_id for verdict in verdicts if verdict.facts.bounce}
+    numbers |= set(by_message_id.values()) | {number for _, number in copies.values()}
+    return Known(
+        records=_records(session, numbers),
+        message_ids=by_message_id,
+        recorded_at=_recorded_at(session, account, verdicts),
+        outgoing=_sent(session, bounced),
+        copies=copies,
+    )
+
+
+def _records_of_messages(session: Session, account: Account, message_ids: set[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for chunk in _chunks(message_ids):
+        statement = (
+            select(_message.c.message_id, _record.c.number, _message.c.account_id)
+            .join(_record, _record.c.id == _message.c.record_id)
+            .where(_message.c.message_id.in_(chunk))
+            .order_by(_message.c.account_id != account.id, _message.c.id)
+        )
+        for row in session.connection().execute(statement):
+            found.setdefault(row.message_id, row.number)
+    return found
+
+
+def _records(session: Session, numbers: set[str]) -> Iterator[KnownRecord]:
+    for chunk in _chunks(numbers):
+        statement = (
+            select(_record.c.id, _record.c.number, _record.c.state, _queue.c.name)
+            .outerjoin(_queue, _queue.c.id == _record.c.queue_id)
+            .where(_record.c.number.in_(chunk))
+        )
+        for row in session.connection().execute(statement):
+            yield KnownRecord(row.number, row.name or "", row.state, row.id)
+
+
+def _copies(session: Session, account: Account, verdicts: Sequence[Verdict]) -> dict[tuple[str, str], tuple[str, str]]:
+    if len(account.folders) < 2:
+        return {}
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for chunk in _chunks({verdict.facts.sha256 for verdict in verdicts if verdict.facts.summary.message_id}):
+        statement = (
+            select(_message.c.sha256, _message.c.message_id, _message.c.folder, _record.c.number)
+            .join(_record, _record.c.id == _message.c.record_id)
+            .where(_message.c.account_id == account.id, _message.c.sha256.in_(chunk))
+            .order_by(_message.c.id)
+        )
+        for row in session.connection().execute(statement):
+            found.setdefault((row.sha256, row.message_id), (row.folder, row.number))
+    return found
+
+
+def _recorded_at(session: Session, account: Account, verdicts: Sequence[Verdict]) -> dict[str, list[datetime]]:
+    senders = {verdict.sender for verdict in verdicts if verdict.rules.loop.records or verdict.own}
+    if not senders:
+        return {}
+    earliest = min(verdict.facts.received_at - verdict.rules.loop.window for verdict in verdicts)
+    found: dict[str, list[datetime]] = defaultdict(list)
+    for chunk in _chunks(senders):
+        statement = (
+            select(_message.c.from_address, _message.c.received_at)
+            .where(
+                _message.c.account_id == account.id,
+                _message.c.from_address.in_(chunk),
+                _message.c.received_at >= earliest,
+                _message.c.opened_record.is_(True),
+            )
+            .order_by(_message.c.received_at)
+        )
+        for row in session.connection().execute(statement):
+            found[row.from_address].append(row.received_at)
+    return found
+
+
+def _sent(session: Session, message_ids: set[str]) -> dict[str, str | None]:
+    statement = select(_outgoing.c.message_id)
+    return {
+        message_id: None
+        for chunk in _chunks(message_ids - {""})
+        for message_id in session.connection().scalars(statement.where(_outgoing.c.message_id.in_(chunk)))
+    }
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    everything: list[Any] = sorted(values, key=str)
+    for start in range(0, len(everything), _AT_ONCE):
+        yield everything[start : start + _AT_ONCE]

@@ -1,0 +1,145 @@
+"""How far a folder is settled, and what is known of the messages beyond that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, select, update
+from sqlmodel import Session
+
+from core.db import bulk
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import Account, FolderMark, Leftover, Message, MessageState
+from core.protocols.source import Key
+
+_message, _mark, _leftover = table_of(Message), table_of(FolderMark), table_of(Leftover)
+
+MOST_TRIES = 3
+"""After so many tries a message that the server lists but does not give is left alone."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A stored message that the server still has to be told about."""
+
+    id: int
+    key: Key
+    after_fetch: str
+    move_to: str
+
+
+def load_mark(handles: Handles, account: Account, folder: str) -> FolderMark | None:
+    """The low-water mark of a folder; `None` before its first run."""
+    with handles.database.reading() as session:
+        return session.get(FolderMark, (account.id, account.epoch, folder))
+
+
+def known_keys(handles: Handles, account: Account, folder: str, uidvalidity: int, above: int) -> set[tuple[int, str]]:
+    """UID and UIDL of what is stored above the mark, and of what was left alone for good."""
+    with handles.database.reading() as session:
+        stored = select(_message.c.uid, _message.c.uidl).where(
+            _source(_message, account, folder, uidvalidity),
+            _message.c.uid >= (above + 1 if above else 0),
+            # What was too large becomes due again when the limit is raised.
+            ~and_(_message.c.state == MessageState.TOO_LARGE.value, _message.c.size <= account.max_size),
+        )
+        left = select(_leftover.c.uid, _leftover.c.uidl).where(
+            _source(_leftover, account, folder, uidvalidity), _leftover.c.tries >= MOST_TRIES
+        )
+        return {(row.uid, row.uidl) for statement in (stored, left) for row in session.connection().execute(statement)}
+
+
+def due_again(handles: Handles, account: Account, folder: str, uidvalidity: int, upto: int) -> list[int]:
+    """UIDs at or below the mark that are worth another try: not given before, or no longer too large."""
+    with handles.database.reading() as session:
+        left = select(_leftover.c.uid).where(
+            _source(_leftover, account, folder, uidvalidity), _leftover.c.uid <= upto, _leftover.c.tries < MOST_TRIES
+        )
+        grown = select(_message.c.uid).where(
+            _source(_message, account, folder, uidvalidity),
+            _message.c.uid <= upto,
+            _message.c.state == MessageState.TOO_LARGE.value,
+            _message.c.size <= account.max_size,
+        )
+        return sorted({uid for statement in (left, grown) for uid in session.connection().scalars(statement)})
+
+
+def pending(handles: Handles, account: Account, folder: str) -> list[Pending]:
+    """What is stored and not yet acknowledged on the server, in the order it came."""
+    with handles.database.reading() as session:
+        statement = select(
+            _message.c.id,
+            _message.c.uidvalidity,
+            _message.c.uid,
+            _message.c.uidl,
+            _message.c.after_fetch,
+            _message.c.move_to,
+        ).where(
+            _message.c.account_id == account.id,
+            _message.c.epoch == account.epoch,
+            _message.c.folder == folder,
+            _message.c.acknowledged_at.is_(None),
+            _message.c.state != MessageState.TOO_LARGE.value,
+        )
+        return [
+            Pending(row.id, Key(folder, row.uidvalidity, row.uid, row.uidl), row.after_fetch, row.move_to)
+            for row in session.connection().execute(statement.order_by(_message.c.id))
+        ]
+
+
+def move_mark(session: Session, account: Account, folder: str, values: dict[str, int]) -> None:
+    """Note how far a folder is settled."""
+    row = {"account_id": account.id, "epoch": account.epoch, "folder": folder, **values}
+    bulk.upsert(session, FolderMark, [row])
+
+
+def note_leftovers(session: Session, account: Account, left: Sequence[tuple[Key, str]]) -> None:
+    """Count one more try of messages that did not come, with the reason."""
+    for key, why in left:
+        ours = _this(_leftover, account, key)
+        tried = update(_leftover).where(ours).values(tries=_leftover.c.tries + 1, why=why)
+        if not session.connection().execute(tried).rowcount:
+            row = {**source_of(account, key), "why": why, "tries": 1}
+            bulk.insert_rows(session, Leftover, [row])
+
+
+def leave_alone(session: Session, account: Account, keys: Iterable[Key], why: str) -> None:
+    """Note messages that are never to be taken in."""
+    rows = [{**source_of(account, key), "why": why, "tries": MOST_TRIES} for key in keys]
+    bulk.upsert(session, Leftover, rows)
+
+
+def note_acknowledged(session: Session, ids: Sequence[int], now: datetime) -> None:
+    """The server is done with these messages."""
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        session.connection().execute(update(_message).where(_message.c.id.in_(chunk)).values(acknowledged_at=now))
+
+
+def source_of(account: Account, key: Key) -> dict[str, Any]:
+    """The columns of a source key."""
+    return {
+        "account_id": account.id,
+        "epoch": account.epoch,
+        "folder": key.folder,
+        "uidvalidity": key.uidvalidity,
+        "uid": key.uid,
+        "uidl": key.uidl,
+    }
+
+
+def _source(table: Any, account: Account, folder: str, uidvalidity: int) -> Any:
+    return and_(
+        table.c.account_id == account.id,
+        table.c.epoch == account.epoch,
+        table.c.folder == folder,
+        table.c.uidvalidity == uidvalidity,
+    )
+
+
+def _this(table: Any, account: Account, key: Key) -> Any:
+    return and_(*(table.c[name] == value for name, value in source_of(account, key).items()))

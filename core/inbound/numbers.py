@@ -1,0 +1,43 @@
+"""Ids and record numbers for a batch, taken from counters all workers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.db.bulk import reserve
+
+
+@dataclass
+class Block:
+    """Numbers reserved for one batch; what is not used is a gap."""
+
+    first_message: int
+    first_record: int
+    first_counter: int
+    _messages: int = 0
+    _records: int = 0
+
+    def next_message(self) -> int:
+        """The id of the next message."""
+        self._messages += 1
+        return self.first_message + self._messages - 1
+
+    def next_record(self) -> tuple[int, int]:
+        """The id of the next record and its counter of the day."""
+        self._records += 1
+        return self.first_record + self._records - 1, self.first_counter + self._records - 1
+
+    def fresh(self) -> Block:
+        """The same numbers, none of them used: a transaction that is tried again starts over."""
+        return Block(self.first_message, self.first_record, self.first_counter)
+
+
+def reserve_block(session: Session, messages: int, records: int, now: datetime) -> Block:
+    """Reserve ids for so many messages and at most so many new records of today."""
+    first_message = reserve(session, "message", messages) if messages else 0
+    first_record = reserve(session, "record", records) if records else 0
+    first_counter = reserve(session, f"record:{now:%Y%m%d}", records) if records else 0
+    return Block(first_message, first_record, first_counter)

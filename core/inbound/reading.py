@@ -1,0 +1,115 @@
+"""Reading from the server in bounded batches, the next one on its way while the last is taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from core.protocols.source import Fetched, Key, Source
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BATCH_MESSAGES = 50
+BATCH_BYTES = 4 << 20
+"""A batch is taken in by one transaction: these bounds keep it near 25 ms."""
+
+SIZES_AT_ONCE = 1000
+"""How many sizes are asked for in one command."""
+
+
+class Line:
+    """The one thread that talks on a connection; orders are carried out in the order they are given."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-line")
+
+    def order(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have something done on the connection, after what was ordered before."""
+        return self._thread.submit(call, *args, **kwargs)
+
+    def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Have it done and wait for it."""
+        return self.order(call, *args, **kwargs).result()
+
+    def end(self) -> None:
+        """Abandon what is still ordered; the connection is dropped first, so that nothing keeps waiting."""
+        self.source.drop()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """One batch as it came."""
+
+    messages: tuple[Fetched, ...]
+    too_large: tuple[tuple[Key, int], ...]
+    """What was left on the server, with its size."""
+    gone: tuple[Key, ...]
+    """What was no longer there when sizes were asked for."""
+    last: Key
+    """The last key that this batch settles."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    keys: tuple[Key, ...]
+    too_large: tuple[tuple[Key, int], ...]
+    gone: tuple[Key, ...]
+    last: Key
+
+
+def plan_batches(keys: Sequence[Key], sizes: dict[Key, int], limit: int) -> list[_Plan]:
+    """Cut keys, in their order, into batches bounded by count and bytes; what is over the limit is not read."""
+    plans: list[_Plan] = []
+    batch: list[Key] = []
+    large: list[tuple[Key, int]] = []
+    gone: list[Key] = []
+    weight = 0
+    for key in keys:
+        size = sizes.get(key)
+        if size is not None and size <= limit and batch and weight + size > BATCH_BYTES:
+            plans.append(_Plan(tuple(batch), tuple(large), tuple(gone), batch[-1]))
+            batch, large, gone, weight = [], [], [], 0
+        if size is None:
+            gone.append(key)
+        elif size > limit:
+            large.append((key, size))
+        else:
+            batch.append(key)
+            weight += size
+        if len(batch) + len(large) + len(gone) >= BATCH_MESSAGES:
+            plans.append(_Plan(tuple(batch), tuple(large), tuple(gone), key))
+            batch, large, gone, weight = [], [], [], 0
+    if batch or large or gone:
+        plans.append(_Plan(tuple(batch), tuple(large), tuple(gone), keys[-1]))
+    return plans
+
+
+def read_ahead(line: Line, keys: Sequence[Key], limit: int) -> Iterator[Bulk]:
+    """The messages of these keys in batches; while one is worked on, the next is being read."""
+    reading: tuple[_Plan, Future[list[Fetched]]] | None = None
+    for plan in _plans(line, keys, limit):
+        following = (plan, line.order(_read, line.source, plan.keys))
+        if reading is not None:
+            yield _bulk(*reading)
+        reading = following
+    if reading is not None:
+        yield _bulk(*reading)
+
+
+def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
+    for start in range(0, len(keys), SIZES_AT_ONCE):
+        chunk = keys[start : start + SIZES_AT_ONCE]
+        yield from plan_batches(chunk, line.ask(line.source.sizes, chunk), limit)
+
+
+def _read(source: Source, keys: Sequence[Key]) -> list[Fetched]:
+    return source.fetch(keys) if keys else []
+
+
+def _bulk(plan: _Plan, reading: Future[list[Fetched]]) -> Bulk:
+    return Bulk(tuple(reading.result()), plan.too_large, plan.gone, plan.last)

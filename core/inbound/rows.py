@@ -1,0 +1,177 @@
+"""What a batch writes, as rows: built from placements, inserted in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, update
+from sqlmodel import Session
+
+from core.db import bulk
+from core.db.bulk import table_of
+from core.failpoints import fp
+from core.inbound.changes import RecordChanges
+from core.inbound.judging import Judged
+from core.inbound.marks import source_of
+from core.inbound.placement import Ending, Placement
+from core.models import Account, AfterFetch, Message, MessageState, Quarantine, RawMessage, Record
+from core.protocols.source import Key
+
+_record = table_of(Record)
+
+
+@dataclass
+class Rows:
+    """The rows of one batch."""
+
+    account: Account
+    run_id: int
+    now: datetime
+    queue_ids: dict[str, int]
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    raws: list[dict[str, Any]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[tuple[int, RecordChanges]] = field(default_factory=list)
+
+    def add_placed(self, message_id: int, judged: Judged, placement: Placement, record_id: int | None) -> None:
+        """A message that was decided."""
+        trail = [list(step) for step in placement.trail]
+        opened = placement.draft is not None or (placement.verdict.own is not None and not placement.is_copy)
+        row = self._message(message_id, judged, placement.state.value, trail)
+        row["record_id"] = record_id
+        row["opened_record"] = opened and placement.state is Ending.RECORDED
+        self._add(row, judged)
+        if placement.state is Ending.QUARANTINED:
+            self._quarantine(message_id, placement.reason, "")
+
+    def add_unreadable(self, message_id: int, judged: Judged) -> None:
+        """A message that could not be judged: its bytes and the reason."""
+        self._add(self._message(message_id, judged, MessageState.QUARANTINED.value, []), judged)
+        self._quarantine(message_id, judged.reason, judged.detail)
+
+    def add_too_large(self, message_id: int, key: Key, size: int) -> None:
+        """A message that was left on the server."""
+        row = dict.fromkeys(("message_id", "subject", "header_from", "from_address", "header_to", "sha256"), "")
+        self.messages.append(
+            {
+                **row,
+                **source_of(self.account, key),
+                "id": message_id,
+                "size": size,
+                "date": None,
+                "received_at": self.now,
+                "state": MessageState.TOO_LARGE.value,
+                "record_id": None,
+                "opened_record": False,
+                "run_id": self.run_id,
+                "after_fetch": AfterFetch.KEEP.value,
+                "move_to": "",
+                "acknowledged_at": None,
+                "trail": [],
+            }
+        )
+
+    def add_record(self, record_id: int, number: str, placement: Placement) -> None:
+        """The record that a message opens."""
+        draft = placement.draft
+        assert draft is not None
+        self.records.append(
+            {
+                "id": record_id,
+                "number": number,
+                "type": draft.type,
+                "title": draft.title,
+                "queue_id": self.queue_ids.get(placement.queue or ""),
+                "state": draft.state,
+                "priority": draft.priority,
+                "lock": draft.lock,
+                "owner": draft.owner,
+                "responsible": draft.responsible,
+                "customer": draft.customer,
+                "account_id": self.account.id,
+                "pending_until": draft.pending_until,
+                "fields": dict(draft.fields),
+                "created_at": self.now,
+                "updated_at": self.now,
+            }
+        )
+
+    def write(self, session: Session) -> None:
+        """Insert everything, and bring changed records up to date."""
+        bulk.insert_rows(session, Record, self.records)
+        bulk.insert_rows(session, Message, self.messages)
+        fp("K8")
+        bulk.insert_rows(session, RawMessage, self.raws)
+        bulk.insert_rows(session, Quarantine, self.quarantined)
+        self._touch(session, sorted({record_id for record_id, _ in self.changes}))
+        for record_id, changes in self.changes:
+            if changes:
+                self._change(session, record_id, changes)
+
+    def _touch(self, session: Session, record_ids: Sequence[int]) -> None:
+        if record_ids:
+            statement = update(_record).where(_record.c.id == bindparam("this")).values(updated_at=bindparam("now"))
+            session.connection().execute(statement, [{"this": one, "now": self.now} for one in record_ids])
+
+    def _change(self, session: Session, record_id: int, changes: RecordChanges) -> None:
+        values = {
+            name: value
+            for name in ("title", "state", "priority", "lock", "owner", "responsible")
+            if (value := getattr(changes, name)) is not None
+        }
+        if changes.queue is not None:
+            values["queue_id"] = self.queue_ids[changes.queue]
+        if changes.state is not None:
+            values["pending_until"] = changes.pending_until
+        if changes.fields:
+            record = session.get(Record, record_id)
+            assert record is not None
+            values["fields"] = {**record.fields, **changes.fields}
+        session.connection().execute(update(_record).where(_record.c.id == record_id).values(values))
+
+    def _message(self, message_id: int, judged: Judged, state: str, trail: list[list[str]]) -> dict[str, Any]:
+        account = self.account
+        nothing_to_do = account.after_fetch == AfterFetch.KEEP and not account.mark_seen
+        summary = judged.verdict.facts.summary if judged.verdict is not None else None
+        return {
+            **source_of(account, judged.key),
+            "id": message_id,
+            "sha256": judged.sha256,
+            "size": len(judged.raw),
+            "message_id": summary.message_id if summary else "",
+            "subject": summary.subject if summary else "",
+            "header_from": summary.header_from if summary else "",
+            "from_address": judged.verdict.sender if judged.verdict else "",
+            "header_to": summary.header_to if summary else "",
+            "date": summary.date if summary else None,
+            "received_at": judged.received_at,
+            "state": state,
+            "record_id": None,
+            "opened_record": False,
+            "run_id": self.run_id,
+            "after_fetch": account.after_fetch,
+            "move_to": account.move_to,
+            "acknowledged_at": self.now if nothing_to_do else None,
+            "trail": trail,
+        }
+
+    def _add(self, row: dict[str, Any], judged: Judged) -> None:
+        self.messages.append(row)
+        self.raws.append({"message_id": row["id"], "data": judged.raw})
+
+    def _quarantine(self, message_id: int, reason: str, detail: str) -> None:
+        self.quarantined.append(
+            {
+                "message_id": message_id,
+                "reason": reason,
+                "detail": detail,
+                "attempts": 1,
+                "trusted": self.account.trusted,
+                "created_at": self.now,
+                "tried_at": self.now,
+            }
+        )

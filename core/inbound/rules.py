@@ -1,0 +1,89 @@
+"""Loading what decides about an account's messages, once a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.inbound import record_types
+from core.inbound.control_values import AllowedValues, ControlValues
+from core.inbound.facts import Rules
+from core.inbound.filters import compile_filter, in_order
+from core.inbound.loop_guard import LoopRule
+from core.models import Account, Filter, Queue, SystemAddress, Validity
+from core.settings import RuntimeSettings
+
+_queue, _address, _filter, _account = (table_of(model) for model in (Queue, SystemAddress, Filter, Account))
+
+
+@dataclass(frozen=True)
+class LoadedRules:
+    """The rules, and the ids behind the names they speak of."""
+
+    rules: Rules
+    queue_ids: dict[str, int]
+
+
+def load_rules(handles: Handles, account: Account) -> LoadedRules:
+    """All that decides about the account's messages, as it stands now.
+
+    Raises:
+        ConfigurationError: its record type is not installed.
+    """
+    settings = handles.settings()
+    with handles.database.reading() as session:
+        queues = session.connection().execute(select(_queue).where(_queue.c.deleted_at.is_(None))).all()
+        valid = {row.name: row.closed for row in queues if row.validity == Validity.VALID.value}
+        names = {row.id: row.name for row in queues}
+        addresses = session.connection().execute(
+            select(_address).where(_address.c.deleted_at.is_(None), _address.c.validity == Validity.VALID.value)
+        )
+        filters = session.connection().execute(select(_filter).where(_filter.c.deleted_at.is_(None))).all()
+        rules = Rules(
+            default_queue=settings.default_queue,
+            queues=valid,
+            addresses={row.address.lower(): names[row.queue_id] for row in addresses if row.queue_id in names},
+            trusted=account.trusted,
+            mode=account.dispatching,
+            account_queue=names.get(account.queue_id) if account.queue_id else None,
+            plus_addressing=settings.plus_addressing,
+            use_x_envelope_to=settings.use_x_envelope_to,
+            filters=in_order(
+                compile_filter(row.name, stop=row.stop, match=row.match, settings=row.set) for row in filters
+            ),
+            values=ControlValues(_allowed(settings)),
+            record_type=record_types.get(account.record_type),
+            system_id=settings.system_id,
+            hooks=record_types.hooks(),
+            followup_in_body=settings.followup_in_body,
+            followup_in_attachments=settings.followup_in_attachments,
+            loop=_loop_rule(session, handles, settings),
+        )
+    return LoadedRules(rules, {row.name: row.id for row in queues})
+
+
+def _allowed(settings: RuntimeSettings) -> AllowedValues:
+    return AllowedValues(
+        states=tuple(settings.states),
+        priorities=tuple(settings.priorities),
+        types=tuple(settings.types),
+        services=tuple(settings.services),
+        slas=tuple(settings.slas),
+        owners=tuple(settings.owners),
+        dynamic_fields=tuple(settings.dynamic_fields),
+    )
+
+
+def _loop_rule(session: Session, handles: Handles, settings: RuntimeSettings) -> LoopRule:
+    ours = session.connection().scalars(select(_address.c.address).where(_address.c.deleted_at.is_(None)))
+    return LoopRule(
+        records=settings.loop.records,
+        window=settings.loop.window,
+        allow=frozenset(sender.lower() for sender in settings.loop.allow),
+        host_mark=handles.host,
+        own_addresses=frozenset(address.lower() for address in ours),
+    )

@@ -1,0 +1,249 @@
+"""The run log: what a run does, line by line, through verbs, so that all lines have one form and can be filtered.
+
+A run has one writer, so its lines are numbered without gaps. Lines that state stored rows are written in the
+transaction that stores them; what happens on the wire is buffered and written between two of those.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+from sqlalchemy import insert, update
+from sqlmodel import Session
+
+from core import clock
+from core.db.bulk import table_of
+from core.errors import LeaseLost
+from core.handles import Handles
+from core.models import Run, RunEvent, RunState
+from core.text import bounded, clean
+
+FLUSH_INTERVAL = 0.25
+"""Seconds between two writes of buffered lines: four a second is as fast as anyone reads."""
+
+LONGEST_LINE = 1000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a run did, in messages and bytes."""
+
+    fetched: int = 0
+    records: int = 0
+    follow_ups: int = 0
+    bounces: int = 0
+    ignored: int = 0
+    skipped: int = 0
+    quarantined: int = 0
+    too_large: int = 0
+    acknowledged: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Counts)))
+
+    def as_dict(self) -> dict[str, int]:
+        """By name, as the run's row keeps them."""
+        return {one.name: getattr(self, one.name) for one in fields(Counts)}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a run."""
+
+    run_id: int
+    seq: int
+    """Its number in the run; 0 until it is written."""
+    at: datetime
+    account: str
+    level: str
+    step: str
+    text: str
+    ms: float | None = None
+    message_id: int | None = None
+
+
+Listener = Callable[[Line], None]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a transaction wrote of a run; in force once it is committed."""
+
+    counts: Counts
+    buffered: int
+    lines: tuple[Line, ...]
+    seq: int
+
+
+class RunLog:
+    """The one writer of one run's lines, counts and progress."""
+
+    def __init__(
+        self, handles: Handles, run_id: int, account: str, *, listener: Listener | None = None, debug: bool = False
+    ) -> None:
+        self._handles = handles
+        self._run_id = run_id
+        self._account = account
+        self._listener = listener
+        self._seq = 0
+        self._lock = threading.Lock()
+        self._pending: list[Line] = []
+        self._flushed_at = clock.monotonic()
+        self.debug = debug
+        """Whether the dialogue is kept."""
+        self.counts = Counts()
+        """What is committed so far."""
+        self.step = "connect"
+        """What the run is doing, as the live screen shows it."""
+        self.expected = 0
+        """How many messages it set out to fetch."""
+
+    # -- the wire ---------------------------------------------------------------------------------------------------
+
+    def connected(self, place: str, facts: str, ms: float) -> None:
+        """The connection stands, with TLS if it is asked for."""
+        self._note("info", "connect", f"{place} {facts}", ms)
+
+    def logged_in(self, username: str, ms: float) -> None:
+        """The server knows us."""
+        self.step = "login"
+        self._note("info", "login", f"as {username}", ms)
+
+    def selected(self, folder: str, exists: int, uidvalidity: int, new: int) -> None:
+        """A folder is open and its new messages are known."""
+        self.step = "fetch"
+        self.expected += new
+        detail = f", UIDVALIDITY {uidvalidity}" if uidvalidity else ""
+        self._note("info", "select", f"{folder or 'maildrop'}: {exists} messages{detail}, {new} new")
+
+    def uidvalidity_changed(self, folder: str, before: int, after: int) -> None:
+        """The server numbers the folder anew; messages are matched by their bytes."""
+        text = f"{folder}: UIDVALIDITY changed from {before} to {after}; messages are matched by their bytes"
+        self._note("warning", "select", text)
+
+    def dialogue(self, direction: str, text: str) -> None:
+        """A line of the dialogue, secrets masked; only with `--debug`."""
+        if self.debug:
+            self._note("debug", "dialogue", f"{direction} {text}")
+
+    def acknowledged(self, count: int, how: str, ms: float) -> None:
+        """The server has deleted, moved or marked messages."""
+        self._note("info", how, f"{count} message{'s' if count != 1 else ''}", ms)
+
+    def left(self, count: int, why: str) -> None:
+        """Messages stay on the server although they should not; the next run tries again."""
+        self._note("warning", "acknowledge", f"{count} left on the server: {why}")
+
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    def missing(self, name: str, why: str) -> None:
+        """A listed message did not come."""
+        self._note("warning", "message", f"{name} did not come: {why}")
+
+    def complaint(self, text: str) -> None:
+        """Something that a person should look at; the run goes on."""
+        self._note("warning", "note", text)
+
+    # -- the run ----------------------------------------------------------------------------------------------------
+
+    def took_over(self, suspects: int) -> None:
+        """The last run died; its messages in hand are taken one at a time."""
+        text = f"The last run was cut off; the {suspects} messages it may have had in hand are taken one at a time"
+        self._note("warning", "recover", text)
+
+    def stopped(self) -> None:
+        """A person or a signal ended it between two batches."""
+        self._note("info", "stop", "stopped after the current batch; the rest waits on the server")
+
+    def failed(self, reason: str) -> None:
+        """It ends with an error."""
+        self._note("error", self.step, reason)
+
+    def done(self, seconds: float) -> None:
+        """It ends well."""
+        counts = self.counts
+        rate = f", {counts.fetched / seconds:,.0f} a second" if counts.fetched and seconds > 0 else ""
+        self._note("info", "done", f"{counts.fetched} taken in, {counts.skipped} here already{rate}")
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def write(self, session: Session, counts: Counts, lines: Sequence[Line]) -> Written:
+        """Write what is buffered, then these lines, and the run's progress; gives back what `settled` needs.
+
+        Raises:
+            LeaseLost: the run was closed by another worker.
+        """
+        with self._lock:
+            buffered = list(self._pending)
+        numbered = [replace(line, seq=seq) for seq, line in enumerate([*buffered, *lines], self._seq + 1)]
+        hit = session.connection().execute(
+            update(table_of(Run))
+            .where(table_of(Run).c.id == self._run_id, table_of(Run).c.state == RunState.RUNNING.value)
+            .values(
+                step=self.step,
+                expected=self.expected,
+                last_seq=self._seq + len(numbered),
+                **counts.as_dict(),
+            )
+        )
+        if hit.rowcount != 1:
+            raise LeaseLost(f"Run {self._run_id} was closed by another worker.")
+        if numbered:
+            session.connection().execute(insert(table_of(RunEvent)), [_row(line) for line in numbered])
+        return Written(counts, len(buffered), tuple(lines), self._seq + len(numbered))
+
+    def settled(self, written: Written) -> None:
+        """The transaction of a `write` is committed."""
+        with self._lock:
+            del self._pending[: written.buffered]
+            self._seq = written.seq
+            self._flushed_at = clock.monotonic()
+        self.counts = written.counts
+        self._handles.changes.moved("run")
+        if self._listener is not None:
+            for line in written.lines:
+                self._listener(line)
+
+    def resume(self) -> None:
+        """Go on where the run's row stands: another process wrote for this run, under the same lease."""
+        table = table_of(Run)
+        with self._handles.database.reading() as session:
+            row = session.connection().execute(table.select().where(table.c.id == self._run_id)).one()
+        self._seq = row.last_seq
+        self.step, self.expected = row.step, row.expected
+        self.counts = Counts(*(getattr(row, one.name) for one in fields(Counts)))
+
+    def flush(self, *, at_once: bool = False) -> None:
+        """Write what is buffered, unless that was done just now."""
+        if not at_once and clock.monotonic() - self._flushed_at < FLUSH_INTERVAL:
+            return
+        self.settled(self._handles.database.writing(lambda session: self.write(session, self.counts, ())))
+
+    def line(self, level: str, step: str, text: str, *, ms: float | None = None, message_id: int | None = None) -> Line:
+        """A line to be written together with the rows it states; numbered when it is."""
+        shown = bounded(clean(text), LONGEST_LINE)
+        return Line(self._run_id, 0, clock.utcnow(), self._account, level, step, shown, ms, message_id)
+
+    def _note(self, level: str, step: str, text: str, ms: float | None = None) -> None:
+        line = self.line(level, step, text, ms=ms)
+        with self._lock:
+            self._pending.append(line)
+        if self._listener is not None:
+            self._listener(line)
+
+
+def _row(line: Line) -> dict[str, object]:
+    return {
+        "run_id": line.run_id,
+        "seq": line.seq,
+        "at": line.at,
+        "level": line.level,
+        "step": line.step,
+        "text": line.text,
+        "ms": line.ms,
+        "message_id": line.message_id,
+    }

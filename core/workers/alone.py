@@ -1,0 +1,78 @@
+"""The process of careful mode: `python -m core.workers.alone` takes one message after another from its input.
+
+Each order is a line of JSON and the message's bytes; each answer a line of JSON. It works under its parent's lease.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import IO, Any
+
+from core.db.leases import Lease
+from core.environment import read_environment
+from core.errors import NotFound
+from core.gateway import open_gateway
+from core.handles import Handles
+from core.inbound.careful import limit_myself
+from core.inbound.due import Claimed
+from core.inbound.intake import Intake
+from core.inbound.marks import load_mark
+from core.inbound.reading import Bulk
+from core.inbound.rules import load_rules
+from core.models import Account, AccountStatus, FolderMark
+from core.protocols.source import Fetched, Key
+from core.runlog import RunLog
+
+
+def take_one(handles: Handles, order: dict[str, Any], raw: bytes) -> dict[str, Any]:
+    """Take one message in, in a transaction of its own; gives back what is to be acknowledged."""
+    claimed = _claimed(handles, order)
+    log = RunLog(handles, claimed.run_id, claimed.account.name)
+    log.resume()
+    moment = datetime.fromisoformat(order["internal_date"]) if order["internal_date"] else None
+    fetched = Fetched(Key(*order["key"]), raw, order["size"], moment)
+    mark = load_mark(handles, claimed.account, fetched.key.folder) or FolderMark(
+        account_id=order["account_id"], epoch=claimed.account.epoch, folder=fetched.key.folder
+    )
+    intake = Intake(handles, claimed, load_rules(handles, claimed.account), log)
+    pending = intake.take_in(Bulk((fetched,), (), (), fetched.key), mark, moves_mark=False)
+    return {
+        "pending": [
+            {
+                "id": one.id,
+                "key": [one.key.folder, one.key.uidvalidity, one.key.uid, one.key.uidl],
+                "after_fetch": one.after_fetch,
+                "move_to": one.move_to,
+            }
+            for one in pending
+        ]
+    }
+
+
+def main(orders: IO[bytes], answers: IO[bytes]) -> None:
+    """Carry out orders until the input ends."""
+    limit_myself()
+    handles = open_gateway(read_environment())
+    try:
+        while line := orders.readline():
+            order = json.loads(line)
+            answer = take_one(handles, order, orders.read(order["raw_bytes"]))
+            answers.write(json.dumps(answer).encode() + b"\n")
+            answers.flush()
+    finally:
+        handles.close()
+
+
+def _claimed(handles: Handles, order: dict[str, Any]) -> Claimed:
+    with handles.database.reading() as session:
+        account = session.get(Account, order["account_id"])
+    if account is None:
+        raise NotFound(f"There is no account {order['account_id']}.")
+    lease = Lease(AccountStatus, order["account_id"], order["owner"], order["fence"])
+    return Claimed(account, lease, order["run_id"], took_over=False)
+
+
+if __name__ == "__main__":
+    main(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,68 @@
+"""Following a run that another worker makes, on any machine, as it is written."""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy import select
+
+from core import clock
+from core.db import leases
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.inbound.closing import RunOutcome
+from core.inbound.due import holder_of
+from core.models import Account, AccountStatus, Run, RunEvent, RunState
+from core.runlog import Counts, Line, Listener
+
+LOOK = 0.2
+"""Seconds between two looks."""
+
+_run, _event, _status = table_of(Run), table_of(RunEvent), table_of(AccountStatus)
+
+
+def follow(handles: Handles, account: Account, stop: threading.Event, listener: Listener | None) -> RunOutcome | None:
+    """Tell the lines of the account's running run until it ends; `None` if its worker died."""
+    assert account.id is not None
+    run_id = holder_of(handles, account.id)
+    if run_id is None:
+        return None
+    seen = 0
+    while True:
+        lines = _lines_after(handles, run_id, account.name, seen)
+        for line in lines:
+            seen = line.seq
+            if listener is not None:
+                listener(line)
+        outcome = _outcome(handles, run_id, account.name)
+        if outcome.state is not RunState.RUNNING and not lines:
+            return None if outcome.state is RunState.ABORTED else outcome
+        if _is_abandoned(handles, account.id):
+            return None
+        if stop.is_set():
+            return outcome
+        stop.wait(LOOK)
+
+
+def _lines_after(handles: Handles, run_id: int, account: str, seen: int) -> list[Line]:
+    with handles.database.reading() as session:
+        statement = select(_event).where(_event.c.run_id == run_id, _event.c.seq > seen).order_by(_event.c.seq)
+        rows = session.connection().execute(statement.limit(1000)).all()
+    return [
+        Line(run_id, row.seq, row.at, account, row.level, row.step, row.text, row.ms, row.message_id) for row in rows
+    ]
+
+
+def _outcome(handles: Handles, run_id: int, account: str) -> RunOutcome:
+    with handles.database.reading() as session:
+        row = session.connection().execute(select(_run).where(_run.c.id == run_id)).one()
+    counts = Counts(**{name: getattr(row, name) for name in Counts().as_dict()})
+    return RunOutcome(run_id, account, RunState(row.state), counts, row.error, row.fault)
+
+
+def _is_abandoned(handles: Handles, account_id: int) -> bool:
+    with handles.database.reading() as session:
+        free = leases.is_free(session, AccountStatus, clock.utcnow())
+        statement = select(_status.c.account_id).where(_status.c.account_id == account_id, free)
+        is_free = session.connection().execute(statement).scalar_one_or_none() is not None
+    return is_free and holder_of(handles, account_id) is not None

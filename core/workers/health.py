@@ -1,0 +1,90 @@
+"""A worker's sign of life: a row that names it and a heartbeat that moves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from datetime import timedelta
+
+from sqlalchemy import delete, update
+from sqlmodel import Session
+
+from core import clock
+from core.db import bulk
+from core.db.bulk import table_of
+from core.errors import StoreError
+from core.handles import Handles
+from core.models import Worker
+
+HEARTBEAT = 5.0
+"""Seconds between two beats."""
+
+ALIVE_FOR = timedelta(seconds=20)
+"""A worker whose last beat is older is not counted as alive."""
+
+FORGOTTEN_AFTER = timedelta(hours=24)
+
+_worker = table_of(Worker)
+_log = logging.getLogger("postroom.health")
+
+
+class Heartbeat:
+    """Registers this process as a worker and keeps its heartbeat moving."""
+
+    def __init__(self, handles: Handles, role: str) -> None:
+        self._handles = handles
+        self._role = role
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Appear among the workers."""
+        now = clock.utcnow()
+        row = {
+            "id": self._handles.worker_id,
+            "host": self._handles.host,
+            "pid": os.getpid(),
+            "role": self._role,
+            "version": _version(),
+            "started_at": now,
+            "heartbeat_at": now,
+        }
+        self._handles.database.writing(lambda session: bulk.upsert(session, Worker, [row]))
+        self._handles.changes.moved("worker")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Disappear from among them."""
+        self._closed.set()
+        self._thread.join(timeout=HEARTBEAT)
+        gone = delete(_worker).where(_worker.c.id == self._handles.worker_id)
+        self._handles.database.writing(lambda session: session.connection().execute(gone))
+        self._handles.changes.moved("worker")
+
+    def _run(self) -> None:
+        while not self._closed.wait(HEARTBEAT):
+            try:
+                self._beat()
+            except StoreError as error:
+                _log.warning("heartbeat: %s", error)
+
+    def _beat(self) -> None:
+        now = clock.utcnow()
+        beat = update(_worker).where(_worker.c.id == self._handles.worker_id).values(heartbeat_at=now)
+        old = delete(_worker).where(_worker.c.heartbeat_at < now - FORGOTTEN_AFTER)
+
+        def write(session: Session) -> None:
+            session.connection().execute(beat)
+            session.connection().execute(old)
+
+        self._handles.database.writing(write)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("postroom")
+    except PackageNotFoundError:
+        return ""

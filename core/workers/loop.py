@@ -1,0 +1,128 @@
+"""The headless worker: fetches what is due, sends what is due, carries out orders, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from core.workers.sender import Sender
+
+from core.db.changes import Watcher
+from core.db.schema import REVISION, revision_of
+from core.errors import PostroomError, SchemaMismatch, StoreError
+from core.handles import Handles
+from core.workers.fetcher import Fetcher
+from core.workers.health import Heartbeat
+from core.workers.orders import Order, finish, report, take_orders
+from core.workers.sweeper import sweep
+
+LOOK = 1.0
+"""Seconds between two looks for due accounts when nothing moves."""
+
+SWEEP = 60.0
+"""Seconds between two sweeps."""
+
+PATIENCE_AFTER_FAULT = 2.0
+"""Seconds until the next look after the database failed."""
+
+Only = Literal["fetch", "send"]
+
+_log = logging.getLogger("postroom.worker")
+
+
+def run_workers(
+    handles: Handles, *, only: Only | None = None, once: bool = False, stop: threading.Event | None = None
+) -> None:
+    """Work until `stop` is set, finishing what is in hand; with `once`, do what is due and return.
+
+    Raises:
+        SchemaMismatch: the database was migrated while this worker ran.
+    """
+    stop = stop or threading.Event()
+    heartbeat = Heartbeat(handles, only or "both")
+    heartbeat.start()
+    threads: list[_Part] = []
+    if only != "send":
+        threads.append(_Part("fetch", lambda: _fetch(handles, stop, once=once), stop))
+    if only != "fetch":
+        threads.append(_Part("send", lambda: Sender(handles, stop).run(once=once), stop))
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        heartbeat.close()
+    for thread in threads:
+        if thread.error is not None:
+            raise thread.error
+
+
+class _Part(threading.Thread):
+    """One half of the worker; if it fails for good, the other one stops too."""
+
+    def __init__(self, name: str, work: Callable[[], None], stop: threading.Event) -> None:
+        super().__init__(name=name)
+        self._work = work
+        self._stop_all = stop
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Work; what ends it is kept for the one who waits."""
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self.error = error
+            self._stop_all.set()
+
+
+def _fetch(handles: Handles, stop: threading.Event, *, once: bool) -> None:
+    fetcher = Fetcher(handles, stop)
+    try:
+        if once:
+            fetcher.fetch_until_done()
+            return
+        _fetch_on(handles, fetcher, stop)
+    finally:
+        fetcher.close()
+
+
+def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event) -> None:
+    watcher = Watcher(handles.database)
+    since_sweep = SWEEP
+    try:
+        while not stop.is_set():
+            try:
+                _refuse_other_schema(handles)
+                fetcher.fetch_due()
+                for order in take_orders(handles, ("fetch",)):
+                    _carry_out(handles, fetcher, order)
+                if since_sweep >= SWEEP:
+                    sweep(handles)
+                    since_sweep = 0.0
+                watcher.wait(LOOK, stop)
+                since_sweep += LOOK
+            except StoreError as error:
+                _log.warning("%s", error)
+                stop.wait(PATIENCE_AFTER_FAULT)
+    finally:
+        watcher.close()
+
+
+def _refuse_other_schema(handles: Handles) -> None:
+    revision = revision_of(handles.database)
+    if revision != REVISION:
+        raise SchemaMismatch(f"The database was migrated to {revision} while this worker ran. Start it anew.")
+
+
+def _carry_out(handles: Handles, fetcher: Fetcher, order: Order) -> None:
+    try:
+        run_id = fetcher.fetch_named(order.subject.partition(":")[2])
+    except PostroomError as error:
+        report(handles, order, "fetch", ok=False, detail=str(error))
+        finish(handles, order, ok=False)
+        return
+    report(handles, order, "fetch", ok=True, detail="being fetched", run_id=run_id)
+    finish(handles, order, ok=True)

@@ -1,0 +1,52 @@
+"""What a worker tidies once a minute: what was deleted long ago, runs that are over for long, orders nobody took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, SQLModel
+
+from core import clock
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import Request, RequestEvent, Run, RunEvent
+
+ORDERS_KEPT = timedelta(days=7)
+AT_ONCE = 500
+"""Rows deleted in one transaction: a sweep never holds the writer for long."""
+
+
+def sweep(handles: Handles) -> None:
+    """Remove what is past its time, a little at a time."""
+    now = clock.utcnow()
+    kept = handles.settings().retention.runs
+    if kept:
+        _remove_old(handles, Run, RunEvent, "run_id", now - kept)
+    _remove_old(handles, Request, RequestEvent, "request_id", now - ORDERS_KEPT)
+
+
+def _remove_old(
+    handles: Handles, parent: type[SQLModel], child: type[SQLModel], reference: str, before: datetime
+) -> None:
+    table, lines = table_of(parent), table_of(child)
+    old = select(table.c.id).where(table.c.ended_at < before).limit(AT_ONCE)
+
+    def remove(session: Session) -> int:
+        ids = list(session.connection().scalars(old))
+        if ids:
+            session.connection().execute(delete(lines).where(lines.c[reference].in_(ids)))
+            session.connection().execute(delete(table).where(table.c.id.in_(ids)))
+        return len(ids)
+
+    with handles.database.reading() as session:
+        if not session.connection().execute(old).first():
+            return
+    _until_done(lambda: handles.database.writing(remove))
+
+
+def _until_done(remove: Callable[[], Any]) -> None:
+    while remove() == AT_ONCE:
+        continue
