@@ -1,0 +1,65 @@
+"""The overview: a few numbers that say how it goes, cheap enough to be asked each second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Table, func, select
+from sqlmodel import Session
+
+from core import clock
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import Alert, Message, MessageState, OutgoingMessage, OutgoingState, Run, RunState, Worker
+
+ALIVE_FOR = timedelta(seconds=20)
+"""A worker whose last heartbeat is older is not counted as alive; four beats."""
+
+WAITING = (
+    OutgoingState.QUEUED.value,
+    OutgoingState.SENDING.value,
+    OutgoingState.DEFERRED.value,
+    OutgoingState.UNCERTAIN.value,
+    OutgoingState.HELD.value,
+)
+"""The states of an outgoing message that is still to be sent."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How it goes."""
+
+    workers: int
+    """Workers alive, on any machine."""
+    fetching: int
+    """Runs at work."""
+    outbox: int
+    """Outgoing messages that are still to be sent."""
+    quarantine: int
+    """Messages that wait for a person."""
+    alerts: int
+    """Alerts that are open."""
+
+
+def overview(handles: Handles) -> Overview:
+    """The numbers of the header; nothing in them is secret, so any actor may see them."""
+    run, outgoing, message = table_of(Run), table_of(OutgoingMessage), table_of(Message)
+    with handles.database.reading() as session:
+        return Overview(
+            workers=live_workers(session),
+            fetching=_count(session, run, run.c.state == RunState.RUNNING.value),
+            outbox=_count(session, outgoing, outgoing.c.state.in_(WAITING)),
+            quarantine=_count(session, message, message.c.state == MessageState.QUARANTINED.value),
+            alerts=_count(session, table_of(Alert), table_of(Alert).c.closed_at.is_(None)),
+        )
+
+
+def live_workers(session: Session) -> int:
+    """How many workers are alive."""
+    worker = table_of(Worker)
+    return _count(session, worker, worker.c.heartbeat_at > clock.utcnow() - ALIVE_FOR)
+
+
+def _count(session: Session, table: Table, wanted: ColumnElement[bool]) -> int:
+    return session.connection().execute(select(func.count()).select_from(table).where(wanted)).scalar_one()
