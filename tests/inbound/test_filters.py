@@ -162,7 +162,7 @@ def test_an_expression_that_runs_too_long_is_stopped_and_told(negate: bool) -> N
         "(?P=m)",
         "(" * 3000 + ")" * 3000,
         "a{1000000000}",
-        "(a{1000}){1000}{1000}",
+        "((a{1000}){1000}){1000}",
         "x" * 2001,
         "\\L<x>",
         "(" * 900 + ")" * 900,

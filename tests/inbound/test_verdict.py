@@ -84,6 +84,15 @@ def test_untrusted_controls_are_removed_before_anything_sees_them() -> None:
     assert placed.trail[0].why == "3 control headers removed"
 
 
+def test_untrusted_controls_that_nobody_knows_are_removed_too() -> None:
+    facts = mail("hello", "X-OTOBO-Colour: red", "X-Postroom-AttachmentCount: 9")
+    filters = (
+        rule("1", "X-OTOBO-Colour", "red", Queue="Strict"),
+        rule("2", "X-Postroom-AttachmentCount", "9", Queue="Strict"),
+    )
+    assert place(facts, filters=filters).queue == "Support"
+
+
 def test_trusted_controls_are_executed() -> None:
     assert place(mail("hello", SPOOF[0]), trusted=True).queue == "Strict"
     assert place(mail("hello", *SPOOF), trusted=True).state is Ending.IGNORED

@@ -231,3 +231,9 @@ def test_loop_in_failovers_is_named(links: dict[int, int], circle: str | None) -
 
 def test_a_loop_that_got_in_anyway_still_sends() -> None:
     assert chain([box(1, failover=2), box(2, failover=1)]) == (1, 2)
+
+
+def test_mailboxes_that_are_all_failovers_of_another_class_take_turns() -> None:
+    ours = ("example.org",)
+    boxes = [box(1, failover=3), box(2, failover=4), box(3, from_filter=ours), box(4, from_filter=ours)]
+    assert spread(boxes, ["x@example.org"] * 10) == {3: 5, 4: 5}
