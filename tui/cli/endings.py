@@ -50,9 +50,10 @@ def ended(action: Callable[[], int], words: Sequence[str]) -> int:
 
 
 def complain(text: str) -> None:
-    """Say to a person what is wrong: one message on stderr, safe for a terminal."""
+    """Say to a person what is wrong: on stderr, safe for a terminal."""
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"postroom: {safe_text(text, multiline=True)}\n")
+        for line in safe_text(text, multiline=True).splitlines():
+            sys.stderr.write(f"postroom: {line}\n")
         sys.stderr.flush()
 
 

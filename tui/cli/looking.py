@@ -1,0 +1,104 @@
+"""`postroom list`, `show` and `raw`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated
+
+from typer import Argument, Context
+
+from core.errors import Misuse
+from core.handles import Handles
+from core.outbox.pick_up import pick_up
+from core.resources.catalogue import kind_named
+from core.resources.kind import Kind
+from core.resources.outbox import OUTBOX
+from core.services import messages
+from core.services.actor import Actor
+from core.services.details import show as shown
+from core.services.json_rows import as_json
+from core.services.paging import cursor_of
+from core.services.search import Page, matching
+from tui.cli.filter_words import Listing, read_listing
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.output import say, write_details, write_json, write_table
+from tui.cli.row_cells import shown_cells, table_columns
+
+_PAGE = 1000
+
+
+def list_rows(ctx: Context) -> None:
+    """List KIND, newest first: what FILTER matches (word, -word, column:word, "two words").
+
+    KIND: template mailbox account profile queue address filter handoff record message outbox quarantine run event
+    alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row).
+    """
+    invocation: Invocation = ctx.obj
+    if "--help" in ctx.args:
+        sys.stdout.write(ctx.get_help() + "\n")
+        return
+    listing = read_listing(ctx.args)
+    kind = kind_named(listing.kind)
+    with opened(invocation) as (handles, actor):
+        if kind is OUTBOX:
+            pick_up(handles)
+        pages = _pages(handles, actor, kind, listing)
+        last = _write_json(kind, pages) if invocation.json else _write_table(kind, pages)
+    if last is not None and last.has_more:
+        say(invocation, f"There are more. Go on with --after {cursor_of(kind, last.rows[-1])}, or --limit 0 for all.")
+
+
+def show(
+    ctx: Context,
+    kind: Annotated[str, Argument(metavar="KIND")],
+    name: Annotated[str, Argument(metavar="NAME|ID")],
+) -> None:
+    """Show one thing, whole."""
+    invocation: Invocation = ctx.obj
+    described = kind_named(kind)
+    with opened(invocation) as (handles, actor):
+        if described is OUTBOX:
+            pick_up(handles)
+        whole = shown(handles, actor, described, name)
+    (write_json if invocation.json else write_details)(whole)
+
+
+def raw(ctx: Context, message: Annotated[str, Argument(metavar="ID")]) -> None:
+    """Write a stored message's exact bytes to stdout."""
+    if not message.isdecimal() or len(message) > 18:
+        raise Misuse(f"raw needs the id of a message, a number, not {message!r}. To see them: postroom list message")
+    with opened(ctx.obj) as (handles, actor):
+        data = messages.raw(handles, actor, int(message))
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _pages(handles: Handles, actor: Actor, kind: Kind, listing: Listing) -> Iterator[Page]:
+    """Page after page; a list without limit is not held in memory."""
+    after, is_endless = listing.after, listing.limit == 0
+    limit = _PAGE if is_endless else listing.limit
+    while True:
+        page = matching(handles, actor, kind, listing.filter_text, limit=limit, after=after)
+        yield replace(page, has_more=page.has_more and not is_endless)
+        if not (is_endless and page.has_more):
+            return
+        after = str(cursor_of(kind, page.rows[-1]))
+
+
+def _write_json(kind: Kind, pages: Iterator[Page]) -> Page | None:
+    last = None
+    for last in pages:
+        for row in last.rows:
+            write_json(as_json(kind, row))
+    return last
+
+
+def _write_table(kind: Kind, pages: Iterator[Page]) -> Page | None:
+    """A table a page: what is not seen yet cannot decide the widths."""
+    columns, last = table_columns(kind), None
+    for number, last in enumerate(pages):
+        write_table(columns, [shown_cells(kind, row) for row in last.rows], heading=number == 0)
+    return last

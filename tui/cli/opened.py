@@ -1,0 +1,21 @@
+"""Opening Postroom for one command, and closing it whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.gateway import open_gateway
+from core.handles import Handles
+from core.services.actor import Actor, current_actor
+from tui.cli.options import Invocation
+
+
+@contextmanager
+def opened(invocation: Invocation, *, role: str = "") -> Iterator[tuple[Handles, Actor]]:
+    """What this process holds open, and who asks."""
+    handles = open_gateway(invocation.environment, role=role)
+    try:
+        yield handles, current_actor(handles)
+    finally:
+        handles.close()

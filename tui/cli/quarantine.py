@@ -1,0 +1,78 @@
+"""`postroom quarantine retry`, `release`, `export` and `delete`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Context, Option
+
+from core.errors import CannotWrite
+from core.services import quarantine
+from tui.cli.commands import group
+from tui.cli.identifiers import read_ids
+from tui.cli.opened import opened
+from tui.cli.output import say
+
+QUARANTINE = group("Messages that could not be processed.")
+
+_IDS = Annotated[list[str], Argument(metavar="ID…")]
+
+
+@QUARANTINE.command("retry")
+def retry(ctx: Context, ids: _IDS) -> None:
+    """Process messages again, from their exact bytes."""
+    with opened(ctx.obj) as (handles, actor):
+        for message_id in read_ids(ids, "quarantine"):
+            quarantine.retry(handles, actor, message_id)
+            say(ctx.obj, f"Message {message_id} was processed again.")
+
+
+@QUARANTINE.command("release")
+def release(
+    ctx: Context,
+    ids: _IDS,
+    queue: Annotated[str, Option("--queue", help="The queue; unless given, the default one.")] = "",
+) -> None:
+    """File messages in a queue by their headers, without filters."""
+    with opened(ctx.obj) as (handles, actor):
+        for message_id in read_ids(ids, "quarantine"):
+            quarantine.release(handles, actor, message_id, queue or handles.settings().default_queue)
+            say(ctx.obj, f"Message {message_id} was released.")
+
+
+@QUARANTINE.command("export")
+def export(
+    ctx: Context,
+    ids: _IDS,
+    to: Annotated[str, Option("--to", help="A folder; unless given, one message to stdout.")] = "",
+) -> None:
+    """Write messages' exact bytes, as ID.eml into a folder, or one to stdout."""
+    numbers = read_ids(ids, "quarantine")
+    with opened(ctx.obj) as (handles, actor):
+        for message_id in numbers:
+            data = quarantine.export(handles, actor, message_id)
+            if to or len(numbers) > 1:
+                _write(Path(to or ".") / f"{message_id}.eml", data)
+            else:
+                sys.stdout.buffer.write(data)
+
+
+@QUARANTINE.command("delete")
+def delete(ctx: Context, ids: _IDS) -> None:
+    """Delete messages for good."""
+    with opened(ctx.obj) as (handles, actor):
+        for message_id in read_ids(ids, "quarantine"):
+            quarantine.delete(handles, actor, message_id)
+            say(ctx.obj, f"Message {message_id} was deleted.")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as target:
+            target.write(data)
+    except OSError as error:
+        raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,71 @@
+"""`postroom` alone opens the console, `postroom --worker` works without a terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated, Literal, cast
+
+from typer import Context, Option
+
+from core.errors import Misuse
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.signals import orderly_end
+
+
+def run(
+    ctx: Context,
+    worker: Annotated[bool, Option("--worker", help="Fetch and send without a terminal.")] = False,
+    only: Annotated[str, Option("--only", help="Only fetch, or only send.")] = "",
+    once: Annotated[bool, Option("--once", help="Do what is due, then end.")] = False,
+    read_only: Annotated[bool, Option("--read-only", help="The console changes nothing.")] = False,
+    screen: Annotated[str, Option("--screen", help="The console's first screen.")] = "",
+    filter_text: Annotated[str, Option("--filter", help="What its filter box holds.")] = "",
+    theme: Annotated[str, Option("--theme", help="Its colours.")] = "",
+    plain_signs: Annotated[bool, Option("--ascii", help="No characters beyond ASCII.")] = False,
+    no_mouse: Annotated[bool, Option("--no-mouse", help="The mouse is left to the terminal.")] = False,
+) -> int:
+    """Open the console; with --worker, fetch and send until SIGTERM or Ctrl+C."""
+    if worker:
+        return _work(ctx.obj, only, once=once)
+    if only or once:
+        raise Misuse("--only and --once go with --worker.")
+    refuse_without_terminal()
+    from tui.cli.console import open_console
+
+    return open_console(
+        ctx.obj, read_only=read_only, screen=screen, filter_text=filter_text, theme=theme, plain_signs=plain_signs,
+        mouse=not no_mouse,
+    )  # fmt: skip
+
+
+def refuse_without_terminal() -> None:
+    """Textual hangs where there is no terminal, and draws escapes where it is dumb.
+
+    Raises:
+        Misuse: there is none.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Misuse("The console needs a terminal. Without one: postroom --worker, postroom fetch, postroom --help")
+    if os.environ.get("TERM", "") in {"", "dumb"}:
+        raise Misuse("The console needs a terminal that can move its cursor; TERM says this one cannot.")
+
+
+def _work(invocation: Invocation, only: str, *, once: bool) -> int:
+    if only not in {"", "fetch", "send"}:
+        raise Misuse(f"--only is fetch or send, not {only!r}.")
+    from core.workers.loop import run_workers
+
+    _log_to_stderr(invocation)
+    with orderly_end() as ending, opened(invocation, role=only or "worker") as (handles, _):
+        run_workers(handles, only=cast("Literal['fetch', 'send'] | None", only or None), once=once, stop=ending.event)
+    return 0
+
+
+def _log_to_stderr(invocation: Invocation) -> None:
+    # The journal of systemd, or whoever started us, adds time and host.
+    level = logging.DEBUG if invocation.debug else logging.WARNING if invocation.quiet else logging.INFO
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("postroom").setLevel(level)

@@ -1,0 +1,29 @@
+"""`postroom init`."""
+
+from __future__ import annotations
+
+from sqlalchemy import make_url
+from typer import Context
+
+from core.environment import Environment
+from core.vault.key import key_path
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.output import write_details, write_json
+
+
+def init(ctx: Context) -> None:
+    """Make the data folder, the key, the database, and the shipped templates and queues; what is there stays."""
+    invocation: Invocation = ctx.obj
+    with opened(invocation):
+        places = _places(invocation.environment)
+    (write_json if invocation.json else write_details)(places)
+
+
+def _places(environment: Environment) -> dict[str, str]:
+    return {
+        "home": str(environment.home),
+        "database": make_url(environment.database_url).render_as_string(hide_password=True),
+        "key": str(key_path(environment)),
+        "drop": str(environment.drop),
+    }
