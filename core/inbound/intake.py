@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,6 +32,9 @@ from core.models import AfterFetch, FolderMark, Message, MessageState
 from core.protocols.source import Fetched, Key, Missing
 from core.runlog import Counts, Line, RunLog, Written
 
+MOST_SENDERS = 10_000
+"""Senders that a run remembers for the loop guard before it begins anew."""
+
 _message = table_of(Message)
 
 
@@ -41,6 +44,7 @@ class _Taken:
 
     written: Written
     pending: list[Pending]
+    recorded_at: Mapping[str, Sequence[datetime]]
 
 
 @dataclass
@@ -52,6 +56,8 @@ class Intake:
     rules: LoadedRules
     log: RunLog
     _nameless: Counter[str] = field(default_factory=Counter)
+    recorded_at: dict[str, Sequence[datetime]] = field(default_factory=dict)
+    """When the records of the senders that this run met were made, for the loop guard."""
 
     def take_in(self, bulk: Bulk, mark: FolderMark, *, moves_mark: bool) -> list[Pending]:
         """Store a batch; gives back what the server is to be told about.
@@ -129,15 +135,21 @@ class Intake:
             if judged:
                 batch.lines.append(self.log.line("info", "stored", _batch_line(judged), ms=clock.elapsed_ms(started)))
             written = self.log.write(session, self.log.counts + batch.counts, batch.lines)
-            return _Taken(written, batch.pending)
+            return _Taken(written, batch.pending, batch.recorded_at)
 
         taken = self.handles.database.writing(store)
         fp("K4")
         self.log.settled(taken.written)
+        self._remember(taken.recorded_at)
         if settled is not None and settled.folder:
             mark.uid_settled = settled.uid
         self.handles.changes.moved("message", "record")
         return taken.pending
+
+    def _remember(self, recorded_at: Mapping[str, Sequence[datetime]]) -> None:
+        if len(self.recorded_at) > MOST_SENDERS:
+            self.recorded_at.clear()
+        self.recorded_at.update(recorded_at)
 
     def _reserved(self, wanted: tuple[int, int], now: datetime) -> Block:
         # A transaction of its own: the counter's row is not locked while a batch is written.
@@ -158,6 +170,7 @@ class _Batch:
     pending: list[Pending] = field(default_factory=list)
     opened: dict[str, int] = field(default_factory=dict)
     """Number to id of the records that this batch opens."""
+    recorded_at: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
 
     def decide(self, judged: Sequence[Judged], too_large: Sequence[tuple[Key, int]]) -> None:
         """Decide where each message ends, with what the database and this batch know."""
@@ -167,7 +180,8 @@ class _Batch:
         fresh = [one for one in judged if not self._is_here(one, here.get(one.key))]
         renumbered = by_bytes(self.session, account, self.mark, fresh)
         fresh = [one for one in fresh if not self._is_renumbered(one, renumbered)]
-        known = load_known(self.session, account, [one.verdict for one in fresh if one.verdict is not None])
+        verdicts = [one.verdict for one in fresh if one.verdict is not None]
+        known = load_known(self.session, account, verdicts, self.intake.recorded_at)
         for one in fresh:
             if one.verdict is None:
                 self._unreadable(one)
@@ -175,6 +189,7 @@ class _Batch:
             placement = settle(one.verdict, known)
             number = self._place(one, placement)
             known.note(placement, number)
+        self.recorded_at = known.recorded_at
         for key, size in too_large:
             if key not in here:
                 self._too_large(key, size)

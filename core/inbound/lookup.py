@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -79,21 +79,23 @@ def by_bytes(session: Session, account: Account, mark: FolderMark, arrivals: Seq
     return found
 
 
-def load_known(session: Session, account: Account, verdicts: Sequence[Verdict]) -> Known:
-    """What the fold over these messages may ask for."""
+def load_known(
+    session: Session, account: Account, verdicts: Sequence[Verdict], recorded_at: Mapping[str, Sequence[datetime]]
+) -> Known:
+    """What the fold over these messages may ask for; `recorded_at` is what this run knows of senders already."""
     answered = {one for verdict in verdicts for one in verdict.candidates.message_ids}
     numbers = {
         number for verdict in verdicts for number in (*verdict.candidates.numbers, *verdict.candidates.late_numbers)
     }
     by_message_id = _records_of_messages(session, account, answered)
     copies = _copies(session, account, verdicts)
-    bounced = {verdict.facts.bounce.original_message_id for verdict in verdicts if verdict.facts.bounce}
-    numbers |= set(by_message_id.values()) | {number for _, number in copies.values()}
+    sent = _sent(session, {verdict.facts.bounce.original_message_id for verdict in verdicts if verdict.facts.bounce})
+    numbers |= {*by_message_id.values(), *(number for _, number in copies.values()), *filter(None, sent.values())}
     return Known(
         records=_records(session, numbers),
         message_ids=by_message_id,
-        recorded_at=_recorded_at(session, account, verdicts),
-        outgoing=_sent(session, bounced),
+        recorded_at=_recorded_at(session, account, verdicts, recorded_at),
+        outgoing=sent,
         copies=copies,
     )
 
@@ -139,13 +141,17 @@ def _copies(session: Session, account: Account, verdicts: Sequence[Verdict]) -> 
     return found
 
 
-def _recorded_at(session: Session, account: Account, verdicts: Sequence[Verdict]) -> dict[str, list[datetime]]:
+def _recorded_at(
+    session: Session, account: Account, verdicts: Sequence[Verdict], known: Mapping[str, Sequence[datetime]]
+) -> dict[str, Sequence[datetime]]:
     senders = {verdict.sender for verdict in verdicts if verdict.rules.loop.records or verdict.own}
     if not senders:
         return {}
+    # Nobody else takes in this account's mail while the run has its lease: what is known of a sender stays true.
+    unknown = senders - known.keys()
     earliest = min(verdict.facts.received_at - verdict.rules.loop.window for verdict in verdicts)
-    found: dict[str, list[datetime]] = defaultdict(list)
-    for chunk in _chunks(senders):
+    found: dict[str, list[datetime]] = {sender: [] for sender in unknown}
+    for chunk in _chunks(unknown):
         statement = (
             select(_message.c.from_address, _message.c.received_at)
             .where(
@@ -158,15 +164,17 @@ def _recorded_at(session: Session, account: Account, verdicts: Sequence[Verdict]
         )
         for row in session.connection().execute(statement):
             found[row.from_address].append(row.received_at)
-    return found
+    return {**found, **{sender: known[sender] for sender in senders & known.keys()}}
 
 
 def _sent(session: Session, message_ids: set[str]) -> dict[str, str | None]:
-    statement = select(_outgoing.c.message_id)
+    statement = select(_outgoing.c.message_id, _record.c.number).outerjoin(
+        _record, _record.c.id == _outgoing.c.record_id
+    )
     return {
-        message_id: None
+        row.message_id: row.number
         for chunk in _chunks(message_ids - {""})
-        for message_id in session.connection().scalars(statement.where(_outgoing.c.message_id.in_(chunk)))
+        for row in session.connection().execute(statement.where(_outgoing.c.message_id.in_(chunk)))
     }
 
 

@@ -78,6 +78,8 @@ class OutgoingMessage(SQLModel, table=True):
     """The mailbox that was asked for, if any."""
     sent_by_id: int | None = big(nullable=True)
     """The mailbox that tried last."""
+    record_id: int | None = big(nullable=True, index=True)
+    """The record that it answers, if any: a bounce of it is added there."""
     key: str | None = Field(default=None, unique=True)
     """The caller's idempotency key."""
     notify: bool = True

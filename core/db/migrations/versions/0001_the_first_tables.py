@@ -189,6 +189,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mailbox_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("sent_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("key", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("notify", sa.Boolean(), nullable=False),
         sa.Column("submitted_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -212,6 +213,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_outgoing_message_created_at"), ["created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_outgoing_message_message_id"), ["message_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outgoing_message_record_id"), ["record_id"], unique=False)
         batch_op.create_index("ix_outgoing_message_state_lease_until", ["state", "lease_until"], unique=False)
 
     op.create_table(
@@ -774,6 +776,7 @@ def downgrade() -> None:
     op.drop_table("profile")
     with op.batch_alter_table("outgoing_message", schema=None) as batch_op:
         batch_op.drop_index("ix_outgoing_message_state_lease_until")
+        batch_op.drop_index(batch_op.f("ix_outgoing_message_record_id"))
         batch_op.drop_index(batch_op.f("ix_outgoing_message_message_id"))
         batch_op.drop_index(batch_op.f("ix_outgoing_message_created_at"))
         batch_op.drop_index("ix_outgoing_message_claim")
