@@ -1,0 +1,227 @@
+"""The doctor: is everything as it should be, and if not, what to do."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from core import clock
+from core.db.bulk import table_of
+from core.db.engine import WAL_SAFE_SINCE, sqlite_version
+from core.db.schema import revision_of
+from core.db.upgrade import integrity_of
+from core.environment import Environment
+from core.errors import PostroomError
+from core.handles import Handles
+from core.models import (
+    Account,
+    AccountStatus,
+    Message,
+    MessageState,
+    OutgoingMessage,
+    OutgoingState,
+    Queue,
+    Run,
+    RunState,
+    Validity,
+)
+from core.services.overview import live_workers
+from core.settings import RuntimeSettings, write_size
+from core.vault.key import find_key, key_path
+
+
+class Level(IntEnum):
+    """How bad it is; also the exit code of `postroom doctor`."""
+
+    OK = 0
+    """As it should be."""
+    WARNING = 1
+    """It works, and a person should look."""
+    ERROR = 2
+    """Something does not work."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    level: Level
+    text: str
+    """What is so, and what to do if it should not be."""
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What the checks of the database look at."""
+
+    handles: Handles
+    session: Session
+    settings: RuntimeSettings
+    now: datetime
+
+
+def examine(environment: Environment, open_: Callable[[], Handles]) -> Iterator[Finding]:
+    """Every check, in turn; when the database cannot be opened that is the last finding."""
+    yield _home(environment)
+    yield _key(environment)
+    try:
+        handles = open_()
+    except PostroomError as error:
+        yield Finding("database", Level.ERROR, str(error))
+        return
+    try:
+        yield Finding("schema", Level.OK, f"revision {revision_of(handles.database)}")
+        yield _drop(environment)
+        settings = handles.settings()
+        yield _disk(environment, settings)
+        with handles.database.reading() as session:
+            scene = _Scene(handles, session, settings, clock.utcnow())
+            for check in _CHECKS:
+                yield check(scene)
+    finally:
+        handles.close()
+
+
+def _home(environment: Environment) -> Finding:
+    if not environment.home.exists():
+        return Finding("home", Level.OK, f"{environment.home} is made at first use")
+    if environment.home.stat().st_mode & stat.S_IRWXO:
+        return Finding("home", Level.WARNING, f"{environment.home} is open to others. Run: chmod o= {environment.home}")
+    return Finding("home", Level.OK, str(environment.home))
+
+
+def _key(environment: Environment) -> Finding:
+    path = key_path(environment)
+    if not environment.home.exists() and not path.exists():
+        return Finding("key", Level.OK, f"{path} is made at first use")
+    try:
+        return Finding("key", Level.OK, f"{path} (id {find_key(environment).id})")
+    except PostroomError as error:
+        return Finding("key", Level.ERROR, str(error))
+
+
+def _drop(environment: Environment) -> Finding:
+    refused = environment.drop / "refused"
+    try:
+        count = sum(1 for _ in refused.iterdir()) if refused.is_dir() else 0
+    except PermissionError:
+        count = 0
+    if count:
+        return Finding("drop folder", Level.WARNING, f"{count} files were not as postroom send writes them: {refused}")
+    return Finding("drop folder", Level.OK, str(environment.drop))
+
+
+def _disk(environment: Environment, settings: RuntimeSettings) -> Finding:
+    free = shutil.disk_usage(_existing(environment.home)).free
+    if free < settings.min_free_disk:
+        wanted = write_size(settings.min_free_disk)
+        return Finding("disk", Level.ERROR, f"{free >> 20} MiB free; fetching stops below {wanted}. Free some space.")
+    level = Level.WARNING if free < 2 * settings.min_free_disk else Level.OK
+    return Finding("disk", level, f"{free >> 20} MiB free")
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() or path == path.parent else _existing(path.parent)
+
+
+def _engine(scene: _Scene) -> Finding:
+    if not scene.handles.environment.is_sqlite:
+        version = scene.session.connection().exec_driver_sql("SHOW server_version").scalar_one()
+        return Finding("engine", Level.OK, f"PostgreSQL {version}")
+    version = ".".join(map(str, sqlite_version()))
+    if sqlite_version() < WAL_SAFE_SINCE:
+        text = f"SQLite {version} may corrupt a write-ahead log; a rollback journal is used. Install pysqlite3."
+        return Finding("engine", Level.WARNING, text)
+    word = integrity_of(scene.session.connection())
+    if word != "ok":
+        return Finding("engine", Level.ERROR, f"The database is damaged ({word}). Stop all workers; restore a backup.")
+    return Finding("engine", Level.OK, f"SQLite {version}, the file is sound")
+
+
+def _default_queue(scene: _Scene) -> Finding:
+    name, table = scene.settings.default_queue, table_of(Queue)
+    wanted = select(table.c.id).where(
+        table.c.name == name, table.c.validity == Validity.VALID.value, table.c.deleted_at.is_(None)
+    )
+    if scene.session.connection().execute(wanted).first() is None:
+        text = f"There is no valid queue {name!r}, so mail that nothing claims has no place. Add it, or set another."
+        return Finding("default queue", Level.ERROR, text)
+    return Finding("default queue", Level.OK, name)
+
+
+def _workers(scene: _Scene) -> Finding:
+    alive = live_workers(scene.session)
+    if not alive:
+        return Finding("workers", Level.WARNING, "No worker is alive. Start one: postroom --worker")
+    return Finding("workers", Level.OK, f"{alive} alive")
+
+
+def _leases(scene: _Scene) -> Finding:
+    run, status = table_of(Run), table_of(AccountStatus)
+    held = select(status.c.account_id).where(status.c.lease_owner != "", status.c.lease_until > scene.now)
+    dead = select(func.count()).where(run.c.state == RunState.RUNNING.value, run.c.account_id.not_in(held))
+    count = scene.session.connection().execute(dead).scalar_one()
+    if count:
+        text = f"{count} runs lost their worker; the next fetch of their accounts recovers what they had in hand."
+        return Finding("leases", Level.WARNING, text)
+    return Finding("leases", Level.OK, "none is stuck")
+
+
+def _accounts(scene: _Scene) -> Finding:
+    account, status = table_of(Account), table_of(AccountStatus)
+    valid = (account.c.validity == Validity.VALID.value, account.c.deleted_at.is_(None), status.c.paused.is_(False))
+    joined = select(account.c.name, status.c.last_ok_at, status.c.failures, account.c.created_at).join(
+        status, status.c.account_id == account.c.id
+    )
+    rows = scene.session.connection().execute(joined.where(*valid)).all()
+    silent_since = scene.now - scene.settings.alerts.fetch_silence
+    failing = sorted(row.name for row in rows if row.failures)
+    silent = sorted(row.name for row in rows if (row.last_ok_at or row.created_at) < silent_since)
+    if failing or silent:
+        parts = [f"failing: {_some(failing)}"] if failing else []
+        parts += [f"not fetched for long: {_some(silent)}"] if silent else []
+        return Finding("accounts", Level.WARNING, f"{'; '.join(parts)}. See: postroom list account")
+    return Finding("accounts", Level.OK, f"{len(rows)} fetched")
+
+
+def _outbox(scene: _Scene) -> Finding:
+    table = table_of(OutgoingMessage)
+    oldest = select(func.count(), func.min(table.c.created_at)).where(table.c.state == OutgoingState.DEFERRED.value)
+    count, since = scene.session.connection().execute(oldest).one()
+    if count and since is not None and scene.now - since > scene.settings.retry.longest:
+        text = f"{count} messages are deferred, the oldest since {since:%Y-%m-%d %H:%M} UTC. See: postroom list outbox"
+        return Finding("outbox", Level.WARNING, text)
+    return Finding("outbox", Level.OK, f"{count} deferred")
+
+
+def _quarantine(scene: _Scene) -> Finding:
+    table = table_of(Message)
+    wanted = select(func.count()).where(table.c.state == MessageState.QUARANTINED.value)
+    if count := scene.session.connection().execute(wanted).scalar_one():
+        text = f"{count} messages wait for a person. See: postroom list quarantine"
+        return Finding("quarantine", Level.WARNING, text)
+    return Finding("quarantine", Level.OK, "empty")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+_CHECKS: tuple[Callable[[_Scene], Finding], ...] = (
+    _engine,
+    _default_queue,
+    _workers,
+    _leases,
+    _accounts,
+    _outbox,
+    _quarantine,
+)

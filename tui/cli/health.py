@@ -1,0 +1,30 @@
+"""`postroom doctor`."""
+
+from __future__ import annotations
+
+from typer import Context
+
+from core.gateway import open_gateway
+from core.services.doctor import Finding, Level, examine
+from tui.cli.options import Invocation
+from tui.cli.output import write_json, write_line
+
+_SIGNS = {Level.OK: "ok", Level.WARNING: "warning", Level.ERROR: "error"}
+
+
+def doctor(ctx: Context) -> int:
+    """Look whether everything is as it should be. Exit code 0: it is; 1: there are warnings; 2: errors."""
+    invocation: Invocation = ctx.obj
+    worst = Level.OK
+    for finding in examine(invocation.environment, lambda: open_gateway(invocation.environment)):
+        worst = max(worst, finding.level)
+        _show(finding, as_json=invocation.json)
+    return int(worst)
+
+
+def _show(finding: Finding, *, as_json: bool) -> None:
+    level = _SIGNS[finding.level]
+    if as_json:
+        write_json({"check": finding.check, "level": level, "text": finding.text})
+    else:
+        write_line(f"{level:<8} {finding.check:<14} {finding.text}")
