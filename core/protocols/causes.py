@@ -116,7 +116,7 @@ CAUSES = (
     ),
     Cause(
         "basic authentication off",
-        "The provider takes no passwords for this mailbox: use a sign-in profile (OAuth), or have the protocol allowed.",
+        "The provider takes no passwords for this mailbox: use a sign-in profile (OAuth), or have it allowed.",
         (LoginRefused, NotOffered),
         _LOGIN,
         r"basic auth|SmtpClientAuthentication is disabled|client not authenticated|5\.7\.139|LOGINDISABLED|modern auth",

@@ -79,4 +79,6 @@ def _create(dialogue: ImapDialogue, name: bytes) -> None:
 
 
 def _marked_besides(dialogue: ImapDialogue, uids: list[int]) -> set[int]:
+    # What other clients have marked is told to a session only when it lets the server speak; SEARCH alone is stale.
+    dialogue.command(b"NOOP", phase="delete")
     return set(dialogue.search(b"DELETED")) - set(uids)

@@ -1,0 +1,81 @@
+"""The six kinds of incoming connection on one Dovecot, and servers with certificates to be refused."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from core.protocols.imap import ImapSource
+from core.protocols.pop3 import Pop3Source
+from core.protocols.probe import Incoming
+from core.protocols.server import Login, Server, Timeouts
+from core.protocols.sessions import open_imap, open_pop3
+from core.protocols.tls import Security, TlsTrust
+from core.secret import Secret
+from tests.servers.certificates import Certificates
+from tests.servers.dovecot import DovecotServer
+
+SHORT = Timeouts(connect=5, login=0.4, command=0.4, settle=0.4)
+"""For servers that fall silent on purpose."""
+
+KINDS = [(incoming, security) for incoming in Incoming for security in Security]
+KIND_NAMES = [f"{incoming}-{security}" for incoming, security in KINDS]
+ENCRYPTED = [(incoming, security) for incoming, security in KINDS if security is not Security.NONE]
+ENCRYPTED_NAMES = [f"{incoming}-{security}" for incoming, security in ENCRYPTED]
+
+
+@dataclass(frozen=True)
+class Post:
+    """A Dovecot as our configuration names it."""
+
+    dovecot: DovecotServer
+    certificates: Certificates
+
+    def server(
+        self, incoming: Incoming, security: Security, trust: TlsTrust | None = None, host: str = "localhost"
+    ) -> Server:
+        ports = self.dovecot.ports
+        plain, encrypted = (ports.imap, ports.imaps) if incoming is Incoming.IMAP else (ports.pop3, ports.pop3s)
+        return Server(host, encrypted if security is Security.TLS else plain, security, trust or self.trust)
+
+    @property
+    def trust(self) -> TlsTrust:
+        return TlsTrust(ca=str(self.certificates.good.authority))
+
+    def login(self, user: str) -> Login:
+        return Login(user, Secret(self.dovecot.passwords[user]))
+
+
+@pytest.fixture(scope="session")
+def post(dovecot: DovecotServer, certificates: Certificates) -> Post:
+    return Post(dovecot, certificates)
+
+
+@pytest.fixture
+def imap(post: Post) -> Iterator[Callable[..., ImapSource]]:
+    """Opens IMAP sessions that are dropped after the test."""
+    opened: list[ImapSource] = []
+
+    def open_one(user: str, security: Security = Security.NONE, of: DovecotServer | None = None) -> ImapSource:
+        place = Post(of, post.certificates) if of else post
+        opened.append(open_imap(place.server(Incoming.IMAP, security), place.login(user)))
+        return opened[-1]
+
+    yield open_one
+    for source in opened:
+        source.drop()
+
+
+@pytest.fixture
+def pop3(post: Post) -> Iterator[Callable[..., Pop3Source]]:
+    """Opens POP3 sessions that are dropped after the test."""
+    opened: list[Pop3Source] = []
+
+    def open_one(user: str, security: Security = Security.NONE, of: DovecotServer | None = None) -> Pop3Source:
+        place = Post(of, post.certificates) if of else post
+        opened.append(open_pop3(place.server(Incoming.POP3, security), place.login(user)))
+        return opened[-1]
+
+    yield open_one
+    for source in opened:
+        source.drop()
