@@ -1,7 +1,7 @@
 """POP3 on a real server: what is listed and read, and that deletes happen at QUIT and not before."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -23,13 +23,13 @@ Opened = Callable[..., Pop3Source]
 
 
 @pytest.fixture
-def box(dovecot: DovecotServer, pop3: Opened) -> Iterator[tuple[str, Pop3Source, list[Key]]]:
+def box(dovecot: DovecotServer, pop3: Opened) -> tuple[str, Pop3Source, list[Key]]:
     """A mailbox of six, opened for writing and listed."""
     user = dovecot.fresh_user()
     dovecot.deliver(user, MAILS)
     source = pop3(user)
     source.select(writable=True)
-    yield user, source, list(source.list_new().keys)
+    return user, source, list(source.list_new().keys)
 
 
 def subjects(server: DovecotServer, user: str) -> list[int]:

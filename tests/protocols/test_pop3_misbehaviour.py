@@ -107,21 +107,25 @@ def test_a_message_that_is_cut_is_no_message(kept: int) -> None:
         source.fetch(keys_of(source))
 
 
-@pytest.mark.parametrize(
-    ("said", "raw"),
-    [
-        (b"abc\r\n.\r\n", b"abc\r\n"),
-        (b"..\r\n.\r\n", b".\r\n"),
-        (b"...a\r\n..b\r\n...\r\n.\r\n", b"..a\r\n.b\r\n..\r\n"),
-        (b"\r\n.\r\n", b"\r\n"),
-        (b"a\n.\nb\r\n.\r\n", b"a\n.\nb\r\n"),
-        (b"a\r.\r\nb\n..\r\n.\r\n", b"a\r.\r\nb\n..\r\n"),
-        (b"x" * 1_100_000 + b"\r\n.\r\n", b"x" * 1_100_000 + b"\r\n"),
-        (b"\0\xff\x1b\r\n.\r\n", b"\0\xff\x1b\r\n"),
-    ],
-)
+STUFFED = {
+    "plain": (b"abc\r\n.\r\n", b"abc\r\n"),
+    "a dot alone": (b"..\r\n.\r\n", b".\r\n"),
+    "dots on each line": (b"...a\r\n..b\r\n...\r\n.\r\n", b"..a\r\n.b\r\n..\r\n"),
+    "an empty line": (b"\r\n.\r\n", b"\r\n"),
+    "a dot between bare LF": (b"a\n.\nb\r\n.\r\n", b"a\n.\nb\r\n"),
+    "a dot behind a bare CR": (b"a\r.\r\nb\n..\r\n.\r\n", b"a\r.\r\nb\n..\r\n"),
+    "a line of a megabyte": (b"x" * 1_100_000 + b"\r\n.\r\n", b"x" * 1_100_000 + b"\r\n"),
+    "bytes of any kind": (b"\0\xff\x1b\r\n.\r\n", b"\0\xff\x1b\r\n"),
+}
+
+
+@pytest.mark.parametrize(("said", "raw"), STUFFED.values(), ids=STUFFED)
 def test_dots_are_taken_away_and_nothing_else_is_changed(said: bytes, raw: bytes) -> None:
-    with session({b"RETR": lambda talk: talk.send(b"+OK\r\n" + said) or True}) as source:
+    answers: dict[bytes, Answer] = {
+        b"LIST": (b"+OK", b"1 1000000", b"2 1000000", b"."),
+        b"RETR": lambda talk: talk.send(b"+OK\r\n" + said) or True,
+    }
+    with session(answers) as source:
         assert [each.raw for each in source.fetch(keys_of(source))] == [raw, raw]
 
 
