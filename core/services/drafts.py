@@ -105,7 +105,7 @@ def read_given(kind: Kind, given: Mapping[str, Any], where: str = "") -> Given:
 def drafted(session: Session, kind: Kind, row: Stored | None, given: Given, where: str = "") -> Draft:
     """The resource that is there, or a new one with all defaults, with the given values taken."""
     before = {} if row is None else values_of(session, kind, row)
-    base = before or {one.name: _default(one) for one in kind.fields if not one.is_secret}
+    base = before or {one.name: default_of(one) for one in kind.fields if not one.is_secret}
     return Draft(
         kind=kind, row=row, before=before, values={**base, **given.values}, secrets=given.secrets,
         given=frozenset(given.values) | frozenset(given.secrets), where=where,
@@ -142,7 +142,8 @@ def taken(session: Session, draft: Draft) -> list[Problem]:
     return [draft.problem(draft.kind.key, f"is taken: there is {draft.kind.a_name} {draft.name!r} already.")]
 
 
-def _default(one: Field) -> Any:
+def default_of(one: Field) -> Any:
+    """What a new one has in a field that is not given, in its stored form."""
     return list(one.default) if one.type is FieldType.WORDS else one.default
 
 

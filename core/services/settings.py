@@ -19,6 +19,7 @@ from core.secret import MASK, Secret
 from core.services import access, audit
 from core.services.actor import Actor
 from core.services.lookup import living
+from core.services.references import Known
 from core.services.sealing import GivenSecret, SecretPlace, keep_secret, read_secret
 from core.services.setting_values import DEFAULTS, LISTENER_PASSWORD, flat, read_settings
 from core.vault.vault import Vault
@@ -93,16 +94,19 @@ def apply(
     return audit.note(session, actor, "change", "setting", ", ".join(now), before=was, after=now), []
 
 
-def judged(session: Session, given: Mapping[str, Any], *, where: str = "") -> list[Problem]:
+def judged(session: Session, given: Mapping[str, Any], *, where: str = "", known: Known = ()) -> list[Problem]:
     """What is wrong with settings that name others, as everything stands at the end of a transaction."""
-    values = _full(stored(session))
+    values = {**_full(stored(session)), **given}
     problems = []
     if "default_queue" in given:
-        queue = living(session, QUEUE, values["default_queue"])
-        if queue is None or queue["validity"] != Validity.VALID:
-            problems.append(Problem(where, "default_queue", f"there is no valid queue {values['default_queue']!r}."))
-    mailbox = values["alerts.mailbox"]
-    if "alerts.mailbox" in given and mailbox and living(session, MAILBOX, mailbox) is None:
+        name = str(values["default_queue"] or DEFAULTS["default_queue"])
+        queue = living(session, QUEUE, name)
+        is_bad = ("queue", name) not in known if queue is None else queue["validity"] != Validity.VALID
+        if is_bad:
+            problems.append(Problem(where, "default_queue", f"there is no valid queue {name!r}."))
+    mailbox = str(values["alerts.mailbox"] or "")
+    is_unknown = ("mailbox", mailbox) not in known and living(session, MAILBOX, mailbox) is None
+    if "alerts.mailbox" in given and mailbox and is_unknown:
         problems.append(Problem(where, "alerts.mailbox", f"there is no mailbox {mailbox!r}."))
     return problems
 

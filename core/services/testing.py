@@ -1,0 +1,201 @@
+"""Testing a connection, step by step, with what is saved or with what stands in a form."""
+
+# ruff: noqa: PT028 - these test servers, not this program
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from core import clock
+from core.db.bulk import table_of
+from core.errors import BadInput, ConfigurationError, Problem
+from core.handles import Handles
+from core.models import AccountStatus, AccountType, MailboxStatus
+from core.protocols.probe import Incoming, Step, probe_incoming, probe_smtp
+from core.protocols.server import Login, Server, Timeouts
+from core.protocols.tls import Security, TlsTrust
+from core.protocols.transcript import Transcript
+from core.resources.account import ACCOUNT
+from core.resources.kind import Kind
+from core.resources.mailbox import MAILBOX
+from core.resources.template import TEMPLATE
+from core.secret import Secret
+from core.services import access
+from core.services.actor import Actor
+from core.services.drafts import Draft, drafted, read_given
+from core.services.lookup import Stored, living, named
+from core.vault.ref import Ref
+from core.vault.vault import login_owner
+
+Tested = str | Mapping[str, Any]
+"""The name of what is saved, or values that are not saved yet; a blank password there is the one that is kept."""
+
+_BEFORE_THE_SERVER = frozenset({"resolve", "connect"})
+
+
+def test_account(
+    handles: Handles,
+    actor: Actor,
+    what: Tested,
+    *,
+    name: str | None = None,
+    timeouts: Timeouts | None = None,
+    transcript: Transcript | None = None,
+) -> Iterator[Step]:
+    """Connect, log in, open each folder, and tell what a first run would do; nothing is changed on the server.
+
+    Args:
+        handles: what this process holds open.
+        actor: who tests.
+        what: the name of an account, or values of a form.
+        name: with values: the account they are an edit of, for the secrets that stay.
+        timeouts: how long it may take.
+        transcript: where the dialogue is written, without secrets.
+
+    Raises:
+        BadInput: values are missing or wrong.
+    """
+    access.require(actor, "test", "account")
+    draft = _drafted(handles, ACCOUNT, what, name, ("type", "host", "username"))
+    with handles.database.reading() as session:
+        owner = _owner(draft)
+        login = Login(draft.values["username"], _password(session, handles, draft, owner))
+    passed = yield from _account_steps(draft, login, timeouts, transcript)
+    if passed and isinstance(what, str):
+        remember(handles, ACCOUNT, what)
+
+
+def test_mailbox(
+    handles: Handles,
+    actor: Actor,
+    what: Tested,
+    *,
+    name: str | None = None,
+    timeouts: Timeouts | None = None,
+    transcript: Transcript | None = None,
+) -> Iterator[Step]:
+    """Connect, log in, and go as far as the relay's leave to send; nothing is sent. As `test_account`."""
+    access.require(actor, "test", "mailbox")
+    draft = _drafted(handles, MAILBOX, what, name, ("template",))
+    with handles.database.reading() as session:
+        template = living(session, TEMPLATE, draft.values["template"])
+        if template is None or not template["smtp_host"]:
+            text = f"the template {draft.values['template']!r} names no SMTP host."
+            raise BadInput(problems=(Problem(f"mailbox {draft.name}", "template", text),))
+        login = None
+        if template["smtp_auth"]:
+            owner = None if draft.row_id is None else ("mailbox", draft.row_id)
+            login = Login(draft.values["username"], _password(session, handles, draft, owner))
+    sender = draft.values["default_sender"] or draft.values["username"]
+    ehlo_name = template["ehlo_name"] or handles.host or "localhost"
+
+    def probe(server: Server) -> Iterator[Step]:
+        return probe_smtp(server, login, ehlo_name, sender, sender, timeouts=timeouts, transcript=transcript)
+
+    passed = False
+    for step in _mailbox_steps(probe, _servers(template)):
+        passed = step.ok
+        yield step
+    if passed and isinstance(what, str):
+        remember(handles, MAILBOX, what)
+
+
+def remember(handles: Handles, kind: Kind, name: str) -> None:
+    """Note that an account or mailbox, as it is saved, has passed its test just now."""
+    status = table_of(AccountStatus if kind is ACCOUNT else MailboxStatus)
+    key = next(iter(status.primary_key))
+
+    def work(session: Session) -> None:
+        row = named(session, kind, name)
+        session.connection().execute(update(status).where(key == row["id"]).values(tested_at=clock.utcnow()))
+
+    handles.database.writing(work)
+    handles.changes.moved(kind.name)
+
+
+def _drafted(handles: Handles, kind: Kind, what: Tested, name: str | None, needed: tuple[str, ...]) -> Draft:
+    saved = what if isinstance(what, str) else name
+    given = read_given(kind, {} if isinstance(what, str) else what)
+    with handles.database.reading() as session:
+        row = None if saved is None else named(session, kind, saved)
+        draft = drafted(session, kind, row, given)
+    missing = [draft.problem(one, "is missing; it must be given.") for one in needed if not draft.values.get(one)]
+    if problems := (*given.problems, *missing):
+        raise BadInput(problems=problems)
+    if draft.values["profile"]:
+        raise ConfigurationError(f"{draft.name} signs in with a profile, which a test cannot do yet.")
+    return draft
+
+
+def _owner(draft: Draft) -> tuple[str, int] | None:
+    return None if draft.row is None else login_owner(draft.row["id"], draft.row["mailbox_id"])
+
+
+def _password(session: Session, handles: Handles, draft: Draft, owner: tuple[str, int] | None) -> Secret:
+    given = draft.secrets.get("password")
+    kept = None
+    if given is None and "password" not in draft.secrets and owner is not None:
+        kept = handles.vault.fetch(session, *owner, "password")
+    password = given.read() if isinstance(given, Ref) else given or kept
+    if password is None:
+        raise BadInput(problems=(draft.problem("password", "is missing; signing in needs one."),))
+    return password
+
+
+def _account_steps(
+    draft: Draft, login: Login, timeouts: Timeouts | None, transcript: Transcript | None
+) -> Generator[Step, None, bool]:
+    values = draft.values
+    kind = AccountType(values["type"])
+    trust = TlsTrust(values["tls_ca"], values["tls_fingerprint"])
+    server = Server(values["host"], values["port"] or kind.default_port, Security(kind.security), trust)
+    protocol, folders = (Incoming.IMAP, values["folders"]) if kind.is_imap else (Incoming.POP3, ["INBOX"])
+    found = []
+    for number, folder in enumerate(folders):
+        for step in probe_incoming(server, login, protocol, folder, timeouts=timeouts, transcript=transcript):
+            # The way to the server is shown once; of the other folders only what is theirs, or what failed.
+            if number == 0 or not step.ok or step.step in {"folder", "count"}:
+                yield step
+            if not step.ok:
+                return False
+            if step.step == "count":
+                found.append(f"{step.detail} in {folder}" if len(folders) > 1 else step.detail)
+    yield Step("plan", True, 0.0, plan(values, ", ".join(found)))
+    return True
+
+
+def plan(values: Mapping[str, Any], found: str) -> str:
+    """What a first run would do with what is there: `would take in 412 messages, oldest 2019-03-01, and …`."""
+    start = values["start_from"]
+    taken = {"all": found, "now": "nothing of what is there"}.get(start, f"what is from {start} on, of {found}")
+    after = {
+        "keep": "leave it on the server as it is",
+        "delete": "delete it on the server",
+        "move": f"move it to {values['move_to']} on the server",
+    }[values["after_fetch"]]
+    return f"a first run would take in {taken}, and {after}"
+
+
+def _mailbox_steps(probe: Callable[[Server], Iterator[Step]], servers: list[Server]) -> Iterator[Step]:
+    *others, last = servers
+    for server in others:
+        for step in probe(server):
+            if not step.ok and step.step in _BEFORE_THE_SERVER:
+                yield Step(step.step, True, step.ms, f"{server.place}: {step.detail} The fallback follows.")
+                break
+            yield step
+        else:
+            return
+    yield from probe(last)
+
+
+def _servers(template: Stored) -> list[Server]:
+    trust = TlsTrust(template["tls_ca"], template["tls_fingerprint"])
+    places = [(template["smtp_port"], template["smtp_security"])]
+    if template["fallback"]:
+        places.append((template["fallback_port"], template["fallback_security"]))
+    return [Server(template["smtp_host"], port, Security(security), trust) for port, security in places]
