@@ -52,14 +52,15 @@ def test_account(
         handles: what this process holds open.
         actor: who tests.
         what: the name of an account, or values of a form.
-        name: with values: the account they are an edit of, for the secrets that stay.
+        name: with values: the account they are an edit of, for the secrets that stay; unless given, the one of
+            the name among the values.
         timeouts: how long it may take.
         transcript: where the dialogue is written, without secrets.
 
     Raises:
         BadInput: values are missing or wrong.
     """
-    access.require(actor, "test", "account")
+    _require(actor, "account", what)
     draft = _drafted(handles, ACCOUNT, what, name, ("type", "host", "username"))
     with handles.database.reading() as session:
         owner = _owner(draft)
@@ -79,7 +80,7 @@ def test_mailbox(
     transcript: Transcript | None = None,
 ) -> Iterator[Step]:
     """Connect, log in, and go as far as the relay's leave to send; nothing is sent. As `test_account`."""
-    access.require(actor, "test", "mailbox")
+    _require(actor, "mailbox", what)
     draft = _drafted(handles, MAILBOX, what, name, ("template",))
     with handles.database.reading() as session:
         template = living(session, TEMPLATE, draft.values["template"])
@@ -117,11 +118,19 @@ def remember(handles: Handles, kind: Kind, name: str) -> None:
     handles.changes.moved(kind.name)
 
 
+def _require(actor: Actor, kind: str, what: Tested) -> None:
+    # With values of one's own choosing the kept password would go to a server of one's own choosing.
+    access.require(actor, "test" if isinstance(what, str) else "change", kind)
+
+
 def _drafted(handles: Handles, kind: Kind, what: Tested, name: str | None, needed: tuple[str, ...]) -> Draft:
-    saved = what if isinstance(what, str) else name
     given = read_given(kind, {} if isinstance(what, str) else what)
     with handles.database.reading() as session:
-        row = None if saved is None else named(session, kind, saved)
+        saved = what if isinstance(what, str) else name
+        if saved is None:
+            row = living(session, kind, str(given.values.get(kind.key, "")))
+        else:
+            row = named(session, kind, saved)
         draft = drafted(session, kind, row, given)
     missing = [draft.problem(one, "is missing; it must be given.") for one in needed if not draft.values.get(one)]
     if problems := (*given.problems, *missing):
