@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
 from typer import Abort, Typer, TyperException
 from typer.main import get_command
@@ -36,8 +37,8 @@ PLACES = {
 }
 """Each command's module in this package, and what in it is the command: a function, or a group of them."""
 
-FREE_WORDS = {"list"}
-"""Commands that take whatever words follow, those with a dash too."""
+FREE_WORDS = {"list": "KIND [FILTER] [--limit N] [--after ID]"}
+"""Commands that take whatever words follow, those with a dash too, and how they are used."""
 
 _FREE = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
 
@@ -65,12 +66,14 @@ def carry_out(words: Sequence[str]) -> int:
     return ended if isinstance(ended, int) else 0
 
 
-def _command(name: str, action: object):  # type: ignore[no-untyped-def] # typer's own click is private
+def _command(name: str, action: Typer | Callable[..., object]) -> Any:  # typer keeps its click to itself
     if isinstance(action, Typer):
         return get_command(action)
     app = Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    settings = _FREE if name in FREE_WORDS else {}
-    app.command(name, context_settings=dict(settings), epilog=EPILOG)(action)  # type: ignore[type-var]
+    if name in FREE_WORDS:
+        app.command(name, context_settings=dict(_FREE), epilog=EPILOG, options_metavar=FREE_WORDS[name])(action)
+    else:
+        app.command(name, epilog=EPILOG)(action)
     return get_command(app)
 
 

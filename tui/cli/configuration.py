@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Context, Option
 
 from core.errors import CannotWrite, NoInput
-from core.services import config_text
+from core.services.config_export import export_text
+from core.services.config_text import Difference, import_text
+from core.services.config_text import diff as differences_of
 from tui.cli.commands import group
 from tui.cli.opened import opened
-from tui.cli.output import say, write_json
+from tui.cli.output import say, write_json, write_line
 
 CONFIG = group("Configuration as text (TOML).")
 
@@ -29,17 +32,20 @@ def import_(
     """Take a file in: all of it or nothing. What it does not mention stays as it is."""
     text = _read(file)
     with opened(ctx.obj) as (handles, actor):
-        changes = config_text.import_text(handles, actor, text, file, dry_run=dry_run)
-    for change in changes:
-        _tell(ctx, change)
-    say(ctx.obj, f"{len(changes)} to change; nothing was changed." if dry_run else f"{len(changes)} changed.")
+        imported = import_text(handles, actor, text, file, dry_run=dry_run)
+    for difference in imported.differences:
+        _tell(difference, as_json=ctx.obj.json)
+    for warning in imported.warnings:
+        say(ctx.obj, f"Warning: {warning}")
+    done = "would change; nothing was changed" if dry_run else "changed"
+    say(ctx.obj, f"{len(imported.differences)} {done}, {imported.unchanged} stand there already.")
 
 
 @CONFIG.command("export")
 def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-") -> None:
     """Write the configuration as TOML, without secrets."""
     with opened(ctx.obj) as (handles, actor):
-        text = config_text.export_text(handles, actor)
+        text = export_text(handles, actor)
     if file == "-":
         sys.stdout.write(text)
         return
@@ -53,14 +59,15 @@ def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-")
 
 
 @CONFIG.command("diff")
-def diff(ctx: Context, file: _FILE) -> int:
-    """Show what importing a file would change. Exit code 1 if anything would."""
+def diff(ctx: Context, file: _FILE) -> None:
+    """Show what importing a file would change."""
     text = _read(file)
     with opened(ctx.obj) as (handles, actor):
-        changes = config_text.diff(handles, actor, text, file)
-    for change in changes:
-        _tell(ctx, change)
-    return 1 if changes else 0
+        differences = differences_of(handles, actor, text, file)
+    for difference in differences:
+        _tell(difference, as_json=ctx.obj.json)
+    if not differences:
+        say(ctx.obj, "Nothing would change.")
 
 
 def _read(file: str) -> str:
@@ -72,8 +79,8 @@ def _read(file: str) -> str:
         raise NoInput(f"{file} cannot be read: it is not UTF-8.") from error
 
 
-def _tell(ctx: Context, change: object) -> None:
-    if ctx.obj.json:
-        write_json({"event": "change", "text": str(change)})
+def _tell(difference: Difference, *, as_json: bool) -> None:
+    if as_json:
+        write_json({"event": "difference", **asdict(difference)})
     else:
-        sys.stdout.write(f"{change}\n")
+        write_line(str(difference))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from core.errors import Misuse
+from core.errors import Misuse, NotFound
 from core.handles import Handles
 from core.outbox.pick_up import pick_up
 from core.services import outbox
@@ -28,7 +28,7 @@ _Order = Callable[[Handles, Actor, Sequence[int] | None], int]
 @OUTBOX.command("retry")
 def retry(ctx: Context, ids: _IDS = None, every: _ALL = False) -> None:
     """Try messages now, failed ones too."""
-    _order(ctx.obj, outbox.retry, "to be tried now", ids, every=every)
+    _order(ctx.obj, outbox.retry, "tried now", ids, every=every)
 
 
 @OUTBOX.command("cancel")
@@ -56,6 +56,8 @@ def _order(invocation: Invocation, order: _Order, done: str, ids: Sequence[str] 
     with opened(invocation) as (handles, actor):
         pick_up(handles)
         count = order(handles, actor, chosen)
+    if chosen and not count:
+        raise NotFound(f"None of these messages can be {done}. To see them: postroom list outbox")
     if invocation.json:
         write_json({"event": "done", "messages": count})
     else:

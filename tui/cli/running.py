@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import Annotated, Literal, cast
 
@@ -32,25 +31,15 @@ def run(
         return _work(ctx.obj, only, once=once)
     if only or once:
         raise Misuse("--only and --once go with --worker.")
-    refuse_without_terminal()
+    from tui.console.terminal import check_terminal
+
+    check_terminal()
     from tui.cli.console import open_console
 
     return open_console(
         ctx.obj, read_only=read_only, screen=screen, filter_text=filter_text, theme=theme, plain_signs=plain_signs,
         mouse=not no_mouse,
     )  # fmt: skip
-
-
-def refuse_without_terminal() -> None:
-    """Textual hangs where there is no terminal, and draws escapes where it is dumb.
-
-    Raises:
-        Misuse: there is none.
-    """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Misuse("The console needs a terminal. Without one: postroom --worker, postroom fetch, postroom --help")
-    if os.environ.get("TERM", "") in {"", "dumb"}:
-        raise Misuse("The console needs a terminal that can move its cursor; TERM says this one cannot.")
 
 
 def _work(invocation: Invocation, only: str, *, once: bool) -> int:
