@@ -1,9 +1,15 @@
 """Real servers on loopback, for all tests."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from core.environment import Environment, read_environment
+from core.gateway import open_gateway
+from core.handles import Handles
+from core.services.actor import Actor, Role
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.dovecot import DovecotServer
 from tests.servers.postgres import Postgres
@@ -38,3 +44,42 @@ def postgres() -> Iterator[Postgres]:
     """
     with Postgres(durable=False) as server:
         yield server
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """A home of this test's own, with SQLite; nothing is in it yet."""
+    return read_environment({}, home=str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a database as a first start makes it, to be copied."""
+    url = postgres.create_database()
+    with tempfile.TemporaryDirectory() as home:
+        open_gateway(read_environment({}, home=home, database_url=url)).close()
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def home(request: pytest.FixtureRequest, environment: Environment) -> Environment:
+    """A home of this test's own on either engine; on PostgreSQL with a database that a first start has made."""
+    if request.param == "sqlite":
+        return environment
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.create_database(request.getfixturevalue("postgres_template"))
+    return read_environment({}, home=str(environment.home), database_url=url)
+
+
+@pytest.fixture
+def handles(home: Environment) -> Iterator[Handles]:
+    """What a process holds open, after a first start, on either engine."""
+    opened = open_gateway(home)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def admin(handles: Handles) -> Actor:
+    """Somebody who may do everything."""
+    return Actor("anna", handles.host, Role.SUPER_SECURITY_ADMIN)
