@@ -1,0 +1,279 @@
+"""The application: its places, the keys that work everywhere, and the way to the services."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from core.errors import PostroomError
+from core.resources.catalogue import KINDS
+from core.resources.kind import Kind
+from core.text import safe_text
+from tui.console.calls import Answered, Calls
+from tui.console.desk import Desk
+from tui.console.dialogs.choose import Choice, Choose
+from tui.console.dialogs.help import Help
+from tui.console.orders import Orders
+from tui.console.places import PLACES, Place, place_named
+from tui.console.preferences import Preferences
+from tui.console.screens.base import DeskScreen
+from tui.console.screens.form import FormScreen
+from tui.console.screens.resource import ResourceScreen, resource_screen
+from tui.console.standing import Standing
+from tui.console.watching import Moved, Watching
+
+if TYPE_CHECKING:
+    from core.handles import Handles
+    from core.services.actor import Actor
+
+COUNT_EVERY = 5.0
+"""Seconds after which workers are counted anew though nothing moved: heartbeats are no topic."""
+
+_KINDS = {kind.name: kind for kind in KINDS}
+
+
+class PostroomApp(App[int]):
+    """The console."""
+
+    TITLE = "Postroom"
+    ENABLE_COMMAND_PALETTE = True
+    CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
+        "styles/theme.tcss",
+        "styles/frame.tcss",
+        "styles/forms.tcss",
+        "styles/dialogs.tcss",
+        "styles/special.tcss",
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("colon", "go_to", "go to", tooltip="Go to a screen: type a part of its name", id="app.go_to"),
+        Binding("question_mark", "help", "help", tooltip="What every key does here", id="app.help"),
+        Binding("q", "leave", "Quit", tooltip="Leave the console; what runs goes on", show=False, id="app.quit"),
+        *(Binding(str(number), f"go_to_number({number})", f"Screen {number}", show=False) for number in range(1, 10)),
+    ]
+
+    standing: reactive[Standing] = reactive(Standing())
+    """How things stand; headers watch it."""
+
+    def __init__(
+        self,
+        handles: Handles,
+        actor: Actor,
+        *,
+        screen: str | None = None,
+        filter_text: str = "",
+        read_only: bool = False,
+        theme: str | None = None,
+        ascii_only: bool = False,
+        offer_demo: Callable[[], object] | None = None,
+        preferences: Preferences | None = None,
+    ) -> None:
+        super().__init__()
+        self.desk = Desk(handles, actor, read_only=read_only, ascii_only=ascii_only)
+        self.calls = Calls(self, self.complain)
+        self.orders = Orders(self, self.desk, self.calls)
+        self.preferences = preferences or Preferences.of_user()
+        self._first = place_named(screen or "accounts")
+        self._first_filter = filter_text
+        self._screens: dict[str, DeskScreen] = {}
+        self._watching = Watching(handles, self.post_message)
+        self._offer_demo = offer_demo
+        if (wanted := theme or self.preferences.theme) in self.available_themes:
+            self.theme = wanted
+        self._theme_at_start = self.theme
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def on_mount(self) -> None:
+        """Show the first screen, then begin to watch."""
+        self._heed_signals()
+        await self.push_screen(self._screen_of(self._first, self._first_filter))
+        self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        """Stop watching; remember the theme."""
+        self._watching.stop()
+        if self.theme != self._theme_at_start:
+            self.preferences.remember_theme(self.theme)
+
+    def _begin(self) -> None:
+        self._watching.start()
+        self._count()
+        self.set_interval(COUNT_EVERY, self._count)
+        if self._offer_demo is not None:
+            self.orders.offer_demo(self._offer_demo)
+
+    def _heed_signals(self) -> None:
+        # Without these the process ends with the terminal left raw.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            try:
+                loop.add_signal_handler(number, self.exit, 128 + number, 128 + number)
+            except (RuntimeError, ValueError):
+                return  # not the main thread: another one heeds signals
+
+    def _fatal_error(self) -> None:
+        """Textual would print the values of all local variables, secrets among them; a log without them does."""
+        import traceback
+
+        path = self.desk.handles.environment.home / "console-fault.log"
+        try:
+            path.write_text(traceback.format_exc(), encoding="utf-8")
+            told = f"Its place in the program is in {path}."
+        except OSError:
+            told = f"It cannot be written to {path}."
+        self._return_code = 70
+        self._exit_renderables.append(safe_text(f"A fault of ours ended the console. {told}"))
+        self._close_messages_no_wait()
+
+    # -- what moves -------------------------------------------------------------------------------------------------
+
+    def on_moved(self, message: Moved) -> None:
+        """Other processes wrote: show it where it is shown."""
+        self._count()
+        shown = self.screen_stack[-1] if self.screen_stack else None
+        if isinstance(shown, DeskScreen) and shown.topics & message.topics:
+            shown.refresh_data()
+
+    def on_answered(self, message: Answered) -> None:
+        """A service answered."""
+        message.deliver()
+
+    def _count(self) -> None:
+        self.calls.ask(self.desk.standing, self._stand, lane="standing", otherwise=lambda _: None)
+
+    def _stand(self, standing: Standing) -> None:
+        self.standing = standing
+
+    # -- places -----------------------------------------------------------------------------------------------------
+
+    def go_to(self, name: str, filter_text: str | None = None) -> None:
+        """Show a place; what is open on top of the present one is left first."""
+        place = place_named(name)
+
+        def go() -> None:
+            while len(self.screen_stack) > 2:
+                self.pop_screen()
+            screen = self._screen_of(place, filter_text or "")
+            if filter_text is not None and isinstance(screen, ResourceScreen):
+                screen.filter_box.text = filter_text
+            if screen is not self.screen:
+                self.switch_screen(screen)
+
+        self._leave_then(go)
+
+    def show_saved(self, kind: Kind, name: str) -> None:
+        """Select what was just saved, once it is listed."""
+        screen = self._screens.get(kind.plural)
+        if isinstance(screen, ResourceScreen):
+            screen.select_named(name)
+
+    def _screen_of(self, place: Place, filter_text: str = "") -> DeskScreen:
+        if place.name not in self._screens:
+            made = self._made(place, filter_text)
+            # Installed screens keep their state while another one is shown.
+            self.install_screen(made, place.name)
+            self._screens[place.name] = made
+        return self._screens[place.name]
+
+    def _made(self, place: Place, filter_text: str) -> DeskScreen:
+        if place.kind:
+            return resource_screen(_KINDS[place.kind])(self.desk, filter_text)
+        if place.name == "live":
+            from tui.console.screens.live_fetch import LiveFetchScreen
+
+            return LiveFetchScreen(self.desk, filter_text)
+        from tui.console.screens.overview import OverviewScreen
+
+        return OverviewScreen(self.desk)
+
+    def action_go_to(self) -> None:
+        """Ask where to."""
+        choices = [Choice(one.name, one.title, one.description) for one in self._places()]
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.go_to(name)
+
+        self.push_screen(Choose("Go to", choices), chosen)
+
+    def action_go_to_number(self, number: int) -> None:
+        """One of the first screens."""
+        place = PLACES[number - 1]
+        if place in self._places():
+            self.go_to(place.name)
+
+    def _places(self) -> list[Place]:
+        return [one for one in PLACES if not one.kind or self.desk.may("see", one.kind)]
+
+    # -- everywhere -------------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """The keys of this screen."""
+        title = getattr(self.screen, "title", None) or "Keys"
+        keys: dict[str, str] = {}
+        for active in self.screen.active_bindings.values():
+            told = active.binding.tooltip or active.binding.description
+            if told and not active.binding.system:
+                shown = self.get_key_display(active.binding)
+                keys[told] = f"{keys[told]} {shown}" if told in keys else shown
+        self.push_screen(Help(str(title), [(key, told) for told, key in keys.items()]))
+
+    def action_leave(self) -> None:
+        """Leave the console."""
+        self._leave_then(lambda: self.exit(0))
+
+    async def action_quit(self) -> None:
+        """Leave the console."""
+        self.action_leave()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: places, then what the framework offers."""
+        for place in self._places():
+            yield SystemCommand(place.title, place.description, lambda name=place.name: self.go_to(name))
+        yield from super().get_system_commands(screen)
+
+    def complain(self, error: PostroomError) -> None:
+        """Something could not be done."""
+        self.notify(safe_text(str(error), multiline=True), severity="error", markup=False, timeout=8)
+
+    def _leave_then(self, go: Callable[[], Any]) -> None:
+        shown = self.screen
+        if isinstance(shown, FormScreen):
+            shown.leave_then(go)
+        else:
+            go()
+
+
+def run_console(
+    handles: Handles,
+    actor: Actor,
+    *,
+    screen: str | None = None,
+    filter_text: str = "",
+    read_only: bool = False,
+    theme: str | None = None,
+    ascii_only: bool = False,
+    mouse: bool = True,
+    offer_demo: Callable[[], object] | None = None,
+) -> int:
+    """Show the console until it is left; the exit code.
+
+    Raises:
+        Misuse: there is no such screen, or no terminal.
+    """
+    from tui.console.terminal import check_terminal
+
+    check_terminal()
+    app = PostroomApp(
+        handles, actor, screen=screen, filter_text=filter_text, read_only=read_only, theme=theme,
+        ascii_only=ascii_only, offer_demo=offer_demo,
+    )  # fmt: skip
+    app.run(mouse=mouse)
+    return app.return_code or 0

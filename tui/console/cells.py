@@ -1,0 +1,142 @@
+"""A column's value as the words of a cell: always safe to show, never markup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from core import clock
+from core.resources.kind import ColumnType
+from core.text import safe_text
+from tui.console.glyphs import sign_of
+
+_DAY = 86_400
+_UNITS = ((_DAY, "d"), (3600, "h"), (60, "min"))
+
+
+class Heading(Protocol):
+    """What a column says of itself: a kind's columns do, and those of special tables."""
+
+    @property
+    def name(self) -> str:
+        """By which rows hold its value."""
+
+    @property
+    def label(self) -> str:
+        """As it is headed."""
+
+    @property
+    def type(self) -> ColumnType:
+        """How a value is shown."""
+
+    @property
+    def width(self) -> int:
+        """Cells at 80 columns; 0 outside of tables."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A column of a table that no kind describes."""
+
+    name: str
+    label: str
+    width: int
+    type: ColumnType = ColumnType.TEXT
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one place of a table."""
+
+    text: str
+    tone: str = ""
+    """Empty, or a tone of `glyphs`: the stylesheet gives it a colour."""
+    is_right: bool = False
+    """Whether it is aligned to the right, as numbers are."""
+
+
+def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only: bool = False) -> Cell:
+    """The cell for a value of that column."""
+    match column.type:
+        case ColumnType.STATE:
+            sign = sign_of(str(value or ""))
+            word = (
+                sign.short if sign.short and column.width and len(str(value)) > column.width - 2 else str(value or "")
+            )
+            return Cell(f"{sign.glyph_for(ascii_only=ascii_only)} {safe_text(word)}" if word else "", sign.tone)
+        case ColumnType.NUMBER:
+            return Cell(grouped(value), is_right=True)
+        case ColumnType.SIZE:
+            return Cell(size(value), is_right=True)
+        case ColumnType.YES_NO:
+            yes, no = ("yes", "no") if ascii_only else ("✓", "–")
+            return Cell(yes if value else no)
+        case ColumnType.TIME:
+            return Cell(moment(value, now or clock.utcnow(), column.width))
+    return Cell(words(value))
+
+
+def words(value: Any) -> str:
+    """Any value as one safe line."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return whole_moment(value)
+    if isinstance(value, str):
+        return safe_text(value)
+    if isinstance(value, Mapping):
+        return safe_text(json.dumps(value, ensure_ascii=False, default=str))
+    if isinstance(value, Sequence):
+        return ", ".join(words(one) for one in value)
+    return safe_text(str(value))
+
+
+def grouped(value: Any) -> str:
+    """A number with its thousands apart."""
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else words(value)
+
+
+def size(value: Any) -> str:
+    """Bytes, short."""
+    if not isinstance(value, int | float):
+        return ""
+    amount = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return ""
+
+
+def moment(value: Any, now: datetime, width: int = 0) -> str:
+    """A time, as much of it as a column of that width can hold: from `8 min` to the whole."""
+    if not isinstance(value, datetime):
+        return ""
+    local = value.astimezone()
+    if 0 < width < 8:
+        return span((value - now).total_seconds())
+    if 0 < width < 14:
+        return f"{local:%H:%M:%S}" if abs((now - value).total_seconds()) < _DAY / 2 else f"{local:%d %b}"
+    if width:
+        return f"{local:%m-%d %H:%M:%S}"
+    return whole_moment(value)
+
+
+def whole_moment(value: datetime) -> str:
+    """A time with its day and zone."""
+    return f"{value.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def span(seconds: float) -> str:
+    """How far away a time is, in five cells: `8 min`; `now` when it has come."""
+    if seconds < 1:
+        return "now"
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"

@@ -1,0 +1,124 @@
+"""The kinds' own actions, as the services do them; each gives the sentence to say afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core import clock
+from core.resources.kind import Kind
+from core.services import search
+from core.services.json_rows import as_json
+from tui.console.desk import Desk
+from tui.console.window import Row
+
+WRITTEN_AT_MOST = 100_000
+"""Rows written to a file at most."""
+
+
+def done(desk: Desk, kind: Kind, action: str, rows: list[Row]) -> str:
+    """Do an action to rows, and say so."""
+    return _DEEDS[kind.name, action](desk, rows)
+
+
+def released(desk: Desk, rows: list[Row], queue: str) -> str:
+    """File quarantined messages in a queue."""
+    from core.services import quarantine
+
+    for row in rows:
+        quarantine.release(desk.handles, desk.actor, row["id"], queue)
+    return f"Filed {_many(rows, 'message')} in {queue}."
+
+
+def written(desk: Desk, kind: Kind, rows: list[Row], filter_text: str) -> str:
+    """Write the bytes of the message chosen, or the whole list as JSON lines, to a file of this folder."""
+    if kind.name in {"message", "quarantine"} and len(rows) == 1:
+        from core.services import messages
+
+        return _saved(f"message-{rows[0]['id']}.eml", messages.raw(desk.handles, desk.actor, rows[0]["id"]))
+    page = search.matching(desk.handles, desk.actor, kind, filter_text, limit=WRITTEN_AT_MOST)
+    lines = [json.dumps(as_json(kind, row), ensure_ascii=False) + "\n" for row in page.rows]
+    return _saved(f"{kind.plural}-{clock.utcnow():%Y%m%d-%H%M%S}.jsonl", "".join(lines).encode())
+
+
+def _saved(name: str, data: bytes) -> str:
+    from core.errors import CannotWrite
+
+    path = Path.cwd() / name
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
+    return f"Wrote {path} ({len(data):,} bytes)."
+
+
+def _validity(desk: Desk, rows: list[Row]) -> str:
+    from core.services.accounts import accounts
+
+    for row in rows:
+        wanted = "invalid" if row["validity"] == "valid" else "valid"
+        accounts.set_validity(desk.handles, desk.actor, row["name"], wanted)
+    return f"Switched the validity of {_named(rows)}."
+
+
+def _pause(desk: Desk, rows: list[Row]) -> str:
+    from core.services.accounts import accounts
+
+    paused = [row for row in rows if row.get("status") == "paused"]
+    for row in rows:
+        verb = accounts.resume if row in paused else accounts.pause
+        verb(desk.handles, desk.actor, row["name"])
+    return f"{'Resumed' if len(paused) == len(rows) else 'Paused'} {_named(rows)}."
+
+
+def _stop(desk: Desk, rows: list[Row]) -> str:
+    from core.services.accounts import accounts
+
+    for row in rows:
+        accounts.stop(desk.handles, desk.actor, row["name"])
+    return f"Asked {_named(rows)} to stop after the current batch."
+
+
+def stopped(desk: Desk, account: str) -> str:
+    """End one account's running fetch."""
+    return _stop(desk, [{"name": account}])
+
+
+def _outbox(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
+    def work(desk: Desk, rows: list[Row]) -> str:
+        from core.services import outbox
+
+        getattr(outbox, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
+        return f"{past} {_many(rows, 'message')}."
+
+    return work
+
+
+def _quarantine_retry(desk: Desk, rows: list[Row]) -> str:
+    from core.services import quarantine
+
+    for row in rows:
+        quarantine.retry(desk.handles, desk.actor, row["id"])
+    return f"Processed {_many(rows, 'message')} again."
+
+
+def _named(rows: list[Row]) -> str:
+    return str(rows[0]["name"]) if len(rows) == 1 else f"{len(rows)} accounts"
+
+
+def _many(rows: list[Any], noun: str) -> str:
+    return f"1 {noun}" if len(rows) == 1 else f"{len(rows)} {noun}s"
+
+
+_DEEDS: dict[tuple[str, str], Callable[[Desk, list[Row]], str]] = {
+    ("account", "validity"): _validity,
+    ("account", "pause"): _pause,
+    ("account", "stop"): _stop,
+    ("outbox", "retry"): _outbox("retry", "Trying again"),
+    ("outbox", "hold"): _outbox("hold", "Holding"),
+    ("outbox", "release"): _outbox("release", "Released"),
+    ("outbox", "cancel"): _outbox("cancel", "Cancelled"),
+    ("quarantine", "retry"): _quarantine_retry,
+}

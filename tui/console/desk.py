@@ -1,0 +1,94 @@
+"""The console's way to the services: who asks, and what may be done from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.resources.kind import Kind
+from core.services import access, details, overview, search
+from core.services.actor import Actor
+from core.services.paging import Cursor, cursor_of
+from tui.console.standing import Standing
+from tui.console.window import PAGE, Row, Window
+
+if TYPE_CHECKING:
+    from core.handles import Handles
+
+COUNTED = 10_000
+"""Rows are counted no further."""
+
+STRIDE = 2_000
+"""Rows of a step to the end of a list."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What one person has before them."""
+
+    handles: Handles
+    actor: Actor
+    read_only: bool = False
+    """Nothing is changed from this console, whatever the role allows."""
+    ascii_only: bool = False
+    """Whether glyphs outside ASCII are to be avoided."""
+
+    def may(self, verb: str, kind: Kind | str) -> bool:
+        """Whether this can be done from here; the services ask again."""
+        if self.read_only and verb != access.SEE:
+            return False
+        return access.may(self.actor, verb, kind if isinstance(kind, str) else kind.name)
+
+    def first_window(self, kind: Kind, filter_text: str, rows: int = PAGE) -> Window:
+        """The list from its beginning."""
+        page = search.matching(self.handles, self.actor, kind, filter_text, limit=rows)
+        return Window(tuple(page.rows), has_after=page.has_more)
+
+    def last_window(self, kind: Kind, filter_text: str) -> Window:
+        """The list up to its end."""
+        if kind.is_newest_first:
+            page = search.matching(self.handles, self.actor, kind, filter_text, limit=PAGE, newest_first=False)
+            return Window(tuple(reversed(page.rows)), has_before=page.has_more)
+        # Named resources are few beside messages: a walk by key to their end is short.
+        page = search.matching(self.handles, self.actor, kind, filter_text, limit=STRIDE)
+        has_before = False
+        while page.has_more:
+            has_before, last = True, key_of(kind, page.rows[-1])
+            page = search.matching(self.handles, self.actor, kind, filter_text, limit=STRIDE, after=last)
+        return Window(tuple(page.rows[-PAGE:]), has_before=has_before or len(page.rows) > PAGE)
+
+    def window_after(self, kind: Kind, filter_text: str, after: Cursor, rows: int = PAGE) -> Window:
+        """The rows that follow one."""
+        page = search.matching(self.handles, self.actor, kind, filter_text, limit=rows, after=after)
+        return Window(tuple(page.rows), has_before=True, has_after=page.has_more)
+
+    def window_before(self, kind: Kind, filter_text: str, before: Cursor) -> Window:
+        """The rows that precede one."""
+        page = search.matching(self.handles, self.actor, kind, filter_text, limit=PAGE, before=before)
+        return Window(tuple(page.rows), has_before=page.has_more, has_after=True)
+
+    def counted(self, kind: Kind, filter_text: str) -> tuple[int, int]:
+        """How many rows a filter leaves, and how many there are."""
+        count = search.count(self.handles, self.actor, kind, at_most=COUNTED)
+        found = search.count(self.handles, self.actor, kind, filter_text, at_most=COUNTED) if filter_text else count
+        return found, count
+
+    def names(self, kind: Kind, filter_text: str = "", most: int = 200) -> list[str]:
+        """The names of a kind's rows, to choose one."""
+        page = search.matching(self.handles, self.actor, kind, filter_text, limit=most)
+        return [str(row[kind.key]) for row in page.rows]
+
+    def show(self, kind: Kind, name: str | int) -> Mapping[str, Any]:
+        """One row whole, with what belongs to it."""
+        return details.show(self.handles, self.actor, kind, name)
+
+    def standing(self) -> Standing:
+        """How things stand."""
+        now = overview.overview(self.handles)
+        return Standing(now.workers, now.fetching, now.outbox, now.quarantine, now.alerts, is_known=True)
+
+
+def key_of(kind: Kind, row: Row) -> Cursor:
+    """What names a row across refreshes."""
+    return cursor_of(kind, row)

@@ -1,0 +1,1 @@
+"""Dialogs: modal screens that give back a value; the caller decides."""

@@ -1,0 +1,47 @@
+"""The keys of the screen one came from, and how a filter is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+FILTERS = """words          all of them, in any column, in any case
+column:word    in that column alone, as in queue:support
+-word          rows without it; -column:word too
+"two words"    together
+"""
+
+
+class Help(ModalScreen[None]):
+    """What every key does here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close"),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
+    ]
+
+    def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._title = title
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """Keys, then the filter's grammar."""
+        width = max((len(key) for key, _ in self._keys), default=0) + 2
+        lines = [Content.assemble((key.ljust(width), "bold $text-accent"), told) for key, told in self._keys]
+        with VerticalScroll(classes="dialog help"):
+            yield Static(Content.styled(self._title, "bold"), markup=False)
+            yield Static(Content("\n").join(lines), markup=False)
+            yield Static(Content.assemble(("\nA filter\n", "bold"), FILTERS), markup=False)
+
+    def action_scroll(self, lines: int) -> None:
+        """Up or down."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

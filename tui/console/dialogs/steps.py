@@ -1,0 +1,134 @@
+"""A test of a connection, step by step as it happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Protocol
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from core.errors import PostroomError
+from core.text import safe_text
+
+
+class Step(Protocol):
+    """One step, as services tell it."""
+
+    @property
+    def step(self) -> str:
+        """Its name."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it went well."""
+
+    @property
+    def ms(self) -> float | None:
+        """How long it took."""
+
+    @property
+    def detail(self) -> str:
+        """What was found, or what to change."""
+
+
+class Steps(ModalScreen[bool]):
+    """Shows the steps; gives back whether all went well."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "leave", "Close"),
+        Binding("r", "again", "Again"),
+    ]
+
+    class Told(Message, bubble=False):
+        """A step came, or the end did."""
+
+        def __init__(self, number: int, step: Step | None, error: str = "") -> None:
+            super().__init__()
+            self.number, self.step, self.error = number, step, error
+
+    def __init__(self, title: str, steps: Callable[[], Iterator[Any]], *, ascii_only: bool = False) -> None:
+        super().__init__()
+        self._title = title
+        self._steps = steps
+        self._signs = ("+", "x") if ascii_only else ("✓", "✗")
+        self._number = 0
+        self._lines: list[Content] = []
+        self.is_over = False
+        """Whether the last step was told."""
+        self.is_well = False
+        """Whether it went well to the end."""
+        self._body = Static("", markup=False)
+        self._end = Static("", markup=False, classes="end")
+
+    def compose(self) -> ComposeResult:
+        """Title, steps, end."""
+        with Vertical(classes="dialog steps"):
+            yield Static(Content.styled(safe_text(self._title), "bold"), markup=False)
+            with VerticalScroll():
+                yield self._body
+            yield self._end
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.action_again()
+
+    def action_again(self) -> None:
+        """Try it once more."""
+        self._number += 1
+        self._lines, self.is_over, self.is_well = [], False, True
+        self._body.update("")
+        self._end.update("trying …   esc leaves")
+        # A daemon thread: closing the dialog waits for no server.
+        threading.Thread(target=self._run, args=(self._number,), name="console-test", daemon=True).start()
+
+    def action_leave(self) -> None:
+        """Close; what was still to come is forgotten."""
+        self._number += 1
+        self.dismiss(self.is_over and self.is_well)
+
+    def on_steps_told(self, message: Steps.Told) -> None:
+        """Show it."""
+        if message.number != self._number:
+            return
+        if message.step is not None:
+            self.is_well = self.is_well and message.step.ok
+            self._lines.append(self._line(message.step))
+            self._body.update(Content("\n").join(self._lines))
+            self.query_one(VerticalScroll).scroll_end(animate=False)
+            return
+        self.is_over = True
+        self.is_well = self.is_well and not message.error
+        if message.error:
+            self._end.update(Content.styled(f"{self._signs[1]} {message.error}", "$text-error"))
+        elif self.is_well:
+            self._end.update(Content.styled(f"{self._signs[0]} All well.   esc closes, r again", "$text-success"))
+        else:
+            self._end.update(
+                Content.styled(f"{self._signs[1]} It does not work yet.   esc closes, r again", "$text-error")
+            )
+
+    def _run(self, number: int) -> None:
+        try:
+            for step in self._steps():
+                if number != self._number:
+                    return
+                self.post_message(self.Told(number, step))
+        except PostroomError as error:
+            self.post_message(self.Told(number, None, safe_text(str(error), multiline=True)))
+            return
+        self.post_message(self.Told(number, None))
+
+    def _line(self, step: Step) -> Content:
+        sign, colour = (self._signs[0], "$text-success") if step.ok else (self._signs[1], "$text-error")
+        ms = f"{step.ms:,.0f} ms" if step.ms is not None else ""
+        name = safe_text(step.step)
+        head = Content.assemble((f"{sign} ", colour), (name + " " * max(1, 10 - cell_len(name)), "bold"), f"{ms:>9}  ")
+        return Content.assemble(head, safe_text(step.detail, multiline=True))

@@ -1,0 +1,78 @@
+"""A field's value as a person types it, and back: what stands in a form, and what services are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.resources.kind import Field, FieldType, Kind, Values
+
+SECRET_SET = "set"  # noqa: S105 - says that there is one
+"""What services say of a secret that is kept."""
+
+
+def typed_of(field: Field, value: Any) -> str:
+    """What stands in the field for a value that services gave."""
+    if value is None or value == "":
+        return ""
+    match field.type:
+        case FieldType.YES_NO:
+            return "yes" if value else "no"
+        case FieldType.WORDS:
+            return ", ".join(str(word) for word in value)
+        case FieldType.CONDITIONS:
+            return "\n".join(f"{'!' if one.get('negate') else ''}{one['header']}: {one['regex']}" for one in value)
+        case FieldType.VALUES:
+            return "\n".join(f"{name}: {text}" for name, text in value.items())
+        case FieldType.SECRET:
+            return ""
+    return str(value)
+
+
+def given_of(field: Field, typed: str) -> Any:
+    """What services are given for what stands in the field."""
+    match field.type:
+        case FieldType.YES_NO:
+            return typed == "yes"
+        case FieldType.NUMBER | FieldType.DURATION:
+            return typed.strip()
+        case FieldType.SIZE:
+            return typed.strip() or "0"
+        case FieldType.CONDITIONS:
+            return [_condition(line) for line in typed.splitlines() if line.strip()]
+        case FieldType.VALUES:
+            return {name.strip(): text.strip() for name, _, text in _lines(typed)}
+    return typed
+
+
+def defaults(kind: Kind) -> dict[str, str]:
+    """What an empty form shows."""
+    from core.resources.values import write_value
+
+    return {
+        field.name: "" if field.is_secret else typed_of(field, write_value(field, field.default))
+        for field in kind.fields
+    }
+
+
+def given_values(kind: Kind, typed: Mapping[str, str]) -> dict[str, Any]:
+    """All that stands in a form, for the services: what is not shown has its default, a secret nobody typed is left."""
+    plain = defaults(kind)
+    given = {field.name: given_of(field, typed[field.name]) for field in kind.fields if not field.is_secret}
+    shown = shown_fields(kind, given)
+    given |= {field.name: given_of(field, plain[field.name]) for field in kind.fields if field.name not in shown}
+    return given | {field.name: typed[field.name] for field in kind.fields if field.is_secret and typed[field.name]}
+
+
+def shown_fields(kind: Kind, values: Values) -> set[str]:
+    """The fields that mean something, given what stands in the others."""
+    return {field.name for field in kind.fields if field.shown_when is None or field.shown_when(values)}
+
+
+def _condition(line: str) -> dict[str, Any]:
+    header, _, regex = line.strip().partition(":")
+    return {"header": header.removeprefix("!").strip(), "regex": regex.strip(), "negate": header.startswith("!")}
+
+
+def _lines(typed: str) -> list[tuple[str, str, str]]:
+    return [line.partition(":") for line in typed.splitlines() if line.strip()]

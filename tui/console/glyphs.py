@@ -1,0 +1,86 @@
+"""Signs for states: a glyph, a word and a tone, so that colour never carries a meaning alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GOOD, BUSY, WARN, BAD, DULL = "good", "busy", "warn", "bad", "dull"
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How a state is shown."""
+
+    glyph: str
+    ascii: str
+    tone: str
+    short: str = ""
+    """A shorter word for narrow columns; empty: the state's own."""
+
+    def glyph_for(self, *, ascii_only: bool) -> str:
+        """The glyph this terminal can show."""
+        return self.ascii if ascii_only else self.glyph
+
+
+_TICK = Sign("✓", "+", GOOD)
+_CROSS = Sign("✗", "x", BAD)
+_RUNNING = Sign("▸", ">", BUSY)
+_WAITING = Sign("·", ".", DULL)
+_WARNING = Sign("!", "!", WARN)
+_OVER = Sign("–", "-", DULL)
+_AGAIN = Sign("~", "~", WARN)
+
+SIGNS: dict[str, Sign] = {
+    **dict.fromkeys(("ok", "valid", "sent", "recorded", "done", "closed successful"), _TICK),
+    **dict.fromkeys(("invalid", "failing", "failed", "aborted", "error", "expired", "bounced"), _CROSS),
+    **dict.fromkeys(("running", "sending", "open", "claimed"), _RUNNING),
+    **dict.fromkeys(("queued", "asked", "debug"), _WAITING),
+    **dict.fromkeys(("quarantined", "warning"), _WARNING),
+    **dict.fromkeys(("stopped", "ignored", "cancelled", "closed unsuccessful"), _OVER),
+    **dict.fromkeys(("deferred", "throttled", "pending reminder", "pending auto close", "bounce"), _AGAIN),
+    "invalid-temporarily": Sign("!", "!", WARN, short="for now"),
+    "needs sign-in": Sign("!", "!", WARN, short="sign in"),
+    "paused": Sign("=", "=", DULL),
+    "held": Sign("=", "=", DULL),
+    "uncertain": Sign("?", "?", WARN),
+    "too_large": Sign("!", "!", WARN, short="too large"),
+    "new": Sign("●", "*", BUSY),
+    "info": Sign(" ", " ", DULL),
+}
+
+
+def sign_of(state: str) -> Sign:
+    """The sign of a state; a plain one for words nobody listed."""
+    return SIGNS.get(state, Sign(" ", " ", DULL))
+
+
+SPARKS = "▁▂▃▄▅▆▇█"
+"""Heights of a sparkline's bars; they survive tmux and every font with box drawing."""
+
+ASCII_SPARKS = "_.-:=+*#"
+
+
+def bar(done: int, whole: int, width: int, *, ascii_only: bool) -> str:
+    """A progress bar of that many cells; empty while it is not known how much there is."""
+    full, rest = ("#", ".") if ascii_only else ("█", "░")
+    filled = 0 if whole <= 0 else max(0, min(width, done * width // whole))
+    return full * filled + rest * (width - filled)
+
+
+def sparkline(values: list[int], width: int, *, ascii_only: bool) -> str:
+    """Values as bars, the neighbours summed until they fit; a value above nothing never looks like nothing."""
+    sums = folded(values, width)
+    most = max(sums, default=0)
+    heights = ASCII_SPARKS if ascii_only else SPARKS
+    if most == 0:
+        return heights[0] * len(sums)
+    steps = len(heights) - 1
+    return "".join(heights[0 if value == 0 else max(1, value * steps // most)] for value in sums)
+
+
+def folded(values: list[int], width: int) -> list[int]:
+    """Values summed in equal groups so that they fit a width."""
+    if not values or width <= 0:
+        return []
+    group = -(-len(values) // width)
+    return [sum(values[start : start + group]) for start in range(0, len(values), group)]

@@ -1,0 +1,76 @@
+"""Lines of runs as the live screen holds and shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.filtering import Filter, Term
+from core.text import safe_text
+
+LEVELS = ("debug", "info", "warning", "error")
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line, safe to show."""
+
+    at: datetime
+    account: str
+    level: str
+    step: str
+    text: str
+    ms: float | None
+
+    @classmethod
+    def of(cls, event: Event) -> LogLine:
+        """The line of a run's event, as services give it."""
+        return cls(
+            event["at"],
+            safe_text(str(event.get("account") or "")),
+            str(event.get("level") or "info"),
+            safe_text(str(event.get("step") or "")),
+            safe_text(str(event.get("text") or "")),
+            event.get("ms"),
+        )
+
+    def is_at_least(self, level: str) -> bool:
+        """Whether it is of that level or above."""
+        own = LEVELS.index(self.level) if self.level in LEVELS else 1
+        return own >= LEVELS.index(level)
+
+    def written(self) -> str:
+        """As it stands in a file."""
+        ms = f"  {self.ms:.0f} ms" if self.ms is not None else ""
+        at = self.at.astimezone().isoformat(timespec="milliseconds")
+        return f"{at} {self.account} {self.level} {self.step} {self.text}{ms}\n"
+
+
+def matches(wanted: Filter, texts: Mapping[str, str]) -> bool:
+    """Whether lines in memory match a filter, as rows in the database would."""
+    folded = {name: text.casefold() for name, text in texts.items()}
+    return all(_found(term, folded) != term.is_excluded for term in wanted.terms)
+
+
+def line_matches(wanted: Filter, line: LogLine) -> bool:
+    """Whether a line matches."""
+    texts = {"account": line.account, "level": line.level, "step": line.step, "text": line.text}
+    return not wanted or matches(wanted, texts)
+
+
+def newest_seen(seen: dict[int, int], events: Iterable[Event]) -> None:
+    """Note the last number shown of each run."""
+    for event in events:
+        seen[event["run_id"]] = max(seen.get(event["run_id"], 0), event["seq"])
+
+
+def _found(term: Term, texts: Mapping[str, str]) -> bool:
+    word = term.word.casefold()
+    if term.column in texts:
+        return word in texts[term.column]
+    whole = f"{term.column}:{word}" if term.column else word
+    return any(whole in text for text in texts.values())

@@ -1,0 +1,161 @@
+"""What people ask for from any screen: fetch now, send now, test, copy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from textual.app import App
+
+from core import clock
+from core.resources.catalogue import kind_named
+from core.resources.kind import Kind
+from core.services import requests
+from core.text import safe_text
+from tui.console.calls import Calls
+from tui.console.desk import Desk
+from tui.console.dialogs.choose import Choice, Choose
+from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.dialogs.steps import Steps
+from tui.console.worker_process import start_worker
+
+ALL_VALID = "validity:valid -validity:invalid"
+"""The filter of the accounts that are fetched."""
+
+MOST_AT_ONCE = 1000
+"""Accounts fetched by one key."""
+
+PATIENCE = 10.0
+"""Seconds in which a worker's refusal is still told as the answer to a key."""
+
+_NO_WORKER = "No worker is running, on any machine: nobody is there to do it.\n\nStart one here, in the background?"
+
+
+class Orders:
+    """What is asked of workers and servers, from wherever one is."""
+
+    def __init__(self, app: App[Any], desk: Desk, calls: Calls) -> None:
+        self._app = app
+        self._desk = desk
+        self._calls = calls
+
+    def fetch_now(self, names: list[str]) -> None:
+        """Ask the workers to fetch accounts now; with no names, all that are valid."""
+        desk = self._desk
+
+        def subjects() -> list[str]:
+            return [f"account:{name}" for name in names or desk.names(kind_named("account"), ALL_VALID, MOST_AT_ONCE)]
+
+        what = "all valid accounts" if not names else names[0] if len(names) == 1 else f"{len(names)} accounts"
+        self._order("fetch", subjects, f"Fetching {what} now. 2 shows it live.")
+
+    def deliver_now(self) -> None:
+        """Ask the workers to send what is due."""
+        self._order("deliver", lambda: ["outbox:"], "Sending what is due.")
+
+    def _order(self, verb: str, subjects: Callable[[], list[str]], said: str) -> None:
+        desk = self._desk
+
+        def work() -> tuple[list[int], bool]:
+            asked = [requests.ask(desk.handles, desk.actor, verb, subject) for subject in subjects()]
+            return asked, requests.any_worker_alive(desk.handles)
+
+        self._calls.ask(work, partial(self._ordered, said))
+
+    def _ordered(self, said: str, outcome: tuple[list[int], bool]) -> None:
+        asked, is_anyone_there = outcome
+        if not asked:
+            self._said("There is nothing to do.")
+        elif is_anyone_there:
+            self._said(said)
+            self._calls.ask(partial(_refusals, self._desk, asked), self._refused)
+        else:
+            question = Question(_NO_WORKER, yes="Start a worker", no="Not now", is_grave=False)
+            self._app.push_screen(Confirm(question), partial(self._start_worker, said))
+
+    def _refused(self, refusals: list[str]) -> None:
+        for refusal in refusals[:3]:
+            self._app.notify(safe_text(refusal), severity="error", markup=False, timeout=8)
+
+    def _start_worker(self, said: str, is_wanted: bool | None) -> None:
+        if is_wanted:
+            environment = self._desk.handles.environment
+            self._calls.ask(lambda: f"{start_worker(environment)} {said}", self._said)
+
+    def _said(self, text: str) -> None:
+        self._app.notify(safe_text(text), markup=False, timeout=8)
+
+    def test(
+        self,
+        kind: Kind,
+        tested: str | Mapping[str, Any],
+        name: str | None = None,
+        then: Callable[[bool | None], None] | None = None,
+    ) -> None:
+        """Try a connection, saved under a name or as it stands in a form."""
+        title = f"Test {kind.name} {name or (tested if isinstance(tested, str) else tested.get(kind.key) or '')}"
+        steps = partial(_steps, self._desk, kind, tested, name)
+        self._app.push_screen(Steps(title, steps, ascii_only=self._desk.ascii_only), then)
+
+    def choose_queue(self, then: Callable[[str], None]) -> None:
+        """Ask for a queue."""
+        queue = kind_named("queue")
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                then(name)
+
+        self._app.push_screen(
+            Choose("Into which queue?", lambda: [Choice(one, one) for one in self._desk.names(queue)]), chosen
+        )
+
+    def offer_demo(self, show: Callable[[], object]) -> None:
+        """Offer the demo world to somebody who has no account yet."""
+        text = (
+            "There are no accounts yet.\n\nSee Postroom at work first? The demo starts mail servers of its own on this "
+            "machine, with sample mail, in a folder of its own. Nothing of yours is touched."
+        )
+
+        def chosen(is_wanted: bool | None) -> None:
+            if is_wanted:
+                self._calls.ask(show, lambda _: None)
+
+        self._app.push_screen(Confirm(Question(text, yes="Show the demo", no="Begin empty", is_grave=False)), chosen)
+
+    def copy(self, text: str) -> None:
+        """Copy a text, also over SSH and within tmux."""
+        shown = safe_text(text)
+        self._app.copy_to_clipboard(shown)
+        self._calls.ask(lambda: _copy_in_tmux(shown), lambda _: None, lane="copy")
+        self._app.notify(f"Copied {shown}", markup=False, timeout=2)
+
+
+def _refusals(desk: Desk, asked: list[int]) -> list[str]:
+    """What workers said of the orders they could not carry out, as far as they say so soon."""
+    deadline = clock.Deadline(PATIENCE)
+    told: list[str] = []
+    while asked and not deadline.is_over():
+        time.sleep(0.2)
+        progress = [(one, requests.follow(desk.handles, one)) for one in asked]
+        told += [str(event["detail"]) for _, how in progress for event in how.events if how.is_over and not event["ok"]]
+        asked = [one for one, how in progress if not how.is_over]
+    return told
+
+
+def _steps(desk: Desk, kind: Kind, tested: str | Mapping[str, Any], name: str | None) -> Iterator[Any]:
+    from core.services import testing
+
+    probe = testing.test_account if kind.name == "account" else testing.test_mailbox
+    return probe(desk.handles, desk.actor, tested, name=name)
+
+
+def _copy_in_tmux(text: str) -> None:
+    # A default tmux swallows OSC 52; its own buffer hands it on to the terminal around it.
+    if os.environ.get("TMUX"):
+        subprocess.run(
+            ["tmux", "load-buffer", "-w", "-"], input=text.encode(), check=False, capture_output=True, timeout=5
+        )

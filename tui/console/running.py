@@ -1,0 +1,64 @@
+"""Runs as the live screen's table shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.resources.kind import ColumnType
+from tui.console.cells import Plain
+from tui.console.glyphs import bar
+
+LINGERS = timedelta(seconds=20)
+"""How long a run that is over stays in sight."""
+
+COLUMNS = (
+    Plain("account", "Account", 15),
+    Plain("host", "Host", 13),
+    Plain("state", "Step", 10, ColumnType.STATE),
+    Plain("progress", "Progress", 16),
+    Plain("fetched", "Msgs", 6, ColumnType.NUMBER),
+    Plain("rate", "Rate", 8),
+    Plain("elapsed", "Elapsed", 7),
+)
+
+_BAR = 10
+
+
+def shown_runs(
+    running: Iterable[Mapping[str, Any]], recent: Iterable[Mapping[str, Any]], now: datetime
+) -> list[Mapping[str, Any]]:
+    """The runs at work, and those that ended just now; the oldest first."""
+    ended = [run for run in recent if run["ended_at"] is not None and run["ended_at"] > now - LINGERS]
+    by_id = {run["id"]: run for run in (*ended, *running)}
+    return [by_id[key] for key in sorted(by_id)]
+
+
+def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[str, Any]:
+    """A run as a row of the table."""
+    is_running = run["state"] == "running"
+    taken, expected = run["fetched"] + run["too_large"], run["expected"]
+    seconds = max(0.001, ((run["ended_at"] or now) - run["started_at"]).total_seconds())
+    whole = expected or (0 if is_running else 1)
+    done = taken if expected else (0 if is_running else 1)
+    share = min(100, done * 100 // whole) if whole else 0
+    progress = f"{bar(done, whole, _BAR, ascii_only=ascii_only)} {share:>3} %"
+    rate = f"{run['fetched'] / seconds:,.0f}/s".replace(",", " ") if run["fetched"] else "-" if ascii_only else "–"
+    return {
+        "id": run["id"],
+        "account": run["account"],
+        "host": run["host"],
+        "state": run["step"] or "connect" if is_running else run["state"],
+        "progress": progress,
+        "fetched": run["fetched"],
+        "rate": f"{rate:>8}",
+        "elapsed": _elapsed(seconds),
+        "error": run["error"],
+        "is_running": is_running,
+    }
+
+
+def _elapsed(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes):02d}:{rest:04.1f}" if minutes < 60 else f"{int(minutes // 60)} h {int(minutes % 60):02d}"

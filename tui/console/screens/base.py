@@ -1,0 +1,101 @@
+"""What all screens that are places share: header, navigation, problem line, footer, and asking the services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from core.errors import PostroomError
+from core.text import safe_text
+from tui.console.calls import Answered, Calls
+from tui.console.desk import Desk
+from tui.console.glyphs import BAD, DULL
+from tui.console.places import PLACES
+from tui.console.widgets.header_line import HeaderLine
+from tui.console.widgets.key_line import KeyLine
+from tui.console.widgets.navigation import Navigation
+from tui.console.widgets.problem_line import ProblemLine
+
+if TYPE_CHECKING:
+    from tui.console.app import PostroomApp
+
+WIDE = 110
+"""Columns from which the navigation and the details have room."""
+
+
+class DeskScreen(Screen[None]):
+    """A screen with the header above, the problem line and the keys below."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - typed by the framework
+
+    place: ClassVar[str] = ""
+    """The place this screen is; empty for those opened from one."""
+    topics: ClassVar[frozenset[str]] = frozenset()
+    """The kinds whose movement makes what is shown old."""
+
+    def __init__(self, desk: Desk, title: str) -> None:
+        super().__init__()
+        self.desk = desk
+        self.calls = Calls(self, self.complain)
+        self.header = HeaderLine(title, ascii_only=desk.ascii_only)
+        self.problem = ProblemLine(ascii_only=desk.ascii_only)
+        hidden = frozenset(place.name for place in PLACES if place.kind and not desk.may("see", place.kind))
+        self.navigation = Navigation(self.place, hidden, ascii_only=desk.ascii_only)
+
+    def compose(self) -> ComposeResult:
+        """The frame."""
+        yield self.header
+        with Horizontal(id="frame"):
+            yield self.navigation
+            with Vertical(id="body"):
+                yield from self.compose_body()
+        yield self.problem
+        yield KeyLine()
+
+    def compose_body(self) -> ComposeResult:
+        """What stands between header and problem line."""
+        yield from ()
+
+    @property
+    def console(self) -> PostroomApp:
+        """The application, by its own type."""
+        return cast("PostroomApp", self.app)
+
+    def on_mount(self) -> None:
+        """Show how things stand from now on."""
+        self.watch(self.app, "standing", self._stand)
+
+    def on_screen_resume(self) -> None:
+        """What was missed while another screen was on top."""
+        self.refresh_data()
+
+    def on_answered(self, message: Answered) -> None:
+        """A service answered."""
+        message.deliver()
+
+    def on_navigation_chosen(self, message: Navigation.Chosen) -> None:
+        """A place was clicked."""
+        self.console.go_to(message.place)
+
+    def refresh_data(self) -> None:
+        """Ask again for what is shown."""
+
+    def say(self, text: str, tone: str = DULL) -> None:
+        """Put a sentence above the footer."""
+        self.problem.say(text, tone)
+
+    def tell(self, text: str) -> None:
+        """Say something in passing, in a corner."""
+        self.notify(safe_text(text), markup=False)
+
+    def complain(self, error: PostroomError) -> None:
+        """Something could not be done: say so until something else is said."""
+        self.say(str(error) or type(error).__name__, BAD)
+        self.notify(safe_text(str(error), multiline=True), severity="error", markup=False, timeout=8)
+
+    def _stand(self, standing: Any) -> None:
+        self.header.stand(standing)
+        self.navigation.stand(standing)

@@ -1,0 +1,182 @@
+"""Overview: health, throughput, what waits and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from core import clock
+from core.resources.catalogue import kind_named
+from core.services import pictures, search
+from core.services.pictures import Throughput
+from core.text import safe_text
+from tui.console.cells import grouped, span
+from tui.console.desk import Desk
+from tui.console.glyphs import BAD, GOOD, WARN, sign_of, sparkline
+from tui.console.screens.base import DeskScreen
+from tui.console.screens.detail import Reading
+from tui.console.standing import Standing
+from tui.console.window import Row
+
+_ALERTS = 20
+_COLOURS = {"good": "$text-success", "busy": "$text-accent", "warn": "$text-warning", "bad": "$text-error"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is drawn."""
+
+    standing: Standing
+    throughput: Throughput
+    accounts: Mapping[str, int]
+    outbox: Mapping[str, int]
+    alerts: tuple[Row, ...]
+
+
+class OverviewScreen(DeskScreen):
+    """One look."""
+
+    place = "overview"
+    topics = frozenset({"run", "account", "outbox", "alert", "worker", "message", "mailbox"})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "fetch", "fetch now", tooltip="Fetch all valid accounts now"),
+        Binding("enter", "live", "live fetch", tooltip="What is being fetched now"),
+        Binding("a", "accounts", "accounts", tooltip="The accounts, those with trouble"),
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk, "Overview")
+        self._text = Static("", markup=False)
+        self._facts: Facts | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """One text."""
+        with Reading(classes="overview"):
+            yield self._text
+
+    def on_mount(self) -> None:
+        """Ask for the facts, and again once a minute: the day moves on."""
+        self.query_one(Reading).focus()
+        self.set_interval(60, self.refresh_data)
+
+    def on_resize(self) -> None:
+        """Draw to the width."""
+        self._draw()
+
+    def refresh_data(self) -> None:
+        """Ask for the facts."""
+        self.calls.ask(lambda: facts(self.desk), self._arrived, lane="facts")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Orders only where they may be given."""
+        return self.desk.may("fetch", "account") if action == "fetch" else True
+
+    def action_fetch(self) -> None:
+        """Fetch all valid accounts now."""
+        self.console.orders.fetch_now([])
+
+    def action_live(self) -> None:
+        """To live fetch."""
+        self.console.go_to("live")
+
+    def action_accounts(self) -> None:
+        """To the accounts."""
+        self.console.go_to("accounts")
+
+    def _arrived(self, found: Facts) -> None:
+        self._facts = found
+        self._draw()
+        self.say(*judged(found))
+
+    def _draw(self) -> None:
+        if self._facts is not None:
+            width = max(20, self._text.size.width or self.size.width - 4)
+            self._text.update(drawn(self._facts, width, ascii_only=self.desk.ascii_only))
+
+
+def facts(desk: Desk) -> Facts:
+    """Ask for everything the overview shows."""
+    handles, actor = desk.handles, desk.actor
+    newest = search.matching(handles, actor, kind_named("alert"), limit=200).rows
+    return Facts(
+        desk.standing(),
+        pictures.throughput(handles, actor, clock.utcnow()),
+        pictures.account_health(handles, actor),
+        pictures.outbox_by_state(handles, actor),
+        tuple(row for row in newest if row.get("closed_at") is None)[:_ALERTS],
+    )
+
+
+def judged(found: Facts) -> tuple[str, str]:
+    """What is most wrong, and what to press."""
+    if not found.standing.workers:
+        return "No worker is running, on any machine: nothing is fetched or sent. f asks to start one.", BAD
+    bad = found.accounts.get("failing", 0) + found.accounts.get("needs sign-in", 0)
+    if bad:
+        return (
+            f"{bad} account{'s fail' if bad > 1 else ' fails'}. a goes to the accounts; the line below them says why.",
+            BAD,
+        )
+    if found.standing.quarantine:
+        return f"{found.standing.quarantine} in quarantine wait for a person. 5 goes there.", WARN
+    return "All well.", GOOD
+
+
+def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
+    """The overview as text."""
+    flow = found.throughput
+    bars = sparkline(list(flow.taken_in), width, ascii_only=ascii_only)
+    head = f"{grouped(flow.total)} messages in {grouped(flow.runs)} runs, {grouped(flow.failed)} failed"
+    lines = [
+        _title("Taken in, 24 hours", head),
+        Content.styled(bars, "$text-accent"),
+        Content.styled(_scale(len(bars)), "$text-muted"),
+        Content(""),
+        _title("Accounts", _whole(found.accounts)),
+        _states(found.accounts, ascii_only=ascii_only)
+        or Content.styled("  none yet: 3, then n adds one", "$text-muted"),
+        Content(""),
+        _title("Outbox", f"{grouped(found.standing.outbox)} still to be sent"),
+        _states(found.outbox, ascii_only=ascii_only) or Content.styled("  empty", "$text-muted"),
+        Content(""),
+        _title("Workers", f"{found.standing.workers} alive"),
+        _title("Quarantine", f"{grouped(found.standing.quarantine)} wait for a person"),
+        Content(""),
+        _title("Alerts", str(len(found.alerts)) if found.alerts else "none"),
+        *(_alert(row) for row in found.alerts),
+    ]
+    return Content("\n").join(lines)
+
+
+def _title(name: str, fact: str) -> Content:
+    return Content.assemble((f"{name:<20}", "bold"), fact)
+
+
+def _scale(width: int) -> str:
+    left, middle, right = "24 h ago", "12 h", "now"
+    space = max(2, width - len(left) - len(middle) - len(right))
+    return f"{left}{' ' * (space // 2)}{middle}{' ' * (space - space // 2)}{right}"
+
+
+def _states(counts: Mapping[str, int], *, ascii_only: bool) -> Content | None:
+    parts = []
+    for state, count in sorted(counts.items(), key=lambda entry: -entry[1]):
+        sign = sign_of(state)
+        glyph = sign.glyph_for(ascii_only=ascii_only).strip()
+        parts.append(Content.assemble((f"  {glyph} {grouped(count)} {safe_text(state)}", _COLOURS.get(sign.tone, ""))))
+    return Content(" ").join(parts) if parts else None
+
+
+def _whole(counts: Mapping[str, Any]) -> str:
+    return grouped(sum(counts.values()))
+
+
+def _alert(row: Row) -> Content:
+    age = span((clock.utcnow() - row["opened_at"]).total_seconds())
+    return Content.assemble(("  ! ", "$text-error"), f"{safe_text(str(row['text']))} ", (f"({age})", "$text-muted"))

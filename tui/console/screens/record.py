@@ -1,0 +1,98 @@
+"""Records and messages, opened: headers, text, attachments, fields, and why they are where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from textual.content import Content
+
+from core.services import reading
+from core.text import safe_text
+from tui.console.cells import size, words
+from tui.console.foreign import foreign_lines
+from tui.console.screens.detail import DetailScreen, section
+
+TEXTS_AT_MOST = 20
+"""Messages of a record whose text is shown, the newest; the others by their headers."""
+
+
+class _Correspondence(DetailScreen):
+    def refresh_data(self) -> None:
+        """Ask for the row, then for the texts."""
+        kind, key = self.kind, self.row["id"]
+        self.calls.ask(lambda: self._read(self.desk.show(kind, key)), self._arrived, lane="row")
+
+    def _read(self, whole: Mapping[str, Any]) -> Mapping[str, Any]:
+        messages = [dict(one) for one in whole.get("messages", [whole])]
+        for one in messages[-TEXTS_AT_MOST:]:
+            one["body"] = reading.read(self.desk.handles, self.desk.actor, one["id"])
+        return {**whole, "messages": messages}
+
+    def _trail(self, whole: Mapping[str, Any]) -> list[Content]:
+        trail = whole.get("trail") or []
+        return [section("Why it is here", [_step(one) for one in trail])] if trail else []
+
+
+class RecordScreen(_Correspondence):
+    """A record: its fields, its messages, its trail."""
+
+    def _arrived(self, whole: Mapping[str, Any]) -> None:
+        rule = "-" if self.desk.ascii_only else "─"
+        parts = [_record_head(whole)]
+        if whole.get("fields"):
+            parts.append(section("Fields", whole["fields"]))
+        for number, one in enumerate(whole["messages"], start=1):
+            parts += _message(one, f"{rule * 3} {number} of {len(whole['messages'])} ", rule)
+        self.text.update(Content("\n").join([*parts, *self._trail(whole)]))
+
+
+class MessageScreen(_Correspondence):
+    """One message: what it says, and where it ended."""
+
+    def _arrived(self, whole: Mapping[str, Any]) -> None:
+        rule = "-" if self.desk.ascii_only else "─"
+        known = {key: self.row.get(key) for key in ("reason", "detail", "attempts") if self.row.get(key)}
+        facts = {"state": whole.get("state"), "record": whole.get("record"), "account": whole.get("account"), **known}
+        parts = [_facts(facts), *_message(whole["messages"][0], f"{rule * 3} ", rule)]
+        self.text.update(Content("\n").join([*parts, *self._trail(whole)]))
+
+
+def _record_head(whole: Mapping[str, Any]) -> Content:
+    title = Content.styled(safe_text(str(whole.get("title") or "(no title)")), "bold")
+    names = ("type", "queue", "state", "priority", "lock", "owner", "responsible", "customer", "account")
+    times = ("created_at", "updated_at", "pending_until")
+    return Content("\n").join([title, _facts({name: whole.get(name) for name in (*names, *times)})])
+
+
+def _facts(facts: Mapping[str, Any]) -> Content:
+    parts = [
+        Content.assemble((f"{name.replace('_at', '').replace('_', ' ')} ", "$text-muted"), words(value))
+        for name, value in facts.items()
+        if value not in (None, "")
+    ]
+    return Content("   ").join(parts)
+
+
+def _message(one: Mapping[str, Any], heading: str, rule: str) -> list[Content]:
+    lines = [Content.styled(f"\n{heading}{rule * max(0, 60 - len(heading))}", "$text-accent")]
+    for label, name in (("From", "header_from"), ("To", "header_to"), ("Subject", "subject"), ("Date", "date")):
+        if one.get(name):
+            lines.append(Content.assemble((f"{label:<8}", "$text-muted"), words(one[name])))
+    body = one.get("body")
+    if body is None:
+        return [*lines, Content.styled("(the text of older messages is in the list of messages)", "$text-muted")]
+    lines += [Content(""), foreign_lines(body.text or "(no text)")]
+    if body.parts:
+        lines += [Content(""), *_attachments(body.parts)]
+    return lines
+
+
+def _attachments(attachments: Sequence[Any]) -> Iterable[Content]:
+    for part in attachments:
+        facts = f"  {safe_text(part.content_type)}, {size(part.size)}"
+        yield Content.assemble(("Attachment  ", "$text-muted"), safe_text(part.name), (facts, "$text-muted"))
+
+
+def _step(one: Mapping[str, Any]) -> str:
+    return f"{one.get('stage', '')}: {one.get('rule', '')} – {one.get('why', '')}"

@@ -1,0 +1,230 @@
+"""The one list screen: what its keys do; new, edit, delete, bring back, and the kind's own actions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from core.errors import PostroomError
+from core.resources.kind import Action, Kind
+from core.services.catalogue import resource_of
+from core.text import safe_text
+from tui.console import deeds
+from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.screens.resource_list import ResourceList
+from tui.console.widgets.row_table import RowTable
+from tui.console.window import Row
+
+
+class ResourceScreen(ResourceList):
+    """A kind's list, with keys from its description."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "new", tooltip="Add one", id="resource.new"),
+        Binding("e", "edit", "edit", tooltip="Change the selected one", id="resource.edit"),
+        Binding("enter", "open", "open", tooltip="Open the selected one", id="resource.open"),
+        Binding("d", "delete", "delete", tooltip="Delete the marked ones, or the selected one", id="resource.delete"),
+        Binding("i", "details", "details", tooltip="Everything about the selected one", show=False),
+        Binding("u", "restore", "undelete", tooltip="Bring back what was deleted last", show=False),
+        Binding("space", "mark", "mark", tooltip="Mark for an action on several", show=False),
+        Binding("y", "copy", "copy", tooltip="Copy the selected one's name", show=False),
+        Binding("w", "write", "write", tooltip="Write what is listed to a file", show=False),
+    ]
+
+    _deleted: tuple[str, ...] = ()
+    """The names deleted last from here, to bring back."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key means something here and now."""
+        kind, desk = self.kind, self.desk
+        if action in {"new", "edit", "delete", "restore"}:
+            verb = {"new": "add", "edit": "change"}.get(action, action)
+            return kind.is_editable and desk.may(verb, kind)
+        if action == "open":
+            return True
+        if action == "act":
+            return desk.may(str(parameters[0]), kind) or desk.may("change", kind)
+        return True
+
+    def on_row_table_opened(self, _: RowTable.Opened) -> None:
+        """A double click."""
+        self.action_open()
+
+    # -- opening ----------------------------------------------------------------------------------------------------
+
+    def action_new(self) -> None:
+        """An empty form."""
+        from tui.console.screens.form import FormScreen
+
+        self.app.push_screen(FormScreen(self.desk, self.kind))
+
+    def action_edit(self) -> None:
+        """The selected one in a form."""
+        from tui.console.screens.form import FormScreen
+
+        if (row := self.table.selected) is not None:
+            self.app.push_screen(FormScreen(self.desk, self.kind, str(row[self.kind.key])))
+
+    def action_open(self) -> None:
+        """The form of what is edited here, the details of everything else."""
+        if self.kind.is_editable and self.desk.may("change", self.kind):
+            self.action_edit()
+        else:
+            self.action_details()
+
+    def action_details(self) -> None:
+        """Everything about the selected one."""
+        from tui.console.screens.detail import detail_screen
+
+        if (row := self.table.selected) is not None:
+            self.app.push_screen(detail_screen(self.desk, self.kind, row))
+
+    # -- deleting ---------------------------------------------------------------------------------------------------
+
+    def action_delete(self) -> None:
+        """Ask, then delete."""
+        names = [str(row[self.kind.key]) for row in self.table.marked_or_selected()]
+        if not names:
+            return
+        what = f"{self.kind.name} {names[0]}" if len(names) == 1 else f"these {len(names)} {self.kind.plural}"
+        text = f"Delete {what}?\n\nIt can be brought back with u for 24 hours."
+        self.app.push_screen(Confirm(Question(text, yes="Delete", no="Keep")), partial(self._confirmed_delete, names))
+
+    def _confirmed_delete(self, names: list[str], is_sure: bool | None) -> None:
+        if not is_sure:
+            return
+        verbs, desk = resource_of(self.kind), self.desk
+
+        def work() -> tuple[list[str], PostroomError | None]:
+            gone: list[str] = []
+            for name in names:
+                try:
+                    verbs.delete(desk.handles, desk.actor, name)
+                except PostroomError as refusal:
+                    return gone, refusal
+                gone.append(name)
+            return gone, None
+
+        self.calls.ask(work, self._gone)
+
+    def _gone(self, outcome: tuple[list[str], PostroomError | None]) -> None:
+        gone, refusal = outcome
+        self._deleted = tuple(gone) or self._deleted
+        self.table.unmark_all()
+        self.refresh_data()
+        if gone:
+            self.tell(f"Deleted {', '.join(gone)}. u brings {'it' if len(gone) == 1 else 'them'} back.")
+        if refusal is not None:
+            self.app.push_screen(Confirm(Question(safe_text(str(refusal), multiline=True), yes="", no="Close")))
+
+    def action_restore(self) -> None:
+        """Bring back what was deleted last."""
+        if not self._deleted:
+            self.tell(f"No {self.kind.name} was deleted from this screen. u brings back the last one for 24 hours.")
+            return
+        names, self._deleted = self._deleted, ()
+        verbs, desk = resource_of(self.kind), self.desk
+
+        def work() -> None:
+            for name in names:
+                verbs.restore(desk.handles, desk.actor, name)
+
+        self.calls.ask(work, lambda _: self._restored(names))
+
+    def _restored(self, names: tuple[str, ...]) -> None:
+        self.refresh_data()
+        self.tell(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} back.")
+
+    # -- marking, copying, writing ----------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark the selected one."""
+        self.table.toggle_mark()
+        self.count()
+
+    def action_copy(self) -> None:
+        """Copy the selected one's name."""
+        if (row := self.table.selected) is not None:
+            self.console.orders.copy(str(row[self.kind.key]))
+
+    def action_write(self) -> None:
+        """Write what is listed, or the bytes of a message, to a file."""
+        rows = self.table.marked_or_selected()
+        kind, desk, text = self.kind, self.desk, self.filter_box.text
+        self.calls.ask(lambda: deeds.written(desk, kind, rows, text), self.tell)
+
+    # -- the kind's own ---------------------------------------------------------------------------------------------
+
+    def action_act(self, name: str) -> None:
+        """One of the kind's own actions, on the marked rows or the selected one."""
+        action = next(one for one in self.kind.actions if one.name == name)
+        rows = self.table.marked_or_selected()
+        if not rows and name != "deliver":
+            self.tell(f"No {self.kind.name} is selected.")
+            return
+        if action.asks:
+            then = partial(self._sure, action, rows)
+            self.app.push_screen(Confirm(Question(action.asks, yes=action.label, no="Leave")), then)
+        else:
+            self._act(action, rows)
+
+    def _sure(self, action: Action, rows: list[Row], is_sure: bool | None) -> None:
+        if is_sure:
+            self._act(action, rows)
+
+    def _act(self, action: Action, rows: list[Row]) -> None:
+        kind: Kind = self.kind
+        match action.name:
+            case "test":
+                self.console.orders.test(kind, str(rows[0][kind.key]))
+            case "fetch":
+                self.console.orders.fetch_now([str(row["name"]) for row in rows])
+            case "deliver":
+                self.console.orders.deliver_now()
+            case "release" if kind.name == "quarantine":
+                self.console.orders.choose_queue(partial(self._release, rows))
+            case _:
+                self.calls.ask(lambda: deeds.done(self.desk, kind, action.name, rows), self._acted)
+
+    def _release(self, rows: list[Row], queue: str) -> None:
+        self.calls.ask(lambda: deeds.released(self.desk, rows, queue), self._acted)
+
+    def _acted(self, said: Any) -> None:
+        self.table.unmark_all()
+        self.refresh_data()
+        self.tell(str(said))
+
+
+def resource_screen(kind: Kind) -> type[ResourceScreen]:
+    """The list screen of a kind: its own bindings come from its actions."""
+    bindings: list[BindingType] = [
+        Binding(
+            action.key,
+            f"act('{action.name}')",
+            action.label.lower(),
+            tooltip=action.tooltip,
+            id=f"{kind.name}.{action.name}",
+        )
+        for action in kind.actions
+    ]
+    place = kind.plural
+    return type(
+        f"{kind.name.title()}Screen",
+        (ResourceScreen,),
+        {"kind": kind, "place": place, "topics": _TOPICS.get(kind.name, frozenset({kind.name})), "BINDINGS": bindings},
+    )
+
+
+_TOPICS = {
+    "account": frozenset({"account", "run", "queue", "profile"}),
+    "mailbox": frozenset({"mailbox", "template", "outbox"}),
+    "template": frozenset({"template", "mailbox"}),
+    "quarantine": frozenset({"message", "quarantine", "run"}),
+    "message": frozenset({"message", "run", "record"}),
+    "record": frozenset({"record", "run", "message"}),
+    "queue": frozenset({"queue", "record", "run"}),
+    "event": frozenset({"run", "event"}),
+}
+"""The topics that move what a kind's list shows, where it is more than its own."""

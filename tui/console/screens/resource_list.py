@@ -1,0 +1,203 @@
+"""The looking half of the one list screen: filter box, table, details, any kind drawn from its description."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from core import clock
+from core.errors import PostroomError
+from core.resources.kind import Kind
+from core.services.paging import Cursor
+from tui.console.cells import grouped
+from tui.console.desk import COUNTED, Desk, key_of
+from tui.console.glyphs import BAD
+from tui.console.screens.base import DeskScreen
+from tui.console.troubles import trouble
+from tui.console.widgets.details import Details
+from tui.console.widgets.filter_box import FilterBox
+from tui.console.widgets.row_table import RowTable
+from tui.console.window import MOST, PAGE, Window
+
+AGES_AFTER = 15.0
+"""Seconds after which `8 min` is no longer true."""
+
+
+class ResourceList(DeskScreen):
+    """Rows of a kind, a window of them at a time."""
+
+    kind: ClassVar[Kind]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", tooltip="Narrow the list as you type", id="resource.filter"),
+        Binding("escape", "back", "back", tooltip="Unmark, or clear the filter", show=False),
+    ]
+
+    def __init__(self, desk: Desk, filter_text: str = "") -> None:
+        super().__init__(desk, self.kind.title)
+        self.filter_box = FilterBox(filter_text)
+        self.table = RowTable(self.kind.listed, partial(key_of, self.kind), ascii_only=desk.ascii_only)
+        self.details = Details(self.kind, ascii_only=desk.ascii_only)
+        self.empty = Static("", markup=False, classes="empty")
+        self._filter = filter_text
+        self._wanted_name = ""
+        self._anchor: Cursor | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """Filter above, table, details beside it."""
+        yield self.filter_box
+        with Horizontal():
+            with Vertical():
+                yield self.table
+                yield self.empty
+            yield self.details
+
+    def on_mount(self) -> None:
+        """Ask for the first rows."""
+        self.table.focus()
+        self.set_interval(AGES_AFTER, self.table.refresh)
+
+    # -- the window -------------------------------------------------------------------------------------------------
+
+    def refresh_data(self) -> None:
+        """Ask for the same window again; the selection stays on its row."""
+        kind, text, anchor = self.kind, self._filter, self._anchor
+        rows = min(MOST, max(PAGE, len(self.table.window.rows)))
+        if anchor is None:
+            self.calls.ask(lambda: self.desk.first_window(kind, text, rows), self._refreshed, lane="rows")
+        else:
+            self.calls.ask(lambda: self.desk.window_after(kind, text, anchor, rows), self._refreshed, lane="rows")
+        self.count()
+
+    def on_filter_box_changed(self, message: FilterBox.Changed) -> None:
+        """Another filter: the list from its beginning."""
+        self._filter, self._anchor = message.text, None
+        self._load(lambda: self.desk.first_window(self.kind, message.text))
+        self.count()
+
+    def on_row_table_edge_neared(self, message: RowTable.EdgeNeared) -> None:
+        """More rows before they are needed."""
+        kind, text, rows = self.kind, self._filter, self.table.window.rows
+        if not rows:
+            return
+        if message.is_after:
+            key = key_of(kind, rows[-1])
+            self.calls.ask(lambda: self.desk.window_after(kind, text, key), partial(self._follow, key), lane="rows")
+        else:
+            key = key_of(kind, rows[0])
+            self.calls.ask(lambda: self.desk.window_before(kind, text, key), partial(self._precede, key), lane="rows")
+
+    def on_row_table_end_asked(self, message: RowTable.EndAsked) -> None:
+        """The first or last row of the whole list."""
+        kind, text = self.kind, self._filter
+        if message.is_last:
+            self._load(lambda: self.desk.last_window(kind, text), at_end=True)
+        else:
+            self._load(lambda: self.desk.first_window(kind, text))
+
+    def _load(self, work: Any, *, at_end: bool = False) -> None:
+        self.calls.ask(work, partial(self._loaded, at_end=at_end), lane="rows")
+
+    def _loaded(self, window: Window, *, at_end: bool) -> None:
+        self._anchor = None
+        self.table.show(window, is_new=True)
+        if at_end:
+            # Refreshed from its first row on; one row is given up to name what precedes it.
+            self._anchor = key_of(self.kind, window.rows[0]) if window.has_before else None
+            self.table.select_last()
+        self._show_emptiness()
+
+    def _refreshed(self, window: Window) -> None:
+        self.table.show(window)
+        if self._wanted_name:
+            names = {str(row[self.kind.key]): row for row in window.rows}
+            if (row := names.get(self._wanted_name)) is not None:
+                self.table.select_key(key_of(self.kind, row))
+            self._wanted_name = ""
+        self._show_emptiness()
+
+    def _follow(self, key: Cursor, page: Window) -> None:
+        rows = self.table.window.rows
+        if not rows or key_of(self.kind, rows[-1]) != key:
+            return
+        window = self.table.window.extended(page.rows, has_more=page.has_after)
+        dropped = len(rows) + len(page.rows) - len(window.rows)
+        if dropped:
+            self._anchor = key_of(self.kind, rows[dropped - 1])
+        self.table.show(window)
+
+    def _precede(self, key: Cursor, page: Window) -> None:
+        rows = self.table.window.rows
+        if not rows or key_of(self.kind, rows[0]) != key:
+            return
+        has_more = page.has_before and len(page.rows) > 1
+        # The first row of the page becomes the anchor the window is refreshed from, and is not held itself.
+        self._anchor = key_of(self.kind, page.rows[0]) if has_more else None
+        self.table.show(self.table.window.preceded(page.rows[1:] if has_more else page.rows, has_more=has_more))
+
+    def select_named(self, name: str) -> None:
+        """Select the row of that name, once it is listed."""
+        self._wanted_name = name
+        self.refresh_data()
+
+    # -- beside the rows --------------------------------------------------------------------------------------------
+
+    def on_row_table_selected(self, message: RowTable.Selected) -> None:
+        """Tell about the row."""
+        self.details.show(message.row)
+        said = trouble(self.kind, message.row, clock.utcnow())
+        self.say(said.text, said.tone)
+        self.refresh_bindings()
+
+    def complain(self, error: PostroomError) -> None:
+        """What cannot be listed is said; the rows stay as they were."""
+        super().complain(error)
+        self.say(str(error), BAD)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.filter_box.type_here()
+
+    def action_leave_filter(self, clears: bool) -> None:
+        """Back to the rows; Escape clears."""
+        if clears:
+            self.filter_box.text = ""
+        self.table.focus()
+
+    def action_back(self) -> None:
+        """Unmark, else clear the filter."""
+        if self.table.marked:
+            self.table.unmark_all()
+            self.count()
+        elif self.filter_box.text:
+            self.filter_box.text = ""
+
+    def count(self) -> None:
+        """Ask how many rows there are."""
+        kind, text = self.kind, self._filter
+        self.calls.ask(lambda: self.desk.counted(kind, text), self._counted, lane="count")
+
+    def _counted(self, counts: tuple[int, int]) -> None:
+        found, whole = (f"{grouped(count)}{'+' if count >= COUNTED else ''}" for count in counts)
+        noun = self.kind.name if counts[1] == 1 else self.kind.plural
+        text = f"{found} of {whole} {noun}" if self._filter else f"{whole} {noun}"
+        if self.table.marked:
+            text = f"{len(self.table.marked)} marked, {text}"
+        self.filter_box.tell(text)
+
+    def _show_emptiness(self) -> None:
+        is_empty = not self.table.window.rows
+        self.set_class(is_empty, "-empty")
+        if is_empty:
+            self.empty.update(self._why_empty())
+
+    def _why_empty(self) -> str:
+        if self._filter:
+            return f"No {self.kind.name} matches this filter.\nEscape clears it."
+        if self.kind.is_editable and self.desk.may("add", self.kind):
+            return f"No {self.kind.plural} yet.\nPress n to add one.\n\n{self.kind.description}"
+        return f"No {self.kind.plural} yet.\n\n{self.kind.description}"

@@ -1,0 +1,18 @@
+"""How things stand, in a few numbers: what the header shows on every screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Counts over all processes."""
+
+    workers: int = 0
+    fetching: int = 0
+    outbox: int = 0
+    quarantine: int = 0
+    alerts: int = 0
+    is_known: bool = False
+    """Whether anybody has counted yet."""

@@ -1,0 +1,152 @@
+"""What is wrong with a row and what to press: the sentence above the footer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.resources.kind import Kind
+from core.text import safe_text
+from tui.console.cells import span
+from tui.console.glyphs import BAD, DULL, GOOD, WARN
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One sentence about a row."""
+
+    text: str
+    tone: str = DULL
+
+
+def trouble(kind: Kind, row: Row | None, now: datetime) -> Trouble:
+    """What to say of the selected row; with none selected, what the kind is for."""
+    if row is None:
+        return Trouble(kind.description)
+    say = _SAYERS.get(kind.name)
+    said = say(row, now) if say is not None else Trouble(str(row.get("comment") or kind.description))
+    return Trouble(safe_text(said.text), said.tone)
+
+
+def _account(row: Row, now: datetime) -> Trouble:
+    name, error = row.get("name"), _sentence(row.get("last_error"))
+    if row.get("validity") == "invalid":
+        return Trouble(f"{name} is invalid and not fetched. {error}v makes it valid, e edits it.", BAD)
+    if row.get("validity") == "invalid-temporarily":
+        return Trouble(f"{name} is set aside for now. {error}Mend it with e, then v makes it valid.", WARN)
+    match row.get("status"):
+        case "failing":
+            return Trouble(f"{name} failed {_times(row)}: {error}f tries it now, t tests it, e edits it.", BAD)
+        case "needs sign-in":
+            return Trouble(f"{name} needs somebody to sign in again. {error}e changes the login.", WARN)
+        case "throttled":
+            return Trouble(f"{name}: its server asked us to come back later. {error}f tries it now.", WARN)
+        case "paused":
+            return Trouble(f"{name} is paused. p resumes it.", WARN)
+    if row.get("last_run_at") is None:
+        return Trouble(f"{name} has not been fetched yet. t tests it, f fetches it now.")
+    return Trouble(f"{name}: {error or 'all well. '}{_next(row.get('due_at'), now)}{row.get('comment') or ''}", GOOD)
+
+
+def _mailbox(row: Row, now: datetime) -> Trouble:
+    name, error = row.get("name"), _sentence(row.get("last_error"))
+    cooling = row.get("cooling_until")
+    if isinstance(cooling, datetime) and cooling > now:
+        wait = span((cooling - now).total_seconds())
+        return Trouble(f"{name} rests for {wait} after {_times(row)} of failing: {error}t tests it, e edits it.", BAD)
+    if not row.get("active"):
+        return Trouble(f"{name} takes no turns: it is inactive. {error}e edits it.", WARN)
+    if error:
+        return Trouble(f"{name}: {error}t tests it.", WARN)
+    if row.get("tested_at") is None and row.get("last_sent_at") is None:
+        return Trouble(f"{name} has not been tested and has sent nothing yet. t tests it.")
+    return Trouble(f"{name}: all well. {row.get('comment') or ''}", GOOD)
+
+
+def _outbox(row: Row, now: datetime) -> Trouble:
+    error, subject = _sentence(row.get("last_error")), row.get("subject") or "(no subject)"
+    match row.get("state"):
+        case "failed" | "expired":
+            return Trouble(f"{subject}: not sent. {error}r tries it again.", BAD)
+        case "uncertain":
+            return Trouble(f"{subject}: the relay may have taken it. {error}r sends it again, x cancels it.", WARN)
+        case "deferred":
+            again = _next(row.get("next_attempt_at"), now)
+            return Trouble(f"{subject}: {error or 'refused for now. '}{again}r tries it now.", WARN)
+        case "held":
+            return Trouble(f"{subject}: held. l releases it.", WARN)
+        case "queued":
+            return Trouble(f"{subject}: waits for a worker. {_next(row.get('next_attempt_at'), now)}f sends it now.")
+        case "sent":
+            by = row.get("mailbox")
+            return Trouble(f"{subject}: taken by the relay{f' through {by}' if by else ''}. enter shows it.", GOOD)
+    return Trouble(f"{subject}: {row.get('state')}. enter shows it.")
+
+
+def _run(row: Row, _: datetime) -> Trouble:
+    if row.get("state") in {"failed", "aborted"}:
+        return Trouble(
+            f"{row.get('account')}: {_sentence(row.get('error')) or 'it did not end well. '}enter shows it.", BAD
+        )
+    return Trouble(
+        f"{row.get('account')}: {row.get('fetched') or 0} taken in, {row.get('records') or 0} records, "
+        f"{row.get('follow_ups') or 0} follow-ups, {row.get('skipped') or 0} here already. enter shows its lines."
+    )
+
+
+def _quarantine(row: Row, _: datetime) -> Trouble:
+    why = _sentence(row.get("detail") or row.get("reason")) or "It could not be processed. "
+    return Trouble(f"{why}r processes it again, l files it without filters.", WARN)
+
+
+def _record(row: Row, _: datetime) -> Trouble:
+    return Trouble(f"{row.get('title') or '(no title)'} – {row.get('customer') or 'nobody'}. enter opens it.")
+
+
+def _message(row: Row, _: datetime) -> Trouble:
+    record = f" in record {row['record']}" if row.get("record") else ""
+    return Trouble(f"{row.get('subject') or '(no subject)'}: {row.get('state')}{record}. enter opens it.")
+
+
+def _queue(row: Row, _: datetime) -> Trouble:
+    if row.get("validity") != "valid":
+        return Trouble(f"{row.get('name')} counts as absent while it is {row.get('validity')}. e edits it.", WARN)
+    return Trouble(str(row.get("comment") or f"{row.get('records') or 0} records in {row.get('name')}."))
+
+
+def _alert(row: Row, _: datetime) -> Trouble:
+    return Trouble(str(row.get("text") or ""), DULL if row.get("closed_at") else BAD)
+
+
+def _times(row: Row) -> str:
+    failures = row.get("failures") or 1
+    return "once" if failures == 1 else f"{failures} times"
+
+
+def _sentence(text: Any) -> str:
+    words = str(text or "").strip()
+    return f"{words}{'' if words.endswith(('.', '!', '?')) else '.'} " if words else ""
+
+
+def _next(when: Any, now: datetime) -> str:
+    if not isinstance(when, datetime):
+        return ""
+    wait = span((when - now).total_seconds())
+    return "Due now. " if wait == "now" else f"Next in {wait}. "
+
+
+_SAYERS: dict[str, Callable[[Row, datetime], Trouble]] = {
+    "account": _account,
+    "mailbox": _mailbox,
+    "outbox": _outbox,
+    "run": _run,
+    "quarantine": _quarantine,
+    "record": _record,
+    "message": _message,
+    "queue": _queue,
+    "alert": _alert,
+}

@@ -1,0 +1,99 @@
+"""One of a few words in one line: arrows or the first letter choose, nothing unfolds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+
+class ChoiceLine(Static, can_focus=True):
+    """All choices beside each other; when they do not fit, the chosen one between arrows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,space,l", "step(1)", "Next choice", show=False),
+        Binding("left,h", "step(-1)", "Previous choice", show=False),
+    ]
+
+    class Changed(Message):
+        """Another word was chosen."""
+
+    def __init__(self, choices: Sequence[str], value: str, *, ascii_only: bool = False) -> None:
+        super().__init__(markup=False)
+        self._choices = tuple(choices)
+        self._value = value
+        self._on, self._off = ("(*)", "( )") if ascii_only else ("●", "○")
+
+    @property
+    def value(self) -> str:
+        """The chosen word."""
+        return self._value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        if value != self._value:
+            self._value = value
+            self._draw()
+            self.post_message(self.Changed())
+
+    def on_mount(self) -> None:
+        """Draw the choices."""
+        self._draw()
+
+    def on_resize(self) -> None:
+        """They may not fit any more."""
+        self._draw()
+
+    def on_focus(self) -> None:
+        """Show that keys go here."""
+        self._draw()
+
+    def on_blur(self) -> None:
+        """Show that they go elsewhere."""
+        self._draw()
+
+    def on_key(self, event: events.Key) -> None:
+        """The first letter of a choice chooses it; again, the next one that begins so."""
+        letter = (event.character or "").lower()
+        starting = [one for one in self._choices if letter and one.lower().startswith(letter)]
+        if starting and event.key not in {"h", "l"}:
+            place = starting.index(self._value) + 1 if self._value in starting else 0
+            self.value = starting[place % len(starting)]
+            event.stop()
+            event.prevent_default()
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose what is under the mouse."""
+        left = 0
+        for one in self._choices:
+            width = cell_len(f"{self._on} {one}  ")
+            if left <= event.x < left + width:
+                self.value = one
+                return
+            left += width
+
+    def action_step(self, by: int) -> None:
+        """The next or the previous choice."""
+        place = self._choices.index(self._value) if self._value in self._choices else 0
+        self.value = self._choices[(place + by) % len(self._choices)]
+
+    def _draw(self) -> None:
+        parts = []
+        for one in self._choices:
+            chosen = one == self._value
+            style = ("bold reverse" if self.has_focus else "bold") if chosen else "$text-muted"
+            parts.append(Content.styled(f"{self._on if chosen else self._off} {one}", style))
+        whole = Content("  ").join(parts)
+        if whole.cell_length > self.size.width > 0:
+            place = self._choices.index(self._value) + 1 if self._value in self._choices else 0
+            style = "bold reverse" if self.has_focus else "bold"
+            whole = Content.assemble(
+                ("< ", "$text-muted"), (self._value, style), (f" >  {place} of {len(self._choices)}", "$text-muted")
+            )
+        self.update(whole)

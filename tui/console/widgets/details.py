@@ -1,0 +1,44 @@
+"""The details of one row: every column it has, labelled."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from core.resources.kind import ColumnType, Kind
+from tui.console.cells import cell, whole_moment, words
+from tui.console.window import Row
+
+
+class Details(VerticalScroll, can_focus=False):
+    """What the table has no room for."""
+
+    def __init__(self, kind: Kind, *, ascii_only: bool = False) -> None:
+        super().__init__()
+        self._kind = kind
+        self._ascii_only = ascii_only
+        self._body = Static("", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield self._body
+
+    def show(self, row: Row | None) -> None:
+        """Show a row."""
+        self._body.update(labelled(self._kind, row, ascii_only=self._ascii_only) if row is not None else "")
+
+
+def labelled(kind: Kind, row: Row, *, ascii_only: bool = False) -> Content:
+    """All columns of a row that hold something, a line each."""
+    lines = []
+    for column in kind.columns:
+        value = row.get(column.name)
+        if value in (None, "", [], {}):
+            continue
+        shown = (
+            whole_moment(value) if column.type is ColumnType.TIME else cell(column, value, ascii_only=ascii_only).text
+        )
+        lines.append(Content.assemble((f"{column.label}: ", "$text-muted"), shown or words(value)))
+    return Content("\n").join(lines)

@@ -1,0 +1,138 @@
+"""One field of a form: its label, what is typed, and below it what is wrong."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from core.resources.kind import Field, FieldType
+from tui.console.foreign import foreign
+from tui.console.widgets.choice_line import ChoiceLine
+from tui.console.widgets.reference_line import ReferenceLine
+
+_SEVERAL_LINES = {FieldType.NOTE, FieldType.CONDITIONS, FieldType.VALUES}
+
+
+class _LineInput(Input):
+    # An input scrolls, so it would keep the arrows to itself.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+    ]
+
+
+class FormField(Vertical):
+    """A label and the widget its type asks for."""
+
+    class Changed(Message):
+        """Something else stands in it."""
+
+        def __init__(self, field: FormField) -> None:
+            super().__init__()
+            self.field = field
+
+    class Left(Message):
+        """The keys go elsewhere now."""
+
+        def __init__(self, field: FormField) -> None:
+            super().__init__()
+            self.field = field
+
+    class Entered(Left):
+        """The keys go here now."""
+
+    def __init__(self, field: Field, typed: str, *, ascii_only: bool = False) -> None:
+        super().__init__(id=f"field-{field.name}")
+        self.field = field
+        self.widget = _widget(field, typed, ascii_only=ascii_only)
+        self._problem = Static("", markup=False, classes="problem")
+        self._sign = "x" if ascii_only else "✗"
+
+    def compose(self) -> ComposeResult:
+        """Label, widget, and room for a complaint."""
+        star = "*" if self.field.is_required else " "
+        with Horizontal(classes="line"):
+            yield Static(Content.assemble(self.field.label, (star, "$text-accent")), markup=False, classes="label")
+            yield self.widget
+        yield self._problem
+
+    @property
+    def typed(self) -> str:
+        """What stands in it."""
+        if isinstance(self.widget, TextArea):
+            return self.widget.text
+        assert isinstance(self.widget, Input | ChoiceLine | ReferenceLine)
+        return self.widget.value
+
+    @typed.setter
+    def typed(self, text: str) -> None:
+        if isinstance(self.widget, TextArea):
+            self.widget.text = text
+        else:
+            assert isinstance(self.widget, Input | ChoiceLine | ReferenceLine)
+            self.widget.value = text
+
+    def tell_kept(self, *, is_kept: bool) -> None:
+        """Say whether a secret is kept already; it is never shown."""
+        if isinstance(self.widget, Input) and self.field.is_secret:
+            self.widget.placeholder = "•••••••• kept; type to replace it" if is_kept else "none"
+
+    def complain(self, text: str) -> None:
+        """Say what is wrong with it; nothing is, when the text is empty."""
+        self.set_class(bool(text), "-wrong")
+        said = text[:1].lower() + text[1:] if text[:2].istitle() else text
+        self._problem.update(foreign(f"{self._sign} {said}") if text else "")
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether a complaint stands below it."""
+        return self.has_class("-wrong")
+
+    def on_descendant_focus(self, _: events.DescendantFocus) -> None:
+        """Come here."""
+        self.post_message(self.Entered(self))
+
+    def on_descendant_blur(self, _: events.DescendantBlur) -> None:
+        """Gone elsewhere."""
+        self.post_message(self.Left(self))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Typed."""
+        event.stop()
+        self.post_message(self.Changed(self))
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Typed."""
+        event.stop()
+        self.post_message(self.Changed(self))
+
+    def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
+        """Chosen."""
+        event.stop()
+        self.post_message(self.Changed(self))
+
+    def on_reference_line_changed(self, event: ReferenceLine.Changed) -> None:
+        """Chosen."""
+        event.stop()
+        self.post_message(self.Changed(self))
+
+
+def _widget(field: Field, typed: str, *, ascii_only: bool) -> Widget:
+    match field.type:
+        case FieldType.CHOICE:
+            return ChoiceLine(field.choices, typed, ascii_only=ascii_only)
+        case FieldType.YES_NO:
+            return ChoiceLine(("yes", "no"), typed or "no", ascii_only=ascii_only)
+        case FieldType.REFERENCE:
+            return ReferenceLine(typed, field.refers_to)
+    if field.type in _SEVERAL_LINES:
+        return TextArea(typed, compact=True, tab_behavior="focus", show_line_numbers=False)
+    return _LineInput(typed, compact=True, password=field.is_secret, select_on_focus=False)

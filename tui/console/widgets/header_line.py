@@ -1,0 +1,67 @@
+"""The line above everything: where one is, and how things stand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from textual.content import Content
+from textual.widgets import Static
+
+from core.text import safe_text
+from tui.console.standing import Standing
+
+
+class HeaderLine(Static):
+    """Name, screen, workers, running fetches, outbox, quarantine, clock."""
+
+    def __init__(self, place: str, *, ascii_only: bool = False) -> None:
+        super().__init__(markup=False)
+        self._place = place
+        self._standing = Standing()
+        self._dot = "*" if ascii_only else "●"
+        self._middle = "-" if ascii_only else "·"
+
+    def on_mount(self) -> None:
+        """Tick once a second."""
+        self.set_interval(1, self._draw)
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Say as much as fits."""
+        self._draw()
+
+    def stand(self, standing: Standing) -> None:
+        """Show how things stand."""
+        if standing != self._standing:
+            self._standing = standing
+            self._draw()
+
+    def rename(self, place: str) -> None:
+        """Show another name of the screen."""
+        self._place = place
+        self._draw()
+
+    def _draw(self) -> None:
+        left = Content.assemble((f" Postroom {self._middle} ", "bold"), (safe_text(self._place), "bold"))
+        facts = [*self._facts(), Content(f"{datetime.now().astimezone():%H:%M:%S} ")]
+        while facts and left.cell_length + sum(fact.cell_length + 2 for fact in facts) > self.size.width:
+            facts.pop(0)
+        right = Content("  ").join(facts)
+        gap = max(1, self.size.width - left.cell_length - right.cell_length)
+        self.update(Content.assemble(left, " " * gap, right))
+
+    def _facts(self) -> list[Content]:
+        now = self._standing
+        if not now.is_known:
+            return []
+        worker = f"worker {self._dot if now.workers else '!'} {now.workers}"
+        facts = [
+            Content.styled(worker, "" if now.workers else "$text-warning"),
+            Content.styled(f"fetch {self._dot} {now.fetching}", "$text-accent" if now.fetching else ""),
+            Content(f"outbox {now.outbox}"),
+        ]
+        if now.quarantine:
+            facts.append(Content.styled(f"quarantine {now.quarantine}", "$text-warning"))
+        if now.alerts:
+            facts.append(Content.styled(f"! {now.alerts}", "$text-error"))
+        return facts

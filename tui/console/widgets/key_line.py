@@ -1,0 +1,68 @@
+"""The footer: the main keys of the screen, as many as fit, help always among them."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.binding import Binding
+from textual.content import Content
+from textual.widgets import Static
+
+LAST = ("slash", "colon", "question_mark")
+"""Keys that stand at the end, in this order, before others may take the room."""
+
+KEYS = {"enter": "enter", "escape": "esc", "ctrl+s": "^s", "ctrl+f": "^f", "ctrl+t": "^t"}
+"""Names of keys that are no letters, in words and ASCII."""
+
+
+class KeyLine(Static):
+    """The bindings that can be used now, drawn from their declarations."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._places: list[tuple[int, int, str]] = []
+
+    def on_mount(self) -> None:
+        """Draw again whenever the bindings change."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.draw())
+        self.call_after_refresh(self.draw)
+
+    def on_resize(self) -> None:
+        """Show as many as fit."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the keys of this moment."""
+        if not self.is_attached or not self.screen.is_current:
+            return
+        shown = [active.binding for active in self.screen.active_bindings.values() if active.binding.show]
+        first: list[Binding] = []
+        last: list[Binding] = []
+        seen: set[str] = set()
+        for binding in shown:
+            if binding.action in seen:
+                continue
+            seen.add(binding.action)
+            (last if binding.key in LAST else first).append(binding)
+        last.sort(key=lambda binding: LAST.index(binding.key))
+        self.update(self._fitted(first, last))
+
+    def on_click(self, event: events.Click) -> None:
+        """A key is pressed with the mouse."""
+        for start, end, key in self._places:
+            if start <= event.x < end:
+                self.app.simulate_key(key)
+
+    def _fitted(self, first: list[Binding], last: list[Binding]) -> Content:
+        shown = [*((one, self._one(one)) for one in first), *((one, self._one(one)) for one in last)]
+        room = self.size.width - 2
+        while len(shown) > len(last) and sum(label.cell_length + 2 for _, label in shown) > room:
+            shown.pop(len(shown) - len(last) - 1)
+        left, self._places = 1, []
+        for binding, label in shown:
+            self._places.append((left, left + label.cell_length, binding.key))
+            left += label.cell_length + 2
+        return Content.assemble(" ", Content("  ").join([label for _, label in shown]))
+
+    def _one(self, binding: Binding) -> Content:
+        key = KEYS.get(binding.key) or self.app.get_key_display(binding)
+        return Content.assemble((key, "bold $text-accent"), " ", binding.description)

@@ -1,0 +1,87 @@
+"""The name of another resource in one line: Enter or a letter opens the list to choose from."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from tui.console.foreign import foreign
+
+
+class ReferenceLine(Static, can_focus=True):
+    """Shows the name; the form opens the list and gives the answer back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "choose", "choose", show=True),
+        Binding("backspace,delete", "clear", "Nothing", show=False),
+    ]
+
+    class Changed(Message):
+        """Another name was chosen."""
+
+    class Asked(Message):
+        """The list is wanted."""
+
+        def __init__(self, line: ReferenceLine, typed: str) -> None:
+            super().__init__()
+            self.line, self.typed = line, typed
+
+    def __init__(self, value: str, refers_to: str) -> None:
+        super().__init__(markup=False)
+        self._value = value
+        self.refers_to = refers_to
+        """The kind whose names can be chosen."""
+
+    @property
+    def value(self) -> str:
+        """The name."""
+        return self._value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        if value != self._value:
+            self._value = value
+            self._draw()
+            self.post_message(self.Changed())
+
+    def on_mount(self) -> None:
+        """Draw the name."""
+        self._draw()
+
+    def on_focus(self) -> None:
+        """Show that keys go here."""
+        self._draw()
+
+    def on_blur(self) -> None:
+        """Show that they go elsewhere."""
+        self._draw()
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter opens the list, already narrowed."""
+        if event.character and event.character.isalnum():
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Asked(self, event.character))
+
+    def on_click(self) -> None:
+        """A click opens it too."""
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        """Ask for the list."""
+        self.post_message(self.Asked(self, ""))
+
+    def action_clear(self) -> None:
+        """Refer to nothing."""
+        self.value = ""
+
+    def _draw(self) -> None:
+        style = "bold reverse" if self.has_focus else "bold"
+        name = foreign(self._value or "none", style if self._value or self.has_focus else "$text-muted")
+        hint = f"   enter lists the {self.refers_to}s" if self.has_focus else ""
+        self.update(Content.assemble(name, (hint, "$text-muted")))

@@ -1,0 +1,44 @@
+"""Starting a worker that outlives the console."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from core.environment import Environment
+from core.errors import CannotWrite
+
+
+def start_worker(environment: Environment) -> str:
+    """Start `postroom --worker` in a session of its own, and say where it writes.
+
+    Raises:
+        CannotWrite: its log cannot be opened.
+    """
+    log = environment.home / "worker.log"
+    variables = {
+        **os.environ,
+        "POSTROOM_HOME": str(environment.home),
+        "POSTROOM_DATABASE_URL": environment.database_url,
+        "POSTROOM_DROP": str(environment.drop),
+    }
+    if environment.key_file is not None:
+        variables["POSTROOM_KEY_FILE"] = str(environment.key_file)
+    try:
+        # 0600: what a worker logs names people's mail.
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise CannotWrite(f"The worker's log {log} cannot be written: {error.strerror}.") from error
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tui.cli", "--worker"],
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=handle,
+            start_new_session=True,
+            env=variables,
+        )
+    finally:
+        os.close(handle)
+    return f"Started a worker, process {process.pid}. It goes on when the console is left; its log is {log}."
