@@ -1,0 +1,195 @@
+"""What a pass knows and writes: windows are settled here, counted and told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from core import clock
+from core.errors import StoreError
+from core.failpoints import fp
+from core.handles import Handles
+from core.outbound.ended import Delivery, Terms, close_round, delivery_of, held_because
+from core.outbound.job import Job
+from core.outbound.pool import Pool
+from core.outbound.relay import Fault
+from core.outbound.retry import cool_until
+from core.outbound.route import Route
+from core.outbound.summary import Summary
+from core.outbound.waiting_room import WaitingRoom
+from core.outbox.claim import bytes_of, give_back, hand_over, lease_end
+from core.outbox.settle import MailboxNews, Settlement, settle
+from core.settings import RuntimeSettings
+
+_SETTLE_TRIES = 20
+"""What a relay took must be written: a database that is away is waited for, so often for its patience."""
+
+_TELL_EACH = 1.0
+"""Seconds between two notes of a mailbox that goes on working."""
+
+
+@dataclass
+class Page:
+    """What is written in one transaction."""
+
+    over: list[tuple[Job, Settlement]] = field(default_factory=list)
+    """Messages whose round is over."""
+    moved: list[tuple[Job, Settlement]] = field(default_factory=list)
+    """Messages that go on to another mailbox."""
+    unbegun: list[Job] = field(default_factory=list)
+    """Messages to be given back: we stop."""
+    lost: list[Job] = field(default_factory=list)
+    """Messages whose lease ran out: nothing is written of them."""
+    next_window: list[Job] = field(default_factory=list)
+    """Messages to be marked; afterwards those that are still ours."""
+    fault: Fault | None = None
+    """Why the mailbox cools down."""
+    has_worked: bool = False
+    """Whether the relay took something."""
+
+
+class Book:
+    """Shared by all couriers of a pass."""
+
+    def __init__(
+        self,
+        handles: Handles,
+        settings: RuntimeSettings,
+        *,
+        room: WaitingRoom,
+        pool: Pool,
+        stop: threading.Event,
+        log: Callable[[Delivery], None] | None,
+    ) -> None:
+        self.handles = handles
+        self.room = room
+        self.pool = pool
+        self.host_mark = handles.host if handles.host.isascii() and handles.host.isprintable() else "postroom"
+        """Names this machine in what leaves, for loop guards."""
+        self.summary = Summary()
+        self.error: BaseException | None = None
+        """What ended the pass early."""
+        self._settings = settings
+        self._routes: dict[int, Route] = {}
+        self._stop = stop
+        self._log = log
+        self._lock = threading.Lock()
+        self._base = (clock.utcnow(), clock.monotonic())
+        self._told: dict[int, float] = {}
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no message is to be begun any more."""
+        return self._stop.is_set() or self.error is not None
+
+    @property
+    def now(self) -> datetime:
+        """The database's time: as it was at the last claim, and what has passed since."""
+        at, then = self._base
+        return at + timedelta(seconds=clock.monotonic() - then)
+
+    @property
+    def terms(self) -> Terms:
+        """What the end of a round goes by."""
+        return Terms(self._settings, self._routes, self.handles.host, self.now)
+
+    def claimed(self, routes: dict[int, Route], now: datetime) -> None:
+        """The mailboxes and the time as they were at a claim."""
+        self._routes = {**self._routes, **routes}
+        self._base = (now, clock.monotonic())
+
+    def route_of(self, mailbox_id: int) -> Route:
+        """A mailbox's way out."""
+        return self._routes[mailbox_id]
+
+    def outlives(self, job: Job, seconds: float) -> bool:
+        """Whether a message surely stays ours for so long."""
+        return self.handles.renewer.outlives(job.lease, seconds)
+
+    def raws(self, window: Sequence[Job]) -> dict[int, bytes]:
+        """The messages as they were handed in."""
+        with self.handles.database.reading() as session:
+            return dict(bytes_of(session, [job.due.id for job in window]))
+
+    def fail(self, error: BaseException) -> None:
+        """End the pass: what is in hand is left to its lease."""
+        with self._lock:
+            self.error = self.error or error
+
+    def close(self, job: Job, raw: bytes, page: Page) -> None:
+        """A message's round is over."""
+        page.over.append((job, close_round(job, job.error, self.terms, raw=raw)))
+
+    def hold(self, job: Job, why: str, page: Page) -> None:
+        """A message cannot leave as it is."""
+        page.over.append((job, held_because(job, why, self.now)))
+
+    def write(self, page: Page, mailbox_id: int) -> None:
+        """Commit a page; afterwards tell of it, and let go of what is over."""
+        news = self._news(page, mailbox_id)
+        settlements = [settlement for _, settlement in (*page.over, *page.moved)]
+        until = lease_end(self.now, self.handles.renewer.seconds)
+
+        def work(session: Session) -> tuple[set[int], set[int]]:
+            ours = settle(session, settlements, news, self.now)
+            give_back(session, [job.lease for job in page.unbegun])
+            return ours, hand_over(session, [job.lease for job in page.next_window], mailbox_id, until)
+
+        fp("K13")
+        ours, marked = self._surely(work)
+        if settlements:
+            fp("K14")
+        if page.next_window:
+            fp("K11")
+        self._after(page, mailbox_id, ours, marked)
+
+    def tell(self, deliveries: Sequence[Delivery]) -> None:
+        """Count and tell what became of messages."""
+        with self._lock:
+            for delivery in deliveries:
+                self.summary.count(delivery.state)
+                if self._log is not None:
+                    self._log(delivery)
+
+    def _news(self, page: Page, mailbox_id: int) -> list[MailboxNews]:
+        route = self._routes[mailbox_id]
+        if page.fault is not None:
+            failures = route.failures + 1
+            with self._lock:
+                self.summary.faults[route.name] = page.fault
+            return [MailboxNews(mailbox_id, failures, cool_until(failures, self.now), page.fault.text)]
+        with self._lock:
+            if not page.has_worked or clock.monotonic() - self._told.get(mailbox_id, -_TELL_EACH) < _TELL_EACH:
+                return []
+            self._told[mailbox_id] = clock.monotonic()
+        return [MailboxNews(mailbox_id)]
+
+    def _surely(self, work: Callable[[Session], tuple[set[int], set[int]]]) -> tuple[set[int], set[int]]:
+        for left in reversed(range(_SETTLE_TRIES)):
+            try:
+                return self.handles.database.writing(work)
+            except StoreError:
+                if not left or self._stop.wait(0.5):
+                    raise
+        raise AssertionError
+
+    def _after(self, page: Page, mailbox_id: int, ours: set[int], marked: set[int]) -> None:
+        name = self._routes[mailbox_id].name
+        going_on = [job for job, _ in page.moved if job.due.id in ours]
+        gone = [job for job, _ in page.moved if job.due.id not in ours] + page.lost + page.unbegun
+        gone += [job for job in page.next_window if job.due.id not in marked]
+        page.next_window = [job for job in page.next_window if job.due.id in marked]
+        finished = [job for job, _ in page.over] + gone
+        for job in finished:
+            self.handles.renewer.let_go(job.lease)
+        self.tell([delivery_of(job, one, name) for job, one in page.over if job.due.id in ours])
+        self.room.put(going_on)
+        self.room.done(len(finished))
+        if page.over:
+            self.handles.changes.moved("outbox")
+        if page.fault is not None:
+            self.handles.changes.moved("mailbox")

@@ -1,0 +1,40 @@
+"""From a mailbox to a connection that takes its messages."""
+
+from __future__ import annotations
+
+from core.errors import ConfigurationError, Unreachable
+from core.handles import Handles
+from core.outbound.pool import Opened
+from core.outbound.route import Route
+from core.protocols.server import Login, Timeouts
+from core.protocols.smtp import open_smtp
+
+
+def connect(handles: Handles, route: Route, timeouts: Timeouts) -> Opened:
+    """Connect and sign in; the template's fallback is tried when nothing answers at the first place.
+
+    Raises:
+        WireError: the relay does not answer, or refuses.
+        ConfigurationError: the password cannot be had.
+    """
+    login = _login(handles, route)
+    ehlo_name = route.ehlo_name or handles.host or "localhost"
+    *others, last = route.servers
+    for server in others:
+        try:
+            return Opened(route, open_smtp(server, login, ehlo_name=ehlo_name, timeouts=timeouts), server.place)
+        except Unreachable:
+            continue
+    return Opened(route, open_smtp(last, login, ehlo_name=ehlo_name, timeouts=timeouts), last.place)
+
+
+def _login(handles: Handles, route: Route) -> Login | None:
+    if not route.has_login:
+        return None
+    if route.has_profile:
+        raise ConfigurationError(f"Mailbox {route.name} signs in with a profile, which senders cannot do yet.")
+    with handles.database.reading() as session:
+        password = handles.vault.fetch(session, "mailbox", route.mailbox_id, "password")
+    if password is None:
+        raise ConfigurationError(f"Mailbox {route.name} has no password. Give it one, or switch off its login.")
+    return Login(route.username, password)

@@ -1,0 +1,174 @@
+"""One pass over the outbox: everything that is due is tried once, over several connections at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from core import clock
+from core.errors import CannotWrite
+from core.handles import Handles
+from core.outbound.book import Book
+from core.outbound.claiming import Taken, claim
+from core.outbound.courier import Courier
+from core.outbound.ended import Delivery
+from core.outbound.pool import Pool
+from core.outbound.retry import RetryRule, next_attempt_at
+from core.outbound.summary import Summary
+from core.outbound.waiting_room import WaitingRoom
+from core.outbox.claim import give_back
+from core.outbox.orders import hold_what_waits, release_what_was_held
+from core.outbox.pick_up import pick_up
+from core.outbox.reap import reap
+from core.protocols.server import Timeouts
+from core.settings import RuntimeSettings, UncertainPolicy
+
+__all__ = ["Delivery", "Summary", "deliver_due"]
+
+COURIERS = 4
+"""Connections of one mailbox at a time."""
+
+BATCH = 256
+"""Messages taken in one transaction."""
+
+MOST_IN_HAND = 512
+"""Messages taken and not settled: more would only wait here instead of in the database."""
+
+LOOK_AGAIN = 0.5
+"""Seconds between two looks for new messages while others are on their way."""
+
+HELD_BY_SETTING = "All outgoing mail is held (setting hold_all)."
+"""Why a message is held; those go on by themselves when the setting is taken back."""
+
+
+def deliver_due(
+    handles: Handles,
+    *,
+    stop: threading.Event | None = None,
+    log: Callable[[Delivery], None] | None = None,
+    pool: Pool | None = None,
+    timeouts: Timeouts | None = None,
+    couriers: int = COURIERS,
+) -> Summary:
+    """Send what is due until nothing is; with `stop` set, finish the messages that are begun and give back the rest.
+
+    Args:
+        handles: what this process holds open.
+        stop: asks for an orderly end.
+        log: is told of each message once its outcome is committed.
+        pool: connections kept between passes; without one they are closed at the end.
+        timeouts: how long a relay may take.
+        couriers: the most connections of one mailbox at a time.
+
+    Raises:
+        StoreError: the database is out of reach; what was in hand is left to its leases.
+    """
+    began = clock.monotonic()
+    settings = handles.settings()
+    own_pool = pool or Pool()
+    room = WaitingRoom(couriers)
+    book = Book(handles, settings, room=room, pool=own_pool, stop=stop or threading.Event(), log=log)
+    try:
+        _prepare(handles, settings, book)
+        _Pass(handles, settings, book, timeouts or Timeouts()).run()
+    finally:
+        if pool is None:
+            own_pool.close()
+        else:
+            own_pool.tidy()
+    book.summary.seconds = clock.monotonic() - began
+    return book.summary
+
+
+def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
+    """Take in the drop folder, free what lost its worker, hold or release as set."""
+    try:
+        pick_up(handles)
+    except CannotWrite:
+        # Whoever may not read the drop folder still sends what is in the outbox; the worker picks it up.
+        pass
+    reap_lost(handles, settings)
+    if settings.hold_all:
+        book.summary.held += handles.database.writing(lambda session: hold_what_waits(session, HELD_BY_SETTING))
+    else:
+        handles.database.writing(lambda session: release_what_was_held(session, HELD_BY_SETTING))
+
+
+def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:
+    """Free the messages of lost workers."""
+    rule = RetryRule(settings.retry.first, settings.retry.longest, settings.retry.lifetime)
+    holds = settings.retry.uncertain is UncertainPolicy.HOLD
+
+    def next_try(attempts: int, created_at: datetime, now: datetime) -> datetime:
+        # Beyond its lifetime it gets one more try, so that what is told of it in the end is a relay's word.
+        return next_attempt_at(attempts, created_at, now, rule) or now + rule.first
+
+    reaped = handles.database.writing(lambda session: reap(session, next_try, hold_uncertain=holds))
+    if reaped.given_back or reaped.uncertain:
+        handles.changes.moved("outbox")
+
+
+class _Pass:
+    """Claims, and sees to it that there is a courier wherever messages wait."""
+
+    def __init__(self, handles: Handles, settings: RuntimeSettings, book: Book, timeouts: Timeouts) -> None:
+        self._handles = handles
+        self._settings = settings
+        self._book = book
+        self._room = book.room
+        self._timeouts = timeouts
+        self._began: datetime | None = None
+        self._couriers: list[Courier] = []
+
+    def run(self) -> None:
+        """Until nothing is due and nothing in hand, or we stop."""
+        try:
+            while not self._book.is_stopping:
+                found = self._settings.hold_all is False and self._claim()
+                self._send_couriers()
+                if not found:
+                    if not self._room.in_hand:
+                        break
+                    self._room.wait(LOOK_AGAIN)
+        finally:
+            self._finish()
+        if self._book.error is not None:
+            raise self._book.error
+
+    def _claim(self) -> bool:
+        """Take what is due, as much as fits; false if nothing was, or nothing fits."""
+        fits = min(BATCH, MOST_IN_HAND - self._room.in_hand)
+        if fits < BATCH // 2:
+            return False
+        taken = claim(self._handles, self._settings, self._began, fits)
+        self._note(taken)
+        self._room.admit(taken.jobs)
+        self._book.tell(taken.over)
+        return not taken.is_empty
+
+    def _note(self, taken: Taken) -> None:
+        if taken.now is not None:
+            self._began = self._began or taken.now
+            self._book.claimed(taken.routes, taken.now)
+        # A mailbox that is first in line again does not cool down any more.
+        self._room.came_back({job.hops[0].mailbox for job in taken.jobs})
+        if not taken.is_empty:
+            self._handles.changes.moved("outbox")
+
+    def _send_couriers(self) -> None:
+        self._couriers = [courier for courier in self._couriers if courier.is_alive()]
+        for mailbox_id in self._room.enlist():
+            courier = Courier(self._book, mailbox_id, self._timeouts)
+            self._couriers.append(courier)
+            courier.start()
+
+    def _finish(self) -> None:
+        for courier in self._couriers:
+            courier.join()
+        left = self._room.drain()
+        if left:
+            leases = [job.lease for job in left]
+            for lease in leases:
+                self._handles.renewer.let_go(lease)
+            self._handles.database.writing(lambda session: give_back(session, leases))

@@ -1,0 +1,129 @@
+"""The end of a message's round: its settlement, the notice to its sender, the line that tells of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.errors import BadInput
+from core.mail.addresses import bare_addresses
+from core.mail.envelope import OutgoingEnvelope, fresh_message_id
+from core.models import OutgoingState
+from core.outbound.job import Job
+from core.outbound.notice import FailedRecipient, failure_notice
+from core.outbound.outcome import Ended, bcc_after, end_of_round
+from core.outbound.retry import RetryRule
+from core.outbound.route import Route
+from core.outbox.entry import Entry, read_entry
+from core.outbox.settle import Ending, RecipientResult, Settlement
+from core.settings import RuntimeSettings, UncertainPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one message in this pass, for summaries, logs and whoever watches."""
+
+    id: int
+    message_id: str
+    state: OutgoingState
+    mailbox: str
+    """Who tried last; empty if nobody did."""
+    recipients: int
+    text: str
+    """The relay's word, or why it was not sent."""
+    next_attempt_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the end of a round goes by."""
+
+    settings: RuntimeSettings
+    routes: Mapping[int, Route]
+    host: str
+    """This machine's name."""
+    now: datetime
+
+    @property
+    def rule(self) -> RetryRule:
+        """How long the outbox goes on trying."""
+        retry = self.settings.retry
+        return RetryRule(retry.first, retry.longest, retry.lifetime)
+
+
+def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Settlement:
+    """All that is to be written when a message's round is over."""
+    sent_by_id = job.sent_by_id if job.sent_by_id is not None else job.due.sent_by_id
+    ended = end_of_round(
+        job.due,
+        job.results,
+        terms.now,
+        terms.rule,
+        error=error,
+        jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
+        hold_uncertain=terms.settings.retry.uncertain is UncertainPolicy.HOLD,
+        sent_by_id=sent_by_id,
+    )
+    job.results = dict(ended.results)
+    job.bcc = bcc_after(ended.ending.state, job.bcc.items())
+    settlement = job.settlement()
+    settlement.ending = ended.ending
+    if job.due.notify and terms.settings.retry.notify:
+        settlement.notice = _notice(job, ended, terms, raw)
+    return settlement
+
+
+def held_because(job: Job, why: str, now: datetime) -> Settlement:
+    """A message that cannot leave as it is waits for a person."""
+    for one in job.unanswered:
+        job.results[one.id] = RecipientResult(OutgoingState.HELD, text=why)
+    settlement = job.settlement()
+    settlement.ending = Ending(OutgoingState.HELD, job.number, now, why, job.due.uncertain_since, job.sent_by_id)
+    return settlement
+
+
+def delivery_of(job: Job, settlement: Settlement, mailbox: str) -> Delivery:
+    """The line that tells of a settled message."""
+    ending = settlement.ending
+    assert ending is not None
+    texts = [_said(result.reply_code, result.enhanced_code, result.text) for result in job.results.values()]
+    text = ending.last_error or next(iter(texts), "")
+    recipients = sum(1 for one in job.due.recipients if not one.is_bcc)
+    return Delivery(job.due.id, job.due.message_id, ending.state, mailbox, recipients, text, ending.next_attempt_at)
+
+
+def _said(code: int | None, enhanced: str, text: str) -> str:
+    return " ".join(part for part in (str(code or ""), enhanced, text) if part)
+
+
+def _notice(job: Job, ended: Ended, terms: Terms, raw: bytes) -> Entry | None:
+    sent_by_id = ended.ending.sent_by_id
+    route = terms.routes.get(sent_by_id) if sent_by_id is not None else None
+    own = next(iter(bare_addresses(route.identity.default_sender)), "") if route is not None else ""
+    to = job.due.sender if job.due.sender is not None else own
+    failed = [
+        FailedRecipient(one.address, result.reply_code, result.enhanced_code, result.text)
+        for one in job.due.recipients
+        if (result := ended.newly_failed.get(one.id)) is not None
+    ]
+    if not to or not failed:
+        return None
+    message_id = fresh_message_id(terms.host)
+    try:
+        notice = failure_notice(
+            to=to,
+            sent_from=own or f"mailer-daemon@{message_id.rpartition('@')[2].rstrip('>')}",
+            host=terms.host,
+            message_id=message_id,
+            failed=failed,
+            original_id=job.due.message_id,
+            raw=raw,
+            created_at=job.due.created_at,
+            now=terms.now,
+        )
+        return read_entry(OutgoingEnvelope((to,), "", notify=False), notice, submitted_by="postroom")
+    except (BadInput, ValueError):
+        # A sender that no notice can be addressed to is told nothing; the outbox still says it all.
+        return None

@@ -1,0 +1,67 @@
+"""One message on its way through a round: which mailboxes are left to try, what has come of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from core.db.leases import Lease
+from core.outbound.pick import Hop
+from core.outbox.claim import Due, PendingRecipient
+from core.outbox.settle import RecipientResult, Settlement, TryMade
+
+
+@dataclass(slots=True)
+class Job:
+    """A message that was taken, in the hands of one thread at a time."""
+
+    due: Due
+    lease: Lease
+    hops: tuple[Hop, ...]
+    replace_from: bool = False
+    position: int = 0
+    """The hop that is next or in hand."""
+    results: dict[int, RecipientResult] = field(default_factory=dict)
+    """What came of its recipients in this round, by their rows."""
+    tries: list[TryMade] = field(default_factory=list)
+    """Not yet written."""
+    written: set[int] = field(default_factory=set)
+    """The recipients whose results are written already."""
+    bcc: dict[str, RecipientResult] = field(default_factory=dict)
+    """What came of Bcc recipients that have no row; not yet written."""
+    bcc_done: set[str] = field(default_factory=set)
+    """The Bcc addresses, in lower case, that had their answer in this round."""
+    error: str = ""
+    """Why the last mailbox could not send it."""
+    sent_by_id: int | None = None
+    """The mailbox that tried last."""
+
+    @property
+    def number(self) -> int:
+        """The round's number."""
+        return self.due.attempts + 1
+
+    @property
+    def mailbox_id(self) -> int | None:
+        """Whose it is now; `None` when all were tried."""
+        return self.hops[self.position].mailbox if self.position < len(self.hops) else None
+
+    @property
+    def unanswered(self) -> list[PendingRecipient]:
+        """The recipients without a result in this round."""
+        return [one for one in self.due.pending if one.id not in self.results]
+
+    def bcc_of(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of a mailbox's Bcc addresses that have not had this message."""
+        known = {one.address.lower() for one in self.due.recipients if not one.is_bcc or one.state == "sent"}
+        return tuple(one for one in addresses if one.lower() not in known and one.lower() not in self.bcc_done)
+
+    def settlement(self) -> Settlement:
+        """What is to be written now; the next one holds only what is new by then."""
+        new = {key: result for key, result in self.results.items() if key not in self.written}
+        self.written |= new.keys()
+        rows = {one.address.lower(): one.id for one in self.due.recipients if one.is_bcc}
+        new |= {rows[address.lower()]: result for address, result in self.bcc.items() if address.lower() in rows}
+        without_row = {address: result for address, result in self.bcc.items() if address.lower() not in rows}
+        written = Settlement(self.lease, self.tries, new, without_row)
+        self.tries, self.bcc = [], {}
+        return written

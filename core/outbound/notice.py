@@ -1,0 +1,125 @@
+"""What tells a sender that his message has failed: a report of RFC 3464, from the null sender."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.charset import QP, Charset
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.utils import format_datetime
+
+from core.mail.headers import read_header_block
+from core.mail.strict_address import strict_address
+from core.outbound.header_block import encode_text
+from core.text import bounded, clean
+
+_MOST_HEADER = 16 * 1024
+_HEADER_END = re.compile(rb"\r*\n\r*\n")
+_NO_STATUS = "5.0.0"
+_LONGEST_TEXT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecipient:
+    """One recipient that the message did not reach, and why."""
+
+    address: str
+    reply_code: int | None
+    enhanced_code: str
+    text: str
+
+
+def failure_notice(
+    *,
+    to: str,
+    sent_from: str,
+    host: str,
+    message_id: str,
+    failed: Sequence[FailedRecipient],
+    original_id: str,
+    raw: bytes,
+    created_at: datetime,
+    now: datetime,
+) -> bytes:
+    """The notice as it is put into the outbox; `raw` is the message, of which the header is returned.
+
+    Raises:
+        ValueError: an address cannot stand in a header.
+    """
+    notice = MIMEMultipart("report", report_type="delivery-status")
+    subject = read_header_block(raw).get("subject") or "(no subject)"
+    notice["From"] = f"Mail Delivery System <{strict_address(sent_from)}>"
+    notice["To"] = strict_address(to)
+    notice["Subject"] = "@"
+    notice["Date"] = format_datetime(now)
+    notice["Message-ID"] = message_id
+    notice["In-Reply-To"] = clean(original_id)
+    notice["Auto-Submitted"] = "auto-replied"
+    notice.attach(_text(_words(subject, failed, created_at)))
+    notice.attach(_status(host, failed, created_at, now))
+    notice.attach(_original_header(raw))
+    encoded = encode_text(f"Not delivered: {bounded(subject, 200)}", len("Subject: "))
+    # The subject is foreign text: it is put in encoded by us, past the library's own guessing.
+    return notice.as_bytes().replace(b"\nSubject: @\n", b"\nSubject: " + encoded.replace(b"\r\n", b"\n") + b"\n", 1)
+
+
+def _words(subject: str, failed: Sequence[FailedRecipient], created_at: datetime) -> str:
+    lines = [
+        f'Your message "{clean(subject)}" of {created_at:%Y-%m-%d %H:%M} UTC was not delivered to:',
+        "",
+    ]
+    lines += [f"  {one.address}\n    {_reason(one)}" for one in failed]
+    lines += ["", "It is not tried again. Its header is returned below."]
+    return "\n".join(lines) + "\n"
+
+
+def _reason(one: FailedRecipient) -> str:
+    parts = (str(one.reply_code or ""), one.enhanced_code, one.text)
+    return bounded(clean(" ".join(part for part in parts if part)), _LONGEST_TEXT) or "no reason was given"
+
+
+def _text(words: str) -> Message:
+    charset = Charset("utf-8")
+    charset.body_encoding = QP
+    part = MIMENonMultipart("text", "plain")
+    part.set_payload(words, charset)
+    return part
+
+
+def _status(host: str, failed: Sequence[FailedRecipient], created_at: datetime, now: datetime) -> Message:
+    """The part for machines (RFC 3464 §2.2, §2.3)."""
+    groups = [f"Reporting-MTA: dns; {_ascii(host)}\nArrival-Date: {format_datetime(created_at)}\n"]
+    for one in failed:
+        lines = [
+            f"Final-Recipient: rfc822; {one.address}",
+            "Action: failed",
+            f"Status: {one.enhanced_code or _status_of(one.reply_code)}",
+            f"Last-Attempt-Date: {format_datetime(now)}",
+        ]
+        if one.reply_code is not None:
+            lines.append(f"Diagnostic-Code: smtp; {_ascii(_reason(one))}")
+        groups.append("\n".join(lines) + "\n")
+    part = MIMENonMultipart("message", "delivery-status")
+    part.set_payload("\n".join(groups))
+    return part
+
+
+def _status_of(reply_code: int | None) -> str:
+    # Without a reply it was never taken until its lifetime was over: "delivery time expired" (RFC 3463 §3.5).
+    return "4.4.7" if reply_code is None else _NO_STATUS
+
+
+def _original_header(raw: bytes) -> Message:
+    end = _HEADER_END.search(raw, 0, _MOST_HEADER)
+    header = raw[: end.start() if end else _MOST_HEADER].replace(b"\r\n", b"\n")
+    part = MIMENonMultipart("text", "rfc822-headers")
+    part.set_payload(header.decode("ascii", "replace").replace("\ufffd", "?") + "\n")
+    return part
+
+
+def _ascii(text: str) -> str:
+    return clean(text).encode("ascii", "replace").decode("ascii")

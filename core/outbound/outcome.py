@@ -1,0 +1,198 @@
+"""What a submission means for the recipients, and where a message stands after a round: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.models import OutgoingState
+from core.outbound.replies import Fault, judge_reply
+from core.outbound.retry import RetryRule, is_expired, next_attempt_at
+from core.outbox.claim import Due
+from core.outbox.settle import Ending, RecipientResult
+from core.protocols.smtp_reply import Reply
+from core.protocols.submission import Phase, SubmitResult
+
+PRECEDENCE = (
+    OutgoingState.SENDING,
+    OutgoingState.UNCERTAIN,
+    OutgoingState.DEFERRED,
+    OutgoingState.QUEUED,
+    OutgoingState.HELD,
+    OutgoingState.FAILED,
+    OutgoingState.EXPIRED,
+    OutgoingState.CANCELLED,
+)
+"""With mixed recipients the first that applies is the message's state; else it is sent."""
+
+_PHASES = {Phase.MAIL: "mail", Phase.RCPT: "rcpt", Phase.DATA: "data", Phase.DOT: "dot"}
+_TOO_LARGE = "5.3.4"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a submission came to."""
+
+    results: Mapping[str, RecipientResult]
+    """By address; who is missing had no answer of his own: the next mailbox may try."""
+    blame: str = ""
+    """Why this mailbox cannot send it; empty: it can."""
+    does_cool: bool = False
+    """Whether the mailbox is left alone for a while."""
+    reply: Reply | None = None
+    """What decided."""
+    text: str = ""
+
+    @property
+    def outcome(self) -> OutgoingState:
+        """The state this try led to."""
+        states = [result.state for result in self.results.values()]
+        return message_state([*states, OutgoingState.DEFERRED] if self.blame else states)
+
+
+def read_result(result: SubmitResult, sender: str) -> Reading:
+    """Tell the recipients' faults from the mailbox's (RFC 5321 §4.2.1; see `replies`)."""
+    text = str(result.reply) if result.reply is not None else str(result.error)
+    results: dict[str, RecipientResult] = {}
+    blame = ""
+    about_all = _about_all(result, sender, text)
+    for address, reply in result.recipients:
+        judged = about_all if reply is None or reply.is_positive else _judged(reply, Phase.RCPT, sender)
+        if isinstance(judged, RecipientResult):
+            results[address] = judged
+        else:
+            blame = blame or judged
+    does_cool = bool(blame) and not _is_about_size(result.reply)
+    return Reading(results, blame, does_cool, result.reply, text)
+
+
+def message_state(states: Iterable[str]) -> OutgoingState:
+    """A message's state by those of its recipients."""
+    present = set(states)
+    return next((state for state in PRECEDENCE if state in present), OutgoingState.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a round."""
+
+    ending: Ending
+    results: Mapping[int, RecipientResult]
+    """Of all recipients that were to be sent to, by their rows."""
+
+    @property
+    def newly_failed(self) -> dict[int, RecipientResult]:
+        """Those of whom the sender is told."""
+        return {key: result for key, result in self.results.items() if result.state is OutgoingState.FAILED}
+
+
+def end_of_round(
+    due: Due,
+    results: Mapping[int, RecipientResult],
+    now: datetime,
+    rule: RetryRule,
+    *,
+    error: str,
+    jitter: float,
+    hold_uncertain: bool,
+    sent_by_id: int | None,
+) -> Ended:
+    """Where a message stands after every mailbox of its round; who has no result is tried again later."""
+    decided = dict(results)
+    for one in due.pending:
+        if one.id not in decided:
+            # It stays uncertain until a relay answers for it.
+            was_uncertain = one.state == OutgoingState.UNCERTAIN
+            state = OutgoingState.UNCERTAIN if was_uncertain else OutgoingState.DEFERRED
+            decided[one.id] = RecipientResult(state, text=error)
+    attempts = due.attempts + 1
+    again = next_attempt_at(attempts, due.created_at, now, rule, jitter, expires_at=due.expires_at)
+    if again is None:
+        decided = _given_up(decided, rule, has_expired=is_expired(due.expires_at, now))
+    uncertain_since = due.uncertain_since
+    if any(result.state is OutgoingState.UNCERTAIN for result in decided.values()):
+        uncertain_since = uncertain_since or now
+        if hold_uncertain:
+            decided = _held(decided)
+    others = [one.state for one in due.recipients if not one.is_bcc and one.id not in decided]
+    state = message_state([*others, *(result.state for result in decided.values())])
+    last_error = next((one.text for one in decided.values() if one.state is not OutgoingState.SENT), "")
+    ending = Ending(state, attempts, again or now, last_error, uncertain_since, sent_by_id)
+    return Ended(ending, decided)
+
+
+def wait_until(due: Due, until: datetime, why: str) -> Ending:
+    """Nobody can send it now: it waits, and that was no try."""
+    state = OutgoingState.UNCERTAIN if due.state == OutgoingState.UNCERTAIN else OutgoingState.DEFERRED
+    return Ending(state, due.attempts, until, why, due.uncertain_since, due.sent_by_id)
+
+
+def bcc_after(state: OutgoingState, results: Iterable[tuple[str, RecipientResult]]) -> dict[str, RecipientResult]:
+    """Bcc recipients of a message that is over are over too: nothing carries them on."""
+    is_over = state in (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED)
+    return {
+        address: RecipientResult(OutgoingState.FAILED, result.reply_code, result.enhanced_code, result.text)
+        if is_over and result.state is OutgoingState.DEFERRED
+        else result
+        for address, result in results
+    }
+
+
+def _about_all(result: SubmitResult, sender: str, text: str) -> RecipientResult | str:
+    """What the decisive reply says of the recipients that were not refused; a text blames the mailbox."""
+    if result.uncertain:
+        return RecipientResult(OutgoingState.UNCERTAIN, text=f"It may have been taken: {text}")
+    if result.reply is None:
+        return text
+    if result.taken:
+        return _result(OutgoingState.SENT, result.reply)
+    if result.reply.is_ours:
+        return _result(OutgoingState.FAILED, result.reply)
+    return _judged(result.reply, result.phase, sender)
+
+
+def _judged(reply: Reply, phase: Phase, sender: str) -> RecipientResult | str:
+    match judge_reply(reply.code, reply.enhanced, reply.text, _PHASES[phase], sender=sender):
+        case Fault.MAILBOX:
+            return str(reply)
+        case Fault.RECIPIENT_TRANSIENT:
+            return _result(OutgoingState.DEFERRED, reply)
+        case _:
+            return _result(OutgoingState.FAILED, reply)
+
+
+def _result(state: OutgoingState, reply: Reply) -> RecipientResult:
+    return RecipientResult(state, reply.code, reply.enhanced, reply.text)
+
+
+def _is_about_size(reply: Reply | None) -> bool:
+    # Another mailbox may take it, but this one is well.
+    return reply is not None and (reply.code == 552 or reply.enhanced == _TOO_LARGE)
+
+
+def _given_up(
+    decided: Mapping[int, RecipientResult], rule: RetryRule, *, has_expired: bool
+) -> dict[int, RecipientResult]:
+    def over(result: RecipientResult) -> RecipientResult:
+        if result.state not in (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN):
+            return result
+        if has_expired:
+            return RecipientResult(OutgoingState.EXPIRED, None, "", f"It came too late. {result.text}".strip())
+        text = f"Not sent within {_spelled(rule)}: {result.text}"
+        return RecipientResult(OutgoingState.FAILED, result.reply_code, result.enhanced_code, text)
+
+    return {key: over(result) for key, result in decided.items()}
+
+
+def _held(decided: Mapping[int, RecipientResult]) -> dict[int, RecipientResult]:
+    def held(result: RecipientResult) -> RecipientResult:
+        is_uncertain = result.state is OutgoingState.UNCERTAIN
+        return RecipientResult(OutgoingState.HELD, text=result.text) if is_uncertain else result
+
+    return {key: held(result) for key, result in decided.items()}
+
+
+def _spelled(rule: RetryRule) -> str:
+    hours = rule.lifetime.total_seconds() / 3600
+    return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"

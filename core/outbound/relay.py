@@ -1,0 +1,161 @@
+"""One mailbox's connection to its relay: opened when needed, opened again when it was ended meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core import clock
+from core.errors import ConfigurationError, LoginRefused, PostroomError, SmtpRefused, WireError
+from core.handles import Handles
+from core.models import OutgoingState
+from core.outbound.compose import Composed
+from core.outbound.connecting import connect
+from core.outbound.job import Job
+from core.outbound.outcome import Reading, read_result
+from core.outbound.pool import Opened, Pool
+from core.outbound.route import Route
+from core.outbox.settle import TryMade
+from core.protocols.server import Timeouts
+from core.protocols.submission import Phase, SubmitResult
+
+_CLOSING = 421
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a mailbox cannot send at all."""
+
+    text: str
+    phase: str
+    host: str = ""
+    reply_code: int | None = None
+    enhanced_code: str = ""
+    is_configuration: bool = False
+    """Whether a person must change something: a wrong password, a certificate."""
+
+    @classmethod
+    def of(cls, error: PostroomError) -> Fault:
+        """What an error on the way to the relay means."""
+        refused = error if isinstance(error, SmtpRefused) else None
+        wire = error if isinstance(error, WireError) else None
+        return cls(
+            text=str(error),
+            phase=wire.phase or "connect" if wire is not None else "login",
+            host=wire.host if wire is not None else "",
+            reply_code=refused.code if refused is not None else None,
+            enhanced_code=refused.enhanced if refused is not None else "",
+            is_configuration=isinstance(error, ConfigurationError | LoginRefused) or error.exit_code == 78,
+        )
+
+    def as_try(self, job: Job, route: Route, now: datetime) -> TryMade:
+        """How it stands in a message's history."""
+        return TryMade(
+            number=job.number,
+            mailbox_id=route.mailbox_id,
+            mailbox=route.name,
+            host=self.host,
+            phase=self.phase,
+            outcome=OutgoingState.DEFERRED,
+            started_at=now,
+            reply_code=self.reply_code,
+            enhanced_code=self.enhanced_code,
+            text=self.text,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One submission, and what it came to."""
+
+    reading: Reading
+    result: SubmitResult
+    host: str
+    ms: float
+
+    def as_try(self, job: Job, route: Route, started_at: datetime) -> TryMade:
+        """How it stands in a message's history."""
+        reply = self.reading.reply
+        return TryMade(
+            number=job.number,
+            mailbox_id=route.mailbox_id,
+            mailbox=route.name,
+            host=self.host,
+            phase=self.result.phase,
+            outcome=self.reading.outcome,
+            started_at=started_at,
+            ms=self.ms,
+            reply_code=reply.code if reply is not None else None,
+            enhanced_code=reply.enhanced if reply is not None else "",
+            text=reply.text if reply is not None else self.reading.text,
+        )
+
+
+class Relay:
+    """Used by one thread."""
+
+    def __init__(self, handles: Handles, route: Route, pool: Pool, timeouts: Timeouts) -> None:
+        self.route = route
+        """The mailbox's way out."""
+        self._handles = handles
+        self._pool = pool
+        self._timeouts = timeouts
+        self._opened: Opened | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a connection that takes another message."""
+        return self._opened is not None and self._opened.is_fresh_enough
+
+    def connect(self) -> Fault | None:
+        """See to it that there is a connection; else tell why there is none."""
+        if self._opened is not None:
+            if self.is_ready:
+                return None
+            self._opened.connection.quit()
+        self._opened = self._pool.borrow(self.route)
+        if self._opened is None:
+            try:
+                self._opened = connect(self._handles, self.route, self._timeouts)
+            except (WireError, ConfigurationError) as error:
+                return Fault.of(error)
+        return None
+
+    def submit(self, composed: Composed, addresses: Sequence[str]) -> Sent | Fault:
+        """Submit one message. A used connection that was ended meanwhile is nobody's fault: once more, over a new one.
+
+        Raises:
+            UnsafeMessage: it must not leave.
+        """
+        began = clock.monotonic()
+        sender = composed.envelope.sender or ""
+        while True:
+            if (fault := self.connect()) is not None:
+                return fault
+            assert self._opened is not None
+            opened, had_served = self._opened, self._opened.has_served
+            result = opened.connection.submit(sender, addresses, composed.raw)
+            opened.has_served = had_served or result.taken
+            # The new one has not served yet: its end counts.
+            if opened.connection.is_usable or not had_served or not _was_stale(result):
+                return Sent(read_result(result, sender), result, opened.host, clock.elapsed_ms(began))
+
+    def rest(self) -> None:
+        """Leave the connection to whoever needs it next."""
+        if self._opened is not None:
+            self._pool.give_back(self._opened)
+            self._opened = None
+
+    def drop(self) -> None:
+        """Abandon the connection."""
+        if self._opened is not None:
+            self._opened.connection.drop()
+            self._opened = None
+
+
+def _was_stale(result: SubmitResult) -> bool:
+    """Whether a relay merely ended a session before it had the message."""
+    if result.dot_sent or result.phase is Phase.DOT:
+        return False
+    return result.reply is None or result.reply.code == _CLOSING

@@ -1,0 +1,168 @@
+"""The mailboxes as senders see them: where each connects, how it dresses a message, how it has fared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from core.db.bulk import table_of
+from core.models import Mailbox, MailboxStatus, Template
+from core.outbound.compose import Identity
+from core.outbound.roster import MailboxFacts, Roster
+from core.protocols.server import Server
+from core.protocols.tls import Security, TlsTrust
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One mailbox's way out."""
+
+    mailbox_id: int
+    name: str
+    servers: tuple[Server, ...]
+    """The template's, and its fallback for when nothing answers there."""
+    has_login: bool
+    username: str
+    has_profile: bool
+    """Whether it signs in with a profile in place of a password."""
+    ehlo_name: str
+    """Empty: this host's."""
+    identity: Identity
+    version: tuple[int, int]
+    """Of mailbox and template: a connection opened for another one is not used."""
+    failures: int = 0
+    """In a row."""
+    last_error: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All mailboxes at one moment."""
+
+    routes: Mapping[int, Route]
+    roster: Roster
+    last_turn: int
+    """The highest turn that was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fared:
+    """A mailbox's status."""
+
+    last_turn: int = 0
+    cooling_until: datetime | None = None
+    failures: int = 0
+    last_error: str = ""
+
+
+def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
+    """All mailboxes that are not deleted; while claiming, their turns are nobody else's to take."""
+    mailbox, template = table_of(Mailbox).c, table_of(Template).c
+    rows = (
+        session.connection()
+        .execute(
+            select(
+                mailbox.id,
+                mailbox.name,
+                mailbox.active,
+                mailbox.priority,
+                mailbox.from_filter,
+                mailbox.failover_id,
+                mailbox.max_size,
+                mailbox.default_sender,
+                mailbox.force_from,
+                mailbox.subject_prefix,
+                mailbox.bcc,
+                mailbox.return_path,
+                mailbox.username,
+                mailbox.profile_id,
+                mailbox.version.label("mailbox_version"),
+                template.version.label("template_version"),
+                template.smtp_host,
+                template.smtp_port,
+                template.smtp_security,
+                template.smtp_auth,
+                template.fallback,
+                template.fallback_port,
+                template.fallback_security,
+                template.ehlo_name,
+                template.tls_ca,
+                template.tls_fingerprint,
+            )
+            .join(table_of(Template), template.id == mailbox.template_id)
+            .where(mailbox.deleted_at.is_(None))
+            .order_by(mailbox.id)
+        )
+        .all()
+    )
+    fared = _load_fared(session, is_claiming=is_claiming)
+    nothing = _Fared()
+    return Snapshot(
+        routes={row.id: _route(row, fared.get(row.id, nothing)) for row in rows},
+        roster=Roster(_facts(row, fared.get(row.id, nothing)) for row in rows),
+        last_turn=max((one.last_turn for one in fared.values()), default=0),
+    )
+
+
+def _load_fared(session: Session, *, is_claiming: bool) -> dict[int, _Fared]:
+    status = table_of(MailboxStatus).c
+    asked = select(
+        status.mailbox_id, status.last_turn, status.cooling_until, status.failures, status.last_error
+    ).order_by(status.mailbox_id)
+    if is_claiming:
+        asked = asked.with_for_update()
+    return {
+        row.mailbox_id: _Fared(row.last_turn, row.cooling_until, row.failures, row.last_error)
+        for row in session.connection().execute(asked)
+    }
+
+
+def _facts(row: Any, fared: _Fared) -> MailboxFacts:
+    return MailboxFacts(
+        id=row.id,
+        name=row.name,
+        active=row.active,
+        priority=row.priority,
+        from_filter=tuple(row.from_filter),
+        failover=row.failover_id,
+        cooling_until=fared.cooling_until,
+        last_turn=fared.last_turn,
+        max_size=row.max_size,
+        can_send=bool(row.smtp_host),
+    )
+
+
+def _route(row: Any, fared: _Fared) -> Route:
+    return Route(
+        mailbox_id=row.id,
+        name=row.name,
+        servers=_servers(row),
+        has_login=row.smtp_auth,
+        username=row.username,
+        has_profile=row.profile_id is not None,
+        ehlo_name=row.ehlo_name,
+        identity=Identity(
+            name=row.name,
+            default_sender=row.default_sender,
+            force_from=row.force_from,
+            subject_prefix=row.subject_prefix,
+            bcc=tuple(row.bcc),
+            return_path=row.return_path,
+        ),
+        version=(row.mailbox_version, row.template_version),
+        failures=fared.failures,
+        last_error=fared.last_error,
+    )
+
+
+def _servers(row: Any) -> tuple[Server, ...]:
+    trust = TlsTrust(row.tls_ca, row.tls_fingerprint)
+    first = Server(row.smtp_host, row.smtp_port, Security(row.smtp_security), trust)
+    if not row.fallback:
+        return (first,)
+    return (first, Server(row.smtp_host, row.fallback_port, Security(row.fallback_security), trust))

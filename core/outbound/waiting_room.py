@@ -1,0 +1,136 @@
+"""The messages in hand, waiting for a connection of their mailbox: urgent ones leave first."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from itertools import count
+
+from core.outbound.job import Job
+
+WINDOW = 16
+"""Messages that one connection has marked as being handed over: about a second of work."""
+
+WINDOW_BYTES = 8 << 20
+"""And no more bytes than these, unless one message is larger."""
+
+
+class WaitingRoom:
+    """Shared by the thread that claims and the couriers; who looks for work and finds none leaves."""
+
+    def __init__(self, couriers_each: int) -> None:
+        self._most_couriers = couriers_each
+        self._limits: dict[int, int] = {}
+        self._couriers: Counter[int] = Counter()
+        self._waiting: dict[int, list[tuple[int, int, Job]]] = {}
+        self._down: dict[int, str] = {}
+        self._proven: set[int] = set()
+        self._order = count()
+        self._in_hand = 0
+        self._changed = threading.Condition()
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages were taken and are not settled."""
+        with self._changed:
+            return self._in_hand
+
+    def admit(self, jobs: Iterable[Job]) -> None:
+        """Messages that were just taken."""
+        with self._changed:
+            for job in jobs:
+                self._in_hand += 1
+                self._put(job)
+            self._changed.notify_all()
+
+    def put(self, jobs: Iterable[Job]) -> None:
+        """Messages that go on to another mailbox, or wait for another connection."""
+        with self._changed:
+            for job in jobs:
+                self._put(job)
+            self._changed.notify_all()
+
+    def take(self, mailbox_id: int) -> list[Job]:
+        """The next window of a mailbox; empty when none waits or it cannot send."""
+        with self._changed:
+            window: list[Job] = []
+            size = 0
+            waiting = self._waiting.get(mailbox_id)
+            while waiting and len(window) < WINDOW and mailbox_id not in self._down:
+                if window and size + waiting[0][2].due.size > WINDOW_BYTES:
+                    break
+                job = heapq.heappop(waiting)[2]
+                size += job.due.size
+                window.append(job)
+            return window
+
+    def drain(self, mailbox_id: int | None = None) -> list[Job]:
+        """All that wait for this mailbox, or for any."""
+        with self._changed:
+            keys = list(self._waiting) if mailbox_id is None else [mailbox_id]
+            return [entry[2] for key in keys for entry in self._waiting.pop(key, [])]
+
+    def done(self, jobs: int) -> None:
+        """So many are settled, given back or lost."""
+        with self._changed:
+            self._in_hand -= jobs
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Until something is settled or a courier leaves."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def is_down(self, mailbox_id: int) -> str:
+        """Why this mailbox cannot send; empty when it can, as far as is known."""
+        with self._changed:
+            return self._down.get(mailbox_id, "")
+
+    def went_down(self, mailbox_id: int, why: str) -> None:
+        """It failed: until it is claimed for anew, its messages go elsewhere."""
+        with self._changed:
+            self._down[mailbox_id] = why
+
+    def came_back(self, mailbox_ids: Iterable[int]) -> None:
+        """These do not cool down any more."""
+        with self._changed:
+            for key in mailbox_ids:
+                self._down.pop(key, None)
+
+    def works(self, mailbox_id: int) -> None:
+        """A relay took a message from it."""
+        with self._changed:
+            self._proven.add(mailbox_id)
+
+    def fewer(self, mailbox_id: int) -> bool:
+        """One more connection was refused while others work: be content with those; false if it was the only one."""
+        with self._changed:
+            others = self._couriers[mailbox_id] - 1
+            if mailbox_id not in self._proven or others < 1:
+                return False
+            self._limits[mailbox_id] = others
+            return True
+
+    def enlist(self) -> list[int]:
+        """The mailboxes that need a courier now, one entry for each; they count as being there."""
+        with self._changed:
+            needed: list[int] = []
+            for key, waiting in self._waiting.items():
+                limit = self._limits.get(key, self._most_couriers)
+                wanted = min(limit, -(-len(waiting) // WINDOW))
+                for _ in range(wanted - self._couriers[key]):
+                    self._couriers[key] += 1
+                    needed.append(key)
+            return needed
+
+    def left(self, mailbox_id: int) -> None:
+        """A courier went home."""
+        with self._changed:
+            self._couriers[mailbox_id] -= 1
+            self._changed.notify_all()
+
+    def _put(self, job: Job) -> None:
+        assert job.mailbox_id is not None
+        heapq.heappush(self._waiting.setdefault(job.mailbox_id, []), (job.due.lane_rank, next(self._order), job))

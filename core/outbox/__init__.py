@@ -1,0 +1,1 @@
+"""The outbox's transactions: take in, claim, mark, settle, give back."""

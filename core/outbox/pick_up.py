@@ -1,0 +1,202 @@
+"""The drop folder emptied into the outbox: whoever may write there may have put anything there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from core import clock
+from core.errors import BadInput, CannotWrite
+from core.handin import SUFFIX, read_dropped
+from core.handles import Handles
+from core.outbox.enqueue import TOPIC, held, insert_entries, known_mailboxes
+from core.outbox.entry import Entry, read_entry
+
+REFUSED = "refused"
+"""The folder within the drop folder for files that are not as `postroom send` writes them."""
+
+LARGEST = 256 << 20
+"""Bytes of a file that is taken."""
+
+_AT_ONCE = 200
+_BYTES_AT_ONCE = 16 << 20
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file that can be put into the outbox."""
+
+    name: str
+    entry: Entry
+
+
+def pick_up(handles: Handles) -> int:
+    """Put all that lies in the drop folder into the outbox; gives back how many messages that were.
+
+    A file is removed after its row is committed; left there by a crash in between, its key tells that it is known.
+
+    Raises:
+        CannotWrite: the drop folder cannot be read.
+    """
+    count = 0
+    try:
+        with _opened(handles.environment.drop) as folder:
+            for batch in _batches(folder, _complete_files(folder)):
+                _store(handles, batch)
+                for found in batch:
+                    _remove(folder, found.name)
+                count += len(batch)
+    except FileNotFoundError:
+        return count
+    except OSError as error:
+        raise CannotWrite(f"{handles.environment.drop} cannot be read ({error.strerror}).") from error
+    return count
+
+
+def has_mail(drop: Path) -> bool:
+    """Whether something lies in the drop folder."""
+    try:
+        with _opened(drop) as folder:
+            return bool(_complete_files(folder))
+    except OSError:
+        return False
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    # All names are taken relative to the open folder: what it is called may come to mean another one.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _complete_files(folder: int) -> list[str]:
+    """The names of what was handed in, oldest first; an unfinished file's name begins with a dot."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.name[0] != ".")
+
+
+def _batches(folder: int, names: Sequence[str]) -> Iterator[list[_Found]]:
+    batch: list[_Found] = []
+    size = 0
+    for name in names:
+        found = _look_at(folder, name)
+        if found is None:
+            continue
+        batch.append(found)
+        size += len(found.entry.raw)
+        if len(batch) >= _AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _look_at(folder: int, name: str) -> _Found | None:
+    """Read one file, or move it aside; none too when another worker was faster."""
+    try:
+        content, owner = _read(folder, name)
+        dropped = read_dropped(content)
+        envelope = dropped.envelope
+        if not envelope.key:
+            # The file's own name: it is taken once, though we may be stopped before it is removed.
+            envelope = replace(envelope, key=f"drop:{name}")
+        entry = read_entry(envelope, dropped.raw, submitted_by=owner, message_id=dropped.message_id)
+        return _Found(name, entry)
+    except FileNotFoundError:
+        return None
+    except (BadInput, OSError) as error:
+        _put_aside(folder, name, str(error))
+        return None
+
+
+def _read(folder: int, name: str) -> tuple[bytes, str]:
+    """The content of a file and who owns it. A link, a pipe or a device is not opened as what it points to."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise BadInput("It is no regular file.")
+        if facts.st_nlink != 1:
+            # A second name for somebody else's file: it would be read with our rights and sent in his name.
+            raise BadInput("The file has more than one name.")
+        if facts.st_size > LARGEST:
+            raise BadInput(f"The file is larger than {LARGEST} bytes.")
+        return file.read(LARGEST + 1), _user(facts.st_uid)
+
+
+def _store(handles: Handles, batch: Sequence[_Found]) -> None:
+    def store(session: Session) -> None:
+        names = {found.entry.envelope.mailbox for found in batch} - {""}
+        known = known_mailboxes(session, names) if names else {}
+        insert_entries(session, [_acceptable(found.entry, known) for found in batch], clock.utcnow())
+
+    try:
+        handles.database.writing(store)
+    except IntegrityError:
+        # Another worker has put in one of these files since we looked (PostgreSQL); now its key is seen.
+        handles.database.writing(store)
+    handles.changes.moved(TOPIC)
+
+
+def _acceptable(entry: Entry, known: dict[str, int]) -> Entry:
+    """Whoever handed it in is gone: what cannot be done as asked waits for a person."""
+    name = entry.envelope.mailbox
+    return entry if not name or name in known else held(entry, f"There is no mailbox {name!r}.")
+
+
+def _remove(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _put_aside(folder: int, name: str, reason: str) -> None:
+    """Move a bad file where nobody looks for mail, with the reason beside it."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(REFUSED, 0o700, dir_fd=folder)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            aside = os.open(REFUSED, flags, dir_fd=folder)
+        except OSError:
+            _hide(folder, name)
+            return
+        try:
+            if os.fstat(aside).st_uid != os.geteuid():
+                # Not made by us: whoever made it would be given what others wrote.
+                _hide(folder, name)
+                return
+            os.rename(name, name, src_dir_fd=folder, dst_dir_fd=aside)
+            _write_reason(aside, name, reason)
+        finally:
+            os.close(aside)
+
+
+def _hide(folder: int, name: str) -> None:
+    """Without a folder to move it to, a bad file is at least not looked at again."""
+    os.rename(name, f".refused-{name}", src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _write_reason(aside: int, name: str, reason: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(f"{name}.reason", flags, 0o600, dir_fd=aside)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+        file.write(reason + "\n")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

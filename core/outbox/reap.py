@@ -1,0 +1,128 @@
+"""Messages whose worker was lost: back to where they were, or uncertain if it was handing them over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, update
+from sqlmodel import Session
+
+from core.db.bulk import database_now, insert_rows, skip_locked, table_of
+from core.failpoints import fp
+from core.models import Attempt, Mailbox, OutgoingMessage, OutgoingState, Recipient
+from core.outbox.claim import STILL_TO_BE_SENT, state_before, time_of
+
+LOST = "The worker was lost."
+LOST_HANDING_OVER = "The worker was lost while it handed the message over; the relay may have taken it."
+
+_AT_ONCE = 500
+_m = table_of(OutgoingMessage).c
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What was found lost."""
+
+    given_back: int
+    uncertain: tuple[tuple[int, str], ...]
+    """Rows and Message-IDs of what nobody can know of."""
+
+
+def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetime], *, hold_uncertain: bool) -> Reaped:
+    """Free messages whose lease ran out, some hundred at a time; their fence grows, so a late worker writes nothing.
+
+    Args:
+        session: a writing one.
+        next_try: from attempts, when it was taken in, and now, to when it is tried again.
+        hold_uncertain: whether what is uncertain waits for a person.
+    """
+    now = time_of(session)
+    expired = select(
+        _m.id, _m.message_id, _m.handing_over, _m.sent_by_id, _m.attempts, _m.created_at, _m.uncertain_since
+    ).where(_m.state == OutgoingState.SENDING, _m.lease_until < database_now(session, now))
+    rows = session.connection().execute(skip_locked(expired.order_by(_m.id).limit(_AT_ONCE))).all()
+    fp("K17")
+    uncertain = [row for row in rows if row.handing_over]
+    state = OutgoingState.HELD if hold_uncertain else OutgoingState.UNCERTAIN
+    _give_back(session, [row.id for row in rows if not row.handing_over])
+    if uncertain:
+        _write_tries(session, uncertain, now)
+        _write_recipients(session, [row.id for row in uncertain], state)
+        _write_uncertain(session, uncertain, state, now, next_try)
+    return Reaped(len(rows) - len(uncertain), tuple((row.id, row.message_id) for row in uncertain))
+
+
+def _give_back(session: Session, ids: list[int]) -> None:
+    if ids:
+        session.connection().execute(
+            update(table_of(OutgoingMessage))
+            .where(_m.id.in_(ids))
+            .values(state=state_before(), lease_owner="", lease_until=None, fence=_m.fence + 1, last_error=LOST)
+        )
+
+
+def _write_tries(session: Session, rows: list[Row[Any]], now: datetime) -> None:
+    mailbox = table_of(Mailbox).c
+    asked = select(mailbox.id, mailbox.name).where(mailbox.id.in_({row.sent_by_id for row in rows}))
+    names: dict[int, str] = {key: name for key, name in session.connection().execute(asked)}
+    insert_rows(
+        session,
+        Attempt,
+        [
+            {
+                "outgoing_id": row.id,
+                "number": row.attempts + 1,
+                "mailbox_id": row.sent_by_id,
+                "mailbox": names.get(row.sent_by_id, ""),
+                "phase": "dot",
+                "outcome": OutgoingState.UNCERTAIN,
+                "text": LOST_HANDING_OVER,
+                "started_at": now,
+            }
+            for row in rows
+        ],
+    )
+
+
+def _write_recipients(session: Session, ids: list[int], state: OutgoingState) -> None:
+    table = table_of(Recipient)
+    session.connection().execute(
+        update(table)
+        .where(table.c.outgoing_id.in_(ids), table.c.state.in_(STILL_TO_BE_SENT), table.c.is_bcc.is_(False))
+        .values(state=state, reply_code=None, enhanced_code="", text=LOST_HANDING_OVER)
+    )
+
+
+def _write_uncertain(
+    session: Session,
+    rows: list[Row[Any]],
+    state: OutgoingState,
+    now: datetime,
+    next_try: Callable[[int, datetime, datetime], datetime],
+) -> None:
+    statement = update(table_of(OutgoingMessage)).where(_m.id == bindparam("of"))
+    session.connection().execute(
+        statement.values(
+            state=state,
+            lease_owner="",
+            lease_until=None,
+            handing_over=False,
+            fence=_m.fence + 1,
+            last_error=LOST_HANDING_OVER,
+            attempts=bindparam("tries"),
+            next_attempt_at=bindparam("again"),
+            uncertain_since=bindparam("since"),
+        ),
+        [
+            {
+                "of": row.id,
+                "tries": row.attempts + 1,
+                "again": next_try(row.attempts + 1, row.created_at, now),
+                "since": row.uncertain_since or now,
+            }
+            for row in rows
+        ],
+    )

@@ -1,0 +1,208 @@
+"""Writing what came of tries: one transaction for a window of messages, under their fences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, update
+from sqlmodel import Session
+
+from core.db.bulk import insert_missing, insert_rows, table_of
+from core.db.leases import Lease
+from core.models import Attempt, MailboxStatus, OutgoingMessage, OutgoingState, Recipient
+from core.outbox.claim import still_ours
+from core.outbox.enqueue import insert_entries
+from core.outbox.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class TryMade:
+    """One try, as it is kept."""
+
+    number: int
+    """The round it belongs to: in one round the mailbox and its failovers are tried."""
+    mailbox_id: int | None
+    mailbox: str
+    host: str
+    phase: str
+    outcome: str
+    started_at: datetime
+    ms: float = 0.0
+    reply_code: int | None = None
+    enhanced_code: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientResult:
+    """What became of one recipient."""
+
+    state: OutgoingState
+    reply_code: int | None = None
+    enhanced_code: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Where a message stands after a round."""
+
+    state: OutgoingState
+    attempts: int
+    next_attempt_at: datetime
+    last_error: str = ""
+    uncertain_since: datetime | None = None
+    sent_by_id: int | None = None
+    """The mailbox that tried last."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it is not tried again."""
+        return self.state in (
+            OutgoingState.SENT,
+            OutgoingState.FAILED,
+            OutgoingState.EXPIRED,
+            OutgoingState.CANCELLED,
+        )
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What is written of one message."""
+
+    lease: Lease
+    tries: list[TryMade] = field(default_factory=list)
+    results: dict[int, RecipientResult] = field(default_factory=dict)
+    """By the recipient's row."""
+    bcc: dict[str, RecipientResult] = field(default_factory=dict)
+    """By address: Bcc recipients that have no row yet."""
+    ending: Ending | None = None
+    """`None`: the round goes on, by another mailbox; it is no longer handed over."""
+    notice: Entry | None = None
+    """What tells the sender of a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxNews:
+    """What is now known of a mailbox."""
+
+    mailbox_id: int
+    failures: int = 0
+    """In a row; none: it works."""
+    cooling_until: datetime | None = None
+    error: str = ""
+
+
+def settle(session: Session, settlements: Sequence[Settlement], news: Sequence[MailboxNews], now: datetime) -> set[int]:
+    """Write all of it; gives back the messages that were still ours. Of the others nothing is written."""
+    ours = still_ours(session, [one.lease for one in settlements])
+    kept = [one for one in settlements if one.lease.key in ours]
+    insert_rows(session, Attempt, [_attempt_row(one.lease.key, made) for one in kept for made in one.tries])
+    _write_recipients(session, kept, now)
+    _write_messages(session, kept, now)
+    for of_mailbox in sorted(news, key=lambda each: each.mailbox_id):
+        _write_mailbox(session, of_mailbox, now)
+    if notices := [one.notice for one in kept if one.notice is not None]:
+        insert_entries(session, notices, now)
+    return ours
+
+
+def _attempt_row(outgoing_id: int, made: TryMade) -> dict[str, Any]:
+    return {
+        "outgoing_id": outgoing_id,
+        "number": made.number,
+        "mailbox_id": made.mailbox_id,
+        "mailbox": made.mailbox,
+        "host": made.host,
+        "phase": made.phase,
+        "outcome": made.outcome,
+        "reply_code": made.reply_code,
+        "enhanced_code": made.enhanced_code,
+        "text": made.text,
+        "started_at": made.started_at,
+        "ms": made.ms,
+    }
+
+
+def _write_recipients(session: Session, kept: Sequence[Settlement], now: datetime) -> None:
+    rows = [{"of": key, **_result_row(result, now)} for one in kept for key, result in one.results.items()]
+    if rows:
+        table = table_of(Recipient)
+        columns = ("state", "reply_code", "enhanced_code", "text", "settled_at")
+        statement = update(table).where(table.c.id == bindparam("of"))
+        session.connection().execute(statement.values({name: bindparam(f"to_{name}") for name in columns}), rows)
+    insert_rows(
+        session,
+        Recipient,
+        [
+            {
+                "outgoing_id": one.lease.key,
+                "address": address,
+                "is_bcc": True,
+                **{name.removeprefix("to_"): value for name, value in _result_row(result, now).items()},
+            }
+            for one in kept
+            for address, result in one.bcc.items()
+        ],
+    )
+
+
+def _result_row(result: RecipientResult, now: datetime) -> dict[str, Any]:
+    is_last = result.state in (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED)
+    return {
+        "to_state": result.state,
+        "to_reply_code": result.reply_code,
+        "to_enhanced_code": result.enhanced_code,
+        "to_text": result.text,
+        "to_settled_at": now if is_last else None,
+    }
+
+
+def _write_messages(session: Session, kept: Sequence[Settlement], now: datetime) -> None:
+    table = table_of(OutgoingMessage)
+    rows = [_ending_row(one.lease.key, one.ending, now) for one in kept if one.ending is not None]
+    if rows:
+        statement = update(table).where(table.c.id == bindparam("of"))
+        names = [name.removeprefix("to_") for name in rows[0] if name != "of"]
+        values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
+        session.connection().execute(
+            statement.values(**values, lease_owner="", lease_until=None, handing_over=False), rows
+        )
+    if goes_on := [one.lease.key for one in kept if one.ending is None]:
+        session.connection().execute(update(table).where(table.c.id.in_(goes_on)).values(handing_over=False))
+
+
+def _ending_row(key: int, ending: Ending, now: datetime) -> Mapping[str, Any]:
+    return {
+        "of": key,
+        "to_state": ending.state,
+        "to_attempts": ending.attempts,
+        "to_next_attempt_at": ending.next_attempt_at,
+        "to_last_error": ending.last_error,
+        "to_uncertain_since": ending.uncertain_since,
+        "to_sent_by_id": ending.sent_by_id,
+        "to_settled_at": now if ending.is_last else None,
+    }
+
+
+def _write_mailbox(session: Session, news: MailboxNews, now: datetime) -> None:
+    table = table_of(MailboxStatus)
+    values: dict[str, Any] = {"failures": news.failures, "cooling_until": news.cooling_until, "last_error": news.error}
+    if not news.failures:
+        values["last_sent_at"] = now
+    insert_missing(session, MailboxStatus, [{"mailbox_id": news.mailbox_id, "last_turn": 0, "failures": 0}])
+    session.connection().execute(update(table).where(table.c.mailbox_id == news.mailbox_id).values(**values))
+
+
+def write_turns(session: Session, turns: Mapping[int, int]) -> None:
+    """The turns that were taken, by mailbox."""
+    if turns:
+        table = table_of(MailboxStatus)
+        rows = [{"of": key, "turn": turn} for key, turn in sorted(turns.items())]
+        insert_missing(session, MailboxStatus, [{"mailbox_id": row["of"], "failures": 0} for row in rows])
+        session.connection().execute(
+            update(table).where(table.c.mailbox_id == bindparam("of")).values(last_turn=bindparam("turn")), rows
+        )

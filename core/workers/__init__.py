@@ -1,0 +1,1 @@
+"""What runs by itself: fetching, sending, tidying."""

@@ -1,0 +1,103 @@
+"""The sending half of a worker: empties the drop folder and the outbox, whenever something moves."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from core import clock
+from core.db.bulk import table_of
+from core.db.changes import Watcher
+from core.errors import PostroomError, StoreError
+from core.handles import Handles
+from core.models import OutgoingMessage, OutgoingState
+from core.outbound.deliver import Delivery, deliver_due
+from core.outbound.pool import Pool
+from core.outbound.summary import Summary
+from core.outbox.claim import WAITING
+from core.outbox.pick_up import has_mail
+from core.workers.orders import Order, finish, report, take_orders
+
+LOOK = 1.0
+"""Seconds between two looks at the drop folder and the outbox when nothing moves."""
+
+REAP = 15.0
+"""Seconds between two looks for messages whose worker was lost, and for settings that hold mail."""
+
+PATIENCE_AFTER_FAULT = 2.0
+"""Seconds until the next look after the database failed."""
+
+_log = logging.getLogger("postroom.sender")
+
+
+class Sender:
+    """Sends what is due until it is told to stop."""
+
+    def __init__(self, handles: Handles, stop: threading.Event) -> None:
+        self._handles = handles
+        self._stop = stop
+        self._pool = Pool()
+        self._next_pass = 0.0
+
+    def run(self, *, once: bool = False) -> Summary:
+        """Work until `stop` is set, finishing what is in hand; with `once`, do what is due and return."""
+        try:
+            return self._pass() if once else self._work_on()
+        finally:
+            self._pool.close()
+
+    def _work_on(self) -> Summary:
+        total = Summary()
+        watcher = Watcher(self._handles.database)
+        try:
+            while not self._stop.is_set():
+                try:
+                    orders = take_orders(self._handles, ("deliver",))
+                    if orders or self._has_work():
+                        total += self._pass()
+                    for order in orders:
+                        self._answer(order)
+                    self._pool.tidy()
+                    watcher.wait(LOOK, self._stop)
+                except StoreError as error:
+                    _log.warning("%s", error)
+                    self._stop.wait(PATIENCE_AFTER_FAULT)
+        finally:
+            watcher.close()
+        return total
+
+    def _pass(self) -> Summary:
+        self._next_pass = clock.monotonic() + REAP
+        return deliver_due(self._handles, stop=self._stop, log=_tell, pool=self._pool)
+
+    def _has_work(self) -> bool:
+        return (
+            clock.monotonic() >= self._next_pass or has_mail(self._handles.environment.drop) or self._is_something_due()
+        )
+
+    def _is_something_due(self) -> bool:
+        table = table_of(OutgoingMessage).c
+        with self._handles.database.reading() as session:
+            soonest = [
+                session.connection()
+                .execute(select(func.min(table.next_attempt_at)).where(table.state == state, table.lane_rank == rank))
+                .scalar()
+                for state in WAITING
+                for rank in range(3)
+            ]
+        return any(isinstance(at, datetime) and at <= clock.utcnow() for at in soonest)
+
+    def _answer(self, order: Order) -> None:
+        try:
+            report(self._handles, order, "deliver", ok=True, detail="what was due has been tried")
+            finish(self._handles, order, ok=True)
+        except PostroomError as error:
+            _log.warning("%s", error)
+
+
+def _tell(delivery: Delivery) -> None:
+    level = logging.INFO if delivery.state is OutgoingState.SENT else logging.WARNING
+    _log.log(level, "%s", delivery)

@@ -1,0 +1,122 @@
+"""Postroom for other programs: put mail into the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.handles import Handles
+    from core.outbox.entry import Entry
+
+__all__ = ["enqueue", "enqueue_many"]
+
+_opened: dict[Any, Handles] = {}
+
+
+def enqueue(
+    message: bytes | str | EmailMessage,
+    *,
+    sender: str | None = None,
+    recipients: Iterable[str] | None = None,
+    mailbox: str | None = None,
+    lane: str = "normal",
+    key: str | None = None,
+    expires_at: datetime | None = None,
+    not_before: datetime | None = None,
+    notify: bool = False,
+) -> str:
+    """Put a message into the outbox; when this returns it is durable. Gives back its Message-ID.
+
+    Args:
+        message: a whole message with its header.
+        sender: the envelope sender; `""` is the null sender, `None` the sending mailbox's own.
+        recipients: the envelope recipients; `None`: those of To, Cc and Bcc.
+        mailbox: the name of the mailbox to send by; `None`: whose turn it is.
+        lane: urgent, normal or bulk.
+        key: what was put in under this key before is not taken again; its Message-ID is given back.
+        expires_at: when it is no longer wanted.
+        not_before: when it may leave.
+        notify: whether the sender is told when it has failed.
+
+    Raises:
+        core.errors.BadInput: an address, header or value cannot be taken; nothing was.
+        core.errors.NotFound: there is no such mailbox; nothing was taken.
+        core.errors.StoreError: the database is out of reach; nothing was taken.
+    """
+    given = {
+        "sender": sender,
+        "recipients": recipients,
+        "mailbox": mailbox,
+        "lane": lane,
+        "key": key,
+        "expires_at": expires_at,
+        "not_before": not_before,
+        "notify": notify,
+    }
+    return enqueue_many([{"message": message, **given}])[0]
+
+
+def enqueue_many(messages: Iterable[bytes | str | EmailMessage | Mapping[str, Any]], **common: Any) -> list[str]:
+    """Put many messages into the outbox, some hundred in a commit; gives back their Message-IDs in order.
+
+    Args:
+        messages: each a message, or a mapping with `message` and what `enqueue` takes beside it.
+        common: what holds for all that do not say otherwise.
+    """
+    from core.outbox.enqueue import enqueue_many as put
+
+    handles = _handles()
+    return put(handles, [_entry(handles, _given(message, common)) for message in messages])
+
+
+def _given(message: bytes | str | EmailMessage | Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    # An EmailMessage is no Mapping, though it looks like one.
+    return {**common, **(message if isinstance(message, Mapping) else {"message": message})}
+
+
+def _entry(handles: Handles, given: dict[str, Any]) -> Entry:
+    from core.mail.envelope import OutgoingEnvelope, recipients_in
+    from core.outbox.entry import read_entry
+
+    raw = _bytes_of(given.pop("message"))
+    recipients = given.pop("recipients", None)
+    envelope = OutgoingEnvelope(
+        recipients=recipients_in(raw) if recipients is None else tuple(recipients),
+        mailbox=given.pop("mailbox", None) or "",
+        key=given.pop("key", None) or "",
+        notify=given.pop("notify", False),
+        **given,
+    )
+    return read_entry(envelope, raw, host=handles.host, submitted_by=_program())
+
+
+def _bytes_of(message: bytes | str | EmailMessage) -> bytes:
+    if isinstance(message, bytes):
+        return message
+    if isinstance(message, str):
+        return message.encode("utf-8")
+    # The Bcc field of an EmailMessage names recipients; it is taken out on the way.
+    return message.as_bytes()
+
+
+def _program() -> str:
+    import os
+
+    return f"{os.environ.get('USER') or os.geteuid()} (python)"
+
+
+def _handles() -> Handles:
+    import os
+
+    from core.environment import read_environment
+    from core.gateway import open_gateway
+
+    environment = read_environment()
+    # A forked child must not use its parent's connections.
+    place = (os.getpid(), environment)
+    if place not in _opened:
+        _opened[place] = open_gateway(environment)
+    return _opened[place]
