@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlmodel import Session
 
 from core import clock
-from core.db.bulk import table_of
+from core.db.bulk import insert_rows, table_of
 from core.errors import LeaseLost
 from core.handles import Handles
 from core.models import Run, RunEvent, RunState
@@ -193,7 +193,7 @@ class RunLog:
         if hit.rowcount != 1:
             raise LeaseLost(f"Run {self._run_id} was closed by another worker.")
         if numbered:
-            session.connection().execute(insert(table_of(RunEvent)), [_row(line) for line in numbered])
+            insert_rows(session, RunEvent, [_row(line) for line in numbered])
         return Written(counts, len(buffered), tuple(lines), self._seq + len(numbered))
 
     def settled(self, written: Written) -> None:

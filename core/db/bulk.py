@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, Table, func, literal, select
+from sqlalchemy import ColumnElement, Dialect, Select, String, Table, func, literal, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
@@ -22,9 +24,45 @@ def table_of(model: type[SQLModel]) -> Table:
 
 
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows in one statement execution; every column without a database default must be given."""
+    """Insert rows in one statement execution; all rows have the same columns, and those are all they need."""
     if rows:
-        session.connection().execute(plain_insert(table_of(model)), list(rows))
+        connection = session.connection()
+        names = tuple(rows[0])
+        insertion = _insertion(connection.dialect, table_of(model), names)
+        connection.exec_driver_sql(insertion.sql, insertion.parameters(rows))
+
+
+@dataclass(frozen=True)
+class _Insertion:
+    """An INSERT compiled once: compiling and binding anew for each batch costs more than SQLite takes to insert."""
+
+    sql: str
+    names: tuple[str, ...]
+    """The columns, in the order of the parameters."""
+    processors: tuple[tuple[str, Callable[[Any], Any]], ...]
+    """How values of some columns become what the driver takes: times, JSON, bytes."""
+    is_positional: bool
+
+    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The rows as the driver takes them."""
+        prepared = [dict(row) for row in rows]
+        for name, process in self.processors:
+            for row in prepared:
+                row[name] = process(row[name])
+        return [tuple(row[name] for name in self.names) for row in prepared] if self.is_positional else prepared
+
+
+@lru_cache(maxsize=64)
+def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Insertion:
+    compiled = plain_insert(table).compile(dialect=dialect, column_keys=list(names))
+    processors = []
+    for name in names:
+        processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        if processor is not None:
+            processors.append((name, processor))
+    is_positional = bool(compiled.positional)
+    order = tuple(compiled.positiontup or ()) if is_positional else names
+    return _Insertion(str(compiled), order, tuple(processors), is_positional)
 
 
 def insert_missing(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from core.inbound import careful, marks
 from core.inbound.acknowledge import Acknowledger
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
+from core.inbound.judging import BY_BYTES
 from core.inbound.marks import Pending
 from core.inbound.reading import Line, read_ahead
 from core.models import AfterFetch, FolderMark
@@ -80,8 +81,7 @@ class FolderPass:
         self._take(taken.others, mark, moves_mark=False)
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
-        for bulk in read_ahead(self.line, keys, self.claimed.account.max_size):
-            fp("K2")
+        for bulk in read_ahead(self.line, keys, self.claimed.account.max_size, self.intake.judge):
             self.acknowledger.acknowledge(self.intake.take_in(bulk, mark, moves_mark=moves_mark))
             if self.wants_stop():
                 break
@@ -159,7 +159,7 @@ class FolderPass:
         current = [one for one in pending if one.key.uidvalidity == selected.uidvalidity]
         if self.folder == "":
             listed = set(listing.uidls)
-            gone = [one for one in current if one.key.uidl not in listed and not one.key.uidl.startswith("sha256:")]
+            gone = [one for one in current if one.key.uidl not in listed and not one.key.uidl.startswith(BY_BYTES)]
             current = [one for one in current if one.key.uidl in listed]
             self._note_gone(gone)
         self.acknowledger.acknowledge(current)

@@ -19,7 +19,7 @@ from core.handles import Handles
 from core.inbound import marks
 from core.inbound.due import Claimed
 from core.inbound.followup import record_number
-from core.inbound.judging import Judged, judge_message, named_by_bytes, unparsed
+from core.inbound.judging import BY_BYTES, Judged, judge_message, named_by_bytes, unparsed
 from core.inbound.lookup import Stored, already_here, by_bytes, load_known
 from core.inbound.marks import Pending
 from core.inbound.numbers import Block, reserve_block
@@ -66,25 +66,24 @@ class Intake:
             LeaseLost: another worker has taken over; nothing was written.
             StoreError: nothing was written.
         """
-        now = clock.utcnow()
-        judged = [self._judged(one, now) for one in bulk.messages if one.raw is not None]
-        left = [(one.key, one.missing or Missing.GONE) for one in bulk.messages if one.raw is None]
+        left = [(one.key, one.missing or Missing.GONE) for one in bulk.missing]
         for key, why in left:
             self.log.missing(_name(key), why)
         fp("K3")
         settled = bulk.last if moves_mark else None
         try:
-            return self._commit(judged, bulk.too_large, left, mark, settled)
+            return self._commit(bulk.judged, bulk.too_large, left, mark, settled)
         except StoreRefused:
             # Only bad mail walks slowly: the batch again, one by one.
-            return self._one_by_one(judged, bulk.too_large, left, mark, settled)
+            return self._one_by_one(bulk.judged, bulk.too_large, left, mark, settled)
 
     def quarantine_unparsed(self, fetched: Fetched, mark: FolderMark, reason: str) -> list[Pending]:
         """Store a message without looking at it."""
         return self._commit([unparsed(fetched, clock.utcnow(), reason)], (), (), mark, None)
 
-    def _judged(self, fetched: Fetched, now: datetime) -> Judged:
-        judged = judge_message(fetched, self.rules.rules, now)
+    def judge(self, fetched: Fetched) -> Judged:
+        """Decide what can be decided without the database; runs on the connection's thread, message after message."""
+        judged = judge_message(fetched, self.rules.rules, clock.utcnow())
         if fetched.key.folder or not fetched.key.uid:
             return judged
         # POP3 without a UIDL that names this message alone: its bytes name it, and how many like it came before.
@@ -125,7 +124,8 @@ class Intake:
             account, lease = self.claimed.account, self.claimed.lease
             leases.hold(session, lease, now, self.handles.renewer.seconds)
             block = ready.fresh() if ready else reserve_block(session, *wanted, now)
-            batch = _Batch(self, session, mark, block, Rows(account, self.claimed.run_id, now, self.rules.queue_ids))
+            rows = Rows(account, self.claimed.run_id, now, self.rules.queue_ids)
+            batch = _Batch(self, session, mark, block, rows, looks_up=settled is None)
             batch.decide(judged, too_large)
             batch.rows.write(session)
             marks.note_leftovers(session, account, left)
@@ -165,6 +165,8 @@ class _Batch:
     mark: FolderMark
     block: Block
     rows: Rows
+    looks_up: bool
+    """Whether each key is looked up before it is stored."""
     counts: Counts = field(default_factory=Counts)
     lines: list[Line] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
@@ -175,8 +177,7 @@ class _Batch:
     def decide(self, judged: Sequence[Judged], too_large: Sequence[tuple[Key, int]]) -> None:
         """Decide where each message ends, with what the database and this batch know."""
         account = self.intake.claimed.account
-        keys = [one.key for one in judged] + [key for key, _ in too_large]
-        here = already_here(self.session, account, keys)
+        here = already_here(self.session, account, self._doubtful(judged, too_large))
         fresh = [one for one in judged if not self._is_here(one, here.get(one.key))]
         renumbered = by_bytes(self.session, account, self.mark, fresh)
         fresh = [one for one in fresh if not self._is_renumbered(one, renumbered)]
@@ -193,6 +194,16 @@ class _Batch:
         for key, size in too_large:
             if key not in here:
                 self._too_large(key, size)
+
+    def _doubtful(self, judged: Sequence[Judged], too_large: Sequence[tuple[Key, int]]) -> list[Key]:
+        """The keys that may be stored already.
+
+        What is new was compared with the database when the folder was listed, and nobody else takes in this account's
+        mail while the run has its lease: only names made from bytes could not be known then. (The unique index stands
+        behind all of it; a batch that hits it is done again with every key looked up.)
+        """
+        keys = [*(one.key for one in judged), *(key for key, _ in too_large)]
+        return [key for key in keys if self.looks_up or key.uidl.startswith(BY_BYTES)]
 
     def _is_here(self, one: Judged, stored: Stored | None) -> bool:
         """Whether a message is stored already; if the server was not told yet, it is now."""

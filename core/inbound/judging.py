@@ -23,6 +23,9 @@ LONGEST_BODY = 1 << 20
 
 UNREADABLE = "could not be processed"
 
+BY_BYTES = "sha256:"
+"""What a UIDL begins with that we made from the bytes."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -88,7 +91,7 @@ def unparsed(fetched: Fetched, now: datetime, reason: str) -> Judged:
 
 def named_by_bytes(judged: Judged, number: int) -> Judged:
     """The message under a name made from its bytes, for servers that give none: the n-th such one of the session."""
-    return replace(judged, key=Key(judged.key.folder, 0, 0, f"sha256:{judged.sha256}:{number}"))
+    return replace(judged, key=Key(judged.key.folder, 0, 0, f"{BY_BYTES}{judged.sha256}:{number}"))
 
 
 def _facts(raw: bytes, sha256: str, received_at: datetime, folder: str) -> MessageFacts:

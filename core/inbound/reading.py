@@ -1,4 +1,4 @@
-"""Reading from the server in bounded batches, the next one on its way while the last is taken in."""
+"""Reading from the server in bounded batches, the next one read and judged while the last is taken in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+from core.failpoints import fp
+from core.inbound.judging import Judged
 from core.protocols.source import Fetched, Key, Source
 
 P = ParamSpec("P")
@@ -43,9 +45,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Bulk:
-    """One batch as it came."""
+    """One batch as it came, judged."""
 
-    messages: tuple[Fetched, ...]
+    judged: tuple[Judged, ...]
+    missing: tuple[Fetched, ...]
+    """What was asked for and did not come."""
     too_large: tuple[tuple[Key, int], ...]
     """What was left on the server, with its size."""
     gone: tuple[Key, ...]
@@ -89,16 +93,19 @@ def plan_batches(keys: Sequence[Key], sizes: dict[Key, int], limit: int) -> list
     return plans
 
 
-def read_ahead(line: Line, keys: Sequence[Key], limit: int) -> Iterator[Bulk]:
-    """The messages of these keys in batches; while one is worked on, the next is being read."""
-    reading: tuple[_Plan, Future[list[Fetched]]] | None = None
+def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fetched], Judged]) -> Iterator[Bulk]:
+    """The messages of these keys in batches; while one is taken in, the next is being read and judged.
+
+    `judge` runs on the connection's thread: taking in waits for the disk, judging for the processor.
+    """
+    coming: Future[Bulk] | None = None
     for plan in _plans(line, keys, limit):
-        following = (plan, line.order(_read, line.source, plan.keys))
-        if reading is not None:
-            yield _bulk(*reading)
-        reading = following
-    if reading is not None:
-        yield _bulk(*reading)
+        following = line.order(_read, line.source, plan, judge)
+        if coming is not None:
+            yield coming.result()
+        coming = following
+    if coming is not None:
+        yield coming.result()
 
 
 def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
@@ -107,9 +114,8 @@ def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
         yield from plan_batches(chunk, line.ask(line.source.sizes, chunk), limit)
 
 
-def _read(source: Source, keys: Sequence[Key]) -> list[Fetched]:
-    return source.fetch(keys) if keys else []
-
-
-def _bulk(plan: _Plan, reading: Future[list[Fetched]]) -> Bulk:
-    return Bulk(tuple(reading.result()), plan.too_large, plan.gone, plan.last)
+def _read(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged]) -> Bulk:
+    fetched = source.fetch(plan.keys) if plan.keys else []
+    fp("K2")
+    judged = tuple(judge(one) for one in fetched if one.raw is not None)
+    return Bulk(judged, tuple(one for one in fetched if one.raw is None), plan.too_large, plan.gone, plan.last)

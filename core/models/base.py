@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, MetaData, text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 from sqlmodel import Field, SQLModel
 
 # Constraints are named alike on both engines, so that a migration can find them.
@@ -20,24 +20,47 @@ SQLModel.metadata.naming_convention = {
 metadata: MetaData = SQLModel.metadata
 
 
+class _SqliteMoment(UserDefinedType[datetime]):
+    """A time as SQLite keeps it: text in UTC, `2026-11-20 21:04:11.000000`, which sorts as it should."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The declared type, as SQLAlchemy's own."""
+        return "DATETIME"
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """To text; ISO formatting in C, since a fetch writes six times a message."""
+
+        def process(value: datetime | None) -> str | None:
+            return None if value is None else _naive(value).isoformat(" ", "microseconds")
+
+        return process
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Back from text."""
+
+        def process(value: str | None) -> datetime | None:
+            return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+        return process
+
+
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC that is aware of it on the way out too (SQLite gives naive ones back)."""
+    """A time in UTC that is aware of it on the way out too."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC; a naive time is a fault of ours."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("A time without a zone was about to be stored.")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text of ours on SQLite, timestamptz on PostgreSQL."""
+        return dialect.type_descriptor(_SqliteMoment() if dialect.name == "sqlite" else DateTime(timezone=True))
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Back to an aware time."""
-        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+def _naive(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("A time without a zone was about to be stored.")
+    return value.astimezone(UTC).replace(tzinfo=None)
 
 
 BigId = BigInteger().with_variant(Integer, "sqlite")

@@ -37,7 +37,7 @@ def take_one(handles: Handles, order: dict[str, Any], raw: bytes) -> dict[str, A
         account_id=order["account_id"], epoch=claimed.account.epoch, folder=fetched.key.folder
     )
     intake = Intake(handles, claimed, load_rules(handles, claimed.account), log)
-    pending = intake.take_in(Bulk((fetched,), (), (), fetched.key), mark, moves_mark=False)
+    pending = intake.take_in(Bulk((intake.judge(fetched),), (), (), (), fetched.key), mark, moves_mark=False)
     return {
         "pending": [
             {
