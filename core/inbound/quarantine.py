@@ -1,0 +1,183 @@
+"""What waits in quarantine: taken in again from its bytes, or filed by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import delete, select, update
+from sqlmodel import Session
+
+from core import clock
+from core.db.bulk import table_of
+from core.errors import NotFound
+from core.handles import Handles
+from core.inbound.followup import record_number
+from core.inbound.judging import Judged, judge_message
+from core.inbound.lookup import load_known
+from core.inbound.numbers import reserve_block
+from core.inbound.placement import Ending, Placement
+from core.inbound.rows import Rows
+from core.inbound.rules import LoadedRules, load_rules
+from core.inbound.trail import Stage, Step
+from core.inbound.verdict import settle
+from core.models import Account, Message, MessageState, Quarantine, RawMessage
+from core.protocols.source import Fetched, Key
+
+_message, _quarantine, _raw = table_of(Message), table_of(Quarantine), table_of(RawMessage)
+
+
+def retry(handles: Handles, message_id: int) -> MessageState:
+    """Take a quarantined message in again, by today's rules of its account; gives back where it ended.
+
+    Raises:
+        NotFound: it is not in quarantine.
+    """
+    row, account, raw = _load(handles, message_id)
+    rules = load_rules(handles, account)
+    judged = judge_message(_fetched(row, raw), rules.rules, clock.utcnow())
+    return _settled(handles, row, account, rules, judged, queue=None)
+
+
+def release(handles: Handles, message_id: int, queue: str) -> MessageState:
+    """File a quarantined message in a queue by its headers, without filters, loop guard or follow-up.
+
+    Raises:
+        NotFound: it is not in quarantine, or there is no such queue.
+    """
+    row, account, raw = _load(handles, message_id)
+    rules = load_rules(handles, account)
+    if queue not in rules.queue_ids:
+        raise NotFound(f"There is no queue {queue!r}. `postroom list queue` shows them all.")
+    bare = replace(rules, rules=replace(rules.rules, filters=(), trusted=False))
+    judged = judge_message(_fetched(row, raw), bare.rules, clock.utcnow())
+    return _settled(handles, row, account, bare, judged, queue=queue)
+
+
+def remove(handles: Handles, message_id: int) -> None:
+    """Delete a quarantined message with its bytes; it stays known as seen, so that it is not fetched again.
+
+    Raises:
+        NotFound: it is not in quarantine.
+    """
+
+    def delete_it(session: Session) -> None:
+        gone = (
+            update(_message)
+            .where(_message.c.id == message_id, _message.c.state == MessageState.QUARANTINED.value)
+            .values(state=MessageState.IGNORED.value, trail=[["quarantine", "deleted", "a person deleted it"]])
+        )
+        if not session.connection().execute(gone).rowcount:
+            raise _not_there(message_id)
+        session.connection().execute(delete(_quarantine).where(_quarantine.c.message_id == message_id))
+        session.connection().execute(delete(_raw).where(_raw.c.message_id == message_id))
+
+    handles.database.writing(delete_it)
+    handles.changes.moved("message")
+
+
+def _load(handles: Handles, message_id: int) -> tuple[Message, Account, bytes]:
+    with handles.database.reading() as session:
+        row = session.get(Message, message_id)
+        if row is None or row.state != MessageState.QUARANTINED:
+            raise _not_there(message_id)
+        account = session.get(Account, row.account_id) if row.account_id is not None else None
+        data = session.connection().execute(select(_raw.c.data).where(_raw.c.message_id == message_id)).scalar_one()
+    if account is None:
+        # Its account is gone for good: the rules of an account with all defaults hold.
+        now = clock.utcnow()
+        account = Account(
+            id=row.account_id,
+            name="deleted account",
+            type="IMAPS",
+            host="",
+            username="",
+            created_at=now,
+            updated_at=now,
+        )
+    return row, account, bytes(data)
+
+
+def _not_there(message_id: int) -> NotFound:
+    return NotFound(f"There is no message {message_id} in quarantine. `postroom list quarantine` shows what is.")
+
+
+def _fetched(row: Message, raw: bytes) -> Fetched:
+    return Fetched(Key(row.folder, row.uidvalidity, row.uid, row.uidl), raw, row.size, row.received_at)
+
+
+def _settled(
+    handles: Handles, row: Message, account: Account, rules: LoadedRules, judged: Judged, *, queue: str | None
+) -> MessageState:
+    def store(session: Session) -> MessageState:
+        now = clock.utcnow()
+        rows = Rows(account, row.run_id or 0, now, rules.queue_ids)
+        if judged.verdict is None:
+            _note_failure(session, row.id, judged.reason, judged.detail)
+            return MessageState.QUARANTINED
+        known = load_known(session, account, [judged.verdict], {})
+        placement = settle(judged.verdict, known)
+        if queue is not None:
+            placement = _released(placement, queue)
+        if placement.state is Ending.QUARANTINED:
+            _note_failure(session, row.id, placement.reason, "")
+            return MessageState.QUARANTINED
+        record_id = placement.record.id if placement.record is not None else None
+        if placement.draft is not None:
+            record_id, counter = reserve_block(session, 0, 1, now).next_record()
+            rows.add_record(record_id, record_number(now.date(), rules.rules.system_id, counter), placement)
+        elif placement.is_follow_up and record_id is not None:
+            rows.changes.append((record_id, placement.changes))
+        rows.write(session)
+        _move(session, row.id, judged, placement, record_id)
+        return MessageState(placement.state.value)
+
+    state = handles.database.writing(store)
+    handles.changes.moved("message", "record")
+    return state
+
+
+def _released(placement: Placement, queue: str) -> Placement:
+    """The same message as a new record of the queue a person chose."""
+    step = Step(Stage.DISPATCH, "release", f"a person released it into queue {queue}")
+    verdict = placement.verdict
+    draft = placement.draft or verdict.draft
+    if draft is None:
+        from core.inbound.record_types import MessageView
+
+        facts = verdict.facts
+        view = MessageView(facts.summary, facts.headers, facts.body, facts.received_at)
+        draft = verdict.rules.record_type.draft(view, verdict.controls)
+    return Placement(verdict, Ending.RECORDED, (*verdict.trail, step), (), draft=draft, queue=queue)
+
+
+def _move(session: Session, message_id: int, judged: Judged, placement: Placement, record_id: int | None) -> None:
+    assert judged.verdict is not None
+    summary = judged.verdict.facts.summary
+    moved = (
+        update(_message)
+        .where(_message.c.id == message_id, _message.c.state == MessageState.QUARANTINED.value)
+        .values(
+            state=placement.state.value,
+            record_id=record_id,
+            trail=[list(step) for step in placement.trail],
+            opened_record=placement.draft is not None,
+            message_id=summary.message_id,
+            subject=summary.subject,
+            header_from=summary.header_from,
+            from_address=judged.verdict.sender,
+            header_to=summary.header_to,
+            date=summary.date,
+        )
+    )
+    # Two people may press retry at once: the second finds nothing to move, and its record is not made either.
+    if session.connection().execute(moved).rowcount != 1:
+        raise _not_there(message_id)
+    session.connection().execute(delete(_quarantine).where(_quarantine.c.message_id == message_id))
+
+
+def _note_failure(session: Session, message_id: int, reason: str, detail: str) -> None:
+    session.connection().execute(
+        update(_quarantine)
+        .where(_quarantine.c.message_id == message_id)
+        .values(reason=reason, detail=detail, attempts=_quarantine.c.attempts + 1, tried_at=clock.utcnow())
+    )
