@@ -14,7 +14,7 @@ help: ## this list
 install: .make/installed ## .venv with Postroom and what it needs
 
 run: .make/installed ## open the console; without a terminal, the main job once on the demo world
-	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/postroom; else $(BIN)/python -m tui.demo --once; fi
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/postroom --offer-demo; else $(BIN)/python -m tui.demo --once; fi
 
 demo: .make/installed ## see it work, with mail servers and sample mail of its own; leaves nothing behind
 	@$(BIN)/python -m tui.demo

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
+from core.handles import Handles
+from core.resources.account import ACCOUNT
+from core.services.actor import Actor
+from core.services.search import count
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
+
+
+class _DemoOffer:
+    """What the console is given to offer the demo; once it is wanted the console leaves, as a signal makes it."""
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+
+    def __call__(self) -> None:
+        self.is_wanted = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def open_console(
@@ -15,12 +33,17 @@ def open_console(
     theme: str = "",
     plain_signs: bool = False,
     mouse: bool = True,
+    offer_demo: bool = False,
 ) -> int:
-    """Show the console until it is left; gives back the exit code."""
+    """Show the console until it is left; gives back the exit code.
+
+    With `offer_demo`, whoever has no account yet may see the demo world first.
+    """
     from tui.console.app import run_console
 
+    offer = _DemoOffer()
     with opened(invocation, role="console") as (handles, actor):
-        return run_console(
+        exit_code = run_console(
             handles,
             actor,
             screen=screen or None,
@@ -29,4 +52,14 @@ def open_console(
             theme=theme or None,
             ascii_only=plain_signs,
             mouse=mouse,
+            offer_demo=offer if offer_demo and not _has_accounts(handles, actor) else None,
         )
+    if offer.is_wanted:
+        from tui.demo.__main__ import show_demo
+
+        return show_demo()
+    return exit_code
+
+
+def _has_accounts(handles: Handles, actor: Actor) -> bool:
+    return count(handles, actor, ACCOUNT, at_most=1) > 0

@@ -58,7 +58,7 @@ def sentence(summary: FetchSummary) -> str:
         "records": counts.records, "follow-ups": counts.follow_ups, "bounces": counts.bounces,
         "ignored": counts.ignored, "quarantined": counts.quarantined,
     }  # fmt: skip
-    where = ", ".join(f"{number} {name}" for name, number in ends.items() if number)
+    where = ", ".join(f"{name} {number}" for name, number in ends.items() if number)
     return (
         f"{accounts}{failed}: {counts.fetched} taken in{f' ({where})' if where else ''}, {counts.skipped} here already"
         + (f", {counts.too_large} too large" if counts.too_large else "")

@@ -25,6 +25,7 @@ def run(
     theme: Annotated[str, Option("--theme", help="Its colours.")] = "",
     plain_signs: Annotated[bool, Option("--ascii", help="No characters beyond ASCII.")] = False,
     no_mouse: Annotated[bool, Option("--no-mouse", help="The mouse is left to the terminal.")] = False,
+    offer_demo: Annotated[bool, Option("--offer-demo", hidden=True)] = False,
 ) -> int:
     """Open the console; with --worker, fetch and send until SIGTERM or Ctrl+C."""
     if worker:
@@ -37,9 +38,15 @@ def run(
     from tui.cli.console import open_console
 
     return open_console(
-        ctx.obj, read_only=read_only, screen=screen, filter_text=filter_text, theme=theme, plain_signs=plain_signs,
+        ctx.obj,
+        read_only=read_only,
+        screen=screen,
+        filter_text=filter_text,
+        theme=theme,
+        plain_signs=plain_signs,
         mouse=not no_mouse,
-    )  # fmt: skip
+        offer_demo=offer_demo,
+    )
 
 
 def _work(invocation: Invocation, only: str, *, once: bool) -> int:

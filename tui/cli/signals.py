@@ -47,3 +47,19 @@ def orderly_end() -> Iterator[OrderlyEnd]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def leaving_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP leave this block as an exception does, so that all that was opened is closed."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

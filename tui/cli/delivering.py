@@ -1,0 +1,94 @@
+"""`postroom deliver` and `postroom route`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from typer import Context, Option
+
+from core.errors import BadInput
+from core.outbound.deliver import Delivery, Summary, deliver_due
+from core.services import access
+from core.services.route import Simulated, simulate
+from core.text import safe_text
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.output import say, write_json, write_line
+from tui.cli.signals import orderly_end
+
+_PASSING, _CONFIGURATION = 75, 78
+
+
+def deliver(ctx: Context) -> int:
+    """Send what is due now. Ctrl+C finishes the messages that are begun; a second one ends at once."""
+    invocation: Invocation = ctx.obj
+    with orderly_end() as ending, opened(invocation, role="deliver") as (handles, actor):
+        access.require(actor, "deliver", "outbox")
+        summary = deliver_due(handles, stop=ending.event, log=None if invocation.quiet else _tell)
+    for mailbox, fault in summary.faults.items():
+        say(invocation, f"Mailbox {mailbox} cannot send: {fault.text}")
+    _show(invocation, summary)
+    return ending.exit_code or exit_code_of(summary)
+
+
+def exit_code_of(summary: Summary) -> int:
+    """75 if a mailbox failed for a passing reason, else 78 if one did for configuration, else 0.
+
+    That a message is deferred is no failure: it is tried again by itself.
+    """
+    faults = [fault.is_configuration for fault in summary.faults.values()]
+    if not all(faults):
+        return _PASSING
+    return _CONFIGURATION if faults else 0
+
+
+def route(
+    ctx: Context,
+    sender: Annotated[str, Option("--from", metavar="ADDR", help="The From address.")],
+    recipient: Annotated[str, Option("--to", metavar="ADDR", help="The recipient.")],
+    down: Annotated[list[str] | None, Option("--down", metavar="NAME", help="As if this mailbox were down.")] = None,
+) -> None:
+    """Which mailbox would send a message now, and which ones after it; takes no turn."""
+    invocation: Invocation = ctx.obj
+    with opened(invocation) as (handles, actor):
+        try:
+            simulated = simulate(handles, actor, sender, recipient, down or ())
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+    (_show_route_as_json if invocation.json else _show_route)(simulated)
+
+
+def _tell(delivery: Delivery) -> None:
+    by = f" by {delivery.mailbox}" if delivery.mailbox else ""
+    text = f"  {delivery.text}" if delivery.text else ""
+    sys.stderr.write(safe_text(f"{delivery.message_id}  {delivery.state}{by}{text}") + "\n")
+
+
+def _show(invocation: Invocation, summary: Summary) -> None:
+    counts = summary.as_dict()
+    if invocation.json:
+        write_json({"event": "summary", **counts})
+        return
+    told = [f"{number} {name}" for name, number in counts.items() if number and name not in {"sent", "seconds"}]
+    write_line(f"{', '.join([f'{summary.sent} sent', *told])}, {summary.seconds:.2f} s")
+
+
+def _show_route(simulated: Simulated) -> None:
+    for number, stop in enumerate(simulated.stops, 1):
+        write_line(f"{number}. {stop.mailbox}  ({stop.why})")
+    for stop in simulated.passed_over:
+        write_line(f"-  {stop.mailbox}  ({stop.why})")
+    if simulated.why:
+        write_line(f"Nobody would send it now: {simulated.why}.")
+    if simulated.replaces_from:
+        write_line("From would be replaced: no mailbox is for that address.")
+
+
+def _show_route_as_json(simulated: Simulated) -> None:
+    for number, stop in enumerate(simulated.stops, 1):
+        write_json({"order": number, "mailbox": stop.mailbox, "why": stop.why})
+    for stop in simulated.passed_over:
+        write_json({"order": None, "mailbox": stop.mailbox, "why": stop.why})
+    if simulated.why:
+        write_json({"order": None, "mailbox": None, "why": simulated.why})
