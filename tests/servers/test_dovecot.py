@@ -144,6 +144,14 @@ def test_a_start_that_fails_says_why(certificates: Certificates) -> None:
     server.close()
 
 
+def test_another_server_on_a_port_is_no_start(certificates: Certificates, dovecot: DovecotServer) -> None:
+    second = DovecotServer(certificates.good, {})
+    second.ports = dovecot.ports
+    with pytest.raises(DovecotFailed, match="Address already in use"):
+        second.start()
+    second.close()
+
+
 def test_it_comes_back_on_the_same_ports(certificates: Certificates) -> None:
     with DovecotServer(certificates.good, {"ada": "pw"}) as server:
         server.deliver("ada", MAILS)

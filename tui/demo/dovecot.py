@@ -71,10 +71,11 @@ class Dovecot:
         self.passwords[user] = password
 
     def start(self) -> None:
-        """Start, and wait until it greets; on the same ports as before if it ran before."""
+        """Start with the `ports` and `options` as they are now, and wait until it greets."""
         program = find_dovecot()
         if program is None:
             raise DovecotFailed("Dovecot is not installed: apt-get install dovecot-imapd dovecot-pop3d")
+        self._write_configuration()
         with (self.folder / "complaints").open("wb") as complaints:
             # A session of its own: Ctrl+C in our terminal is not meant for it, and it can be ended as a whole.
             self._process = subprocess.Popen(
@@ -84,7 +85,7 @@ class Dovecot:
                 start_new_session=True,
             )
         atexit.register(self.close)
-        self._wait_until_ready(time.monotonic() + READY_WITHIN)
+        self._wait_until_ready(self._process, time.monotonic() + READY_WITHIN)
 
     def stop(self) -> None:
         """End this server in order; Dovecot takes a second for it."""
@@ -146,6 +147,8 @@ class Dovecot:
         for name in ("run", "state", "passwords", "mail"):
             (self.folder / name).mkdir(mode=0o755)
         self._give_to_mail_user(self.folder / "mail")
+
+    def _write_configuration(self) -> None:
         text = configuration(
             self.folder, self.host, self.ports, self.certificate, mail_user=self._mail_user, options=self.options
         )
@@ -163,14 +166,19 @@ class Dovecot:
         if os.geteuid() == 0:
             os.chown(path, self._mail_user.pw_uid, self._mail_user.pw_gid)
 
-    def _wait_until_ready(self, deadline: float) -> None:
-        for port in (self.ports.imap, self.ports.pop3):
-            while not greets(self.host, port):
-                if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
-                    complaint = (self.folder / "complaints").read_text(errors="replace")
-                    self.kill()
-                    raise DovecotFailed(f"Dovecot did not start: {complaint}{self.log()[-2000:]}")
-                time.sleep(0.01)
+    def _wait_until_ready(self, process: "subprocess.Popen[bytes]", deadline: float) -> None:
+        while not self._is_ready(process):
+            if process.poll() is not None or time.monotonic() > deadline:
+                complaint = (self.folder / "complaints").read_text(errors="replace")
+                self.kill()
+                raise DovecotFailed(f"Dovecot did not start: {complaint}{self.log()[-2000:]}")
+            time.sleep(0.01)
+
+    def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
+        # It writes its pid when it has all its ports: whoever greets then is no other server.
+        written = self.folder / "run" / "master.pid"
+        is_listening = written.exists() and written.read_text().strip() == str(process.pid)
+        return is_listening and all(greets(self.host, port) for port in (self.ports.imap, self.ports.pop3))
 
 
 def greets(host: str, port: int) -> bool:
