@@ -113,7 +113,7 @@ def _smtp(
     connection = yield from opening_smtp(server, login, ehlo_name, timeouts, transcript)
     try:
         for phase, reply in connection.check_envelope(*envelope):
-            if not reply.is_positive or (phase is Phase.DATA and reply.code != 354):
+            if not (reply.asks_for_more if phase is Phase.DATA else reply.is_positive):
                 raise _refused(reply, phase, server)
             yield Milestone(phase, str(reply))
     finally:

@@ -13,7 +13,7 @@ from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_exchange import Exchange
 from core.protocols.smtp_reply import Reply
 from core.protocols.source import SessionFacts
-from core.protocols.submission import Phase, SubmitResult, checked_envelope, stuffed
+from core.protocols.submission import Phase, SubmitResult, checked_envelope
 from core.protocols.transcript import Transcript
 from core.protocols.wire import Wire
 
@@ -51,9 +51,9 @@ class SmtpConnection:
     def submit(self, sender: str, recipients: Sequence[str], raw: bytes) -> SubmitResult:
         """Hand over one message, its lines ended by CRLF. Raises `UnsafeMessage` alone; all else is in the result."""
         checked_envelope(sender, recipients)
-        data = stuffed(raw)
+        exchange = Exchange(self._dialogue, sender, recipients, raw)
         self.count += 1
-        return Exchange(self._dialogue, sender, recipients, data).run()
+        return exchange.run()
 
     def submit_many(self, messages: Sequence[tuple[str, Sequence[str], bytes]]) -> Iterator[SubmitResult]:
         """Hand over one after the other, a result as soon as it is known; ends early when the connection does.

@@ -149,7 +149,7 @@ class SmtpDialogue:
     def _reply(self) -> tuple[Reply, list[bytes]]:
         line = self._line()
         lines = [line]
-        while line[3:4] == b"-" and len(lines) < _MOST_LINES:
+        while line[3:4] == b"-" and line[:3].isdigit() and len(lines) < _MOST_LINES:
             line = self._line()
             lines.append(line)
         reply = parse_reply(tuple(lines))

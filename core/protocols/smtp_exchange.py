@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core.errors import ConnectionLost, WireError
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
-from core.protocols.submission import Phase, SubmitResult
+from core.protocols.submission import Phase, SubmitResult, stuffed
 
 _NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
 _WINDOW = 200
@@ -19,11 +19,13 @@ _CLOSING = 421
 class Exchange:
     """One submission; used once."""
 
-    def __init__(self, dialogue: SmtpDialogue, sender: str, recipients: Sequence[str], data: bytes) -> None:
+    def __init__(self, dialogue: SmtpDialogue, sender: str, recipients: Sequence[str], raw: bytes) -> None:
         self._dialogue = dialogue
         self._sender = sender
         self._recipients = recipients
-        self._data = data
+        self._data = stuffed(raw)
+        # Without the dots that only the way needs (RFC 1870 §5).
+        self._size = len(raw)
         self._phase = Phase.MAIL
         self._answers: list[Reply] = []
         self._dot_sent = False
@@ -47,7 +49,7 @@ class Exchange:
         leave = self._pipelined(mail_line) if self._dialogue.offers("PIPELINING") else self._stepwise(mail_line)
         refused = self._mail is not None and not self._mail.is_positive
         nobody = not any(answer.is_positive for answer in self._answers)
-        if leave is not None and leave.code == 354 and (nobody or refused):
+        if leave is not None and leave.asks_for_more and (nobody or refused):
             # DATA was sent ahead, before it was known that nobody is left: an empty message ends it (RFC 2920 §3.1).
             self._dialogue.send(b".")
             self._next()
@@ -58,7 +60,7 @@ class Exchange:
         if nobody:
             self._phase = Phase.RCPT
             return next((answer for answer in self._answers if answer.is_transient), self._answers[0])
-        if leave is None or leave.code != 354:
+        if leave is not None and not leave.asks_for_more:
             self._phase = Phase.DATA
             return self._refusal(leave)
         return self._message()
@@ -79,7 +81,7 @@ class Exchange:
             self._dialogue.send(b"\r\n".join([*window, *([b"DATA"] if is_last else [])]))
             self._answers += [self._next() for _ in window]
         self._phase = Phase.DATA
-        return self._next()
+        return self._next(leave=True)
 
     def _stepwise(self, mail_line: bytes) -> Reply | None:
         self._mail = self._command(mail_line)
@@ -91,7 +93,7 @@ class Exchange:
         if not any(answer.is_positive for answer in self._answers):
             return None
         self._phase = Phase.DATA
-        return self._command(b"DATA")
+        return self._command(b"DATA", leave=True)
 
     def _last_refusal(self) -> Reply | None:
         """What the relay said before the connection broke tells more than the break."""
@@ -117,22 +119,23 @@ class Exchange:
             raise
         self._dot_sent = True
         self._dialogue.begin(Phase.DOT, timeouts.settle)
-        reply = self._next()
-        return reply if reply.code // 100 != 3 else self._refusal(reply)
+        return self._next()
 
-    def _refusal(self, reply: Reply | None) -> Reply:
-        """A reply that should have been a refusal or leave to go on; anything else is out of step."""
-        if reply is None or reply.is_positive:
+    def _refusal(self, reply: Reply) -> Reply:
+        """4yz or 5yz where only they can be; anything else is out of step."""
+        if not reply.is_transient and not reply.is_permanent:
             self._dialogue.wire.violation("The relay's reply makes no sense at this point.", reply=str(reply))
         return reply
 
-    def _command(self, line: bytes) -> Reply:
+    def _command(self, line: bytes, *, leave: bool = False) -> Reply:
         self._dialogue.begin(self._phase)
         self._dialogue.send(line)
-        return self._next()
+        return self._next(leave=leave)
 
-    def _next(self) -> Reply:
+    def _next(self, *, leave: bool = False) -> Reply:
         reply = self._dialogue.reply()
+        if reply.asks_for_more and not leave:
+            self._refusal(reply)
         if reply.code == _CLOSING and self._goodbye is None:
             self._goodbye, self._goodbye_phase = reply, self._phase
         return reply
@@ -140,7 +143,7 @@ class Exchange:
     def _mail_line(self, needs_utf8: bool) -> bytes:
         words = [f"MAIL FROM:<{self._sender}>"]
         if self._dialogue.offers("SIZE"):
-            words.append(f"SIZE={len(self._data)}")
+            words.append(f"SIZE={self._size}")
         if self._dialogue.offers("8BITMIME") and not self._data.isascii():
             words.append("BODY=8BITMIME")
         if needs_utf8:

@@ -27,8 +27,13 @@ class Reply:
 
     @property
     def is_positive(self) -> bool:
-        """2yz or 3yz: done, or go on."""
-        return 200 <= self.code < 400
+        """2yz: done."""
+        return 200 <= self.code < 300
+
+    @property
+    def asks_for_more(self) -> bool:
+        """3yz: go on, the message or the answer to a challenge is awaited."""
+        return 300 <= self.code < 400
 
     @property
     def is_transient(self) -> bool:

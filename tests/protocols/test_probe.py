@@ -1,0 +1,178 @@
+"""Testing a connection: a step a line, and a failed one says what to change and leaves nothing behind."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from core.protocols.probe import Incoming, Step, probe_incoming, probe_smtp
+from core.protocols.server import Login, Server
+from core.protocols.tls import Security, TlsTrust
+from core.protocols.transcript import Spoken, Transcript
+from core.secret import Secret
+from tests.protocols.conftest import KIND_NAMES, KINDS, SHORT, Post
+from tests.protocols.scripted import ScriptedServer, Talk
+from tests.servers.certificates import Certificates
+from tests.servers.smtp import Phase as At
+from tests.servers.smtp import RuledSink
+from tui.demo.sink_session import Security as SinkSecurity
+
+LOGIN = Login("ann", Secret("canary-5a5"))
+
+
+def names(steps: Iterator[Step]) -> list[str]:
+    return [step.step for step in steps]
+
+
+@pytest.mark.parametrize(("incoming", "security"), KINDS, ids=KIND_NAMES)
+def test_each_step_of_a_good_connection_is_told(post: Post, incoming: Incoming, security: Security) -> None:
+    user = post.dovecot.fresh_user()
+    post.dovecot.append(user, b"Subject: x\r\n\r\n", internal_date='"01-Feb-2024 03:04:05 +0000"')
+    post.dovecot.append(user, b"Subject: y\r\n\r\n")
+    steps = list(probe_incoming(post.server(incoming, security), post.login(user), incoming))
+    order = {
+        Security.NONE: ["resolve", "connect", "greeting", "login", "folder", "count"],
+        Security.STARTTLS: ["resolve", "connect", "greeting", "tls", "login", "folder", "count"],
+        Security.TLS: ["resolve", "connect", "tls", "greeting", "login", "folder", "count"],
+    }
+    assert names(iter(steps)) == order[security]
+    assert all(step.ok and step.ms >= 0 for step in steps)
+    details = {step.step: step.detail for step in steps}
+    assert details["resolve"].startswith(("127.0.0.1", "::1"))
+    assert details["login"] == user
+    assert details["count"] == ("2 messages, the oldest from 2024-02-01" if incoming is Incoming.IMAP else "2 messages")
+    if security is not Security.NONE:
+        assert details["tls"].startswith("TLSv1.3, TLS_AES_256_GCM_SHA384, localhost, ")
+        assert details["tls"].endswith(" days left")
+
+
+def test_nothing_is_changed_by_a_test(post: Post) -> None:
+    user = post.dovecot.fresh_user()
+    post.dovecot.deliver(user, [b"Subject: x\r\n\r\n"])
+    list(probe_incoming(post.server(Incoming.IMAP, Security.TLS), post.login(user), Incoming.IMAP))
+    assert all(r"\Seen" not in mail.flags for mail in post.dovecot.mails(user))
+
+
+def test_a_missing_folder_is_told_after_the_login(post: Post) -> None:
+    user = post.dovecot.fresh_user()
+    steps = list(probe_incoming(post.server(Incoming.IMAP, Security.TLS), post.login(user), Incoming.IMAP, "Nowhere"))
+    assert (steps[-1].step, steps[-1].ok, steps[-2].step) == ("folder", False, "login")
+    assert "Check the folder's name" in steps[-1].detail
+
+
+@pytest.mark.parametrize(("incoming", "security"), KINDS, ids=KIND_NAMES)
+def test_a_wrong_password_ends_it_with_advice(post: Post, incoming: Incoming, security: Security) -> None:
+    user = post.dovecot.fresh_user()
+    steps = list(probe_incoming(post.server(incoming, security), Login(user, Secret("canary-5a5")), incoming))
+    assert [step.ok for step in steps].count(False) == 1
+    assert (steps[-1].step, steps[-1].ok) == ("login", False)
+    assert "Check user name and password" in steps[-1].detail
+    assert "canary" not in steps[-1].detail
+
+
+def test_a_closed_port_and_an_unknown_host_are_told_apart(post: Post) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    closed = list(probe_incoming(Server("127.0.0.1", port), LOGIN, Incoming.IMAP))
+    assert [(step.step, step.ok) for step in closed] == [("resolve", True), ("connect", False)]
+    assert "993/143" in closed[-1].detail
+    unknown = list(probe_incoming(Server("no-such-host.invalid", 993), LOGIN, Incoming.IMAP, timeouts=SHORT))
+    assert [(step.step, step.ok) for step in unknown] == [("resolve", False)]
+    nonsense = list(probe_incoming(Server("127.0.0.1", 99_999_999), LOGIN, Incoming.IMAP))
+    assert "is not a port" in nonsense[-1].detail
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_its_step(post: Post) -> None:
+    server = post.server(Incoming.IMAP, Security.TLS)
+    strangers = Server(server.host, server.port, Security.TLS, TlsTrust())
+    steps = list(probe_incoming(strangers, LOGIN, Incoming.IMAP))
+    assert (steps[-1].step, steps[-1].ok) == ("tls", False)
+    assert "unknown authority" in steps[-1].detail
+
+
+def test_a_silent_port_hints_at_tls() -> None:
+    with ScriptedServer(Talk.stay_silent) as server:
+        steps = list(probe_incoming(server.server(), LOGIN, Incoming.IMAP, timeouts=SHORT))
+    assert (steps[-1].step, steps[-1].ok) == ("greeting", False)
+    assert "set security to TLS" in steps[-1].detail
+
+
+def test_a_probe_that_is_broken_off_leaves_no_connection() -> None:
+    with ScriptedServer(lambda talk: (talk.say(b"* OK ready"), talk.stay_silent())) as server:
+        steps = probe_incoming(server.server(), LOGIN, Incoming.IMAP, timeouts=SHORT)
+        assert [next(steps).step for _ in range(3)] == ["resolve", "connect", "greeting"]
+        steps.close()  # type: ignore[attr-defined]
+        # The server's end waits for ours to go; leaving the block would fail otherwise.
+
+
+@pytest.mark.parametrize("security", list(Security))
+def test_smtp_goes_up_to_the_leave_to_send_and_sends_nothing(certificates: Certificates, security: Security) -> None:
+    trust = TlsTrust(ca=str(certificates.good.authority))
+    users = {"ann": "canary-5a5"}
+    with RuledSink(SinkSecurity(security), certificates.good, users) as sink:
+        server = Server("localhost", sink.port, security, trust)
+        steps = list(probe_smtp(server, LOGIN, "client.example", "from@example.com", "to@example.com"))
+        assert all(step.ok for step in steps), steps[-1].detail
+        sent = ["mail_from", "rcpt_to", "data"]
+        opening = {
+            Security.NONE: ["resolve", "connect", "greeting", "ehlo", "login"],
+            Security.STARTTLS: ["resolve", "connect", "greeting", "tls", "ehlo", "login"],
+            Security.TLS: ["resolve", "connect", "tls", "greeting", "ehlo", "login"],
+        }
+        assert names(iter(steps)) == opening[security] + sent
+        assert steps[-1].detail.startswith("354")
+        assert sink.hits[At.DATA] == 1
+        assert sink.hits[At.QUIT] == 0, "after 354 a QUIT would be part of a message"
+    assert sink.deliveries == []
+
+
+@pytest.mark.parametrize(
+    ("at", "reply", "step", "advice"),
+    [
+        (At.CONNECT, "554 5.7.1 go away", "greeting", "this machine's address"),
+        (At.EHLO, "550 5.7.1 bad", "ehlo", "full host name"),
+        (At.AUTH, "534 5.7.9 Application-specific password required", "login", "app password"),
+        (At.AUTH, "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled", "login", "OAuth"),
+        (At.AUTH, "454 4.7.0 backend down", "login", "Try again later"),
+        (At.MAIL, "550 5.7.60 Client does not have permissions to send as this sender", "mail_from", "belongs to this"),
+        (At.MAIL, "530 5.7.0 Authentication required", "mail_from", "turn authentication on"),
+        (At.RCPT, "554 5.7.1 Relay access denied", "rcpt_to", "does not relay"),
+        (At.RCPT, "450 4.2.0 Greylisted", "rcpt_to", "second try"),
+        (At.RCPT, "550 5.1.1 user unknown", "rcpt_to", "does not exist"),
+        (At.RCPT, "554 5.7.1 blocked using zen.spamhaus.org", "rcpt_to", "block list"),
+    ],
+)
+def test_a_refusal_is_told_at_its_step_with_what_to_change(at: At, reply: str, step: str, advice: str) -> None:
+    with RuledSink(users={"ann": "canary-5a5"}) as sink:
+        sink.rule(at, reply)
+        server = Server("localhost", sink.port, Security.NONE)
+        steps = list(probe_smtp(server, LOGIN, "client.example", "from@example.com", "to@example.com"))
+    assert (steps[-1].step, steps[-1].ok) == (step, False)
+    assert all(each.ok for each in steps[:-1])
+    assert advice in steps[-1].detail
+    assert reply[:3] in steps[-1].detail
+
+
+def test_the_dialogue_can_be_watched_without_its_secrets(post: Post, certificates: Certificates) -> None:
+    spoken: list[Spoken] = []
+    user = post.dovecot.fresh_user(password="canary-5a5")
+    for incoming in Incoming:
+        list(
+            probe_incoming(
+                post.server(incoming, Security.STARTTLS),
+                post.login(user),
+                incoming,
+                transcript=Transcript(spoken.append),
+            )
+        )
+    with RuledSink(users={user: "canary-5a5"}) as sink:
+        server = Server("localhost", sink.port, Security.NONE)
+        login = post.login(user)
+        list(probe_smtp(server, login, "c.example", "a@b.c", "d@e.f", transcript=Transcript(spoken.append)))
+    texts = [each.text for each in spoken]
+    assert "P1 STARTTLS" in texts
+    assert "STLS" in texts
+    assert "MAIL FROM:<a@b.c>" in texts
+    assert "AUTH PLAIN ****" in texts
+    assert "PASS ****" in texts
+    assert not any("canary" in text or "Y2FuYXJ5" in text for text in texts)
