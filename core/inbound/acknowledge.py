@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sqlmodel import Session
 
 from core import clock
-from core.errors import LeaseLost, NotOffered
+from core.errors import LeaseLost, WireError
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound.due import Claimed
@@ -79,7 +79,10 @@ class Acknowledger:
                 source.mark_seen(keys)
                 return Removal(done=tuple(keys))
             return source.move(keys, target) if rule == AfterFetch.MOVE else source.delete(keys)
-        except NotOffered as error:
+        except WireError as error:
+            if not source.is_usable:
+                raise
+            # A server that will not remove (rights, quota) must not keep new mail out; the next run asks it again.
             return Removal(left=tuple(keys), note=str(error))
 
     def _require_lease(self) -> None:

@@ -44,7 +44,7 @@ class FolderPass:
         """Take in at most `limit` new messages; gives back how many it handled."""
         account = self.claimed.account
         pending = marks.pending(self.handles, account, self.folder)
-        writable = account.after_fetch != AfterFetch.KEEP or account.mark_seen or bool(pending)
+        writable = marks.is_server_told(account) or bool(pending)
         selected = self.line.ask(self.line.source.select, self.folder, writable=writable)
         fp("K1")
         mark = self._current_mark(selected)

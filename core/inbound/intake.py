@@ -290,7 +290,7 @@ class _Batch:
 
     def _to_acknowledge(self, one: Judged, message_id: int) -> None:
         account = self.intake.claimed.account
-        if account.after_fetch != AfterFetch.KEEP or account.mark_seen:
+        if marks.is_server_told(account):
             self.pending.append(Pending(message_id, one.server_key, account.after_fetch, account.move_to))
 
 

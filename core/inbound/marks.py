@@ -13,7 +13,7 @@ from sqlmodel import Session
 from core.db import bulk
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import Account, FolderMark, Leftover, Message, MessageState
+from core.models import Account, AccountType, AfterFetch, FolderMark, Leftover, Message, MessageState
 from core.protocols.source import Key
 
 _message, _mark, _leftover = table_of(Message), table_of(FolderMark), table_of(Leftover)
@@ -30,6 +30,12 @@ class Pending:
     key: Key
     after_fetch: str
     move_to: str
+
+
+def is_server_told(account: Account) -> bool:
+    """Whether anything is to be changed on the server once a message is stored; POP3 has no flag to set."""
+    marks_seen = account.mark_seen and AccountType(account.type).is_imap
+    return account.after_fetch != AfterFetch.KEEP or marks_seen
 
 
 def load_mark(handles: Handles, account: Account, folder: str) -> FolderMark | None:

@@ -15,7 +15,7 @@ from core.db.bulk import table_of
 from core.failpoints import fp
 from core.inbound.changes import RecordChanges
 from core.inbound.judging import Judged
-from core.inbound.marks import source_of
+from core.inbound.marks import is_server_told, source_of
 from core.inbound.placement import Ending, Placement
 from core.models import Account, AfterFetch, Message, MessageState, Quarantine, RawMessage, Record
 from core.protocols.source import Key
@@ -135,7 +135,6 @@ class Rows:
 
     def _message(self, message_id: int, judged: Judged, state: str, trail: list[list[str]]) -> dict[str, Any]:
         account = self.account
-        nothing_to_do = account.after_fetch == AfterFetch.KEEP and not account.mark_seen
         summary = judged.verdict.facts.summary if judged.verdict is not None else None
         return {
             **source_of(account, judged.key),
@@ -155,7 +154,7 @@ class Rows:
             "run_id": self.run_id,
             "after_fetch": account.after_fetch,
             "move_to": account.move_to,
-            "acknowledged_at": self.now if nothing_to_do else None,
+            "acknowledged_at": None if is_server_told(account) else self.now,
             "trail": trail,
         }
 

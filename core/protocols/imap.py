@@ -44,6 +44,7 @@ class ImapSource:
         self._dialogue = dialogue
         self._selected = Selected("", 0, 0, 0)
         self._writable = False
+        self._is_read_only = False
         self._announced: dict[int, int] = {}
 
     @property
@@ -62,7 +63,8 @@ class ImapSource:
         verb = b"SELECT" if writable else b"EXAMINE"
         answer = self._dialogue.command(verb, folder_name(folder), phase="folder")
         self._selected = self._read_selected(folder, answer)
-        self._writable = writable and not answer.text.upper().startswith(b"[READ-ONLY]")
+        self._writable = writable
+        self._is_read_only = answer.text.upper().startswith(b"[READ-ONLY]")
         return self._selected
 
     def list_new(self, folder: str, above: int = 0) -> Listing:
@@ -214,6 +216,12 @@ class ImapSource:
     def _require_writable(self) -> None:
         if not self._writable:
             raise Misuse(f"The folder {self._selected.folder!r} was opened for reading only.")
+        if self._is_read_only:
+            raise NotOffered(
+                f"The server lets nothing be changed in {self._selected.folder!r} (READ-ONLY).",
+                host=self._dialogue.wire.place,
+                phase="delete",
+            )
 
 
 def _fetched(key: Key, body: imap_fetch.Body | None) -> Fetched:
