@@ -1,0 +1,127 @@
+"""Bulk writes: the same on both engines."""
+
+import threading
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import Session
+
+from core.clock import utcnow
+from core.db import bulk
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import Queue, Setting
+
+
+def _values(handles: Handles) -> dict[str, object]:
+    table = table_of(Setting)
+    with handles.database.reading() as session:
+        rows = session.connection().execute(select(table.c.name, table.c.value).where(table.c.name.like("t.%")))
+        return {name: value for name, value in rows}
+
+
+def _queues(*names: str) -> list[dict[str, object]]:
+    now = utcnow()
+    return [Queue(name=name, created_at=now, updated_at=now).model_dump(exclude={"id"}) for name in names]
+
+
+def test_rows_go_in_at_once(handles: Handles) -> None:
+    rows = _queues(*(f"q{number}" for number in range(500)))
+
+    handles.database.writing(lambda session: bulk.insert_rows(session, Queue, rows))
+
+    with handles.database.reading() as session:
+        found = session.connection().execute(select(table_of(Queue)).where(table_of(Queue).c.name == "q499")).one()
+    assert (found.validity, found.closed, found.version) == ("valid", "possible", 1)
+
+
+def test_no_rows_are_no_statement(handles: Handles) -> None:
+    handles.database.writing(lambda session: bulk.insert_rows(session, Setting, []))
+    handles.database.writing(lambda session: bulk.insert_missing(session, Setting, []))
+    handles.database.writing(lambda session: bulk.upsert(session, Setting, []))
+
+
+def test_missing_rows_are_added_and_others_left_alone(handles: Handles) -> None:
+    def work(session: Session) -> None:
+        bulk.insert_rows(session, Setting, [{"name": "t.a", "value": 1}])
+        bulk.insert_missing(session, Setting, [{"name": "t.a", "value": 2}, {"name": "t.b", "value": 3}])
+
+    handles.database.writing(work)
+
+    assert _values(handles) == {"t.a": 1, "t.b": 3}
+
+
+def test_upsert_overwrites_what_is_there(handles: Handles) -> None:
+    def work(session: Session) -> None:
+        bulk.upsert(session, Setting, [{"name": "t.a", "value": 1}])
+        bulk.upsert(session, Setting, [{"name": "t.a", "value": 2}, {"name": "t.b", "value": 3}])
+
+    handles.database.writing(work)
+
+    assert _values(handles) == {"t.a": 2, "t.b": 3}
+
+
+@pytest.mark.parametrize(("counts", "firsts"), [((1, 1, 1), [1, 2, 3]), ((10, 5, 1), [1, 11, 16])])
+def test_numbers_are_reserved_in_blocks(handles: Handles, counts: tuple[int, ...], firsts: list[int]) -> None:
+    given = [
+        handles.database.writing(lambda session, count=count: bulk.reserve(session, "c", count)) for count in counts
+    ]
+
+    assert given == firsts
+
+
+def test_no_number_is_given_twice_under_a_crowd(handles: Handles) -> None:
+    given: list[int] = []
+
+    def take() -> None:
+        for _ in range(20):
+            first = handles.database.writing(lambda session: bulk.reserve(session, "c", 3))
+            given.extend(range(first, first + 3))
+
+    threads = [threading.Thread(target=take) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(given) == list(range(1, 361))
+
+
+def test_one_at_a_time_keeps_a_check_true_until_the_commit(handles: Handles) -> None:
+    """Each of two transactions checks that nobody has the place, then takes it: one must find it taken."""
+    entered = threading.Barrier(2, timeout=10)
+    taken: list[bool] = []
+
+    def take(session: Session) -> bool:
+        bulk.one_at_a_time(session, "place")
+        is_free = session.get(Setting, "t.place") is None
+        if is_free:
+            session.add(Setting(name="t.place", value=1))
+            session.flush()
+        return is_free
+
+    def run() -> None:
+        entered.wait()
+        taken.append(handles.database.writing(take))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == [False, True]
+
+
+def test_names_are_ordered_by_code_point_on_either_engine(handles: Handles) -> None:
+    names = ["b", "B", "a", "A", "ä", "_", "10", "9"]
+    handles.database.writing(lambda session: bulk.insert_rows(session, Queue, _queues(*names)))
+    table = table_of(Queue)
+
+    with handles.database.reading() as session:
+        statement = (
+            select(table.c.name).where(table.c.name.in_(names)).order_by(bulk.by_code_point(session, table.c.name))
+        )
+        found = list(session.connection().execute(statement).scalars())
+
+    assert found == sorted(names)

@@ -1,0 +1,70 @@
+"""What moved, seen from another process's connection, on both engines."""
+
+import threading
+
+from core.db.changes import ChangeFeed, Watcher
+from core.db.doors import Database
+from core.handles import Handles
+from core.models import Setting
+
+
+def test_a_moved_topic_is_seen_once(handles: Handles) -> None:
+    other = Database(handles.environment.database_url)
+    watcher = Watcher(other)
+    assert watcher.changed() == set()
+
+    handles.changes.moved("account", "run")
+    handles.changes.flush()
+
+    assert watcher.changed() == {"account", "run"}
+    assert watcher.changed() == set()
+    watcher.close()
+    other.close()
+
+
+def test_a_write_without_a_topic_moves_none(handles: Handles) -> None:
+    watcher = Watcher(handles.database)
+
+    handles.database.writing(lambda session: session.add(Setting(name="x", value=1)))
+
+    assert watcher.changed() == set()
+    watcher.close()
+
+
+def test_many_moves_are_one(handles: Handles) -> None:
+    watcher = Watcher(handles.database)
+
+    for _ in range(1000):
+        handles.changes.moved("message")
+    handles.changes.flush()
+
+    assert watcher.changed() == {"message"}
+    watcher.close()
+
+
+def test_a_watcher_wakes_when_something_moves(handles: Handles) -> None:
+    watcher, stop = Watcher(handles.database), threading.Event()
+    feed = ChangeFeed(handles.database)
+    feed.moved("outbox")  # its thread writes it shortly
+
+    assert watcher.wait(10, stop) == {"outbox"}
+    feed.close()
+    watcher.close()
+
+
+def test_a_watcher_stops_when_told(handles: Handles) -> None:
+    watcher, stop = Watcher(handles.database), threading.Event()
+    stop.set()
+
+    assert watcher.wait(10, stop) == set()
+    watcher.close()
+
+
+def test_what_was_noted_last_is_written_on_closing(handles: Handles) -> None:
+    watcher, feed = Watcher(handles.database), ChangeFeed(handles.database)
+
+    feed.moved("alert")
+    feed.close()
+
+    assert watcher.changed() == {"alert"}
+    watcher.close()

@@ -1,0 +1,182 @@
+"""The two doors, on both engines: what they let through, what they refuse, and what they try again."""
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlmodel import Session
+
+from core.db.doors import Database
+from core.environment import Environment
+from core.errors import StoreBusy, StoreRefused
+from core.gateway import open_gateway
+from core.handles import Handles
+from core.models import Alert, Queue, Setting
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def _value(handles: Handles, name: str = "x") -> object:
+    with handles.database.reading() as session:
+        row = session.get(Setting, name)
+        return None if row is None else row.value
+
+
+def _put(session: Session, value: object, name: str = "x") -> None:
+    session.merge(Setting(name=name, value=value))
+
+
+def test_what_was_written_is_read(handles: Handles) -> None:
+    handles.database.writing(lambda session: _put(session, {"a": [1, "ä"]}))
+
+    assert _value(handles) == {"a": [1, "ä"]}
+
+
+def test_writing_gives_back_what_the_work_gives(handles: Handles) -> None:
+    assert handles.database.writing(lambda _: 42) == 42
+
+
+def test_an_error_in_the_work_leaves_nothing_behind(handles: Handles) -> None:
+    def work(session: Session) -> None:
+        _put(session, 1)
+        session.flush()
+        raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError):
+        handles.database.writing(work)
+    assert _value(handles) is None
+
+
+def test_a_reader_cannot_write(handles: Handles) -> None:
+    with handles.database.reading() as session:
+        session.add(Setting(name="x", value=1))
+        with pytest.raises(DBAPIError):
+            session.flush()
+    assert _value(handles) is None
+
+
+def test_a_reader_sees_one_state_however_long_it_looks(handles: Handles) -> None:
+    if not handles.database.is_sqlite:
+        return  # a reader is read committed there: its statements are short and stand alone
+    with handles.database.reading() as session:
+        assert session.get(Setting, "x") is None
+        handles.database.writing(lambda writer: _put(writer, 1))
+        session.expire_all()
+        assert session.get(Setting, "x") is None
+
+
+def test_rows_stay_readable_after_their_session(handles: Handles) -> None:
+    with handles.database.reading() as session:
+        queue = session.get(Queue, 1)
+
+    assert queue is not None
+    assert queue.name == "Raw"
+
+
+def test_a_broken_constraint_is_not_tried_again(handles: Handles) -> None:
+    tries = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        session.add(Queue(name="Raw", created_at=NOW, updated_at=NOW))
+        session.flush()
+
+    with pytest.raises(StoreRefused):
+        handles.database.writing(work)
+    assert len(tries) == 1
+
+
+def test_a_passing_fault_is_tried_again_as_a_whole(handles: Handles) -> None:
+    tries = []
+
+    def work(session: Session) -> int:
+        tries.append(1)
+        _put(session, len(tries))
+        session.flush()
+        if len(tries) < 3:
+            raise DBAPIError("", {}, RuntimeError("database is locked"))
+        return len(tries)
+
+    assert handles.database.writing(work) == 3
+    assert _value(handles) == 3
+
+
+def test_a_writer_that_gets_no_turn_says_so_in_time(handles: Handles) -> None:
+    def work(_: Session) -> None:
+        raise DBAPIError("", {}, RuntimeError("database is locked"))
+
+    with pytest.raises(StoreBusy, match="nothing was changed"):
+        handles.database.writing(work, patience=0.05)
+
+
+def test_a_lock_held_by_another_process_is_waited_for(handles: Handles) -> None:
+    if not handles.database.is_sqlite:
+        return  # there, writers do not exclude each other
+    other = Database(handles.environment.database_url)
+    is_held, may_go = threading.Event(), threading.Event()
+
+    def holding(session: Session) -> None:
+        _put(session, "other's")
+        session.flush()
+        is_held.set()
+        assert may_go.wait(10)
+
+    holder = threading.Thread(target=lambda: other.writing(holding))
+    holder.start()
+    assert is_held.wait(10)
+    with pytest.raises(StoreBusy):
+        handles.database.writing(lambda session: _put(session, "mine"), patience=0.1)
+    may_go.set()
+    holder.join()
+    handles.database.writing(lambda session: _put(session, "mine"))
+    other.close()
+
+    assert _value(handles) == "mine"
+
+
+def test_many_writers_at_once_lose_nothing(handles: Handles) -> None:
+    def add(session: Session) -> None:
+        row = session.get(Setting, "count", with_for_update=True)
+        assert row is not None
+        row.value += 1
+        session.add(row)
+
+    handles.database.writing(lambda session: _put(session, 0, "count"))
+    threads = [threading.Thread(target=lambda: [handles.database.writing(add) for _ in range(10)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert _value(handles, "count") == 80
+
+
+def test_times_come_back_in_utc_and_aware(handles: Handles) -> None:
+    east = datetime(2026, 11, 20, 14, tzinfo=timezone(timedelta(hours=2)))
+    handles.database.writing(lambda session: session.add(Alert(subject="s", text="t", opened_at=east)))
+
+    with handles.database.reading() as session:
+        alert = session.get(Alert, 1)
+    assert alert is not None
+    assert alert.opened_at == NOW
+    assert alert.opened_at.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_refused(environment: Environment) -> None:
+    # SQLite keeps text and would take anything; PostgreSQL knows zones, and its sessions are in UTC.
+    handles, naive = open_gateway(environment), datetime(2026, 11, 20, 14)  # noqa: DTZ001 - that is the point
+
+    with pytest.raises(StatementError, match="without a zone"):
+        handles.database.writing(lambda session: session.add(Alert(subject="s", text="t", opened_at=naive)))
+    handles.close()
+
+
+def test_a_database_out_of_reach_is_named_and_passing() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none", patience=0.1)
+
+    with pytest.raises(StoreBusy, match="nothing was changed"), database.reading():
+        pass
+    with pytest.raises(StoreBusy):
+        database.writing(lambda _: None)
+    database.close()

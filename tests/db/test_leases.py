@@ -1,0 +1,145 @@
+"""Leases on both engines: one holder at a time, and a fence that stops the one before."""
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+from sqlmodel import Session
+
+from core.clock import utcnow
+from core.db.leases import Lease, Renewer, claim, hold, release
+from core.errors import LeaseLost
+from core.handles import Handles
+from core.models import AccountStatus
+from core.services.accounts import accounts
+from core.services.actor import Actor
+
+
+@pytest.fixture
+def account(handles: Handles, admin: Actor) -> int:
+    return accounts.add(handles, admin, "a", {"type": "IMAPS", "host": "h", "username": "u"}).id
+
+
+def _claim(
+    handles: Handles, account: int, owner: str, *, seconds: float = 60, now: datetime | None = None
+) -> Lease | None:
+    moment = now or utcnow()
+    return handles.database.writing(
+        lambda session: claim(session, AccountStatus, account, owner, now=moment, seconds=seconds)
+    )
+
+
+def test_a_free_row_is_claimed_once(handles: Handles, account: int) -> None:
+    first = _claim(handles, account, "one")
+
+    assert first is not None
+    assert first.fence == 1
+    assert _claim(handles, account, "two") is None
+
+
+def test_a_row_that_is_not_there_is_nobodys(handles: Handles) -> None:
+    assert _claim(handles, 999, "one") is None
+
+
+def test_each_claim_has_a_higher_fence(handles: Handles, account: int) -> None:
+    fences = []
+    for _ in range(3):
+        lease = _claim(handles, account, "one")
+        assert lease is not None
+        fences.append(lease.fence)
+        assert handles.database.writing(lambda session, mine=lease: release(session, mine))
+
+    assert fences == [1, 2, 3]
+
+
+def test_an_expired_lease_is_taken_over_and_stops_the_one_before(handles: Handles, account: int) -> None:
+    old = _claim(handles, account, "slow", seconds=-1)
+    new = _claim(handles, account, "quick")
+    assert old is not None
+    assert new is not None
+
+    with pytest.raises(LeaseLost, match="Another worker"):
+        handles.database.writing(lambda session: hold(session, old, utcnow(), 60))
+    assert not handles.database.writing(lambda session: release(session, old))
+    handles.database.writing(lambda session: hold(session, new, utcnow(), 60))
+
+
+def test_a_write_under_a_lost_lease_is_rolled_back(handles: Handles, account: int) -> None:
+    old = _claim(handles, account, "slow", seconds=-1)
+    _claim(handles, account, "quick")
+    assert old is not None
+
+    def write(session: Session) -> None:
+        status = session.get(AccountStatus, account)
+        assert status is not None
+        status.last_error = "written by the slow one"
+        session.add(status)
+        session.flush()
+        hold(session, old, utcnow(), 60)
+
+    with pytest.raises(LeaseLost):
+        handles.database.writing(write)
+    with handles.database.reading() as session:
+        status = session.get(AccountStatus, account)
+    assert status is not None
+    assert status.last_error == ""
+
+
+def test_of_a_crowd_one_gets_the_row(handles: Handles, account: int) -> None:
+    start = threading.Barrier(8, timeout=10)
+    won: list[Lease | None] = []
+
+    def run(number: int) -> None:
+        start.wait()
+        won.append(_claim(handles, account, f"w{number}"))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(lease is not None for lease in won) == 1
+
+
+def test_a_kept_lease_is_renewed_and_a_lost_one_noticed(handles: Handles, account: int) -> None:
+    lease = _claim(handles, account, "one", seconds=0.3)
+    assert lease is not None
+    renewer = Renewer(handles.database, 0.3)
+    renewer.keep(lease)
+    try:
+        assert _until(lambda: _lease_until(handles, account) > utcnow() + timedelta(seconds=0.25))
+        handles.database.writing(lambda session: release(session, lease))
+        _claim(handles, account, "two")  # the fence grows: what the first holds is void
+        assert _until(lambda: not renewer.outlives(lease, 0))
+    finally:
+        renewer.close()
+
+
+def test_a_lease_outlives_only_what_is_shorter(handles: Handles, account: int) -> None:
+    lease = _claim(handles, account, "one")
+    assert lease is not None
+    renewer = Renewer(handles.database, 60)
+    renewer.keep(lease)
+
+    assert renewer.outlives(lease, 30)
+    assert not renewer.outlives(lease, 90)
+    renewer.let_go(lease)
+    assert not renewer.outlives(lease, 0)
+    renewer.close()
+
+
+def _lease_until(handles: Handles, account: int) -> datetime:
+    with handles.database.reading() as session:
+        status = session.get(AccountStatus, account)
+    assert status is not None
+    return status.lease_until or utcnow() - timedelta(days=1)
+
+
+def _until(claim: object, seconds: float = 5) -> bool:
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if claim():  # type: ignore[operator]
+            return True
+        pause.wait(0.02)
+    return False

@@ -1,0 +1,115 @@
+"""The schema: made whole, refused when it does not fit, migrated only on request."""
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from core.db.engine import WAL_SAFE_SINCE, journal_mode, make_engine, sqlite_version
+from core.db.schema import REVISION, open_database, revision_of
+from core.db.upgrade import alembic_config, backup_sqlite, integrity_of, upgrade
+from core.environment import Environment
+from core.errors import NoInput, SchemaMismatch, StoreBusy
+from core.handles import Handles
+from core.models import Setting
+from tests.servers.postgres import Postgres
+
+
+def test_the_newest_migration_is_the_one_the_program_expects() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == REVISION
+
+
+def test_the_tables_that_are_made_are_those_that_migrations_make(home: Environment) -> None:
+    open_database(home).close()
+    engine = make_engine(home.database_url, query_only=False)
+    with engine.connect() as connection:
+        command.check(alembic_config(connection))  # raises when models and database differ
+        connection.rollback()
+    engine.dispose()
+
+
+def test_migrations_alone_make_a_database_that_fits(postgres: Postgres, environment: Environment) -> None:
+    url = postgres.create_database()
+    engine = make_engine(url, query_only=False)
+    with engine.connect() as connection:
+        command.upgrade(alembic_config(connection), "head")
+        connection.commit()
+    engine.dispose()
+
+    database = open_database(Environment(environment.home, url, environment.drop))
+    assert revision_of(database) == REVISION
+    database.close()
+
+
+def test_a_database_of_another_version_is_not_touched(handles: Handles) -> None:
+    handles.database.writing(
+        lambda session: session.connection().execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    )
+
+    with pytest.raises(SchemaMismatch, match="postroom db upgrade"):
+        open_database(handles.environment)
+
+
+def test_upgrading_what_is_current_changes_nothing_and_keeps_a_copy(handles: Handles) -> None:
+    handles.database.writing(lambda session: session.add(Setting(name="x", value=1)))
+
+    copy = upgrade(handles.environment)
+
+    assert revision_of(handles.database) == REVISION
+    assert (copy is not None) == handles.environment.is_sqlite
+    assert copy is None or stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+def test_a_new_sqlite_file_has_large_pages_and_a_safe_journal(environment: Environment) -> None:
+    database = open_database(environment)
+    with database.reading() as session:
+        pragmas = {
+            name: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("page_size", "journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+        integrity = integrity_of(session.connection())
+    database.close()
+
+    assert pragmas == {
+        "page_size": 16384,
+        "journal_mode": journal_mode().lower(),
+        "synchronous": 2,  # FULL
+        "foreign_keys": 1,
+        "busy_timeout": 0,  # waiting is the doors' business
+    }
+    assert integrity == "ok"
+
+
+def test_wal_is_used_only_where_the_library_is_safe() -> None:
+    assert (journal_mode() == "WAL") == (sqlite_version() >= WAL_SAFE_SINCE)
+
+
+def test_a_backup_holds_what_was_committed(environment: Environment, tmp_path: Path) -> None:
+    database = open_database(environment)
+    database.writing(lambda session: session.add(Setting(name="x", value="kept")))
+
+    copy = backup_sqlite(environment, tmp_path / "copy.db")
+    database.close()
+
+    restored = open_database(Environment(tmp_path, f"sqlite:///{copy}", tmp_path / "drop"))
+    with restored.reading() as session:
+        row = session.get(Setting, "x")
+    restored.close()
+    assert row is not None
+    assert row.value == "kept"
+
+
+def test_a_backup_of_nothing_is_refused(environment: Environment, tmp_path: Path) -> None:
+    with pytest.raises(NoInput):
+        backup_sqlite(environment, tmp_path / "copy.db")
+
+
+def test_a_server_out_of_reach_is_named(environment: Environment) -> None:
+    away = Environment(environment.home, "postgresql://nobody@127.0.0.1:1/none", environment.drop)
+
+    with pytest.raises(StoreBusy, match=re.escape("127.0.0.1")):
+        open_database(away)
