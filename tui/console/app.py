@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -20,6 +21,7 @@ from tui.console.calls import Answered, Calls
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.help import Help
+from tui.console.glyphs import BAD, GOOD
 from tui.console.orders import Orders
 from tui.console.places import PLACES, Place, place_named
 from tui.console.preferences import Preferences
@@ -28,6 +30,7 @@ from tui.console.screens.form import FormScreen
 from tui.console.screens.resource import ResourceScreen, resource_screen
 from tui.console.standing import Standing
 from tui.console.watching import Moved, Watching
+from tui.console.widgets.key_line import KEYS
 
 if TYPE_CHECKING:
     from core.handles import Handles
@@ -77,7 +80,7 @@ class PostroomApp(App[int]):
         super().__init__()
         self.desk = Desk(handles, actor, read_only=read_only, ascii_only=ascii_only)
         self.calls = Calls(self, self.complain)
-        self.orders = Orders(self, self.desk, self.calls)
+        self.orders = Orders(self, self.desk, self.calls, self.tell)
         self.preferences = preferences or Preferences.of_user()
         self._first = place_named(screen or "accounts")
         self._first_filter = filter_text
@@ -216,13 +219,14 @@ class PostroomApp(App[int]):
 
     def action_help(self) -> None:
         """The keys of this screen."""
-        title = getattr(self.screen, "title", None) or "Keys"
+        shown_screen = self.screen
+        title = shown_screen.header.place if isinstance(shown_screen, DeskScreen) else "Keys"
         keys: dict[str, str] = {}
-        for active in self.screen.active_bindings.values():
-            told = active.binding.tooltip or active.binding.description
-            if told and not active.binding.system:
-                shown = self.get_key_display(active.binding)
-                keys[told] = f"{keys[told]} {shown}" if told in keys else shown
+        # What has a tooltip is ours; the framework's own keys would bury it.
+        ours = [one.binding for one in self.screen.active_bindings.values() if one.binding.tooltip]
+        for binding in sorted(ours, key=lambda one: not one.show):
+            shown = KEYS.get(binding.key) or self.get_key_display(binding)
+            keys[binding.tooltip] = f"{keys[binding.tooltip]} {shown}" if binding.tooltip in keys else shown
         self.push_screen(Help(str(title), [(key, told) for told, key in keys.items()]))
 
     def action_leave(self) -> None:
@@ -239,9 +243,18 @@ class PostroomApp(App[int]):
             yield SystemCommand(place.title, place.description, lambda name=place.name: self.go_to(name))
         yield from super().get_system_commands(screen)
 
+    def tell(self, text: str, tone: str = GOOD) -> None:
+        """Say something wherever one is: above the footer, or in a corner while a dialog is open."""
+        shown = self.screen
+        if isinstance(shown, DeskScreen):
+            shown.tell(text, tone)
+        else:
+            severity: SeverityLevel = "error" if tone == BAD else "information"
+            self.notify(safe_text(text, multiline=True), severity=severity, markup=False)
+
     def complain(self, error: PostroomError) -> None:
         """Something could not be done."""
-        self.notify(safe_text(str(error), multiline=True), severity="error", markup=False, timeout=8)
+        self.tell(str(error), BAD)
 
     def _leave_then(self, go: Callable[[], Any]) -> None:
         shown = self.screen

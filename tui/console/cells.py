@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -68,7 +68,8 @@ def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only
             )
             return Cell(f"{sign.glyph_for(ascii_only=ascii_only)} {safe_text(word)}" if word else "", sign.tone)
         case ColumnType.NUMBER:
-            return Cell(grouped(value), is_right=True)
+            # Ungrouped: most are ids and ports.
+            return Cell(words(value), is_right=True)
         case ColumnType.SIZE:
             return Cell(size(value), is_right=True)
         case ColumnType.YES_NO:
@@ -81,19 +82,22 @@ def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only
 
 def words(value: Any) -> str:
     """Any value as one safe line."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return whole_moment(value)
-    if isinstance(value, str):
-        return safe_text(value)
-    if isinstance(value, Mapping):
-        return safe_text(json.dumps(value, ensure_ascii=False, default=str))
-    if isinstance(value, Sequence):
-        return ", ".join(words(one) for one in value)
-    return safe_text(str(value))
+    match value:
+        case None:
+            text = ""
+        case bool():
+            text = "yes" if value else "no"
+        case datetime():
+            text = whole_moment(value)
+        case str():
+            text = value
+        case Mapping():
+            text = json.dumps(value, ensure_ascii=False, default=str)
+        case list() | tuple():
+            text = ", ".join(words(one) for one in value)
+        case _:
+            text = str(value)
+    return safe_text(text)
 
 
 def grouped(value: Any) -> str:

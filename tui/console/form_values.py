@@ -13,20 +13,20 @@ SECRET_SET = "set"  # noqa: S105 - says that there is one
 
 def typed_of(field: Field, value: Any) -> str:
     """What stands in the field for a value that services gave."""
-    if value is None or value == "":
+    if value is None or value == "" or field.is_secret:
         return ""
     match field.type:
         case FieldType.YES_NO:
-            return "yes" if value else "no"
+            typed = "yes" if value else "no"
         case FieldType.WORDS:
-            return ", ".join(str(word) for word in value)
+            typed = ", ".join(str(word) for word in value)
         case FieldType.CONDITIONS:
-            return "\n".join(f"{'!' if one.get('negate') else ''}{one['header']}: {one['regex']}" for one in value)
+            typed = "\n".join(f"{'!' if one.get('negate') else ''}{one['header']}: {one['regex']}" for one in value)
         case FieldType.VALUES:
-            return "\n".join(f"{name}: {text}" for name, text in value.items())
-        case FieldType.SECRET:
-            return ""
-    return str(value)
+            typed = "\n".join(f"{name}: {text}" for name, text in value.items())
+        case _:
+            typed = str(value)
+    return typed
 
 
 def given_of(field: Field, typed: str) -> Any:

@@ -21,6 +21,7 @@ from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.steps import Steps
+from tui.console.glyphs import BAD
 from tui.console.worker_process import start_worker
 
 ALL_VALID = "validity:valid -validity:invalid"
@@ -38,10 +39,11 @@ _NO_WORKER = "No worker is running, on any machine: nobody is there to do it.\n\
 class Orders:
     """What is asked of workers and servers, from wherever one is."""
 
-    def __init__(self, app: App[Any], desk: Desk, calls: Calls) -> None:
+    def __init__(self, app: App[Any], desk: Desk, calls: Calls, tell: Callable[..., None]) -> None:
         self._app = app
         self._desk = desk
         self._calls = calls
+        self._tell = tell
 
     def fetch_now(self, names: list[str]) -> None:
         """Ask the workers to fetch accounts now; with no names, all that are valid."""
@@ -69,25 +71,22 @@ class Orders:
     def _ordered(self, said: str, outcome: tuple[list[int], bool]) -> None:
         asked, is_anyone_there = outcome
         if not asked:
-            self._said("There is nothing to do.")
+            self._tell("There is nothing to do.")
         elif is_anyone_there:
-            self._said(said)
+            self._tell(said)
             self._calls.ask(partial(_refusals, self._desk, asked), self._refused)
         else:
             question = Question(_NO_WORKER, yes="Start a worker", no="Not now", is_grave=False)
             self._app.push_screen(Confirm(question), partial(self._start_worker, said))
 
     def _refused(self, refusals: list[str]) -> None:
-        for refusal in refusals[:3]:
-            self._app.notify(safe_text(refusal), severity="error", markup=False, timeout=8)
+        if refusals:
+            self._tell(" ".join(refusals[:3]), BAD)
 
     def _start_worker(self, said: str, is_wanted: bool | None) -> None:
         if is_wanted:
             environment = self._desk.handles.environment
-            self._calls.ask(lambda: f"{start_worker(environment)} {said}", self._said)
-
-    def _said(self, text: str) -> None:
-        self._app.notify(safe_text(text), markup=False, timeout=8)
+            self._calls.ask(lambda: f"{start_worker(environment)} {said}", self._tell)
 
     def test(
         self,
@@ -131,7 +130,7 @@ class Orders:
         shown = safe_text(text)
         self._app.copy_to_clipboard(shown)
         self._calls.ask(lambda: _copy_in_tmux(shown), lambda _: None, lane="copy")
-        self._app.notify(f"Copied {shown}", markup=False, timeout=2)
+        self._tell(f"Copied {shown}")
 
 
 def _refusals(desk: Desk, asked: list[int]) -> list[str]:

@@ -29,14 +29,19 @@ _ORDER = (
     ("profile", "alert", "worker", "audit", "setting"),
 )
 
+_GROUPS = {"message": "Records"}
+"""Where the navigation shows a kind, if not where its description says."""
+
 
 def _listed() -> tuple[Place, ...]:
     kinds = {kind.name: kind for kind in KINDS}
     return tuple(
-        Place(kinds[name].plural, kinds[name].title, kinds[name].group or "System", name, kinds[name].description)
+        Place(
+            kinds[name].plural, kinds[name].title, _GROUPS.get(name, kinds[name].group), name, kinds[name].description
+        )
         for group in _ORDER
         for name in group
-        if name in kinds
+        if (kind := kinds.get(name)) is not None
     )
 
 

@@ -14,8 +14,8 @@ LINGERS = timedelta(seconds=20)
 """How long a run that is over stays in sight."""
 
 COLUMNS = (
-    Plain("account", "Account", 15),
-    Plain("host", "Host", 13),
+    Plain("account", "Account", 14),
+    Plain("host", "Host", 12),
     Plain("state", "Step", 10, ColumnType.STATE),
     Plain("progress", "Progress", 16),
     Plain("fetched", "Msgs", 6, ColumnType.NUMBER),
@@ -29,10 +29,11 @@ _BAR = 10
 def shown_runs(
     running: Iterable[Mapping[str, Any]], recent: Iterable[Mapping[str, Any]], now: datetime
 ) -> list[Mapping[str, Any]]:
-    """The runs at work, and those that ended just now; the oldest first."""
+    """The runs at work, and each account's last one if it ended just now; the oldest first."""
     ended = [run for run in recent if run["ended_at"] is not None and run["ended_at"] > now - LINGERS]
-    by_id = {run["id"]: run for run in (*ended, *running)}
-    return [by_id[key] for key in sorted(by_id)]
+    newest = {run["account_id"]: run for run in sorted(ended, key=lambda run: run["id"])}
+    newest |= {run["account_id"]: run for run in running}
+    return sorted(newest.values(), key=lambda run: int(run["id"]))
 
 
 def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[str, Any]:

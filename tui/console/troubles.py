@@ -34,19 +34,17 @@ def trouble(kind: Kind, row: Row | None, now: datetime) -> Trouble:
 
 def _account(row: Row, now: datetime) -> Trouble:
     name, error = row.get("name"), _sentence(row.get("last_error"))
-    if row.get("validity") == "invalid":
-        return Trouble(f"{name} is invalid and not fetched. {error}v makes it valid, e edits it.", BAD)
-    if row.get("validity") == "invalid-temporarily":
-        return Trouble(f"{name} is set aside for now. {error}Mend it with e, then v makes it valid.", WARN)
-    match row.get("status"):
-        case "failing":
-            return Trouble(f"{name} failed {_times(row)}: {error}f tries it now, t tests it, e edits it.", BAD)
-        case "needs sign-in":
-            return Trouble(f"{name} needs somebody to sign in again. {error}e changes the login.", WARN)
-        case "throttled":
-            return Trouble(f"{name}: its server asked us to come back later. {error}f tries it now.", WARN)
-        case "paused":
-            return Trouble(f"{name} is paused. p resumes it.", WARN)
+    valid, status = row.get("validity"), row.get("status")
+    said = {
+        "invalid": Trouble(f"{name} is invalid and not fetched. {error}v makes it valid, e edits it.", BAD),
+        "invalid-temporarily": Trouble(f"{name} is set aside. {error}Mend it with e, then v makes it valid.", WARN),
+        "failing": Trouble(f"{name} failed {_times(row)}: {error}f tries it now, t tests it, e edits it.", BAD),
+        "needs sign-in": Trouble(f"{name} needs somebody to sign in again. {error}e changes the login.", WARN),
+        "throttled": Trouble(f"{name}: its server asked us to come back later. {error}f tries it now.", WARN),
+        "paused": Trouble(f"{name} is paused. p resumes it.", WARN),
+    }
+    if (trouble := said.get(str(status if valid == "valid" else valid))) is not None:
+        return trouble
     if row.get("last_run_at") is None:
         return Trouble(f"{name} has not been fetched yet. t tests it, f fetches it now.")
     return Trouble(f"{name}: {error or 'all well. '}{_next(row.get('due_at'), now)}{row.get('comment') or ''}", GOOD)
@@ -69,22 +67,17 @@ def _mailbox(row: Row, now: datetime) -> Trouble:
 
 def _outbox(row: Row, now: datetime) -> Trouble:
     error, subject = _sentence(row.get("last_error")), row.get("subject") or "(no subject)"
-    match row.get("state"):
-        case "failed" | "expired":
-            return Trouble(f"{subject}: not sent. {error}r tries it again.", BAD)
-        case "uncertain":
-            return Trouble(f"{subject}: the relay may have taken it. {error}r sends it again, x cancels it.", WARN)
-        case "deferred":
-            again = _next(row.get("next_attempt_at"), now)
-            return Trouble(f"{subject}: {error or 'refused for now. '}{again}r tries it now.", WARN)
-        case "held":
-            return Trouble(f"{subject}: held. l releases it.", WARN)
-        case "queued":
-            return Trouble(f"{subject}: waits for a worker. {_next(row.get('next_attempt_at'), now)}f sends it now.")
-        case "sent":
-            by = row.get("mailbox")
-            return Trouble(f"{subject}: taken by the relay{f' through {by}' if by else ''}. enter shows it.", GOOD)
-    return Trouble(f"{subject}: {row.get('state')}. enter shows it.")
+    again, by = _next(row.get("next_attempt_at"), now), row.get("mailbox")
+    said = {
+        "failed": Trouble(f"{subject}: not sent. {error}r tries it again.", BAD),
+        "expired": Trouble(f"{subject}: not sent in time. {error}r tries it again.", BAD),
+        "uncertain": Trouble(f"{subject}: the relay may have taken it. {error}r sends it again, x cancels it.", WARN),
+        "deferred": Trouble(f"{subject}: {error or 'refused for now. '}{again}r tries it now.", WARN),
+        "held": Trouble(f"{subject}: held. l releases it.", WARN),
+        "queued": Trouble(f"{subject}: waits for a worker. {again}f sends it now."),
+        "sent": Trouble(f"{subject}: taken by the relay{f' through {by}' if by else ''}. enter shows it.", GOOD),
+    }
+    return said.get(str(row.get("state")), Trouble(f"{subject}: {row.get('state')}. enter shows it."))
 
 
 def _run(row: Row, _: datetime) -> Trouble:

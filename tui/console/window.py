@@ -39,7 +39,7 @@ class Window:
 
 
 def fitted(widths: list[int], least: list[int], elastic: list[bool], available: int, gap: int = 1) -> list[int]:
-    """Column widths that fill what is available: too wide, the widest give; too narrow, text columns take.
+    """Column widths that fill what is available: too wide, text gives; too narrow, text columns take.
 
     Columns that do not fit even at their least widths get 0, the last ones first.
     """
@@ -52,8 +52,9 @@ def fitted(widths: list[int], least: list[int], elastic: list[bool], available: 
         reducible = [index for index in range(shown) if fit[index] > least[index]]
         if not reducible:
             break
-        widest = max(reducible, key=lambda index: fit[index])
-        fit[widest] -= 1
+        # Text gives first, each column by its share; numbers and times are useless when they are cut.
+        fullest = max(reducible, key=lambda index: (elastic[index], fit[index] / widths[index], fit[index]))
+        fit[fullest] -= 1
     takers = [index for index in range(shown) if elastic[index]] or [shown - 1]
     spare = max(0, room - sum(fit))
     whole = sum(fit[index] for index in takers)

@@ -9,10 +9,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from core.errors import PostroomError
-from core.text import safe_text
 from tui.console.calls import Answered, Calls
 from tui.console.desk import Desk
-from tui.console.glyphs import BAD, DULL
+from tui.console.glyphs import BAD, DULL, GOOD
 from tui.console.places import PLACES
 from tui.console.widgets.header_line import HeaderLine
 from tui.console.widgets.key_line import KeyLine
@@ -87,14 +86,13 @@ class DeskScreen(Screen[None]):
         """Put a sentence above the footer."""
         self.problem.say(text, tone)
 
-    def tell(self, text: str) -> None:
-        """Say something in passing, in a corner."""
-        self.notify(safe_text(text), markup=False)
+    def tell(self, text: str, tone: str = GOOD) -> None:
+        """Say in passing what was done; the line goes back to the row by itself."""
+        self.problem.tell(text, tone)
 
     def complain(self, error: PostroomError) -> None:
-        """Something could not be done: say so until something else is said."""
-        self.say(str(error) or type(error).__name__, BAD)
-        self.notify(safe_text(str(error), multiline=True), severity="error", markup=False, timeout=8)
+        """Something could not be done: say so long enough to be read."""
+        self.tell(str(error) or type(error).__name__, BAD)
 
     def _stand(self, standing: Any) -> None:
         self.header.stand(standing)

@@ -31,12 +31,12 @@ class Reading(VerticalScroll, can_focus=True):
     """A text to read, scrolled with the keys of a pager."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "scroll_down", "Down", show=False),
-        Binding("k,up", "scroll_up", "Up", show=False),
-        Binding("space,pagedown,ctrl+d", "page_down", "Page down", show=False),
-        Binding("pageup,ctrl+u", "page_up", "Page up", show=False),
-        Binding("g,home", "scroll_home", "First", show=False),
-        Binding("G,end", "scroll_end", "Last", show=False),
+        Binding("j,down", "scroll_down", "Down", tooltip="Down", show=False),
+        Binding("k,up", "scroll_up", "Up", tooltip="Up", show=False),
+        Binding("space,pagedown,ctrl+d", "page_down", "Page down", tooltip="A page down", show=False),
+        Binding("pageup,ctrl+u", "page_up", "Page up", tooltip="A page up", show=False),
+        Binding("g,home", "scroll_home", "First", tooltip="To the beginning", show=False),
+        Binding("G,end", "scroll_end", "Last", tooltip="To the end", show=False),
     ]
 
 

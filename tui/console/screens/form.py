@@ -189,7 +189,7 @@ class FormScreen(DeskScreen):
         self.header.rename(f"{self.kind.name.capitalize()} {name}")
         self._is_loaded = False
         self._ask_values(name)
-        self.say(f"Saved {name}.{' ctrl+t tests it.' if self._can_test else ''}", GOOD)
+        self.tell(f"Saved {name}.{' ctrl+t tests it.' if self._can_test else ''}", GOOD)
 
     def _go_back(self, name: str) -> None:
         self.app.pop_screen()
@@ -206,7 +206,7 @@ class FormScreen(DeskScreen):
             return
         wrong[0].widget.focus()
         rest = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        self.call_after_refresh(self.say, f"Not saved: {wrong[0].field.label} {texts[wrong[0].field.name]}{rest}", BAD)
+        self.tell(f"Not saved: {wrong[0].field.label} {texts[wrong[0].field.name]}{rest}", BAD)
 
     # -- leaving ----------------------------------------------------------------------------------------------------
 

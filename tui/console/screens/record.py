@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from textual.content import Content
@@ -12,6 +13,8 @@ from core.text import safe_text
 from tui.console.cells import size, words
 from tui.console.foreign import foreign_lines
 from tui.console.screens.detail import DetailScreen, section
+
+_FIRM = "\N{NO-BREAK SPACE}"
 
 TEXTS_AT_MOST = 20
 """Messages of a record whose text is shown, the newest; the others by their headers."""
@@ -29,9 +32,11 @@ class _Correspondence(DetailScreen):
             one["body"] = reading.read(self.desk.handles, self.desk.actor, one["id"])
         return {**whole, "messages": messages}
 
-    def _trail(self, whole: Mapping[str, Any]) -> list[Content]:
-        trail = whole.get("trail") or []
-        return [section("Why it is here", [_step(one) for one in trail])] if trail else []
+    def _told(self, whole: Mapping[str, Any], parts: list[Content]) -> None:
+        trail = [_step(one) for one in whole.get("trail") or []]
+        self.text.update(Content("\n").join([*parts, *([section("Why it is here", trail)] if trail else [])]))
+        if trail:
+            self.say(f"Why it is here: {trail[-1]}")
 
 
 class RecordScreen(_Correspondence):
@@ -44,7 +49,7 @@ class RecordScreen(_Correspondence):
             parts.append(section("Fields", whole["fields"]))
         for number, one in enumerate(whole["messages"], start=1):
             parts += _message(one, f"{rule * 3} {number} of {len(whole['messages'])} ", rule)
-        self.text.update(Content("\n").join([*parts, *self._trail(whole)]))
+        self._told(whole, parts)
 
 
 class MessageScreen(_Correspondence):
@@ -55,7 +60,7 @@ class MessageScreen(_Correspondence):
         known = {key: self.row.get(key) for key in ("reason", "detail", "attempts") if self.row.get(key)}
         facts = {"state": whole.get("state"), "record": whole.get("record"), "account": whole.get("account"), **known}
         parts = [_facts(facts), *_message(whole["messages"][0], f"{rule * 3} ", rule)]
-        self.text.update(Content("\n").join([*parts, *self._trail(whole)]))
+        self._told(whole, parts)
 
 
 def _record_head(whole: Mapping[str, Any]) -> Content:
@@ -66,19 +71,33 @@ def _record_head(whole: Mapping[str, Any]) -> Content:
 
 
 def _facts(facts: Mapping[str, Any]) -> Content:
+    # Spaces that do not break: a name and its value stay on one line.
     parts = [
-        Content.assemble((f"{name.replace('_at', '').replace('_', ' ')} ", "$text-muted"), words(value))
+        Content.assemble((f"{name.removesuffix('_at')}{_FIRM}".replace("_", _FIRM), "$text-muted"), _fact(name, value))
         for name, value in facts.items()
         if value not in (None, "")
     ]
     return Content("   ").join(parts)
 
 
+def _fact(name: str, value: Any) -> str:
+    return _time(value) if name.endswith(("_at", "_until")) else words(value).replace(" ", _FIRM)
+
+
+def _time(value: Any) -> str:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        return words(value)
+    return f"{moment.astimezone():%Y-%m-%d{_FIRM}%H:%M:%S}"
+
+
 def _message(one: Mapping[str, Any], heading: str, rule: str) -> list[Content]:
     lines = [Content.styled(f"\n{heading}{rule * max(0, 60 - len(heading))}", "$text-accent")]
     for label, name in (("From", "header_from"), ("To", "header_to"), ("Subject", "subject"), ("Date", "date")):
         if one.get(name):
-            lines.append(Content.assemble((f"{label:<8}", "$text-muted"), words(one[name])))
+            shown = _time(one[name]) if name == "date" else words(one[name])
+            lines.append(Content.assemble((f"{label:<8}", "$text-muted"), shown))
     body = one.get("body")
     if body is None:
         return [*lines, Content.styled("(the text of older messages is in the list of messages)", "$text-muted")]
@@ -95,4 +114,5 @@ def _attachments(attachments: Sequence[Any]) -> Iterable[Content]:
 
 
 def _step(one: Mapping[str, Any]) -> str:
-    return f"{one.get('stage', '')}: {one.get('rule', '')} – {one.get('why', '')}"
+    rule, why = one.get("rule"), one.get("why")
+    return f"{one.get('stage', '')}: {f'{rule} – ' if rule else ''}{why or ''}"

@@ -11,12 +11,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from core import clock
-from core.errors import PostroomError
 from core.resources.kind import Kind
 from core.services.paging import Cursor
 from tui.console.cells import grouped
 from tui.console.desk import COUNTED, Desk, key_of
-from tui.console.glyphs import BAD
 from tui.console.screens.base import DeskScreen
 from tui.console.troubles import trouble
 from tui.console.widgets.details import Details
@@ -26,6 +24,14 @@ from tui.console.window import MOST, PAGE, Window
 
 AGES_AFTER = 15.0
 """Seconds after which `8 min` is no longer true."""
+
+NOUNS = {
+    "outbox": ("message", "messages"),
+    "quarantine": ("message", "messages"),
+    "audit": ("line", "lines"),
+    "handoff": ("hand-off", "hand-offs"),
+}
+"""What the rows of a kind are called where it is not by the kind's own name."""
 
 
 class ResourceList(DeskScreen):
@@ -153,11 +159,6 @@ class ResourceList(DeskScreen):
         self.say(said.text, said.tone)
         self.refresh_bindings()
 
-    def complain(self, error: PostroomError) -> None:
-        """What cannot be listed is said; the rows stay as they were."""
-        super().complain(error)
-        self.say(str(error), BAD)
-
     def action_filter(self) -> None:
         """Type a filter."""
         self.filter_box.type_here()
@@ -183,7 +184,8 @@ class ResourceList(DeskScreen):
 
     def _counted(self, counts: tuple[int, int]) -> None:
         found, whole = (f"{grouped(count)}{'+' if count >= COUNTED else ''}" for count in counts)
-        noun = self.kind.name if counts[1] == 1 else self.kind.plural
+        one, several = NOUNS.get(self.kind.name, (self.kind.name, self.kind.plural))
+        noun = one if counts[1] == 1 else several
         text = f"{found} of {whole} {noun}" if self._filter else f"{whole} {noun}"
         if self.table.marked:
             text = f"{len(self.table.marked)} marked, {text}"
@@ -196,8 +198,9 @@ class ResourceList(DeskScreen):
             self.empty.update(self._why_empty())
 
     def _why_empty(self) -> str:
+        several = NOUNS.get(self.kind.name, ("", self.kind.plural))[1]
         if self._filter:
-            return f"No {self.kind.name} matches this filter.\nEscape clears it."
+            return f"No {several} match this filter.\nEscape clears it."
         if self.kind.is_editable and self.desk.may("add", self.kind):
-            return f"No {self.kind.plural} yet.\nPress n to add one.\n\n{self.kind.description}"
-        return f"No {self.kind.plural} yet.\n\n{self.kind.description}"
+            return f"No {several} yet.\nPress n to add one.\n\n{self.kind.description}"
+        return f"No {several} yet.\n\n{self.kind.description}"

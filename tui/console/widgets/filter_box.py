@@ -37,7 +37,7 @@ class FilterBox(Horizontal):
 
     def __init__(self, text: str = "") -> None:
         super().__init__()
-        self._input = _FilterInput(text, compact=True, placeholder="/ to filter: words, column:word, -word")
+        self._input = _FilterInput(text, compact=True, placeholder="filter: words, column:word, -word")
         self._count = Static("", markup=False, classes="count")
         self._timer: Timer | None = None
 

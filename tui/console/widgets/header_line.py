@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from textual.content import Content
 from textual.widgets import Static
 
+from core import clock
 from core.text import safe_text
 from tui.console.standing import Standing
 
@@ -16,7 +15,8 @@ class HeaderLine(Static):
 
     def __init__(self, place: str, *, ascii_only: bool = False) -> None:
         super().__init__(markup=False)
-        self._place = place
+        self.place = place
+        """The screen's name, as it is shown."""
         self._standing = Standing()
         self._dot = "*" if ascii_only else "●"
         self._middle = "-" if ascii_only else "·"
@@ -38,12 +38,12 @@ class HeaderLine(Static):
 
     def rename(self, place: str) -> None:
         """Show another name of the screen."""
-        self._place = place
+        self.place = place
         self._draw()
 
     def _draw(self) -> None:
-        left = Content.assemble((f" Postroom {self._middle} ", "bold"), (safe_text(self._place), "bold"))
-        facts = [*self._facts(), Content(f"{datetime.now().astimezone():%H:%M:%S} ")]
+        left = Content.assemble((f" Postroom {self._middle} ", "bold"), (safe_text(self.place), "bold"))
+        facts = [*self._facts(), Content(f"{clock.utcnow().astimezone():%H:%M:%S} ")]
         while facts and left.cell_length + sum(fact.cell_length + 2 for fact in facts) > self.size.width:
             facts.pop(0)
         right = Content("  ").join(facts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import deque
 from collections.abc import Iterable
 from typing import ClassVar
@@ -40,28 +39,39 @@ class LogView(ScrollView, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
+        self._lines: deque[LogLine] = deque(maxlen=HELD)
         self._rows: deque[_ROW] = deque(maxlen=HELD)
+        self._width = 0
         self.is_following = True
         """Whether the newest line stays in sight."""
         self.pending = 0
         """Rows that came since it is not followed."""
-        self.held = 0
+
+    @property
+    def held(self) -> int:
         """Lines shown."""
+        return len(self._lines)
 
     def replace(self, lines: Iterable[LogLine]) -> None:
         """Show these lines alone."""
+        self._lines.clear()
         self._rows.clear()
-        self.held = 0
         self.pending = 0
         self.append(lines)
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        if self.size.width != self._width:
+            self._width, pending = self.size.width, self.pending
+            self.replace(list(self._lines))
+            self.pending = pending
 
     def append(self, lines: Iterable[LogLine]) -> None:
         """Show more lines, below."""
         new: list[_ROW] = []
         for line in lines:
+            self._lines.append(line)
             new += self._wrapped(line)
-            self.held += 1
-        self.held = min(self.held, HELD)
         dropped = max(0, len(self._rows) + len(new) - HELD)
         self._rows.extend(new)
         self.virtual_size = Size(self.size.width, len(self._rows))
@@ -151,8 +161,16 @@ def _cut(text: str, width: int) -> str:
 
 
 def _pieces(text: str, width: int) -> list[str]:
-    if cell_len(text) <= width:
-        return [text]
-    if text.isascii():
-        return textwrap.wrap(text, width, drop_whitespace=True) or [""]
-    return chop_cells(text, width)
+    """A text in pieces that fit, broken between words where there are any."""
+    pieces: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if cell_len(joined) <= width:
+            line = joined
+            continue
+        if line:
+            pieces.append(line)
+        *whole, line = chop_cells(word, width) if cell_len(word) > width else [word]
+        pieces += whole
+    return [*pieces, line]

@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Static
 
-from tui.console.foreign import foreign
+from tui.console.foreign import foreign_lines
 from tui.console.glyphs import BAD, DULL, GOOD, WARN
 
 _SIGNS = {BAD: ("✗ ", "x "), WARN: ("! ", "! "), GOOD: ("✓ ", "+ "), DULL: ("  ", "  ")}
 _COLOURS = {BAD: "$text-error", WARN: "$text-warning", GOOD: "", DULL: "$text-muted"}
 
+SHORTEST = 3.0
+A_LETTER = 0.05
+"""Seconds that a sentence needs to be read."""
+
 
 class ProblemLine(Static):
-    """One sentence, at most two lines."""
+    """One sentence, usually of two lines; what was just done stands before it for a while."""
 
     def __init__(self, *, ascii_only: bool = False) -> None:
         super().__init__(markup=False)
         self._ascii_only = ascii_only
         self._said: tuple[str, str] = ("", DULL)
+        self._told: tuple[str, str] | None = None
+        self._shown: tuple[str, str] | None = None
+        self._timer: Timer | None = None
 
     def say(self, text: str, tone: str = DULL) -> None:
         """Show a sentence; a tone of `glyphs` gives its sign and colour."""
-        if (text, tone) != self._said:
-            self._said = (text, tone)
+        self._said = (text, tone)
+        self._draw()
+
+    def tell(self, text: str, tone: str = GOOD) -> None:
+        """Show what was just done, or not done, long enough to be read; then what was said before."""
+        self._told = (text, tone)
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(SHORTEST + len(text) * A_LETTER, self.forget)
+        self._draw()
+
+    def forget(self) -> None:
+        """What was told has been read."""
+        self._told = None
+        self._draw()
+
+    def _draw(self) -> None:
+        text, tone = self._told or self._said
+        if (text, tone) != self._shown:
+            self._shown = (text, tone)
             sign = _SIGNS[tone][self._ascii_only]
-            self.update(Content.assemble((sign, _COLOURS[tone]), foreign(text, _COLOURS[tone])))
+            self.update(Content.assemble((sign, _COLOURS[tone]), foreign_lines(text, _COLOURS[tone])))

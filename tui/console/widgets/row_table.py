@@ -20,6 +20,9 @@ from tui.console.cells import Cell, Heading, cell
 from tui.console.window import MARGIN, Row, Window, fitted
 
 _ELASTIC = {ColumnType.TEXT, ColumnType.WORDS, ColumnType.OBJECT}
+LEAST_ELASTIC = 9
+"""A text column narrower than this holds short words: cut, it would say nothing."""
+
 _TONES = ("good", "busy", "warn", "bad", "dull")
 
 
@@ -33,10 +36,10 @@ class RowTable(ScrollView, can_focus=True):
         *(f"row-table--{tone}" for tone in _TONES),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown,ctrl+d", "move_page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+u", "move_page(-1)", "Page up", show=False),
+        Binding("down,j", "move(1)", "Down", tooltip="Down", show=False),
+        Binding("up,k", "move(-1)", "Up", tooltip="Up", show=False),
+        Binding("pagedown,ctrl+d", "move_page(1)", "Page down", tooltip="A page down", show=False),
+        Binding("pageup,ctrl+u", "move_page(-1)", "Page up", tooltip="A page up", show=False),
         Binding("g,home", "first", "First", tooltip="To the first row", show=False),
         Binding("G,end", "last", "Last", tooltip="To the last row", show=False),
     ]
@@ -167,8 +170,8 @@ class RowTable(ScrollView, can_focus=True):
         """Give the columns their widths anew."""
         self._widths = fitted(
             [column.width for column in self._columns],
-            [min(column.width, max(4, min(len(column.label), 8))) for column in self._columns],
-            [column.type in _ELASTIC for column in self._columns],
+            [_least(column) for column in self._columns],
+            [column.type in _ELASTIC and column.width >= LEAST_ELASTIC for column in self._columns],
             max(1, self.size.width - 1),
         )
         self.virtual_size = Size(self.size.width, len(self.window.rows) + 1)
@@ -263,3 +266,7 @@ class RowTable(ScrollView, can_focus=True):
         for row in range(max(len(before.rows), len(self.window.rows))):
             if before.rows[row : row + 1] != self.window.rows[row : row + 1]:
                 self._refresh_row(row)
+
+
+def _least(column: Heading) -> int:
+    return max(5, column.width // 2) if column.type in _ELASTIC and column.width >= LEAST_ELASTIC else column.width
