@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import update
 from sqlmodel import Session
@@ -50,8 +51,7 @@ class Counts:
         return {one.name: getattr(self, one.name) for one in fields(Counts)}
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of a run."""
 
     run_id: int
@@ -179,7 +179,7 @@ class RunLog:
         """
         with self._lock:
             buffered = list(self._pending)
-        numbered = [replace(line, seq=seq) for seq, line in enumerate([*buffered, *lines], self._seq + 1)]
+        numbered = [_row(line, seq) for seq, line in enumerate([*buffered, *lines], self._seq + 1)]
         hit = session.connection().execute(
             update(table_of(Run))
             .where(table_of(Run).c.id == self._run_id, table_of(Run).c.state == RunState.RUNNING.value)
@@ -193,7 +193,7 @@ class RunLog:
         if hit.rowcount != 1:
             raise LeaseLost(f"Run {self._run_id} was closed by another worker.")
         if numbered:
-            insert_rows(session, RunEvent, [_row(line) for line in numbered])
+            insert_rows(session, RunEvent, numbered)
         return Written(counts, len(buffered), tuple(lines), self._seq + len(numbered))
 
     def settled(self, written: Written) -> None:
@@ -236,10 +236,10 @@ class RunLog:
             self._listener(line)
 
 
-def _row(line: Line) -> dict[str, object]:
+def _row(line: Line, seq: int) -> dict[str, object]:
     return {
         "run_id": line.run_id,
-        "seq": line.seq,
+        "seq": seq,
         "at": line.at,
         "level": line.level,
         "step": line.step,

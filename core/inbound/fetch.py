@@ -25,6 +25,9 @@ from core.models import AccountType, RunState
 from core.protocols.server import Timeouts
 from core.runlog import Listener, RunLog
 
+LOOK_FOR_STOP = 0.5
+"""Seconds between two looks whether a person asked the run to stop."""
+
 
 @dataclass(frozen=True)
 class FetchOptions:
@@ -98,8 +101,13 @@ def _pass(
 
 def _stopper(handles: Handles, claimed: Claimed, stop: threading.Event) -> Callable[[], bool]:
     """Whether a person or a signal wants the run to end; asked between batches."""
+    looked_at = clock.monotonic()
+    is_asked = False
 
     def wants_stop() -> bool:
-        return stop.is_set() or is_stop_requested(handles, claimed)
+        nonlocal looked_at, is_asked
+        if not is_asked and clock.monotonic() - looked_at > LOOK_FOR_STOP:
+            is_asked, looked_at = is_stop_requested(handles, claimed), clock.monotonic()
+        return is_asked or stop.is_set()
 
     return wants_stop

@@ -35,6 +35,8 @@ from core.runlog import Counts, Line, RunLog, Written
 MOST_SENDERS = 10_000
 """Senders that a run remembers for the loop guard before it begins anew."""
 
+_COUNTED_AS = {Ending.BOUNCE: "bounces", Ending.IGNORED: "ignored", Ending.QUARANTINED: "quarantined"}
+
 _message = table_of(Message)
 
 
@@ -134,7 +136,7 @@ class Intake:
                 marks.move_mark(session, account, mark.folder, {**values, "uid_settled": settled.uid})
             if judged:
                 batch.lines.append(self.log.line("info", "stored", _batch_line(judged), ms=clock.elapsed_ms(started)))
-            written = self.log.write(session, self.log.counts + batch.counts, batch.lines)
+            written = self.log.write(session, self.log.counts + Counts(**batch.tally), batch.lines)
             return _Taken(written, batch.pending, batch.recorded_at)
 
         taken = self.handles.database.writing(store)
@@ -167,7 +169,7 @@ class _Batch:
     rows: Rows
     looks_up: bool
     """Whether each key is looked up before it is stored."""
-    counts: Counts = field(default_factory=Counts)
+    tally: Counter[str] = field(default_factory=Counter)
     lines: list[Line] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
     opened: dict[str, int] = field(default_factory=dict)
@@ -212,7 +214,7 @@ class _Batch:
         if stored.state == MessageState.TOO_LARGE.value:
             self.session.connection().execute(delete(_message).where(_message.c.id == stored.id))
             return False
-        self.counts += Counts(skipped=1)
+        self.tally["skipped"] += 1
         if not stored.is_acknowledged:
             self.pending.append(Pending(stored.id, one.server_key, stored.after_fetch, stored.move_to))
         return True
@@ -229,7 +231,7 @@ class _Batch:
             # Which of the equal ones this is cannot be known: nothing is deleted on the server.
             values |= {"after_fetch": AfterFetch.KEEP.value, "acknowledged_at": self.rows.now}
         self.session.connection().execute(update(_message).where(_message.c.id == stored).values(values))
-        self.counts += Counts(skipped=1)
+        self.tally["skipped"] += 1
         return True
 
     def _place(self, one: Judged, placement: Placement) -> str | None:
@@ -255,7 +257,7 @@ class _Batch:
     def _unreadable(self, one: Judged) -> None:
         message_id = self.block.next_message()
         self.rows.add_unreadable(message_id, one)
-        self.counts += Counts(fetched=1, quarantined=1, bytes=len(one.raw))
+        self.tally.update(fetched=1, quarantined=1, bytes=len(one.raw))
         text = f"{_name(one.server_key)} quarantined: {one.reason}"
         self.lines.append(self.intake.log.line("warning", "message", text, message_id=message_id))
         self._to_acknowledge(one, message_id)
@@ -263,22 +265,19 @@ class _Batch:
     def _too_large(self, key: Key, size: int) -> None:
         message_id = self.block.next_message()
         self.rows.add_too_large(message_id, key, size)
-        self.counts += Counts(too_large=1)
+        self.tally["too_large"] += 1
         limit = self.intake.claimed.account.max_size
         text = f"{_name(key)} was left on the server: {size:,} bytes are over the account's limit of {limit:,}"
         self.lines.append(self.intake.log.line("warning", "message", text, message_id=message_id))
 
     def _count(self, one: Judged, placement: Placement) -> None:
-        is_record = placement.state is Ending.RECORDED
-        self.counts += Counts(
-            fetched=1,
-            bytes=len(one.raw),
-            records=int(is_record and placement.draft is not None),
-            follow_ups=int(is_record and placement.draft is None),
-            bounces=int(placement.state is Ending.BOUNCE),
-            ignored=int(placement.state is Ending.IGNORED),
-            quarantined=int(placement.state is Ending.QUARANTINED),
-        )
+        tally = self.tally
+        tally["fetched"] += 1
+        tally["bytes"] += len(one.raw)
+        if placement.state is not Ending.RECORDED:
+            tally[_COUNTED_AS[placement.state]] += 1
+        else:
+            tally["records" if placement.draft is not None else "follow_ups"] += 1
 
     def _tell(self, one: Judged, message_id: int, placement: Placement, number: str | None) -> None:
         level, what = _told(placement, number)

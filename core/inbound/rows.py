@@ -17,6 +17,7 @@ from core.inbound.changes import RecordChanges
 from core.inbound.judging import Judged
 from core.inbound.marks import is_server_told, source_of
 from core.inbound.placement import Ending, Placement
+from core.inbound.trail import Trail
 from core.models import Account, AfterFetch, Message, MessageState, Quarantine, RawMessage, Record
 from core.protocols.source import Key
 
@@ -39,9 +40,8 @@ class Rows:
 
     def add_placed(self, message_id: int, judged: Judged, placement: Placement, record_id: int | None) -> None:
         """A message that was decided."""
-        trail = [list(step) for step in placement.trail]
         opened = placement.draft is not None or (placement.verdict.own is not None and not placement.is_copy)
-        row = self._message(message_id, judged, placement.state.value, trail)
+        row = self._message(message_id, judged, placement.state.value, placement.trail)
         row["record_id"] = record_id
         row["opened_record"] = opened and placement.state is Ending.RECORDED
         self._add(row, judged)
@@ -50,7 +50,7 @@ class Rows:
 
     def add_unreadable(self, message_id: int, judged: Judged) -> None:
         """A message that could not be judged: its bytes and the reason."""
-        self._add(self._message(message_id, judged, MessageState.QUARANTINED.value, []), judged)
+        self._add(self._message(message_id, judged, MessageState.QUARANTINED.value, ()), judged)
         self._quarantine(message_id, judged.reason, judged.detail)
 
     def add_too_large(self, message_id: int, key: Key, size: int) -> None:
@@ -133,7 +133,7 @@ class Rows:
             values["fields"] = {**record.fields, **changes.fields}
         session.connection().execute(update(_record).where(_record.c.id == record_id).values(values))
 
-    def _message(self, message_id: int, judged: Judged, state: str, trail: list[list[str]]) -> dict[str, Any]:
+    def _message(self, message_id: int, judged: Judged, state: str, trail: Trail) -> dict[str, Any]:
         account = self.account
         summary = judged.verdict.facts.summary if judged.verdict is not None else None
         return {

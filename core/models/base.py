@@ -32,8 +32,16 @@ class _SqliteMoment(UserDefinedType[datetime]):
     def bind_processor(self, dialect: Dialect) -> Any:
         """To text; ISO formatting in C, since a fetch writes six times a message."""
 
+        last: tuple[datetime | None, str | None] = (None, None)
+
         def process(value: datetime | None) -> str | None:
-            return None if value is None else _naive(value).isoformat(" ", "microseconds")
+            # The rows of a batch share the time they are written at.
+            nonlocal last
+            known, text = last
+            if value is not known:
+                text = None if value is None else _naive(value).isoformat(" ", "microseconds")
+                last = (value, text)
+            return text
 
         return process
 
