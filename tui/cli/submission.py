@@ -120,7 +120,8 @@ def _pieces(value: str) -> list[str]:
 
 def _split(named: Iterable[str]) -> list[str]:
     """Recipients as given: `name <a@b>`, and several in one word, as sendmail takes them."""
-    return [address for word in named for address in (bare_addresses(word) or (word,))]
+    # A word with a line break is no list: whoever gave it is told so, nothing in it is taken for an address.
+    return [address for word in named for address in ((word.isprintable() and bare_addresses(word)) or (word,))]
 
 
 def _nobody(*, from_headers: bool) -> str:

@@ -1,0 +1,72 @@
+"""Commands run as scripts run them: a process of their own, no terminal, a home of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+DEADLINE = 60.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The objects of `--json`, one a line, and nothing else."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Shell:
+    """Runs `postroom` on one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+        self.variables = {**kept, "POSTROOM_HOME": str(home), "PYTHONWARNINGS": "error", "COLUMNS": "100"}
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "tui.cli", *words]
+
+    def start(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            self.command(*words), cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            **{"stdin": subprocess.DEVNULL, **options},
+        )  # fmt: skip
+
+    def __call__(self, *words: str, stdin: bytes = b"") -> Ended:
+        done = subprocess.run(
+            self.command(*words), cwd=ROOT, env=self.variables, input=stdin, capture_output=True, timeout=DEADLINE
+        )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ok(self, *words: str, stdin: bytes = b"") -> Ended:
+        """Run what must succeed."""
+        done = self(*words, stdin=stdin)
+        assert done.code == 0, f"{words}: {done}"
+        return done
+
+
+@pytest.fixture
+def postroom(tmp_path: Path) -> Shell:
+    """`postroom` on a home that is not there yet."""
+    return Shell(tmp_path / "home")
+
+
+@pytest.fixture
+def new_shell(tmp_path: Path) -> Callable[[str], Shell]:
+    """More of them."""
+    return lambda name: Shell(tmp_path / name)

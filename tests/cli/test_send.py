@@ -1,0 +1,223 @@
+"""`postroom send`, as scripts call it."""
+
+import json
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from core.handin import Dropped, read_dropped
+from tests.cli.conftest import Shell
+
+MAIL = b"Subject: Printer\nFrom: anna@example.org\nTo: help@example.org\n\nIt burns.\n"
+
+
+def dropped(postroom: Shell) -> list[Dropped]:
+    return [read_dropped(path.read_bytes()) for path in sorted((postroom.home / "drop").glob("*.mail"))]
+
+
+def test_a_message_is_in_the_drop_folder_when_its_id_is_printed(postroom: Shell) -> None:
+    sent = postroom.ok("send", "help@example.org", stdin=MAIL)
+    (message,) = dropped(postroom)
+    assert sent.out.strip() == message.message_id
+    assert re.fullmatch(r"<[^<>@\s]+@[^<>@\s]+>", message.message_id)
+    assert message.envelope.recipients == ("help@example.org",)
+    assert message.envelope.sender is None
+    assert message.raw == MAIL.replace(b"\n", b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "recipients"),
+    [
+        (["-t"], ("a@example.org", "b@example.org", "c@example.org", "d@example.org")),
+        (
+            ["-t", "z@example.org"],
+            ("z@example.org", "a@example.org", "b@example.org", "c@example.org", "d@example.org"),
+        ),
+        (["-ti"], ("a@example.org", "b@example.org", "c@example.org", "d@example.org")),
+        (["z@example.org", "z@example.org"], ("z@example.org",)),
+        (["--", "z@example.org"], ("z@example.org",)),
+        (["x@example.org,y@example.org"], ("x@example.org", "y@example.org")),
+    ],
+)
+def test_recipients_come_from_the_line_and_with_t_from_the_header(
+    postroom: Shell, words: list[str], recipients: tuple[str, ...]
+) -> None:
+    mail = b'To: "A, the first" <a@example.org>, b@example.org\nCc: c@example.org\nBcc: d@example.org\n\nhi\n'
+    postroom.ok("send", *words, stdin=mail)
+    (message,) = dropped(postroom)
+    assert message.envelope.recipients == recipients
+    assert b"bcc" not in message.raw.lower()
+    assert b"d@example.org" not in message.raw
+
+
+def test_with_t_a_list_beyond_any_header_bound_is_whole(postroom: Shell) -> None:
+    # 1,500 addresses with names are over 60 kB in one field; a reader that stops at 16 kB would lose most of them.
+    names = [f'"Person, {number}" <p{number}@example.org>' for number in range(1500)]
+    postroom.ok("send", "-t", stdin=b"To: " + ",\n ".join(names).encode() + b"\n\nhi\n")
+    (message,) = dropped(postroom)
+    assert message.envelope.recipients == tuple(f"p{number}@example.org" for number in range(1500))
+
+
+def test_resent_fields_name_the_recipients_of_what_is_sent_on(postroom: Shell) -> None:
+    mail = b"Resent-To: new@example.org\nTo: old@example.org\n\nhi\n"
+    postroom.ok("send", "-t", stdin=mail)
+    assert dropped(postroom)[0].envelope.recipients == ("new@example.org",)
+
+
+@pytest.mark.parametrize(
+    ("words", "sender"),
+    [
+        (["-f", "boss@example.org"], "boss@example.org"),
+        (["-fboss@example.org"], "boss@example.org"),
+        (["-r", "boss@example.org"], "boss@example.org"),
+        (["-f", "<boss@example.org>"], "boss@example.org"),
+        (["-f", ""], ""),
+        (["-f", "<>"], ""),
+        ([], None),
+    ],
+)
+def test_the_envelope_sender(postroom: Shell, words: list[str], sender: str | None) -> None:
+    postroom.ok("send", *words, "help@example.org", stdin=MAIL)
+    assert dropped(postroom)[0].envelope.sender == sender
+
+
+def test_flags_that_scripts_give_out_of_habit_are_taken(postroom: Shell) -> None:
+    words = ["-i", "-oi", "-oem", "-odb", "-bm", "-v", "-m", "-G", "-U", "-em", "-N", "never", "-V", "id", "-B8BITMIME"]
+    postroom.ok("send", *words, "help@example.org", stdin=MAIL)
+    assert dropped(postroom)[0].envelope.notify is False
+
+
+@pytest.mark.parametrize(
+    ("words", "header"),
+    [
+        (["-F", "Anna B", "-f", "a@example.org"], b'From: "Anna B" <a@example.org>\r\n'),
+        (["-f", "a@example.org"], b"From: a@example.org\r\n"),
+        (["-F", "J\u00f6rg", "-f", "a@example.org"], b"From: =?utf-8?B?SsO2cmc=?=\r\n <a@example.org>\r\n"),
+        ([], b""),
+    ],
+)
+def test_a_missing_from_is_made_of_what_is_known(postroom: Shell, words: list[str], header: bytes) -> None:
+    # With nothing known the mailbox's default sender fills it in later.
+    postroom.ok("send", *words, "help@example.org", stdin=b"Subject: x\n\nhi\n")
+    assert dropped(postroom)[0].raw == b"Subject: x\r\n" + header + b"\r\nhi\r\n"
+
+
+def test_a_from_that_is_there_stays(postroom: Shell) -> None:
+    postroom.ok("send", "-F", "Somebody Else", "-f", "x@example.org", "help@example.org", stdin=MAIL)
+    assert b"From: anna@example.org\r\n" in dropped(postroom)[0].raw
+
+
+@pytest.mark.parametrize(
+    ("words", "body"), [([], b"one\r\n"), (["-i"], b"one\r\n.\r\ntwo\r\n"), (["-oi"], b"one\r\n.\r\ntwo\r\n")]
+)
+def test_a_lone_dot_ends_the_message_unless_it_is_ignored(postroom: Shell, words: list[str], body: bytes) -> None:
+    postroom.ok("send", *words, "help@example.org", stdin=b"Subject: x\n\none\n.\ntwo\n")
+    assert dropped(postroom)[0].raw == b"Subject: x\r\n\r\n" + body
+
+
+def test_a_text_without_header_is_a_body(postroom: Shell) -> None:
+    postroom.ok("send", "help@example.org", stdin=b"hello there\n")
+    assert dropped(postroom)[0].raw == b"\r\nhello there\r\n"
+
+
+def test_our_own_options_stand_in_the_envelope(postroom: Shell) -> None:
+    words = [
+        "--mailbox",
+        "main",
+        "--lane",
+        "urgent",
+        "--expires",
+        "10m",
+        "--at",
+        "2030-01-31T08:00+00:00",
+        "--key",
+        "k1",
+    ]
+    postroom.ok("send", *words, "help@example.org", stdin=MAIL)
+    envelope = dropped(postroom)[0].envelope
+    assert (envelope.mailbox, envelope.lane, envelope.key) == ("main", "urgent", "k1")
+    assert envelope.expires_at is not None
+    assert envelope.not_before is not None
+    assert envelope.not_before.isoformat() == "2030-01-31T08:00:00+00:00"
+
+
+def test_json_holds_the_message_id(postroom: Shell) -> None:
+    (row,) = postroom.ok("send", "--json", "help@example.org", stdin=MAIL).rows
+    assert row == {"message_id": dropped(postroom)[0].message_id}
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "code", "said"),
+    [
+        ([], MAIL, 65, "There is no recipient"),
+        (["-t"], b"Subject: x\n\nhi\n", 65, "names no recipient"),
+        (["help@example.org"], b"", 65, "stdin was empty"),
+        (["no address"], MAIL, 65, "no address"),
+        (["a@example.org\nRCPT TO:<b@example.org>"], MAIL, 65, "line break"),
+        (["-f", "a@b@c", "help@example.org"], MAIL, 65, "a@b@c"),
+        (["help@example.org"], b"Subject: x\0y\n\nhi\n", 65, "NUL"),
+        (["--lane", "fast", "help@example.org"], MAIL, 65, "lane"),
+        (["--expires", "soon", "help@example.org"], MAIL, 65, "--expires"),
+        (["--nonsense", "help@example.org"], MAIL, 64, "--nonsense"),
+        (["-f"], MAIL, 64, "-f"),
+        (["-bs"], MAIL, 64, "-bs"),
+        (["-bd"], MAIL, 64, "--worker"),
+        (["-q"], MAIL, 64, "postroom deliver"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_in_a_sentence(
+    postroom: Shell, words: list[str], stdin: bytes, code: int, said: str
+) -> None:
+    ended = postroom("send", *words, stdin=stdin)
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+    assert not list(postroom.home.glob("drop/*.mail"))
+
+
+def test_a_drop_folder_that_cannot_be_made_is_73(postroom: Shell) -> None:
+    postroom.home.write_text("a file where the home should be")
+    ended = postroom("send", "help@example.org", stdin=MAIL)
+    assert ended.code == 73
+    assert str(postroom.home) in ended.err
+
+
+def test_twenty_at_once_on_a_home_that_is_not_there(postroom: Shell, tmp_path: Path) -> None:
+    mail = tmp_path / "mail"
+    mail.write_bytes(MAIL)
+    with ExitStack() as open_files:
+        processes = [
+            postroom.start("send", f"r{number}@example.org", stdin=open_files.enter_context(mail.open("rb")))
+            for number in range(20)
+        ]
+        ended = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 20, ended
+    listed = postroom.ok("list", "outbox", "--json").rows
+    assert {row["message_id"] for row in listed} == {out.decode().strip() for out, _ in ended}
+    assert {row["recipients"][0]["address"] for row in listed} == {f"r{number}@example.org" for number in range(20)}
+    assert not list(postroom.home.glob("drop/*.mail"))
+
+
+def test_twenty_first_uses_at_once_find_one_key_and_one_set_of_templates(postroom: Shell) -> None:
+    processes = [postroom.start("list", "template", "--json") for _ in range(20)]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 20, outputs
+    assert {len(out.splitlines()) for out, _ in outputs} == {5}
+    assert len([json.loads(line) for line in postroom.ok("list", "queue", "--json").out.splitlines()]) == 3
+
+
+def test_the_name_sendmail_is_send(postroom: Shell, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    from tests.cli.conftest import ROOT
+
+    program = tmp_path / "sendmail"
+    program.write_text(f"#!{sys.executable}\nimport sys\nfrom tui.cli.__main__ import main\nsys.exit(main())\n")
+    program.chmod(0o755)
+    variables = {**postroom.variables, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([program, "-t", "-oi"], input=MAIL, env=variables, capture_output=True, timeout=60)
+    assert done.returncode == 0, done
+    assert dropped(postroom)[0].envelope.recipients == ("help@example.org",)
