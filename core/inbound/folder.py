@@ -8,6 +8,7 @@ from datetime import date
 
 from sqlmodel import Session
 
+from core import clock
 from core.errors import NotOffered
 from core.failpoints import fp
 from core.handles import Handles
@@ -64,6 +65,7 @@ class FolderPass:
         self._take(clean, mark, moves_mark=True)
         if not self.has_more and not self.wants_stop():
             self._settle_mark(selected, mark, new)
+            self._settle_renumbered(pending, mark)
         return len(due)
 
     def _take_carefully(self, suspects: Sequence[Key], mark: FolderMark) -> None:
@@ -102,7 +104,7 @@ class FolderPass:
         if mark is not None:
             self.log.uidvalidity_changed(self.folder, mark.uidvalidity, selected.uidvalidity)
         if mark is not None or account.epoch > 1:
-            fresh.match_upto = max(selected.uidnext - 1, 0) or 2**32
+            fresh.match_upto = selected.uidnext - 1 if selected.uidnext else 2**32
         # Durable before the first message: a run that is cut off must go on matching where this one began to.
         self._write_mark(fresh)
         return fresh
@@ -131,10 +133,15 @@ class FolderPass:
 
     def _from_start(self, start: str, new: list[Key], mark: FolderMark) -> list[Key]:
         """What a first run takes in when it does not begin with the oldest message."""
+        account = self.claimed.account
+        if start == "now" and mark.uidvalidity and mark.match_upto:
+            # Numbered anew: what came since the account began and was not fetched yet must not be taken for old.
+            start = account.created_at.date().isoformat()
         wanted = set() if start == "now" else self._since(date.fromisoformat(start))
-        if not mark.uidvalidity:
-            account, before = self.claimed.account, [key for key in new if key.uid not in wanted]
-            # POP3 has no low-water mark: what is not wanted is noted message by message.
+        # POP3 has no low-water mark, and dates need not grow with UIDs: what is not wanted is noted one by one.
+        first = min(wanted, default=2**32) if mark.uidvalidity else -1
+        before = [key for key in new if key.uid not in wanted and key.uid > first]
+        if before:
             self.handles.database.writing(lambda session: marks.leave_alone(session, account, before, "before start"))
         return [key for key in new if key.uid in wanted]
 
@@ -167,9 +174,7 @@ class FolderPass:
 
     def _note_gone(self, gone: Sequence[Pending]) -> None:
         if gone:
-            from core.clock import utcnow
-
-            ids, now = [one.id for one in gone], utcnow()
+            ids, now = [one.id for one in gone], clock.utcnow()
             self.handles.database.writing(lambda session: marks.note_acknowledged(session, ids, now))
             self.log.complaint(f"{len(gone)} stored messages are gone from the server already")
 
@@ -178,7 +183,18 @@ class FolderPass:
         last = max([mark.uid_settled, selected.uidnext - 1, *(key.uid for key in new[-1:])])
         mark.uid_settled = last if selected.uidvalidity else 0
         mark.uid_next, mark.messages = selected.uidnext, max(selected.exists, 1)
+        if not selected.uidnext:
+            # Everything that was there is matched: what comes from now on is new, though it be equal.
+            mark.match_upto = mark.uid_settled
         self._write_mark(mark)
+
+    def _settle_renumbered(self, pending: Sequence[Pending], mark: FolderMark) -> None:
+        if all(one.key.uidvalidity == mark.uidvalidity for one in pending):
+            return
+        account, now = self.claimed.account, clock.utcnow()
+        gone = self.handles.database.writing(lambda session: marks.note_renumbered_gone(session, account, mark, now))
+        if gone:
+            self.log.complaint(f"{gone} stored messages are gone from the server already")
 
     def _write_mark(self, mark: FolderMark) -> None:
         def write(session: Session) -> None:

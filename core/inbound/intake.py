@@ -20,7 +20,7 @@ from core.inbound import marks
 from core.inbound.due import Claimed
 from core.inbound.followup import record_number
 from core.inbound.judging import BY_BYTES, Judged, judge_message, named_by_bytes, unparsed
-from core.inbound.lookup import Stored, already_here, by_bytes, load_known
+from core.inbound.lookup import Equals, Stored, already_here, by_bytes, load_known
 from core.inbound.marks import Pending
 from core.inbound.numbers import Block, reserve_block
 from core.inbound.placement import Ending, Placement
@@ -219,13 +219,14 @@ class _Batch:
             self.pending.append(Pending(stored.id, one.server_key, stored.after_fetch, stored.move_to))
         return True
 
-    def _is_renumbered(self, one: Judged, renumbered: dict[str, list[int]]) -> bool:
+    def _is_renumbered(self, one: Judged, renumbered: dict[str, Equals]) -> bool:
         """Whether it is stored under an older numbering; then it is known under the new one from now on."""
-        ids = renumbered.get(one.sha256)
-        if not ids or one.key.uid > self.mark.match_upto:
+        equals = renumbered.get(one.sha256)
+        if equals is None or not equals.ids or one.key.uid > self.mark.match_upto:
             return False
-        is_ambiguous = len(ids) > 1
-        stored = ids.pop(0)
+        is_ambiguous = equals.is_ambiguous
+        stored = equals.ids.pop(0)
+        equals.known += 1
         values = marks.source_of(self.intake.claimed.account, one.key)
         if is_ambiguous:
             # Which of the equal ones this is cannot be known: nothing is deleted on the server.

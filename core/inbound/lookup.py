@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -56,26 +56,44 @@ def already_here(session: Session, account: Account, keys: Sequence[Key]) -> dic
     return found
 
 
-def by_bytes(session: Session, account: Account, mark: FolderMark, arrivals: Sequence[Judged]) -> dict[str, list[int]]:
-    """SHA-256 to the ids, oldest first, of what is stored under an older numbering of this folder."""
+@dataclass
+class Equals:
+    """Stored messages of the same bytes."""
+
+    ids: list[int] = field(default_factory=list)
+    """Those known under an older numbering only, oldest first."""
+    known: int = 0
+    """How many were matched with this numbering already."""
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether it cannot be known which of them a message on the server is."""
+        return len(self.ids) + self.known > 1
+
+
+def by_bytes(session: Session, account: Account, mark: FolderMark, arrivals: Sequence[Judged]) -> dict[str, Equals]:
+    """What is stored under an older numbering of this folder, by SHA-256."""
     wanted = [one.sha256 for one in arrivals if one.key.uid <= mark.match_upto]
     if not mark.match_upto or not wanted:
         return {}
     is_current = and_(_message.c.epoch == account.epoch, _message.c.uidvalidity == mark.uidvalidity)
-    found: dict[str, list[int]] = defaultdict(list)
+    found: dict[str, Equals] = defaultdict(Equals)
     statement = (
-        select(_message.c.sha256, _message.c.id)
+        select(_message.c.sha256, _message.c.id, is_current.label("is_current"))
         .where(
             _message.c.account_id == account.id,
             _message.c.folder == mark.folder,
             _message.c.sha256.in_(set(wanted)),
             _message.c.state != MessageState.TOO_LARGE.value,
-            ~is_current,
+            or_(~is_current, _message.c.uid <= mark.match_upto),
         )
         .order_by(_message.c.id)
     )
     for row in session.connection().execute(statement):
-        found[row.sha256].append(row.id)
+        if row.is_current:
+            found[row.sha256].known += 1
+        else:
+            found[row.sha256].ids.append(row.id)
     return found
 
 

@@ -119,6 +119,19 @@ def leave_alone(session: Session, account: Account, keys: Iterable[Key], why: st
     bulk.upsert(session, Leftover, rows)
 
 
+def note_renumbered_gone(session: Session, account: Account, mark: FolderMark, now: datetime) -> int:
+    """Whatever was to be acknowledged under an older numbering and is not in the folder: the server is done with it."""
+    statement = update(_message).where(
+        _message.c.account_id == account.id,
+        _message.c.epoch == account.epoch,
+        _message.c.folder == mark.folder,
+        _message.c.uidvalidity != mark.uidvalidity,
+        _message.c.acknowledged_at.is_(None),
+        _message.c.state != MessageState.TOO_LARGE.value,
+    )
+    return session.connection().execute(statement.values(acknowledged_at=now)).rowcount
+
+
 def note_acknowledged(session: Session, ids: Sequence[int], now: datetime) -> None:
     """The server is done with these messages."""
     for start in range(0, len(ids), 500):
