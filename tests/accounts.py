@@ -1,5 +1,6 @@
 """Accounts for tests that fetch: added as a form would, fetched as the command does, looked at row by row."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ from sqlmodel import Session
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.inbound.fetch import FetchOptions
+from core.inbound.closing import RunOutcome
+from core.inbound.due import accounts_named, claim_account
+from core.inbound.fetch import FetchOptions, fetch_account
 from core.models import Account, AccountStatus, AccountType, Message, RawMessage, Record, Run, RunEvent
 from core.protocols.server import Timeouts
 from core.secret import Secret
@@ -116,6 +119,15 @@ def fetch(
     """Fetch these accounts, or all, now."""
     chosen = FetchOptions(timeouts=timeouts or Timeouts(), listener=listener)
     return fetch_now(handles, list(names) or None, options=chosen, **options)
+
+
+def fetch_once(handles: Handles, name: str, stop: threading.Event | None = None) -> RunOutcome:
+    """One run, as a worker makes it: no second one, however much is left."""
+    account = accounts_named(handles, [name])[0]
+    assert account.id is not None
+    claimed = claim_account(handles, account.id)
+    assert claimed is not None
+    return fetch_account(handles, claimed, stop=stop)
 
 
 def fetched_well(handles: Handles, *names: str) -> FetchSummary:

@@ -11,6 +11,7 @@ from tests.accounts import (
     at,
     change_account,
     fetch,
+    fetch_once,
     fetched_well,
     lines,
     message,
@@ -85,23 +86,12 @@ def test_delete_leaves_what_others_have_marked_as_deleted(handles: Handles, dove
     account = add_account(handles, name="deleting", after_fetch="delete", start_from="all", **at(dovecot, user))
     # Somebody else's message was kept by a rule that held then.
     change_account(handles, account, after_fetch="keep", max_messages=1)
-    fetch_one_run(handles, "deleting")
+    fetch_once(handles, "deleting")
     change_account(handles, account, after_fetch="delete", max_messages=100)
 
     fetched_well(handles, "deleting")
 
     assert subjects(dovecot, user) == [message("theirs")]
-
-
-def fetch_one_run(handles: Handles, name: str) -> None:
-    from core.inbound.due import accounts_named, claim_account
-    from core.inbound.fetch import fetch_account
-
-    account = accounts_named(handles, [name])[0]
-    assert account.id is not None
-    claimed = claim_account(handles, account.id)
-    assert claimed is not None
-    fetch_account(handles, claimed)
 
 
 def test_a_message_that_arrives_while_others_are_deleted_stays(handles: Handles, dovecot: DovecotServer) -> None:
