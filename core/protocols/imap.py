@@ -71,7 +71,9 @@ class ImapSource:
         """The UIDs above this one. `n:*` always names the last message too (RFC 3501 §6.4.8), hence the comparison."""
         self._require(folder)
         criterion = b"UID %d:*" % (above + 1) if above else b"ALL"
-        uids = sorted(uid for uid in self._dialogue.search(criterion) if uid > above)
+        # The server's own count must not give it hours.
+        expected = min(self._selected.exists * 8, 1024 * 1024)
+        uids = sorted(uid for uid in self._dialogue.search(criterion, expected=expected) if uid > above)
         return Listing(folder, self._selected.uidvalidity, self._selected.exists, uids)
 
     def since(self, day: date) -> set[int]:

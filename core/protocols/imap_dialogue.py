@@ -130,9 +130,16 @@ class ImapDialogue:
         tag = self._send(b" ".join((verb, *arguments)), shown)
         return self._answer(tag, literal, line)
 
-    def search(self, criterion: bytes) -> list[int]:
-        """UID SEARCH; only with words of our own, never with text from outside."""
-        answer = self.command(b"UID SEARCH", criterion, phase="search", budget=_LONGEST_SEARCH, line=_LONGEST_SEARCH)
+    def search(self, criterion: bytes, *, expected: int = 0) -> list[int]:
+        """UID SEARCH, with time for `expected` bytes; only with words of our own, never with text from outside."""
+        answer = self.command(
+            b"UID SEARCH",
+            criterion,
+            phase="search",
+            seconds=self.timeouts.transfer(expected),
+            budget=_LONGEST_SEARCH,
+            line=_LONGEST_SEARCH,
+        )
         found: list[int] = []
         for line in answer.lines(prefix=b"SEARCH"):
             numbers = line[6:].partition(b"(")[0].split()

@@ -13,6 +13,7 @@ from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selec
 _WINDOW = 100
 """Commands sent ahead: enough to hide the way to the server, and far from filling its input."""
 _LONGEST_UIDL_LINE = 90
+_USUAL_UIDL_LINE = 25
 
 
 class Pop3Source:
@@ -136,7 +137,7 @@ class Pop3Source:
 
     def _uidls(self) -> list[tuple[int, str]] | None:
         try:
-            lines = self._dialogue.lines(b"UIDL", phase="list", budget=self._listing_budget())
+            lines = self._listed(b"UIDL", "list")
         except WireError:
             if not self.is_usable:
                 raise
@@ -146,13 +147,16 @@ class Pop3Source:
 
     def _all_sizes(self) -> dict[int, int]:
         if self._sizes is None:
-            lines = self._dialogue.lines(b"LIST", phase="sizes", budget=self._listing_budget())
+            lines = self._listed(b"LIST", "sizes")
             pairs = (line.split() for line in lines)
             self._sizes = {self._read(pair[0]): self._read(pair[1]) for pair in pairs if len(pair) >= 2}
         return self._sizes
 
-    def _listing_budget(self) -> int:
-        return min(self._dialogue.caps.listing, (self._exists + 100) * _LONGEST_UIDL_LINE)
+    def _listed(self, command: bytes, phase: str) -> list[bytes]:
+        budget = min(self._dialogue.caps.listing, (self._exists + 100) * _LONGEST_UIDL_LINE)
+        # The server's own count must not give it hours.
+        expected = min(self._exists * _USUAL_UIDL_LINE, 1024 * 1024)
+        return self._dialogue.lines(command, phase=phase, budget=budget, expected=expected)
 
     def _read(self, number: bytes) -> int:
         if not number.isdigit() or len(number) > 18:

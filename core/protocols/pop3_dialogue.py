@@ -76,9 +76,9 @@ class Pop3Dialogue:
         self._send(line, shown)
         return self._status()
 
-    def lines(self, command: bytes, *, phase: str, budget: int) -> list[bytes]:
-        """Send a command and take its answer of many lines."""
-        self.begin(phase, self.timeouts.transfer(budget), budget)
+    def lines(self, command: bytes, *, phase: str, budget: int, expected: int = 0) -> list[bytes]:
+        """Send a command and take its answer of many lines: at most `budget` bytes, time for `expected`."""
+        self.begin(phase, self.timeouts.transfer(expected), budget)
         self._send(command, "")
         self._status()
         return self._body(budget).splitlines()

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 
 from core.errors import ConnectionLost, WireError
+from core.failpoints import fp
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
 from core.protocols.submission import Phase, SubmitResult, stuffed
@@ -118,6 +119,7 @@ class Exchange:
                 self._goodbye, self._goodbye_phase = self._refusal(self._dialogue.reply()), Phase.DOT
             raise
         self._dot_sent = True
+        fp("K12")
         self._dialogue.begin(Phase.DOT, timeouts.settle)
         return self._next()
 

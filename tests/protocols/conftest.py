@@ -11,6 +11,7 @@ from core.protocols.probe import Incoming
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.sessions import open_imap, open_pop3
 from core.protocols.tls import Security, TlsTrust
+from core.protocols.wire import Wire
 from core.secret import Secret
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
@@ -79,3 +80,17 @@ def pop3(post: Post) -> Iterator[Callable[..., Pop3Source]]:
     yield open_one
     for source in opened:
         source.drop()
+
+
+@pytest.fixture
+def given_seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that each operation of a wire is given."""
+    seconds: list[float] = []
+    begin = Wire.begin
+
+    def noted(wire: Wire, phase: str, given: float, budget: int) -> None:
+        seconds.append(given)
+        begin(wire, phase, given, budget)
+
+    monkeypatch.setattr(Wire, "begin", noted)
+    return seconds

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.errors import BadInput, Misuse, NotOffered, Throttled
+from core.errors import BadInput, Misuse, NotOffered
 from core.protocols.pop3 import Pop3Source
 from core.protocols.probe import Incoming
 from core.protocols.server import Login
@@ -115,16 +115,6 @@ def test_a_thousand_messages_come_in_order_ahead_or_one_by_one(dovecot: DovecotS
         source.select(writable=False)
         assert [each.raw for each in source.fetch(source.list_new().keys)] == mails
         source.close()
-
-
-def test_a_mailbox_in_use_is_no_wrong_password(certificates: Certificates, pop3: Opened) -> None:
-    options = DovecotOptions(extra="pop3_lock_session = yes\nmail_max_lock_timeout = 1s")
-    with DovecotServer(certificates.good, {"ann": "secret"}, options) as server:
-        server.deliver("ann", MAILS)
-        first = pop3("ann", of=server)
-        first.select(writable=False)
-        with pytest.raises(Throttled):
-            pop3("ann", of=server).select(writable=False)
 
 
 def test_a_server_that_wants_tls_is_sent_no_password_in_clear(certificates: Certificates) -> None:

@@ -185,6 +185,12 @@ def test_a_list_of_what_is_no_number_is_a_violation(line: bytes) -> None:
         source.list_new()
 
 
+def test_a_fake_count_of_messages_costs_nothing(given_seconds: list[float]) -> None:
+    with session({b"STAT": (b"+OK 4000000000 1",)}) as source:
+        source.sizes(keys_of(source))
+    assert max(given_seconds) < 300
+
+
 def test_a_server_without_capa_is_spoken_to_one_by_one() -> None:
     with session({b"CAPA": (b"-ERR what?",)}) as source:
         assert source.facts.capabilities == frozenset()
