@@ -46,10 +46,22 @@ class Page:
     """Messages whose lease ran out: nothing is written of them."""
     next_window: list[Job] = field(default_factory=list)
     """Messages to be marked; afterwards those that are still ours."""
+    raws: dict[int, bytes] = field(default_factory=dict)
+    """The bytes of those, read in the commit that marked them."""
     fault: Fault | None = None
     """Why the mailbox cools down."""
     has_worked: bool = False
     """Whether the relay took something."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a commit has come to."""
+
+    ours: set[int]
+    """The settled messages that were still ours."""
+    raws: dict[int, bytes]
+    """The marked ones."""
 
 
 class Book:
@@ -110,11 +122,6 @@ class Book:
         """Whether a message surely stays ours for so long."""
         return self.handles.renewer.outlives(job.lease, seconds)
 
-    def raws(self, window: Sequence[Job]) -> dict[int, bytes]:
-        """The messages as they were handed in."""
-        with self.handles.database.reading() as session:
-            return dict(bytes_of(session, [job.due.id for job in window]))
-
     def fail(self, error: BaseException) -> None:
         """End the pass: what is in hand is left to its lease."""
         with self._lock:
@@ -134,18 +141,19 @@ class Book:
         settlements = [settlement for _, settlement in (*page.over, *page.moved)]
         until = lease_end(self.now, self.handles.renewer.seconds)
 
-        def work(session: Session) -> tuple[set[int], set[int]]:
+        def work(session: Session) -> _Written:
             ours = settle(session, settlements, news, self.now)
             give_back(session, [job.lease for job in page.unbegun])
-            return ours, hand_over(session, [job.lease for job in page.next_window], mailbox_id, until)
+            marked = hand_over(session, [job.lease for job in page.next_window], mailbox_id, until)
+            return _Written(ours, bytes_of(session, sorted(marked)))
 
         fp("K13")
-        ours, marked = self._surely(work)
+        written = self._surely(work)
         if settlements:
             fp("K14")
         if page.next_window:
             fp("K11")
-        self._after(page, mailbox_id, ours, marked)
+        self._after(page, mailbox_id, written)
 
     def tell(self, deliveries: Sequence[Delivery]) -> None:
         """Count and tell what became of messages."""
@@ -168,7 +176,7 @@ class Book:
             self._told[mailbox_id] = clock.monotonic()
         return [MailboxNews(mailbox_id)]
 
-    def _surely(self, work: Callable[[Session], tuple[set[int], set[int]]]) -> tuple[set[int], set[int]]:
+    def _surely(self, work: Callable[[Session], _Written]) -> _Written:
         for left in reversed(range(_SETTLE_TRIES)):
             try:
                 return self.handles.database.writing(work)
@@ -177,12 +185,13 @@ class Book:
                     raise
         raise AssertionError
 
-    def _after(self, page: Page, mailbox_id: int, ours: set[int], marked: set[int]) -> None:
+    def _after(self, page: Page, mailbox_id: int, written: _Written) -> None:
+        ours, page.raws = written.ours, written.raws
         name = self._routes[mailbox_id].name
         going_on = [job for job, _ in page.moved if job.due.id in ours]
         gone = [job for job, _ in page.moved if job.due.id not in ours] + page.lost + page.unbegun
-        gone += [job for job in page.next_window if job.due.id not in marked]
-        page.next_window = [job for job in page.next_window if job.due.id in marked]
+        gone += [job for job in page.next_window if job.due.id not in page.raws]
+        page.next_window = [job for job in page.next_window if job.due.id in page.raws]
         finished = [job for job, _ in page.over] + gone
         for job in finished:
             self.handles.renewer.let_go(job.lease)

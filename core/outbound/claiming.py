@@ -12,7 +12,6 @@ from core.db.leases import Lease
 from core.failpoints import fp
 from core.handles import Handles
 from core.models import OutgoingState
-from core.outbound.compose import from_address
 from core.outbound.ended import Delivery, Terms, close_round, delivery_of
 from core.outbound.job import Job
 from core.outbound.outcome import wait_until
@@ -104,7 +103,7 @@ class _Batch:
             self._close(job, chosen.why)
 
     def _chosen(self, due: Due) -> Choice | Wait | NoMailbox:
-        address = from_address(due.header_from or None, due.sender)
+        address = due.header_from or due.sender or ""
         if due.state == OutgoingState.UNCERTAIN and (again := self._same_mailbox(due, address)) is not None:
             # Never given to another relay: this one may have it already.
             return again

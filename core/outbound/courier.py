@@ -33,9 +33,11 @@ class Courier(threading.Thread):
     def run(self) -> None:
         """Work until nothing waits; what goes wrong beyond messages and mailboxes ends the pass."""
         try:
-            window: list[Job] = []
-            while window := window or self._next_window():
+            window = self._next_window()
+            while window.next_window:
                 window = self._hand_over(window)
+                if not window.next_window:
+                    window = self._next_window()
             self._relay.rest()
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the pass
             self._relay.drop()
@@ -43,22 +45,22 @@ class Courier(threading.Thread):
         finally:
             self._room.left(self._mailbox_id)
 
-    def _next_window(self) -> list[Job]:
-        """The next messages, with a connection there and their mark committed."""
+    def _next_window(self) -> Page:
+        """The next messages, with a connection there and their mark committed; an empty page when there are none."""
         while not self._book.is_stopping and (taken := self._room.take(self._mailbox_id)):
             fault = self._relay.connect()
             if fault is not None:
                 self._cannot(taken, fault)
-                return []
+                break
             page = Page(next_window=taken)
             self._book.write(page, self._mailbox_id)
             if page.next_window:
-                return page.next_window
-        return []
+                return page
+        return Page()
 
-    def _hand_over(self, window: list[Job]) -> list[Job]:
-        """Submit a marked window and settle it; gives back the next one, marked in the same commit."""
-        raws = self._book.raws(window)
+    def _hand_over(self, marked: Page) -> Page:
+        """Submit a marked window and settle it; the page holds the next one, marked in the same commit."""
+        window = marked.next_window
         page = Page()
         for position, job in enumerate(window):
             if self._book.is_stopping:
@@ -67,7 +69,7 @@ class Courier(threading.Thread):
             if not self._book.outlives(job, SURE):
                 page.lost.append(job)
                 continue
-            fault = self._carry(job, raws.get(job.due.id, b""), page)
+            fault = self._carry(job, marked.raws[job.due.id], page)
             if fault is not None:
                 self._move_on(window[position + 1 :], fault, page)
                 self._goes_down(fault, page)
@@ -75,7 +77,7 @@ class Courier(threading.Thread):
         if page.fault is None and self._relay.is_ready and not self._book.is_stopping:
             page.next_window = self._room.take(self._mailbox_id)
         self._book.write(page, self._mailbox_id)
-        return page.next_window
+        return page
 
     def _carry(self, job: Job, raw: bytes, page: Page) -> Fault | None:
         """Submit one message and note what came of it; gives back what keeps the mailbox from going on."""

@@ -29,10 +29,10 @@ __all__ = ["Delivery", "Summary", "deliver_due"]
 COURIERS = 4
 """Connections of one mailbox at a time."""
 
-BATCH = 256
+BATCH = 500
 """Messages taken in one transaction."""
 
-MOST_IN_HAND = 512
+MOST_IN_HAND = 1000
 """Messages taken and not settled: more would only wait here instead of in the database."""
 
 LOOK_AGAIN = 0.5

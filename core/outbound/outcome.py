@@ -99,14 +99,16 @@ def end_of_round(
     sent_by_id: int | None,
 ) -> Ended:
     """Where a message stands after every mailbox of its round; who has no result is tried again later."""
+    attempts = due.attempts + 1
     decided = dict(results)
+    if len(due.recipients) == len(decided) and all(one.state is OutgoingState.SENT for one in decided.values()):
+        return Ended(Ending(OutgoingState.SENT, attempts, now, "", due.uncertain_since, sent_by_id), decided)
     for one in due.pending:
         if one.id not in decided:
             # It stays uncertain until a relay answers for it.
             was_uncertain = one.state == OutgoingState.UNCERTAIN
             state = OutgoingState.UNCERTAIN if was_uncertain else OutgoingState.DEFERRED
             decided[one.id] = RecipientResult(state, text=error)
-    attempts = due.attempts + 1
     again = next_attempt_at(attempts, due.created_at, now, rule, jitter, expires_at=due.expires_at)
     if again is None:
         decided = _given_up(decided, rule, has_expired=is_expired(due.expires_at, now))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlmodel import Session
 
 from core import clock
 from core.db.bulk import skip_locked, table_of
 from core.db.leases import Lease
+from core.db.prepared import PreparedUpdate
 from core.models import Lane, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
 
 WAITING = (OutgoingState.QUEUED, OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
@@ -35,12 +36,44 @@ _COLUMNS = (
     _m.sent_by_id,
     _m.notify,
     _m.created_at,
-    _m.next_attempt_at,
     _m.expires_at,
     _m.attempts,
     _m.uncertain_since,
     _m.last_error,
+    _m.next_attempt_at,
     _m.fence,
+)
+
+# One state and lane at a time: each is one range of the index, however long the rest of the outbox is.
+_DUE = skip_locked(
+    select(*_COLUMNS)
+    .where(_m.state == bindparam("state"), _m.lane_rank == bindparam("rank"), _m.next_attempt_at <= bindparam("until"))
+    .order_by(_m.next_attempt_at, _m.id)
+    .limit(bindparam("most"))
+)
+_r = table_of(Recipient).c
+_RECIPIENTS = (
+    select(_r.id, _r.outgoing_id, _r.address, _r.is_bcc, _r.state, _r.reply_code)
+    .where(_r.outgoing_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_r.id)
+)
+_b = table_of(OutgoingRaw).c
+_BYTES = select(_b.outgoing_id, _b.data).where(_b.outgoing_id.in_(bindparam("ids", expanding=True)))
+_TAKE = PreparedUpdate(
+    update(table_of(OutgoingMessage))
+    .where(_m.id == bindparam("of"))
+    .values(
+        state=OutgoingState.SENDING.value,
+        lease_owner=bindparam("by"),
+        lease_until=bindparam("until"),
+        fence=_m.fence + 1,
+        handing_over=False,
+    )
+)
+_HAND_OVER = PreparedUpdate(
+    update(table_of(OutgoingMessage))
+    .where(_m.id == bindparam("of"), _m.fence == bindparam("mine"))
+    .values(handing_over=True, sent_by_id=bindparam("by"), lease_until=bindparam("until"))
 )
 
 
@@ -75,6 +108,7 @@ class Due:
     attempts: int
     uncertain_since: datetime | None
     last_error: str
+    next_attempt_at: datetime
     fence: int
     """The last claim's number."""
     recipients: tuple[PendingRecipient, ...]
@@ -98,13 +132,13 @@ def due_messages(session: Session, now: datetime, pass_began: datetime, limit: i
 
     What was tried before counts as due only if it was so when this pass began: a pass tries nothing twice.
     """
-    rows: list[Row[Any]] = []
+    rows: list[Any] = []
     for lane in Lane:
-        # One state and lane at a time: each is one range of the index, however long the rest of the outbox is.
-        waiting: list[Row[Any]] = []
+        waiting: list[Any] = []
         for state in WAITING:
             until = now if state is OutgoingState.QUEUED else min(now, pass_began)
-            waiting += session.connection().execute(_of_lane(state, lane, until, limit - len(rows)))
+            asked = {"state": state.value, "rank": lane.rank, "until": until, "most": limit - len(rows)}
+            waiting += session.connection().execute(_DUE, asked).all()
         rows += sorted(waiting, key=lambda row: (row.next_attempt_at, row.id))[: limit - len(rows)]
         if len(rows) >= limit:
             break
@@ -114,49 +148,31 @@ def due_messages(session: Session, now: datetime, pass_began: datetime, limit: i
 
 def take(session: Session, due: Sequence[Due], owner: str, until: datetime) -> dict[int, Lease]:
     """Make these messages ours, each with the next number of its fence."""
-    if not due:
-        return {}
-    table = table_of(OutgoingMessage)
-    session.connection().execute(
-        update(table)
-        .where(table.c.id == bindparam("of"))
-        .values(
-            state=OutgoingState.SENDING,
-            lease_owner=owner,
-            lease_until=until,
-            fence=table.c.fence + 1,
-            handing_over=False,
-        ),
-        [{"of": one.id} for one in due],
-    )
+    _TAKE.run(session, [{"of": one.id, "by": owner, "until": until} for one in due])
     return {one.id: Lease(OutgoingMessage, one.id, owner, one.fence + 1) for one in due}
 
 
-def still_ours(session: Session, leases: Iterable[Lease]) -> set[int]:
-    """Those of these messages that nobody has taken over; no other process can take them before this commits."""
-    fences = {lease.key: lease.fence for lease in leases}
-    if not fences:
-        return set()
-    asked = select(_m.id, _m.fence).where(_m.id.in_(list(fences)), _m.state == OutgoingState.SENDING)
-    return {key for key, fence in session.connection().execute(asked.with_for_update()) if fences[key] == fence}
-
-
 def hand_over(session: Session, leases: Sequence[Lease], mailbox_id: int, until: datetime) -> set[int]:
-    """Mark a window before its first DATA: if we are lost from here on, these may have been taken by the relay."""
-    ours = still_ours(session, leases)
-    _mark(session, ours, handing_over=True, sent_by_id=mailbox_id, lease_until=until)
-    return ours
+    """Mark a window before its first DATA: if we are lost from here on, these may have been taken by the relay.
+
+    Gives back those that are still ours.
+    """
+    rows = [{"of": lease.key, "mine": lease.fence, "by": mailbox_id, "until": until} for lease in leases]
+    hit = _HAND_OVER.run(session, rows)
+    return {lease.key for lease in leases} if hit == len(rows) else still_ours(session, leases)
 
 
-def unmark(session: Session, leases: Sequence[Lease]) -> None:
-    """They were not begun after all."""
-    _mark(session, still_ours(session, leases), handing_over=False)
+def still_ours(session: Session, leases: Iterable[Lease]) -> set[int]:
+    """Those of these messages that nobody has taken over: each claim, and each loss of a claim, moves the fence."""
+    fences = {lease.key: lease.fence for lease in leases}
+    asked = select(_m.id, _m.fence).where(_m.id.in_(list(fences)))
+    return {key for key, fence in session.connection().execute(asked.with_for_update()) if fences[key] == fence}
 
 
 def give_back(session: Session, leases: Sequence[Lease]) -> None:
     """An orderly stop: what was taken and not begun is as if it had not been taken."""
     table = table_of(OutgoingMessage)
-    ours = sorted(still_ours(session, leases))
+    ours = sorted(still_ours(session, leases)) if leases else []
     if ours:
         session.connection().execute(
             update(table)
@@ -190,11 +206,9 @@ def state_before() -> Any:
     )
 
 
-def bytes_of(session: Session, ids: Sequence[int]) -> Mapping[int, bytes]:
+def bytes_of(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
     """The messages' bytes as they were handed in."""
-    table = table_of(OutgoingRaw)
-    asked = select(table.c.outgoing_id, table.c.data).where(table.c.outgoing_id.in_(ids))
-    return {key: data for key, data in session.connection().execute(asked)}
+    return {key: data for key, data in _rows_of(session, _BYTES, ids)}
 
 
 def lease_end(now: datetime, seconds: float) -> datetime:
@@ -202,46 +216,18 @@ def lease_end(now: datetime, seconds: float) -> datetime:
     return now + timedelta(seconds=seconds)
 
 
-def _mark(session: Session, ids: set[int], **values: Any) -> None:
-    if ids:
-        table = table_of(OutgoingMessage)
-        session.connection().execute(update(table).where(table.c.id.in_(sorted(ids))).values(**values))
-
-
-def _of_lane(state: OutgoingState, lane: Lane, until: datetime, limit: int) -> Any:
-    chosen = select(*_COLUMNS).where(_m.state == state, _m.lane_rank == lane.rank, _m.next_attempt_at <= until)
-    return skip_locked(chosen.order_by(_m.next_attempt_at, _m.id).limit(limit))
-
-
 def _recipients_of(session: Session, ids: Sequence[int]) -> dict[int, list[PendingRecipient]]:
     found: dict[int, list[PendingRecipient]] = {}
-    if ids:
-        table = table_of(Recipient).c
-        asked = select(table.id, table.outgoing_id, table.address, table.is_bcc, table.state, table.reply_code)
-        for key, outgoing_id, address, is_bcc, state, code in session.connection().execute(
-            asked.where(table.outgoing_id.in_(ids)).order_by(table.id)
-        ):
-            found.setdefault(outgoing_id, []).append(PendingRecipient(key, address, is_bcc, state, code))
+    for key, outgoing_id, address, is_bcc, state, code in _rows_of(session, _RECIPIENTS, ids):
+        found.setdefault(outgoing_id, []).append(PendingRecipient(key, address, is_bcc, state, code))
     return found
 
 
-def _due(row: Row[Any], recipients: tuple[PendingRecipient, ...]) -> Due:
-    return Due(
-        id=row.id,
-        message_id=row.message_id,
-        state=row.state,
-        lane_rank=row.lane_rank,
-        sender=row.sender if row.has_sender else None,
-        header_from=row.header_from,
-        size=row.size,
-        mailbox_id=row.mailbox_id,
-        sent_by_id=row.sent_by_id,
-        notify=row.notify,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        attempts=row.attempts,
-        uncertain_since=row.uncertain_since,
-        last_error=row.last_error,
-        fence=row.fence,
-        recipients=recipients,
-    )
+def _rows_of(session: Session, statement: Any, ids: Sequence[int]) -> Sequence[Any]:
+    return session.connection().execute(statement, {"ids": ids}).all() if ids else ()
+
+
+def _due(row: Any, recipients: tuple[PendingRecipient, ...]) -> Due:
+    # By place, not by name: this is done for every message.
+    values = tuple(row)
+    return Due(*values[:4], values[4] if row.has_sender else None, *values[6:], recipients)

@@ -81,7 +81,14 @@ def _insert(session: Session, numbered: Sequence[tuple[int, Entry]], mailboxes: 
         session,
         Recipient,
         [
-            {"outgoing_id": key, "address": address, "is_bcc": False, "state": _state_of(entry)}
+            {
+                "outgoing_id": key,
+                "address": address,
+                "is_bcc": False,
+                "state": _state_of(entry),
+                "enhanced_code": "",
+                "text": "",
+            }
             for key, entry in numbered
             for address in entry.envelope.recipients
         ],
@@ -109,6 +116,10 @@ def _message_row(key: int, entry: Entry, mailboxes: dict[str, int], now: datetim
         "next_attempt_at": first_try_at(envelope, now),
         "expires_at": envelope.expires_at,
         "last_error": entry.held_because,
+        "attempts": 0,
+        "lease_owner": "",
+        "fence": 0,
+        "handing_over": False,
     }
 
 

@@ -77,10 +77,13 @@ def _write_tries(session: Session, rows: list[Row[Any]], now: datetime) -> None:
                 "number": row.attempts + 1,
                 "mailbox_id": row.sent_by_id,
                 "mailbox": names.get(row.sent_by_id, ""),
+                "host": "",
                 "phase": "dot",
                 "outcome": OutgoingState.UNCERTAIN,
                 "text": LOST_HANDING_OVER,
+                "enhanced_code": "",
                 "started_at": now,
+                "ms": 0.0,
             }
             for row in rows
         ],

@@ -12,10 +12,36 @@ from sqlmodel import Session
 
 from core.db.bulk import insert_missing, insert_rows, table_of
 from core.db.leases import Lease
+from core.db.prepared import PreparedUpdate
 from core.models import Attempt, MailboxStatus, OutgoingMessage, OutgoingState, Recipient
 from core.outbox.claim import still_ours
 from core.outbox.enqueue import insert_entries
 from core.outbox.entry import Entry
+
+_m, _r = table_of(OutgoingMessage), table_of(Recipient)
+_IS_MINE = (_m.c.id == bindparam("of")) & (_m.c.fence == bindparam("mine"))
+
+
+def _bound(*names: str) -> dict[str, Any]:
+    return {name: bindparam(f"to_{name}") for name in names}
+
+
+_TO_END = PreparedUpdate(
+    update(_m)
+    .where(_IS_MINE)
+    .values(
+        **_bound("state", "attempts", "next_attempt_at", "last_error", "uncertain_since", "sent_by_id", "settled_at"),
+        lease_owner="",
+        lease_until=None,
+        handing_over=False,
+    )
+)
+_TO_GO_ON = PreparedUpdate(update(_m).where(_IS_MINE).values(handing_over=False))
+_TO_RECIPIENT = PreparedUpdate(
+    update(_r)
+    .where(_r.c.id == bindparam("of"))
+    .values(**_bound("state", "reply_code", "enhanced_code", "text", "settled_at"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +124,12 @@ class MailboxNews:
 
 def settle(session: Session, settlements: Sequence[Settlement], news: Sequence[MailboxNews], now: datetime) -> set[int]:
     """Write all of it; gives back the messages that were still ours. Of the others nothing is written."""
-    ours = still_ours(session, [one.lease for one in settlements])
+    # The messages first: their fence says of whom anything may be written at all.
+    ours = _write_messages(session, settlements, now)
     kept = [one for one in settlements if one.lease.key in ours]
+    _TO_RECIPIENT.run(session, [_result_row(key, of, now) for one in kept for key, of in one.results.items()])
     insert_rows(session, Attempt, [_attempt_row(one.lease.key, made) for one in kept for made in one.tries])
-    _write_recipients(session, kept, now)
-    _write_messages(session, kept, now)
+    insert_rows(session, Recipient, [_bcc_row(one, *bcc, now) for one in kept for bcc in one.bcc.items()])
     for of_mailbox in sorted(news, key=lambda each: each.mailbox_id):
         _write_mailbox(session, of_mailbox, now)
     if notices := [one.notice for one in kept if one.notice is not None]:
@@ -127,33 +154,11 @@ def _attempt_row(outgoing_id: int, made: TryMade) -> dict[str, Any]:
     }
 
 
-def _write_recipients(session: Session, kept: Sequence[Settlement], now: datetime) -> None:
-    rows = [{"of": key, **_result_row(result, now)} for one in kept for key, result in one.results.items()]
-    if rows:
-        table = table_of(Recipient)
-        columns = ("state", "reply_code", "enhanced_code", "text", "settled_at")
-        statement = update(table).where(table.c.id == bindparam("of"))
-        session.connection().execute(statement.values({name: bindparam(f"to_{name}") for name in columns}), rows)
-    insert_rows(
-        session,
-        Recipient,
-        [
-            {
-                "outgoing_id": one.lease.key,
-                "address": address,
-                "is_bcc": True,
-                **{name.removeprefix("to_"): value for name, value in _result_row(result, now).items()},
-            }
-            for one in kept
-            for address, result in one.bcc.items()
-        ],
-    )
-
-
-def _result_row(result: RecipientResult, now: datetime) -> dict[str, Any]:
+def _result_row(key: int, result: RecipientResult, now: datetime) -> dict[str, Any]:
     is_last = result.state in (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED)
     return {
-        "to_state": result.state,
+        "of": key,
+        "to_state": result.state.value,
         "to_reply_code": result.reply_code,
         "to_enhanced_code": result.enhanced_code,
         "to_text": result.text,
@@ -161,24 +166,25 @@ def _result_row(result: RecipientResult, now: datetime) -> dict[str, Any]:
     }
 
 
-def _write_messages(session: Session, kept: Sequence[Settlement], now: datetime) -> None:
-    table = table_of(OutgoingMessage)
-    rows = [_ending_row(one.lease.key, one.ending, now) for one in kept if one.ending is not None]
-    if rows:
-        statement = update(table).where(table.c.id == bindparam("of"))
-        names = [name.removeprefix("to_") for name in rows[0] if name != "of"]
-        values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
-        session.connection().execute(
-            statement.values(**values, lease_owner="", lease_until=None, handing_over=False), rows
-        )
-    if goes_on := [one.lease.key for one in kept if one.ending is None]:
-        session.connection().execute(update(table).where(table.c.id.in_(goes_on)).values(handing_over=False))
+def _bcc_row(one: Settlement, address: str, result: RecipientResult, now: datetime) -> dict[str, Any]:
+    written = {name.removeprefix("to_"): value for name, value in _result_row(0, result, now).items() if name != "of"}
+    return {"outgoing_id": one.lease.key, "address": address, "is_bcc": True, **written}
 
 
-def _ending_row(key: int, ending: Ending, now: datetime) -> Mapping[str, Any]:
+def _write_messages(session: Session, settlements: Sequence[Settlement], now: datetime) -> set[int]:
+    ended = [_ending_row(one.lease, one.ending, now) for one in settlements if one.ending is not None]
+    going_on = [{"of": one.lease.key, "mine": one.lease.fence} for one in settlements if one.ending is None]
+    hit = _TO_END.run(session, ended) + _TO_GO_ON.run(session, going_on)
+    if hit == len(settlements):
+        return {one.lease.key for one in settlements}
+    return still_ours(session, [one.lease for one in settlements])
+
+
+def _ending_row(lease: Lease, ending: Ending, now: datetime) -> dict[str, Any]:
     return {
-        "of": key,
-        "to_state": ending.state,
+        "of": lease.key,
+        "mine": lease.fence,
+        "to_state": ending.state.value,
         "to_attempts": ending.attempts,
         "to_next_attempt_at": ending.next_attempt_at,
         "to_last_error": ending.last_error,
