@@ -63,7 +63,7 @@ def run_workers(
 class _Part(threading.Thread):
     """One half of the worker; if it fails for good, the other one stops too."""
 
-    def __init__(self, name: str, work: Callable[[], None], stop: threading.Event) -> None:
+    def __init__(self, name: str, work: Callable[[], object], stop: threading.Event) -> None:
         super().__init__(name=name)
         self._work = work
         self._stop_all = stop
