@@ -20,11 +20,15 @@ class Known:
         recorded_at: Mapping[str, Sequence[datetime]] | None = None,
         outgoing: Mapping[str, str | None] | None = None,
         copies: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+        *,
+        of_others: Iterable[str] = (),
     ) -> None:
         self.records = {record.number: record for record in records}
         """By number: all that a candidate, Message-ID or copy leads to."""
         self.message_ids = dict(message_ids or {})
         """Message-ID to the number of the record that holds the message; of this account first."""
+        self._of_others = set(of_others)
+        """Message-IDs that lead to another account's message, as long as this account has none."""
         self.recorded_at = {sender: sorted(times) for sender, times in (recorded_at or {}).items()}
         """Lower-case sender to when the messages were received that made his records of this account; for our own
         addresses every message that was recorded. From the earliest message's window on is enough."""
@@ -65,8 +69,11 @@ class Known:
             )
 
     def _add_message(self, number: str, message_id: str, sha256: str, folder: str) -> None:
-        # The first message of an id keeps it: ids are easily forged.
+        # The first message of an id keeps it within an account: ids are easily forged.
         if message_id:
+            if message_id in self._of_others:
+                self._of_others.remove(message_id)
+                self.message_ids[message_id] = number
             self.message_ids.setdefault(message_id, number)
             if sha256:
                 self.copies.setdefault((sha256, message_id), (folder, number))

@@ -105,7 +105,7 @@ def load_known(
     numbers = {
         number for verdict in verdicts for number in (*verdict.candidates.numbers, *verdict.candidates.late_numbers)
     }
-    by_message_id = _records_of_messages(session, account, answered)
+    by_message_id, of_others = _records_of_messages(session, account, answered)
     copies = _copies(session, account, verdicts)
     sent = _sent(session, {verdict.facts.bounce.original_message_id for verdict in verdicts if verdict.facts.bounce})
     numbers |= {*by_message_id.values(), *(number for _, number in copies.values()), *filter(None, sent.values())}
@@ -115,11 +115,13 @@ def load_known(
         recorded_at=_recorded_at(session, account, verdicts, recorded_at),
         outgoing=sent,
         copies=copies,
+        of_others=of_others,
     )
 
 
-def _records_of_messages(session: Session, account: Account, message_ids: set[str]) -> dict[str, str]:
+def _records_of_messages(session: Session, account: Account, message_ids: set[str]) -> tuple[dict[str, str], set[str]]:
     found: dict[str, str] = {}
+    of_others: set[str] = set()
     for chunk in _chunks(message_ids):
         statement = (
             select(_message.c.message_id, _record.c.number, _message.c.account_id)
@@ -128,8 +130,10 @@ def _records_of_messages(session: Session, account: Account, message_ids: set[st
             .order_by(_message.c.account_id != account.id, _message.c.id)
         )
         for row in session.connection().execute(statement):
+            if row.account_id != account.id and row.message_id not in found:
+                of_others.add(row.message_id)
             found.setdefault(row.message_id, row.number)
-    return found
+    return found, of_others
 
 
 def _records(session: Session, numbers: set[str]) -> Iterator[KnownRecord]:
