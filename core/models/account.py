@@ -137,6 +137,10 @@ class AccountStatus(SQLModel, table=True):
     last_ok_at: datetime | None = moment(nullable=True)
     tested_at: datetime | None = moment(nullable=True)
     stop_requested: bool = False
+    idle_owner: str = Field(default="", index=True)
+    """The worker whose connection waits in IDLE for new mail; it counts while that worker is alive."""
+    idle_after: datetime | None = moment(nullable=True)
+    """Not before this moment is IDLE tried again: the server does not offer it, or limits connections."""
     lease_owner: str = ""
     lease_until: datetime | None = moment(nullable=True)
     fence: int = big(default=0)

@@ -174,7 +174,7 @@ def _in_use(session: Session, row: Stored) -> str | None:
 
 def _fresh(now: Any) -> dict[str, Any]:
     status = case((_status.c.paused, literal(Status.PAUSED.value, AutoString())), else_=Status.OK.value)
-    untroubled = {"failures": 0, "first_failure_at": None, "retry_after": None, "last_error": ""}
+    untroubled = {"failures": 0, "first_failure_at": None, "retry_after": None, "idle_after": None, "last_error": ""}
     return {"due_at": now, "status": status, **untroubled}
 
 
