@@ -65,7 +65,8 @@ def close_run(
             .where(_run.c.id == claimed.run_id)
             .values(state=outcome.state.value, ended_at=now, error=outcome.error, fault=outcome.fault, step="")
         )
-        status = session.connection().execute(select(_status).where(claimed.lease.is_mine())).one_or_none()
+        begun = select(_status, _run.c.started_at).join(_run, _run.c.id == _status.c.last_run_id)
+        status = session.connection().execute(begun.where(claimed.lease.is_mine())).one_or_none()
         if status is None:
             raise LeaseLost(f"Another worker has taken over {claimed.account.name}.")
         values = _after(status, outcome, error, now, interval)
@@ -98,7 +99,7 @@ def _after(
             "last_error": "",
             "retry_after": None,
             "last_ok_at": now,
-            "due_at": now if outcome.has_more else now + interval,
+            "due_at": now if outcome.has_more or _was_called_again(status, now) else now + interval,
         }
     kind, asked = kind_of(error), error.retry_after if isinstance(error, Throttled) else None
     due = next_due(status.failures + 1, now, interval, kind=kind, retry_after=asked)
@@ -110,6 +111,11 @@ def _after(
         "retry_after": due if asked is not None else None,
         "due_at": due,
     }
+
+
+def _was_called_again(status: Any, now: datetime) -> bool:
+    """Whether new mail came, or a person made it due, since this run looked: `due_at` was before its start then."""
+    return bool(status.started_at < status.due_at <= now)
 
 
 def _give_up(session: Session, account: Account) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session, col
 
 from core import clock
-from core.db import bulk, leases
+from core.db import leases
 from core.db.bulk import table_of
 from core.db.leases import Lease
 from core.handles import Handles
+from core.inbound.turns import next_turns
 from core.models import Account, AccountStatus, Run, RunState, Validity
 from core.settings import RuntimeSettings
 
@@ -39,20 +39,14 @@ def claim_due(handles: Handles, settings: RuntimeSettings, slots: int, *, busy: 
     now = clock.utcnow()
 
     def claim(session: Session) -> list[Claimed]:
-        claimed: list[Claimed] = []
-        per_host = _busy_hosts(session, now)
-        for account_id, host in _due(session, now, slots * 4, busy):
-            if len(claimed) >= slots:
-                break
-            if per_host[host] >= settings.slots_per_host:
-                continue
-            if (one := _claim(session, handles, account_id, now)) is not None:
-                claimed.append(one)
-                per_host[host] += 1
-        return claimed
+        turns = next_turns(session, settings, slots, now, busy)
+        return [one for account_id in turns if (one := _claim(session, handles, account_id, now)) is not None]
 
-    if slots <= 0 or not _anything_due(handles, now, busy):
+    if slots <= 0:
         return []
+    with handles.database.reading() as session:
+        if not next_turns(session, settings, slots, now, busy):
+            return []
     return handles.database.writing(claim)
 
 
@@ -69,40 +63,6 @@ def holder_of(handles: Handles, account_id: int) -> int | None:
         )
         found: int | None = session.connection().execute(running).scalar()
         return found
-
-
-def _anything_due(handles: Handles, now: datetime, busy: Sequence[int]) -> bool:
-    with handles.database.reading() as session:
-        return bool(_due(session, now, 1, busy))
-
-
-def _due(session: Session, now: datetime, limit: int, busy: Sequence[int]) -> list[tuple[int, str]]:
-    statement = (
-        select(_account.c.id, _account.c.host)
-        .join(_status, _status.c.account_id == _account.c.id)
-        .where(
-            _account.c.deleted_at.is_(None),
-            _account.c.validity == Validity.VALID.value,
-            _status.c.due_at <= now,
-            _status.c.paused.is_(False),
-            or_(_status.c.retry_after.is_(None), _status.c.retry_after <= now),
-            leases.is_free(session, AccountStatus, now),
-            _account.c.id.not_in(busy),
-        )
-        .order_by(_account.c.priority, _status.c.due_at)
-        .limit(limit)
-    )
-    return [(row.id, row.host) for row in session.connection().execute(statement)]
-
-
-def _busy_hosts(session: Session, now: datetime) -> Counter[str]:
-    held = (
-        select(_account.c.host, func.count())
-        .join(_status, _status.c.account_id == _account.c.id)
-        .where(_status.c.lease_until > bulk.database_now(session, now))
-        .group_by(_account.c.host)
-    )
-    return Counter({host: count for host, count in session.connection().execute(held)})
 
 
 def _claim(session: Session, handles: Handles, account_id: int, now: datetime) -> Claimed | None:
