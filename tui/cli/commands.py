@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from typer import Abort, Typer, TyperException
+from typer import Abort, Exit, Typer, TyperException
 from typer.main import get_command
 
 from core.errors import Misuse
@@ -52,12 +52,11 @@ def carry_out(words: Sequence[str]) -> int:
     module, attribute = PLACES[name] if name else ("running", "run")
     command = _command(name or "postroom", getattr(import_module(f"tui.cli.{module}"), attribute))
     try:
-        ended = command.main(
-            rest[1:] if name else rest,
-            prog_name=f"postroom {name}".strip(),
-            standalone_mode=False,
-            obj=invocation,
-        )
+        # Not `main`: that takes a broken pipe for an end of its own.
+        with command.make_context(f"postroom {name}".strip(), rest[1:] if name else rest, obj=invocation) as context:
+            ended = command.invoke(context)
+    except Exit as asked:
+        return asked.exit_code
     except TyperException as error:
         raise Misuse(f"{error.format_message()} See `postroom {name} --help`.".replace("  ", " ")) from error
     except Abort:

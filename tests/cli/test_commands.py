@@ -1,0 +1,250 @@
+"""Every command's exit codes, sentences and JSON, as scripts meet them."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Shell
+from tui.cli.commands import PLACES
+from tui.cli.usage import USAGE
+from tui.cli.version import VERSION
+
+KINDS = [
+    "template",
+    "mailbox",
+    "account",
+    "profile",
+    "queue",
+    "address",
+    "filter",
+    "handoff",
+    "record",
+    "message",
+    "outbox",
+    "quarantine",
+    "run",
+    "event",
+    "alert",
+    "audit",
+    "worker",
+    "setting",
+]
+
+
+def test_the_static_help_names_every_command() -> None:
+    # Written by hand so that it costs no import; this is what keeps it true.
+    words = set(re.findall(r"[a-z]+", USAGE))
+    assert set(PLACES) | {"send"} <= words
+
+
+def test_the_static_version_is_the_packages() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+@pytest.mark.parametrize("name", sorted(PLACES))
+def test_every_command_explains_itself(postroom: Shell, name: str) -> None:
+    ended = postroom.ok(name, "--help")
+    assert ended.out.startswith(f"Usage: postroom {name}")
+    assert not postroom.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["frobnicate"], 64, "no command 'frobnicate'"),
+        ([], 64, "needs a terminal"),
+        (["list"], 64, "list needs a KIND"),
+        (["list", "gadget"], 64, "no kind 'gadget'"),
+        (["list", "record", "--limit", "x"], 64, "--limit"),
+        (["show", "account"], 64, "show --help"),
+        (["show", "account", "nobody"], 67, "no account 'nobody'"),
+        (["show", "record", "1"], 67, "no record '1'"),
+        (["raw", "7"], 67, "no message 7"),
+        (["raw", "seven"], 64, "'seven'"),
+        (["fetch", "nobody"], 67, "no account 'nobody'"),
+        (["pause", "nobody"], 67, "no account 'nobody'"),
+        (["stop"], 64, "stop --help"),
+        (["test", "account", "nobody"], 67, "no account 'nobody'"),
+        (["test", "queue", "Raw"], 64, "not 'queue'"),
+        (["add", "record", "x"], 64, "record set"),
+        (["add", "run", "x"], 64, "not added"),
+        (["add", "queue", "q", "colour=red"], 65, "colour"),
+        (["add", "account", "a", "type=IMAPS", "host=h", "username=u", "port=99999999"], 65, "99999999"),
+        (["add", "account", "a", "type=IMAPS", "host=h", "username=u", "password=secret"], 64, "--password-stdin"),
+        (["set", "queue", "Raw"], 64, "Nothing to set"),
+        (["set", "queue", "Nix", "comment=x"], 67, "no queue 'Nix'"),
+        (["set", "setting", "fetch_interval=soon"], 65, "fetch_interval"),
+        (["set", "setting", "nonsense=1"], 65, "nonsense"),
+        (["delete", "queue", "Nix"], 67, "no queue 'Nix'"),
+        (["delete", "queue", "Raw"], 65, "Raw"),
+        (["record", "set", "1", "state=open"], 67, "no record '1'"),
+        (["config", "import", "/not/there.toml"], 66, "/not/there.toml"),
+        (["config", "export", "/not/there/x.toml"], 73, "/not/there/x.toml"),
+        (["quarantine", "retry", "5"], 67, "5"),
+        (["quarantine", "retry", "x"], 64, "'x'"),
+        (["outbox", "retry"], 64, "--all"),
+        (["outbox", "cancel", "5"], 67, "outbox"),
+        (["outbox", "cancel", "5", "--all"], 64, "--all"),
+        (["route", "--from", "no address", "--to", "a@example.org"], 65, "no address"),
+        (["route", "--from", "a@example.org", "--to", "b@example.org", "--down", "x"], 67, "no mailbox 'x'"),
+        (["db", "backup", "/not/there/x.db"], 73, "/not/there"),
+        (["--worker", "--only", "sleep"], 64, "'sleep'"),
+        (["--once"], 64, "--worker"),
+        (["--home"], 64, "--home needs a value"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_its_code(
+    postroom: Shell, words: list[str], code: int, said: str
+) -> None:
+    ended = postroom(*words)
+    assert (ended.code, ended.out) == (code, ""), ended
+    assert said in ended.err
+    assert ended.err.startswith("postroom: ")
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_listed_as_json_and_as_a_table(postroom: Shell, kind: str) -> None:
+    rows = postroom.ok("list", kind, "--json").rows
+    assert all(isinstance(row, dict) for row in rows)
+    heading, *lines = postroom.ok("list", kind).out.splitlines()
+    assert heading == heading.upper()
+    assert len(lines) == len(rows)
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_a_list_is_filtered_limited_and_gone_on_with(postroom: Shell) -> None:
+    assert [row["name"] for row in postroom.ok("list", "queues", "-lands", "-Unwanted", "--json").rows] == [
+        "Postmaster"
+    ]
+    first = postroom.ok("list", "queue", "--limit", "2", "--json")
+    assert [row["name"] for row in first.rows] == ["Junk", "Postmaster"]
+    found = re.search(r"--after (\d+)", first.err)
+    assert found is not None
+    rest = postroom.ok("list", "queue", "--after", found[1], "--json")
+    assert [row["name"] for row in rest.rows] == ["Raw"]
+    assert rest.err == ""
+
+
+def test_a_resource_is_added_changed_shown_and_deleted(postroom: Shell) -> None:
+    words = [
+        "type=IMAPS",
+        "host=imap.example.org",
+        "username=me",
+        "folders=INBOX,Work",
+        "interval=5m",
+        "--password-stdin",
+    ]
+    postroom.ok("add", "account", "work", *words, stdin=b"hunter2\n")
+    postroom.ok("set", "account", "work", "port=1993", "comment=two words")
+    (shown,) = postroom.ok("show", "account", "work", "--json").rows
+    assert (shown["port"], shown["comment"], shown["folders"]) == (1993, "two words", ["INBOX", "Work"])
+    assert shown["password"] == "set"
+    assert "hunter2" not in postroom.ok("show", "account", "work").out
+    assert "hunter2" not in postroom.ok("config", "export").out
+    postroom.ok("delete", "account", "work")
+    assert postroom("show", "account", "work").code == 67
+
+
+def test_settings_are_set_by_their_dotted_names(postroom: Shell) -> None:
+    postroom.ok("set", "setting", "retry.first=2m", "plus_addressing=true")
+    postroom.ok("set", "setting", "fetch_interval", "value=5m")
+    rows = {row["name"]: row["value"] for row in postroom.ok("list", "setting", "--json").rows}
+    assert (rows["retry.first"], rows["plus_addressing"], rows["fetch_interval"]) == ("2m", True, "5m")
+    postroom.ok("delete", "setting", "retry.first")
+    assert postroom.ok("show", "setting", "retry.first", "--json").rows == [{"name": "retry.first", "value": "1m"}]
+
+
+def test_a_toml_with_three_mistakes_names_all_and_changes_nothing(postroom: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "work.toml"
+    file.write_text(
+        '[[queue]]\nname = "Support"\n'
+        '[[account]]\nname = "support"\ntype = "IMAPX"\nhost = "h"\nusername = "u"\nport = 99999999\nqueue = "Nix"\n'
+    )
+    ended = postroom("config", "import", str(file))
+    assert ended.code == 65
+    for field in ("type", "port", "queue"):
+        assert f'{file}: account "support": {field}: ' in ended.err
+    assert [row["name"] for row in postroom.ok("list", "queue", "Support", "--json").rows] == []
+
+
+def test_a_configuration_goes_out_and_comes_back_the_same(postroom: Shell, tmp_path: Path) -> None:
+    postroom.ok("add", "queue", "Support", "comment=Umlaute: äöü")
+    file = tmp_path / "all.toml"
+    postroom.ok("config", "export", str(file))
+    assert file.stat().st_mode & 0o077 == 0
+    assert postroom.ok("config", "diff", str(file)).out == ""
+    file.write_text(file.read_text().replace("Umlaute", "Vowels"))
+    (difference,) = postroom.ok("config", "diff", str(file), "--json").rows
+    assert (difference["kind"], difference["name"]) == ("queue", "Support")
+    postroom.ok("config", "import", str(file), "--dry-run")
+    assert "Umlaute" in postroom.ok("show", "queue", "Support").out
+    postroom.ok("config", "import", str(file))
+    assert "Vowels" in postroom.ok("show", "queue", "Support").out
+
+
+@pytest.mark.parametrize("name", ["key", "postroom.db"])
+def test_what_others_can_read_is_refused_with_the_command_that_mends_it(postroom: Shell, name: str) -> None:
+    postroom.ok("init")
+    (postroom.home / name).chmod(0o644)
+    ended = postroom("list", "account")
+    assert ended.code == 78
+    found = re.search(rf"chmod \S+ {re.escape(str(postroom.home / name))}", ended.err)
+    assert found is not None
+    assert os.system(found[0]) == 0  # the sentence is a command that works
+    postroom.ok("list", "account")
+
+
+def test_the_doctor_says_ok_warning_and_error(postroom: Shell) -> None:
+    found = postroom("doctor", "--json")
+    levels = {row["check"]: row["level"] for row in found.rows}
+    assert found.code == 1  # no worker is alive
+    assert [check for check, level in levels.items() if level != "ok"] == ["workers"]
+    (postroom.home / "key").chmod(0o644)
+    broken = postroom("doctor", "--json")
+    assert broken.code == 2
+    assert {row["check"]: row["level"] for row in broken.rows}["key"] == "error"
+
+
+def test_a_backup_is_a_database_of_its_own(postroom: Shell, tmp_path: Path) -> None:
+    postroom.ok("add", "queue", "Support")
+    postroom.ok("db", "backup", str(tmp_path / "copy.db"))
+    assert postroom("db", "backup", str(tmp_path / "copy.db")).code == 73
+    listed = postroom.ok("list", "queue", "Support", "--json", "--database-url", f"sqlite:///{tmp_path}/copy.db")
+    assert [row["name"] for row in listed.rows] == ["Support"]
+    postroom.ok("db", "upgrade")
+
+
+def test_quiet_says_nothing_and_init_says_where_everything_is(postroom: Shell) -> None:
+    (places,) = postroom.ok("init", "--json").rows
+    assert places["home"] == str(postroom.home)
+    assert postroom.ok("add", "queue", "Support", "--quiet").err == ""
+
+
+def test_a_reader_that_stops_reading_ends_a_list_quietly(postroom: Shell) -> None:
+    process = postroom.start("list", "setting")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(60) == 141  # 128 + SIGPIPE
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_a_fault_of_ours_is_a_sentence_and_a_traceback_in_the_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tui.cli.endings import ended
+
+    monkeypatch.setenv("POSTROOM_HOME", str(tmp_path))
+
+    def fail() -> int:
+        raise ZeroDivisionError
+
+    assert ended(fail, []) == 70
+    assert str(tmp_path / "faults.log") in capsys.readouterr().err
+    assert "ZeroDivisionError" in (tmp_path / "faults.log").read_text()
+    assert (tmp_path / "faults.log").stat().st_mode & 0o077 == 0
