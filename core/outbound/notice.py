@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import quopri
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.charset import QP, Charset
-from email.message import Message
-from email.mime.multipart import MIMEMultipart
-from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
+from secrets import token_hex
 
+from core.mail.canonical import canonical_crlf
 from core.mail.headers import read_header_block
 from core.mail.strict_address import strict_address
 from core.outbound.header_block import encode_text
@@ -50,21 +49,31 @@ def failure_notice(
     Raises:
         ValueError: an address cannot stand in a header.
     """
-    notice = MIMEMultipart("report", report_type="delivery-status")
     subject = read_header_block(raw).get("subject") or "(no subject)"
-    notice["From"] = f"Mail Delivery System <{strict_address(sent_from)}>"
-    notice["To"] = strict_address(to)
-    notice["Subject"] = "@"
-    notice["Date"] = format_datetime(now)
-    notice["Message-ID"] = message_id
-    notice["In-Reply-To"] = clean(original_id)
-    notice["Auto-Submitted"] = "auto-replied"
-    notice.attach(_text(_words(subject, failed, created_at)))
-    notice.attach(_status(host, failed, created_at, now))
-    notice.attach(_original_header(raw))
-    encoded = encode_text(f"Not delivered: {bounded(subject, 200)}", len("Subject: "))
-    # The subject is foreign text: it is put in encoded by us, past the library's own guessing.
-    return notice.as_bytes().replace(b"\nSubject: @\n", b"\nSubject: " + encoded.replace(b"\r\n", b"\n") + b"\n", 1)
+    boundary = token_hex(16)
+    fields = [
+        f"From: Mail Delivery System <{strict_address(sent_from)}>",
+        f"To: {strict_address(to)}",
+        "Subject: " + encode_text(f"Not delivered: {bounded(subject, 200)}", len("Subject: ")).decode("ascii"),
+        f"Date: {format_datetime(now)}",
+        f"Message-ID: {message_id}",
+        f"In-Reply-To: {_ascii(original_id)}",
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/report; report-type=delivery-status; boundary="{boundary}"',
+    ]
+    parts = (
+        _part('text/plain; charset="utf-8"', _quoted(_words(subject, failed, created_at)), "quoted-printable"),
+        _part("message/delivery-status", _status(host, failed, created_at, now)),
+        _part("text/rfc822-headers", _original_header(raw)),
+    )
+    body = "".join(f"--{boundary}\n{part}\n" for part in parts) + f"--{boundary}--\n"
+    return canonical_crlf(("\n".join(fields) + "\n\n" + body).encode("ascii"))
+
+
+def _part(content_type: str, content: str, encoding: str = "") -> str:
+    field = f"Content-Transfer-Encoding: {encoding}\n" if encoding else ""
+    return f"Content-Type: {content_type}\n{field}\n{content}"
 
 
 def _words(subject: str, failed: Sequence[FailedRecipient], created_at: datetime) -> str:
@@ -82,15 +91,11 @@ def _reason(one: FailedRecipient) -> str:
     return bounded(clean(" ".join(part for part in parts if part)), _LONGEST_TEXT) or "no reason was given"
 
 
-def _text(words: str) -> Message:
-    charset = Charset("utf-8")
-    charset.body_encoding = QP
-    part = MIMENonMultipart("text", "plain")
-    part.set_payload(words, charset)
-    return part
+def _quoted(words: str) -> str:
+    return quopri.encodestring(words.encode("utf-8", "replace")).decode("ascii")
 
 
-def _status(host: str, failed: Sequence[FailedRecipient], created_at: datetime, now: datetime) -> Message:
+def _status(host: str, failed: Sequence[FailedRecipient], created_at: datetime, now: datetime) -> str:
     """The part for machines (RFC 3464 §2.2, §2.3)."""
     groups = [f"Reporting-MTA: dns; {_ascii(host)}\nArrival-Date: {format_datetime(created_at)}\n"]
     for one in failed:
@@ -103,9 +108,7 @@ def _status(host: str, failed: Sequence[FailedRecipient], created_at: datetime, 
         if one.reply_code is not None:
             lines.append(f"Diagnostic-Code: smtp; {_ascii(_reason(one))}")
         groups.append("\n".join(lines) + "\n")
-    part = MIMENonMultipart("message", "delivery-status")
-    part.set_payload("\n".join(groups))
-    return part
+    return "\n".join(groups)
 
 
 def _status_of(reply_code: int | None) -> str:
@@ -113,12 +116,10 @@ def _status_of(reply_code: int | None) -> str:
     return "4.4.7" if reply_code is None else _NO_STATUS
 
 
-def _original_header(raw: bytes) -> Message:
+def _original_header(raw: bytes) -> str:
     end = _HEADER_END.search(raw, 0, _MOST_HEADER)
-    header = raw[: end.start() if end else _MOST_HEADER].replace(b"\r\n", b"\n")
-    part = MIMENonMultipart("text", "rfc822-headers")
-    part.set_payload(header.decode("ascii", "replace").replace("\ufffd", "?") + "\n")
-    return part
+    header = canonical_crlf(raw[: end.start() if end else _MOST_HEADER]).replace(b"\r\n", b"\n")
+    return header.decode("ascii", "replace").replace("\ufffd", "?").replace("\0", "?")
 
 
 def _ascii(text: str) -> str:

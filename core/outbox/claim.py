@@ -229,5 +229,25 @@ def _rows_of(session: Session, statement: Any, ids: Sequence[int]) -> Sequence[A
 
 def _due(row: Any, recipients: tuple[PendingRecipient, ...]) -> Due:
     # By place, not by name: this is done for every message.
-    values = tuple(row)
-    return Due(*values[:4], values[4] if row.has_sender else None, *values[6:], recipients)
+    key, message_id, state, lane_rank, sender, has_sender, header_from, size, mailbox_id, sent_by_id, *rest = row
+    notify, created_at, expires_at, attempts, uncertain_since, last_error, next_attempt_at, fence = rest
+    return Due(
+        id=key,
+        message_id=message_id,
+        state=state,
+        lane_rank=lane_rank,
+        sender=sender if has_sender else None,
+        header_from=header_from,
+        size=size,
+        mailbox_id=mailbox_id,
+        sent_by_id=sent_by_id,
+        notify=notify,
+        created_at=created_at,
+        expires_at=expires_at,
+        attempts=attempts,
+        uncertain_since=uncertain_since,
+        last_error=last_error,
+        next_attempt_at=next_attempt_at,
+        fence=fence,
+        recipients=recipients,
+    )

@@ -43,7 +43,7 @@ def put(
     handles: Handles, count: int = 1, *, to: tuple[str, ...] = ("bob@example.net",), raw: bytes = b"", **envelope: Any
 ) -> list[str]:
     """Messages in the outbox, numbered in their subjects; gives back their Message-IDs."""
-    envelope.setdefault("sender", "alice@example.org")
+    envelope = {"sender": "alice@example.org", "notify": False} | envelope
     mails = [raw or mail(str(number)) for number in range(count)]
     return enqueue_many(handles, [read_entry(OutgoingEnvelope(to, **envelope), each) for each in mails])
 
@@ -85,7 +85,9 @@ def set_setting(handles: Handles, name: str, value: Any) -> None:
 
 def change(handles: Handles, model: Any, **values: Any) -> None:
     """Write these columns of every row: how a test lets time pass."""
-    handles.database.writing(lambda session: session.connection().execute(update(table_of(model)).values(**values)) and None)
+    handles.database.writing(
+        lambda session: session.connection().execute(update(table_of(model)).values(**values)) and None
+    )
 
 
 def make_due(handles: Handles) -> None:

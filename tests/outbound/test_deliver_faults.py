@@ -1,0 +1,293 @@
+"""What goes wrong on the way to a relay, phase by phase: nothing is lost, nothing is sent twice unsaid."""
+
+import pytest
+
+from core.models import MailboxStatus
+from core.outbound.deliver import deliver_due
+from tests.outbound.world import (
+    IMPATIENT,
+    QUICK,
+    add_mailbox,
+    attempts,
+    change,
+    mailbox_status,
+    make_due,
+    put,
+    recipients,
+    rows,
+    set_setting,
+    states,
+)
+from tests.servers.smtp import Action, Phase, RuledSink
+
+
+@pytest.fixture
+def second_sink():
+    with RuledSink() as sink:
+        yield sink
+
+
+MAILBOX, RECIPIENT_LATER, FOR_GOOD, UNCERTAIN = "mailbox", "recipient later", "for good", "uncertain"
+
+ACTIONS = ["450 4.2.0 later", "550 5.5.0 never", "421 4.3.0 closing", Action.DROP, Action.HANG, Action.GARBAGE]
+
+# For each phase what the six actions mean, in their order.
+MEANINGS = {
+    Phase.CONNECT: [MAILBOX] * 6,
+    Phase.EHLO: [MAILBOX] * 6,
+    Phase.MAIL: [MAILBOX] * 6,
+    Phase.RCPT: [RECIPIENT_LATER, FOR_GOOD, MAILBOX, MAILBOX, MAILBOX, MAILBOX],
+    Phase.DATA: [MAILBOX, FOR_GOOD, MAILBOX, MAILBOX, MAILBOX, MAILBOX],
+    Phase.DOT: [MAILBOX, FOR_GOOD, MAILBOX, UNCERTAIN, UNCERTAIN, UNCERTAIN],
+}
+CASES = [
+    pytest.param(phase, action, meaning, id=f"{phase.value}-{action.split()[0]}")
+    for phase, meanings in MEANINGS.items()
+    for action, meaning in zip(ACTIONS, meanings, strict=True)
+]
+
+
+@pytest.mark.parametrize(("phase", "action", "meaning"), CASES)
+def test_a_fault_at_each_phase_goes_to_whom_it_concerns(handles, smtp_sink, second_sink, phase, action, meaning):
+    failover = add_mailbox(handles, "second", second_sink, active=False)
+    first = add_mailbox(handles, "first", smtp_sink, failover=failover)
+    smtp_sink.rule(phase, action)
+    put(handles)
+
+    deliver_due(handles, timeouts=IMPATIENT)
+
+    [row] = rows(handles)
+    tries = [(attempt.mailbox, attempt.outcome) for attempt in attempts(handles)]
+    cools = mailbox_status(handles, first).cooling_until is not None
+    expected = {
+        MAILBOX: ("sent", [("first", "deferred"), ("second", "sent")], True, 1),
+        RECIPIENT_LATER: ("deferred", [("first", "deferred")], False, 0),
+        FOR_GOOD: ("failed", [("first", "failed")], False, 0),
+        UNCERTAIN: ("uncertain", [("first", "uncertain")], False, 0),
+    }[meaning]
+    assert (row.state, tries, cools, len(second_sink.deliveries)) == expected
+    assert (row.lease_until, row.handing_over, row.attempts) == (None, False, 1)
+
+
+def test_an_uncertain_message_is_tried_once_more_by_the_same_mailbox_under_the_same_id(handles, smtp_sink, second_sink):
+    add_mailbox(handles, "other", second_sink)
+    first = add_mailbox(handles, "first", smtp_sink)
+    change(handles, MailboxStatus, last_turn=5)
+    handles.database.writing(lambda session: setattr(session.get(MailboxStatus, first), "last_turn", 1))
+    smtp_sink.rule(Phase.DOT, Action.TAKE_THEN_DROP, first=1)
+    [message_id] = put(handles)
+
+    assert deliver_due(handles, timeouts=QUICK).uncertain == 1
+    assert (states(handles), len(smtp_sink.deliveries)) == (["uncertain"], 1)
+    assert recipients(handles)["bob@example.net"].state == "uncertain"
+    # Not due yet: the next pass leaves it alone.
+    assert deliver_due(handles, timeouts=QUICK).as_dict()["uncertain"] == 0
+    assert len(smtp_sink.deliveries) == 1
+
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+    assert [message_id.encode() in delivered.raw for delivered in smtp_sink.deliveries] == [True, True]
+    assert not second_sink.deliveries
+    assert [attempt.outcome for attempt in attempts(handles)] == ["uncertain", "sent"]
+    assert rows(handles)[0].uncertain_since is not None
+
+
+def test_an_uncertain_message_whose_mailbox_is_away_stays_uncertain_and_goes_to_no_other(
+    handles, smtp_sink, second_sink
+):
+    failover = add_mailbox(handles, "second", second_sink)
+    add_mailbox(handles, "first", smtp_sink, failover=failover)
+    smtp_sink.rule(Phase.DOT, Action.TAKE_THEN_DROP)
+    put(handles)
+    deliver_due(handles, timeouts=QUICK)
+    smtp_sink.stop()
+
+    make_due(handles)
+    deliver_due(handles, timeouts=QUICK)
+
+    assert (states(handles), len(second_sink.deliveries)) == (["uncertain"], 0)
+
+
+def test_by_setting_an_uncertain_message_waits_for_a_person(handles, smtp_sink):
+    set_setting(handles, "retry.uncertain", "hold")
+    add_mailbox(handles, "first", smtp_sink)
+    smtp_sink.rule(Phase.DOT, Action.TAKE_THEN_DROP)
+    put(handles)
+
+    assert deliver_due(handles, timeouts=QUICK).held == 1
+
+    assert states(handles) == ["held"]
+    assert [attempt.outcome for attempt in attempts(handles)] == ["uncertain"]
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).as_dict()["sent"] == 0
+
+
+def test_one_refused_recipient_of_three_does_not_hold_back_the_others(handles, smtp_sink):
+    add_mailbox(handles, "first", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 no such user", matching="b@")
+    put(handles, to=("a@example.net", "b@example.net", "c@example.net"))
+
+    assert deliver_due(handles, timeouts=QUICK).failed == 1
+
+    [delivered] = smtp_sink.deliveries
+    assert delivered.recipients == ("a@example.net", "c@example.net")
+    found = recipients(handles)
+    assert [found[f"{name}@example.net"].state for name in "abc"] == ["sent", "failed", "sent"]
+    assert (found["b@example.net"].reply_code, found["b@example.net"].enhanced_code) == (550, "5.1.1")
+    make_due(handles)
+    deliver_due(handles, timeouts=QUICK)
+    assert len(smtp_sink.deliveries) == 1
+
+
+def test_a_greylisted_recipient_is_tried_again_by_the_same_mailbox_and_alone(handles, smtp_sink, second_sink):
+    add_mailbox(handles, "other", second_sink)
+    first = add_mailbox(handles, "first", smtp_sink)
+    change(handles, MailboxStatus, last_turn=5)
+    handles.database.writing(lambda session: setattr(session.get(MailboxStatus, first), "last_turn", 1))
+    smtp_sink.rule(Phase.RCPT, "450 4.7.1 greylisted", matching="slow@", first=1)
+    put(handles, to=("quick@example.net", "slow@example.net"))
+
+    assert deliver_due(handles, timeouts=QUICK).deferred == 1
+    assert states(handles) == ["deferred"]
+    assert mailbox_status(handles, first).cooling_until is None
+
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+    assert [delivered.recipients for delivered in smtp_sink.deliveries] == [
+        ("quick@example.net",),
+        ("slow@example.net",),
+    ]
+    assert not second_sink.deliveries
+
+
+def test_a_relay_that_ended_an_idle_session_is_not_blamed(handles, smtp_sink):
+    from core.outbound.pool import Pool
+
+    first = add_mailbox(handles, "first", smtp_sink)
+    pool = Pool()
+    put(handles)
+    deliver_due(handles, timeouts=QUICK, pool=pool)
+    smtp_sink.stop()
+    smtp_sink.start()
+    put(handles)
+
+    assert deliver_due(handles, timeouts=QUICK, pool=pool).sent == 1
+    pool.close()
+
+    assert len(smtp_sink.deliveries) == 2
+    assert mailbox_status(handles, first).failures == 0
+
+
+def test_a_closing_notice_after_many_messages_only_costs_a_new_connection(handles, smtp_sink):
+    first = add_mailbox(handles, "first", smtp_sink)
+    smtp_sink.rule(Phase.MAIL, "421 4.7.0 enough for one session", nth=4)
+    put(handles, 6)
+
+    assert deliver_due(handles, timeouts=QUICK).sent == 6
+
+    assert smtp_sink.connections == 2
+    assert mailbox_status(handles, first).failures == 0
+
+
+def test_with_all_mailboxes_down_a_message_is_deferred_with_the_reason(handles, smtp_sink, second_sink):
+    failover = add_mailbox(handles, "second", second_sink)
+    add_mailbox(handles, "first", smtp_sink, failover=failover)
+    smtp_sink.stop()
+    second_sink.stop()
+    put(handles, 3)
+
+    summary = deliver_due(handles, timeouts=QUICK)
+
+    assert (summary.deferred, set(summary.faults)) == (3, {"first", "second"})
+    for row in rows(handles):
+        assert (row.state, row.attempts) == ("deferred", 1)
+        assert "refused" in row.last_error.lower() or "answers" in row.last_error.lower(), row.last_error
+        # The first wait is a minute, less up to a quarter.
+        assert 40 < (row.next_attempt_at - row.created_at).total_seconds() < 70
+
+
+def test_an_unsafe_message_waits_for_a_person_and_stops_nobody(handles, smtp_sink):
+    add_mailbox(handles, "first", smtp_sink)
+    put(handles, raw=b"From: a@example.org\r\nno field\r\nBcc: x@example.org\r\n\r\nx\r\n")
+    put(handles)
+
+    summary = deliver_due(handles, timeouts=QUICK)
+
+    assert (summary.held, summary.sent, states(handles)) == (1, 1, ["held", "sent"])
+    assert rows(handles)[0].last_error
+
+
+def test_a_message_refused_for_its_size_does_not_cool_the_mailbox(handles, smtp_sink):
+    first = add_mailbox(handles, "first", smtp_sink)
+    smtp_sink.rule(Phase.MAIL, "552 5.3.4 too big")
+    put(handles)
+
+    deliver_due(handles, timeouts=QUICK)
+
+    assert states(handles) == ["deferred"]
+    assert mailbox_status(handles, first).cooling_until is None
+
+
+def test_a_cooling_mailbox_works_again_after_one_success(handles, smtp_sink):
+    first = add_mailbox(handles, "first", smtp_sink)
+    smtp_sink.rule(Phase.MAIL, "451 4.3.0 not now", first=1)
+    put(handles)
+    deliver_due(handles, timeouts=QUICK)
+    assert (mailbox_status(handles, first).failures, "not now" in mailbox_status(handles, first).last_error) == (
+        1,
+        True,
+    )
+
+    make_due(handles)
+    deliver_due(handles, timeouts=QUICK)
+
+    status = mailbox_status(handles, first)
+    assert (states(handles), status.failures, status.last_error, status.cooling_until) == (["sent"], 0, "", None)
+    assert status.last_sent_at is not None
+
+
+def test_while_everyone_cools_a_message_waits_for_the_first_to_recover_and_that_is_no_try(handles, smtp_sink):
+    first = add_mailbox(handles, "first", smtp_sink)
+    smtp_sink.rule(Phase.MAIL, "451 4.3.0 not now", first=1)
+    put(handles)
+    deliver_due(handles, timeouts=QUICK)
+    put(handles)
+
+    assert deliver_due(handles, timeouts=QUICK).deferred == 1
+
+    late = rows(handles)[1]
+    assert (late.state, late.attempts) == ("deferred", 0)
+    assert late.next_attempt_at == mailbox_status(handles, first).cooling_until
+    assert "not now" in late.last_error
+
+
+def test_a_wrong_password_cools_the_mailbox_and_is_told_as_configuration(handles, smtp_sink):
+    from core.secret import Secret
+
+    with RuledSink(users={"anna": "right"}, auth_required=True) as guarded:
+        failover = add_mailbox(handles, "spare", smtp_sink, active=False)
+        key = add_mailbox(handles, "guarded", guarded, failover=failover, t_smtp_auth=True, username="anna")
+        handles.database.writing(
+            lambda session: handles.vault.store(session, "mailbox", key, "password", Secret("wrong"))
+        )
+        put(handles)
+
+        summary = deliver_due(handles, timeouts=QUICK)
+
+        assert summary.sent == 1
+        assert summary.faults["guarded"].is_configuration
+        assert "wrong" not in str([tuple(attempt) for attempt in attempts(handles)])
+
+
+def test_a_mailbox_signs_in_with_its_own_password(handles):
+    from core.secret import Secret
+
+    with RuledSink(users={"anna": "right"}, auth_required=True) as guarded:
+        key = add_mailbox(handles, "guarded", guarded, t_smtp_auth=True, username="anna")
+        handles.database.writing(
+            lambda session: handles.vault.store(session, "mailbox", key, "password", Secret("right"))
+        )
+        put(handles)
+
+        assert deliver_due(handles, timeouts=QUICK).sent == 1
+        assert guarded.deliveries[0].user == "anna"
