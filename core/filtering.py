@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Boolean, ColumnElement, String, and_, case, cast, false, func, not_, or_, true
 
+# "queue:" while the rest is still being typed.
+_UNFINISHED = re.compile(r"([A-Za-z_]\w*):")
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z_]\w*):)?(?:"([^"]*)"?|(\S+))')
 
 
@@ -20,6 +22,7 @@ class Term:
     """One word of a filter."""
 
     word: str
+    """Empty while only the column has been typed: then every row is found."""
     column: str = ""
     """The column it must stand in; empty: any."""
     is_excluded: bool = False
@@ -40,10 +43,10 @@ def read_filter(text: str) -> Filter:
     terms = []
     for dash, column, quoted, bare in _TOKEN.findall(text):
         word = quoted or bare
-        if word:
+        if unfinished := _UNFINISHED.fullmatch(bare):
+            terms.append(Term("", unfinished[1].lower(), bool(dash)))
+        elif word:
             terms.append(Term(word, column.lower(), bool(dash)))
-        elif column:
-            continue  # "queue:" while the rest is still being typed
     return Filter(tuple(terms))
 
 
@@ -52,6 +55,8 @@ def condition(wanted: Filter, columns: Mapping[str, ColumnElement[object]]) -> C
     texts = {name: as_text(column) for name, column in columns.items()}
     conditions: list[ColumnElement[bool]] = []
     for term in wanted.terms:
+        if not term.word and term.column in texts:
+            continue
         found = _found(term, texts)
         conditions.append(not_(found) if term.is_excluded else found)
     return and_(true(), *conditions)

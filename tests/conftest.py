@@ -4,7 +4,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from core.environment import Environment, read_environment
 from core.gateway import open_gateway
@@ -62,13 +64,18 @@ def postgres_template(postgres: Postgres) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def home(request: pytest.FixtureRequest, environment: Environment) -> Environment:
+def home(request: pytest.FixtureRequest, environment: Environment) -> Iterator[Environment]:
     """A home of this test's own on either engine; on PostgreSQL with a database that a first start has made."""
     if request.param == "sqlite":
-        return environment
+        yield environment
+        return
     server: Postgres = request.getfixturevalue("postgres")
     url = server.create_database(request.getfixturevalue("postgres_template"))
-    return read_environment({}, home=str(environment.home), database_url=url)
+    yield read_environment({}, home=str(environment.home), database_url=url)
+    # Hundreds of tests, eight megabytes each.
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        name = sql.Identifier(url.rpartition("/")[2])
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture

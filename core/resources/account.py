@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, cast, literal
+from sqlalchemy import ColumnElement, case, cast, literal, select
 from sqlmodel.sql.sqltypes import AutoString
 
 from core.models import Account, AccountStatus, AccountType, AfterFetch, Profile, Queue, Run, Validity
@@ -17,6 +17,16 @@ _c = columns_of(Account)
 
 def _status(column: str) -> ColumnElement[Any]:
     return status_of(AccountStatus, column, "account_id", _c.id)
+
+
+_run, _of = columns_of(Run), columns_of(AccountStatus)
+# Correlated by hand: a subquery within a subquery would bring a second "account" of its own.
+_last_run_at = (
+    select(_run.started_at)
+    .where(_run.id == _of.last_run_id, _of.account_id == _c.id)
+    .correlate(_c.id.table)
+    .scalar_subquery()
+)
 
 
 def _by_queue(values: Values) -> bool:
@@ -96,7 +106,7 @@ ACCOUNT = Kind(
         Column("max_size", "Largest", _c.max_size, ColumnType.SIZE, is_filtered=False),
         Column("tls_fingerprint", "Fingerprint", _c.tls_fingerprint),
         Column("failures", "Failures", _status("failures"), ColumnType.NUMBER, is_filtered=False),
-        Column("last_run_at", "Last run", status_of(Run, "started_at", "id", _status("last_run_id")), ColumnType.TIME, is_filtered=False),
+        Column("last_run_at", "Last run", _last_run_at, ColumnType.TIME, is_filtered=False),
         Column("due_at", "Next", _status("due_at"), ColumnType.TIME, width=6, is_filtered=False),
         Column("last_error", "Last error", cast(_status("last_error"), AutoString())),
         Column("tested_at", "Tested", _status("tested_at"), ColumnType.TIME, is_filtered=False),

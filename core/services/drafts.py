@@ -76,7 +76,7 @@ class Draft:
     def shown(self) -> dict[str, Any]:
         """Its values for the audit log, secrets masked."""
         masked = {
-            name: None if value is None else MASK if isinstance(value, Secret) else value.place
+            name: "" if value is None else MASK if isinstance(value, Secret) else value.place
             for name, value in self.secrets.items()
         }
         return {**self.values, **masked}

@@ -37,10 +37,8 @@ def read(handles: Handles, actor: Actor) -> dict[str, Any]:
 def rows(handles: Handles, filter_text: str = "") -> list[dict[str, Any]]:
     """The settings as a list: `name` and `value`, those that a filter text matches."""
     shown = [{"name": name, "value": value} for name, value in flat(handles.settings()).items()]
-    wanted = read_filter(filter_text)
-    return [
-        row for row in shown if all(_is_found(term.word, term.column, row) != term.is_excluded for term in wanted.terms)
-    ]
+    terms = [term for term in read_filter(filter_text).terms if term.word or term.column not in {"name", "value"}]
+    return [row for row in shown if all(_is_found(term.word, term.column, row) != term.is_excluded for term in terms)]
 
 
 def change(handles: Handles, actor: Actor, given: Mapping[str, Any]) -> bool:
