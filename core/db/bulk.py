@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Select, String, Table, func, literal, select
+from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, func, literal
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
@@ -68,28 +67,20 @@ def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Inser
 def insert_missing(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those rows whose keys are not there yet; a duplicate is a skip."""
     if rows:
-        statement = _dialect_insert(session, model).on_conflict_do_nothing()
+        statement = _dialect_insert(_dialect_of(session), model).on_conflict_do_nothing()
         session.connection().execute(statement, list(rows))
 
 
 def upsert(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or overwrite the columns given where the primary key is there already."""
-    if not rows:
-        return
-    keys = [column.name for column in table_of(model).primary_key]
-    statement = _dialect_insert(session, model)
-    changed = {name: getattr(statement.excluded, name) for name in rows[0] if name not in keys}
-    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+    if rows:
+        session.connection().execute(_upsertion(_dialect_of(session), model, tuple(rows[0])), list(rows))
 
 
 def reserve(session: Session, counter: str, count: int) -> int:
     """Take the next `count` numbers of a counter and return the first; gaps are allowed, repeats are not."""
-    statement = _dialect_insert(session, Counter).values(name=counter, value=count)
-    statement = statement.on_conflict_do_update(
-        index_elements=["name"],
-        set_={"value": Counter.__table__.c.value + count},  # type: ignore[attr-defined]
-    ).returning(Counter.__table__.c.value)  # type: ignore[attr-defined]
-    last: int = session.connection().execute(statement).scalar_one()
+    taken = session.connection().execute(_reservation(_dialect_of(session)), {"counter": counter, "count": count})
+    last: int = taken.scalar_one()
     return last - count + 1
 
 
@@ -107,24 +98,29 @@ def database_now(session: Session, now: datetime) -> ColumnElement[datetime]:
     return literal(now, UtcDateTime())
 
 
-def _dialect_insert(session: Session, model: type[SQLModel]) -> Any:
-    module: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+# Statements that each batch executes are made once: SQLAlchemy then finds what it compiled at once.
+
+
+@lru_cache(maxsize=64)
+def _upsertion(dialect: str, model: type[SQLModel], names: tuple[str, ...]) -> Any:
+    keys = [column.name for column in table_of(model).primary_key]
+    statement = _dialect_insert(dialect, model)
+    changed = {name: getattr(statement.excluded, name) for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+@lru_cache(maxsize=2)
+def _reservation(dialect: str) -> Any:
+    counters = table_of(Counter)
+    statement = _dialect_insert(dialect, Counter).values(name=bindparam("counter"), value=bindparam("count"))
+    grown = {"value": counters.c.value + statement.excluded.value}
+    return statement.on_conflict_do_update(index_elements=["name"], set_=grown).returning(counters.c.value)
+
+
+def _dialect_of(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
+def _dialect_insert(dialect: str, model: type[SQLModel]) -> Any:
+    module: Any = postgresql if dialect == "postgresql" else sqlite
     return module.insert(table_of(model))
-
-
-def one_at_a_time(session: Session, concern: str) -> None:
-    """Wait until no other transaction holds this concern; it is ours until the commit.
-
-    On SQLite the writer is alone anyway. On PostgreSQL two changes of configuration could each pass a check that
-    fails for both together.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.sha256(concern.encode()).digest()[:7], "big")
-        session.connection().execute(select(func.pg_advisory_xact_lock(number)))
-
-
-def by_code_point(session: Session, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A text column in an order that is the same on both engines, whatever the server's locale."""
-    if session.get_bind().dialect.name == "postgresql" and isinstance(column.type, String):
-        return column.collate("C")
-    return column

@@ -34,7 +34,15 @@ def journal_mode() -> str:
     return "WAL" if sqlite_version() >= WAL_SAFE_SINCE else "DELETE"
 
 
+class Dumped(str):
+    """JSON that is written already: what is the same in thousands of rows is not put together anew for each."""
+
+    __slots__ = ()
+
+
 def _dump_json(value: Any) -> str:
+    if type(value) is Dumped:
+        return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -45,7 +45,12 @@ class FollowUp:
 
 def record_number(day: date, system_id: int, counter: int) -> str:
     """A record's number: YYYYMMDD, the system id, the counter."""
-    return f"{day:%Y%m%d}{system_id}{counter:0{SHORTEST_COUNTER}d}"
+    return f"{_day(day)}{system_id}{counter:0{SHORTEST_COUNTER}d}"
+
+
+@lru_cache(maxsize=4)
+def _day(day: date) -> str:
+    return f"{day:%Y%m%d}"
 
 
 def numbers_in(text: str, system_id: int, hooks: tuple[str, ...]) -> tuple[str, ...]:

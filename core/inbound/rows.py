@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -12,16 +14,33 @@ from sqlmodel import Session
 
 from core.db import bulk
 from core.db.bulk import table_of
+from core.db.engine import Dumped
 from core.failpoints import fp
 from core.inbound.changes import RecordChanges
 from core.inbound.judging import Judged
 from core.inbound.marks import is_server_told, source_of
 from core.inbound.placement import Ending, Placement
-from core.inbound.trail import Trail
+from core.inbound.trail import Step, Trail
+from core.mail.summary import Summary
 from core.models import Account, AfterFetch, Message, MessageState, Quarantine, RawMessage, Record
 from core.protocols.source import Key
 
+NO_SUMMARY = Summary("", "", "", "", "", (), None, None, is_report=False)
+"""Of a message that was not looked at."""
+
+_TEXTS = ("message_id", "subject", "header_from", "from_address", "header_to", "sha256")
+
 _record = table_of(Record)
+
+
+def dumped(trail: Trail) -> Dumped:
+    """A trail as JSON; most steps are the same for most messages."""
+    return Dumped(f"[{','.join(map(_dumped_step, trail))}]")
+
+
+@lru_cache(maxsize=1024)
+def _dumped_step(step: Step) -> str:
+    return json.dumps(list(step), ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass
@@ -37,6 +56,21 @@ class Rows:
     records: list[dict[str, Any]] = field(default_factory=list)
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     changes: list[tuple[int, RecordChanges]] = field(default_factory=list)
+    _of_all: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        account = self.account
+        # Read once a batch: attributes of a mapped row are dearer than those of a plain one.
+        self._of_all = {
+            "account_id": account.id,
+            "epoch": account.epoch,
+            "record_id": None,
+            "opened_record": False,
+            "run_id": self.run_id,
+            "after_fetch": account.after_fetch,
+            "move_to": account.move_to,
+            "acknowledged_at": None if is_server_told(account) else self.now,
+        }
 
     def add_placed(self, message_id: int, judged: Judged, placement: Placement, record_id: int | None) -> None:
         """A message that was decided."""
@@ -55,7 +89,7 @@ class Rows:
 
     def add_too_large(self, message_id: int, key: Key, size: int) -> None:
         """A message that was left on the server."""
-        row = dict.fromkeys(("message_id", "subject", "header_from", "from_address", "header_to", "sha256"), "")
+        row: dict[str, Any] = dict.fromkeys(_TEXTS, "")
         self.messages.append(
             {
                 **row,
@@ -134,28 +168,26 @@ class Rows:
         session.connection().execute(update(_record).where(_record.c.id == record_id).values(values))
 
     def _message(self, message_id: int, judged: Judged, state: str, trail: Trail) -> dict[str, Any]:
-        account = self.account
-        summary = judged.verdict.facts.summary if judged.verdict is not None else None
+        verdict, key = judged.verdict, judged.key
+        summary = verdict.facts.summary if verdict is not None else NO_SUMMARY
         return {
-            **source_of(account, judged.key),
+            **self._of_all,
+            "folder": key.folder,
+            "uidvalidity": key.uidvalidity,
+            "uid": key.uid,
+            "uidl": key.uidl,
             "id": message_id,
             "sha256": judged.sha256,
             "size": len(judged.raw),
-            "message_id": summary.message_id if summary else "",
-            "subject": summary.subject if summary else "",
-            "header_from": summary.header_from if summary else "",
-            "from_address": judged.verdict.sender if judged.verdict else "",
-            "header_to": summary.header_to if summary else "",
-            "date": summary.date if summary else None,
+            "message_id": summary.message_id,
+            "subject": summary.subject,
+            "header_from": summary.header_from,
+            "from_address": verdict.sender if verdict else "",
+            "header_to": summary.header_to,
+            "date": summary.date,
             "received_at": judged.received_at,
             "state": state,
-            "record_id": None,
-            "opened_record": False,
-            "run_id": self.run_id,
-            "after_fetch": account.after_fetch,
-            "move_to": account.move_to,
-            "acknowledged_at": None if is_server_told(account) else self.now,
-            "trail": trail,
+            "trail": dumped(trail),
         }
 
     def _add(self, row: dict[str, Any], judged: Judged) -> None:
