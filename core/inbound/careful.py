@@ -7,13 +7,14 @@ third the message is quarantined without having been parsed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field
 from typing import IO, Any
 
 from sqlalchemy import delete, select, update
@@ -25,6 +26,7 @@ from core.db.bulk import table_of
 from core.environment import Environment
 from core.handles import Handles
 from core.inbound.due import Claimed
+from core.inbound.judging import Judged, unparsed
 from core.inbound.marks import Pending, source_of
 from core.inbound.reading import BATCH_MESSAGES, Line
 from core.models import Account, Suspect
@@ -84,7 +86,7 @@ class Alone:
     log: RunLog
     _process: subprocess.Popen[bytes] | None = None
 
-    def take(self, fetched: Fetched) -> list[Pending] | None:
+    def take(self, fetched: Fetched, stored_as: Key) -> list[Pending] | None:
         """Hand one message over; `None` if the process died of it.
 
         Gives back what is to be acknowledged.
@@ -94,7 +96,7 @@ class Alone:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            _send(process.stdin, _order(self.claimed, fetched), fetched.raw or b"")
+            _send(process.stdin, _order(self.claimed, fetched, stored_as), fetched.raw or b"")
             answer = _answer(process)
         except (BrokenPipeError, subprocess.TimeoutExpired):
             answer = None
@@ -138,16 +140,22 @@ class TakenCarefully:
 
     pending: list[Pending] = field(default_factory=list)
     """To be acknowledged."""
-    deadly: list[Fetched] = field(default_factory=list)
+    deadly: list[Judged] = field(default_factory=list)
     """To be quarantined unparsed: the process died of each of them, every time."""
     others: list[Key] = field(default_factory=list)
     """For the usual path: too large, gone, or not given."""
 
 
 def take_suspects(
-    handles: Handles, claimed: Claimed, line: Line, log: RunLog, suspects: Sequence[Key]
+    handles: Handles,
+    claimed: Claimed,
+    line: Line,
+    log: RunLog,
+    suspects: Sequence[Key],
+    *,
+    name: Callable[[Key, str], Key],
 ) -> TakenCarefully:
-    """Take suspects one by one."""
+    """Take suspects one by one; `name` says what key one is stored under, from its own and its SHA-256."""
     account = claimed.account
     taken = TakenCarefully()
     alone = Alone(handles, claimed, log)
@@ -163,9 +171,11 @@ def take_suspects(
                 taken.others.append(key)
                 acquit(handles, account, key)
                 continue
-            pending = _until_settled(handles, account, alone, fetched)
+            stored_as = name(key, hashlib.sha256(fetched.raw).hexdigest())
+            pending = _until_settled(handles, account, alone, fetched, stored_as)
             if pending is None:
-                taken.deadly.append(fetched)
+                reason = f"the process that took it died {MOST_DEATHS} times"
+                taken.deadly.append(unparsed(fetched, clock.utcnow(), reason, stored_as=stored_as))
             else:
                 taken.pending += pending
                 acquit(handles, account, key)
@@ -174,22 +184,24 @@ def take_suspects(
     return taken
 
 
-def _until_settled(handles: Handles, account: Account, alone: Alone, fetched: Fetched) -> list[Pending] | None:
+def _until_settled(
+    handles: Handles, account: Account, alone: Alone, fetched: Fetched, stored_as: Key
+) -> list[Pending] | None:
     while deaths_of(handles, account, fetched.key) < MOST_DEATHS:
         mark_attempt(handles, account, fetched.key)
-        if (pending := alone.take(fetched)) is not None:
+        if (pending := alone.take(fetched, stored_as)) is not None:
             return pending
     return None
 
 
-def _order(claimed: Claimed, fetched: Fetched) -> dict[str, Any]:
-    key = fetched.key
+def _order(claimed: Claimed, fetched: Fetched, stored_as: Key) -> dict[str, Any]:
     return {
         "account_id": claimed.account.id,
         "run_id": claimed.run_id,
         "owner": claimed.lease.owner,
         "fence": claimed.lease.fence,
-        "key": [key.folder, key.uidvalidity, key.uid, key.uidl],
+        "key": list(astuple(fetched.key)),
+        "stored_as": list(astuple(stored_as)),
         "size": fetched.size,
         "internal_date": fetched.internal_date.isoformat() if fetched.internal_date else None,
         "raw_bytes": len(fetched.raw or b""),

@@ -13,9 +13,10 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.inbound import marks
 from core.inbound.followup import record_number
-from core.inbound.judging import BY_BYTES, Judged
+from core.inbound.judging import Judged
 from core.inbound.lookup import Equals, Stored, already_here, by_bytes, load_known
 from core.inbound.marks import Pending
+from core.inbound.nameless import is_made_up
 from core.inbound.numbers import Block
 from core.inbound.placement import Ending, Placement
 from core.inbound.rows import Rows
@@ -79,7 +80,7 @@ class Fold:
         behind all of it; a batch that hits it is done again with every key looked up.)
         """
         keys = [*(one.key for one in judged), *(key for key, _ in too_large)]
-        return [key for key in keys if self.looks_up or key.uidl.startswith(BY_BYTES)]
+        return [key for key in keys if self.looks_up or is_made_up(key)]
 
     def _is_here(self, one: Judged, stored: Stored | None) -> bool:
         """Whether a message is stored already; if the server was not told yet, it is now."""

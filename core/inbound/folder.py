@@ -16,8 +16,8 @@ from core.inbound import careful, marks
 from core.inbound.acknowledge import Acknowledger
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
-from core.inbound.judging import BY_BYTES
 from core.inbound.marks import Pending
+from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
 from core.inbound.reading import Line, read_ahead
 from core.models import AfterFetch, FolderMark
 from core.protocols.imap import ImapSource
@@ -73,12 +73,13 @@ class FolderPass:
         if not suspects:
             return
         self.log.took_over(len(suspects))
-        taken = careful.take_suspects(self.handles, self.claimed, self.line, self.log, suspects)
+        taken = careful.take_suspects(
+            self.handles, self.claimed, self.line, self.log, suspects, name=self.intake.names.of_bytes
+        )
         self.acknowledger.acknowledge(taken.pending)
-        for fetched in taken.deadly:
-            reason = f"the process that took it died {careful.MOST_DEATHS} times"
-            self.acknowledger.acknowledge(self.intake.quarantine_unparsed(fetched, mark, reason))
-            careful.acquit(self.handles, self.claimed.account, fetched.key)
+        for unparsed in taken.deadly:
+            self.acknowledger.acknowledge(self.intake.quarantine(unparsed, mark))
+            careful.acquit(self.handles, self.claimed.account, unparsed.server_key)
         self.acknowledger.collect()
         self._take(taken.others, mark, moves_mark=False)
 
@@ -127,6 +128,8 @@ class FolderPass:
         account = self.claimed.account
         known = marks.known_keys(self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled)
         new = [key for key in listing.keys if (key.uid, key.uidl) not in known]
+        if not self.folder:
+            forget_small_enough(self.handles, account)
         if mark.uid_settled or mark.messages or account.start_from == "all" or not new:
             return new
         return self._from_start(account.start_from, new, mark)
@@ -137,6 +140,13 @@ class FolderPass:
         if start == "now" and mark.uidvalidity and mark.match_upto:
             # Numbered anew: what came since the account began and was not fetched yet must not be taken for old.
             start = account.created_at.date().isoformat()
+        if any(is_nameless(key) for key in new):
+            raise NotOffered(
+                f"The server of {account.name} does not give every message a UIDL of its own, so where to begin could "
+                'not be kept. Set "start from" to all.',
+                host=account.host,
+                phase="list",
+            )
         wanted = set() if start == "now" else self._since(date.fromisoformat(start))
         # POP3 has no low-water mark, and dates need not grow with UIDs: what is not wanted is noted one by one.
         first = min(wanted, default=2**32) if mark.uidvalidity else -1
@@ -165,9 +175,9 @@ class FolderPass:
         """What an earlier run stored and could not tell the server; recognised, never fetched again."""
         current = [one for one in pending if one.key.uidvalidity == selected.uidvalidity]
         if self.folder == "":
-            listed = set(listing.uidls)
-            gone = [one for one in current if one.key.uidl not in listed and not one.key.uidl.startswith(BY_BYTES)]
-            current = [one for one in current if one.key.uidl in listed]
+            listed, named = set(listing.uidls), {key.uidl for key in listing.keys if not is_nameless(key)}
+            gone = [one for one in current if one.key.uidl not in listed and not is_made_up(one.key)]
+            current = [one for one in current if one.key.uidl in named]
             self._note_gone(gone)
         self.acknowledger.acknowledge(current)
         self.acknowledger.collect()

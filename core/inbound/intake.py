@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -17,8 +16,9 @@ from core.handles import Handles
 from core.inbound import marks
 from core.inbound.due import Claimed
 from core.inbound.fold import Fold, batch_line, name_of
-from core.inbound.judging import Judged, judge_message, named_by_bytes, unparsed
+from core.inbound.judging import Judged, judge_message
 from core.inbound.marks import Pending
+from core.inbound.nameless import Names, is_nameless
 from core.inbound.numbers import Block, reserve_block
 from core.inbound.reading import Bulk
 from core.inbound.rows import Rows
@@ -48,9 +48,12 @@ class Intake:
     claimed: Claimed
     rules: LoadedRules
     log: RunLog
-    _nameless: Counter[str] = field(default_factory=Counter)
     recorded_at: dict[str, Sequence[datetime]] = field(default_factory=dict)
     """When the records of the senders that this run met were made, for the loop guard."""
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.handles, self.claimed.account)
+        """Of messages that their server does not name."""
 
     def take_in(self, bulk: Bulk, mark: FolderMark, *, moves_mark: bool) -> list[Pending]:
         """Store a batch; gives back what the server is to be told about.
@@ -62,26 +65,28 @@ class Intake:
         left = [(one.key, one.missing or Missing.GONE) for one in bulk.missing]
         for key, why in left:
             self.log.missing(name_of(key), why)
+        # A number in this session is no name to note a message by; what has none is asked for again each time.
+        left = [(key, why) for key, why in left if not is_nameless(key)]
+        if not moves_mark:
+            left += [(key, Missing.GONE) for key in bulk.gone if not is_nameless(key)]
+        too_large = [(self.names.of_size(key, size), size) for key, size in bulk.too_large]
         fp("K3")
         settled = bulk.last if moves_mark else None
         try:
-            return self._commit(bulk.judged, bulk.too_large, left, mark, settled)
+            return self._commit(bulk.judged, too_large, left, mark, settled)
         except StoreRefused:
             # Only bad mail walks slowly: the batch again, one by one.
-            return self._one_by_one(bulk.judged, bulk.too_large, left, mark, settled)
+            return self._one_by_one(bulk.judged, too_large, left, mark, settled)
 
-    def quarantine_unparsed(self, fetched: Fetched, mark: FolderMark, reason: str) -> list[Pending]:
-        """Store a message without looking at it."""
-        return self._commit([unparsed(fetched, clock.utcnow(), reason)], (), (), mark, None)
+    def quarantine(self, one: Judged, mark: FolderMark) -> list[Pending]:
+        """Store a message that was not looked at."""
+        return self._commit([one], (), (), mark, None)
 
-    def judge(self, fetched: Fetched) -> Judged:
-        """Decide what can be decided without the database; runs on the connection's thread, message after message."""
+    def judge(self, fetched: Fetched, *, stored_as: Key | None = None) -> Judged:
+        """Decide what can be decided without the rows of others; runs on the connection's thread, one by one."""
         judged = judge_message(fetched, self.rules.rules, clock.utcnow())
-        if fetched.key.folder or not fetched.key.uid:
-            return judged
-        # POP3 without a UIDL that names this message alone: its bytes name it, and how many like it came before.
-        self._nameless[judged.sha256] += 1
-        return named_by_bytes(judged, self._nameless[judged.sha256])
+        key = stored_as or self.names.of_bytes(fetched.key, judged.sha256)
+        return judged if key == judged.key else replace(judged, key=key)
 
     def _one_by_one(
         self,
@@ -96,8 +101,8 @@ class Intake:
             try:
                 pending += self._commit([one], (), (), mark, None)
             except StoreRefused as error:
-                bare = Fetched(one.server_key, one.raw, len(one.raw), one.received_at)
-                pending += self._commit([unparsed(bare, one.received_at, str(error))], (), (), mark, None)
+                bare = replace(one, verdict=None, reason=str(error), detail="")
+                pending += self._commit([bare], (), (), mark, None)
         return pending + self._commit([], too_large, left, mark, settled)
 
     def _commit(
@@ -123,6 +128,8 @@ class Intake:
             )
             batch.decide(judged, too_large)
             batch.rows.write(session)
+            if settled is None:
+                marks.forget_leftovers(session, account, [one.key for one in judged])
             marks.note_leftovers(session, account, left)
             if settled is not None and settled.folder:
                 values = {**mark.model_dump(include={"uidvalidity", "match_upto", "uid_next", "messages"})}

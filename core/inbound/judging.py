@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -22,9 +22,6 @@ LONGEST_BODY = 1 << 20
 """Characters of a body that decisions look at."""
 
 UNREADABLE = "could not be processed"
-
-BY_BYTES = "sha256:"
-"""What a UIDL begins with that we made from the bytes."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +79,12 @@ def judge_message(fetched: Fetched, rules: Rules, now: datetime) -> Judged:
     return Judged(fetched.key, fetched.key, raw, sha256, received_at, verdict)
 
 
-def unparsed(fetched: Fetched, now: datetime, reason: str) -> Judged:
+def unparsed(fetched: Fetched, now: datetime, reason: str, *, stored_as: Key | None = None) -> Judged:
     """A message that is quarantined without being looked at."""
     raw = fetched.raw or b""
     received_at = fetched.internal_date or now
-    return Judged(fetched.key, fetched.key, raw, hashlib.sha256(raw).hexdigest(), received_at, None, reason)
-
-
-def named_by_bytes(judged: Judged, number: int) -> Judged:
-    """The message under a name made from its bytes, for servers that give none: the n-th such one of the session."""
-    return replace(judged, key=Key(judged.key.folder, 0, 0, f"{BY_BYTES}{judged.sha256}:{number}"))
+    key = stored_as or fetched.key
+    return Judged(key, fetched.key, raw, hashlib.sha256(raw).hexdigest(), received_at, None, reason)
 
 
 def _facts(raw: bytes, sha256: str, received_at: datetime, folder: str) -> MessageFacts:

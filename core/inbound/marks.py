@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlmodel import Session
 
 from core.db import bulk
@@ -111,6 +111,14 @@ def note_leftovers(session: Session, account: Account, left: Sequence[tuple[Key,
         if not session.connection().execute(tried).rowcount:
             row = {**source_of(account, key), "why": why, "tries": 1}
             bulk.insert_rows(session, Leftover, [row])
+
+
+def forget_leftovers(session: Session, account: Account, keys: Sequence[Key]) -> None:
+    """These came after all."""
+    uids = [key.uid for key in keys if key.uid]
+    if uids:
+        place = _source(_leftover, account, keys[0].folder, keys[0].uidvalidity)
+        session.connection().execute(delete(_leftover).where(place, _leftover.c.uid.in_(uids)))
 
 
 def leave_alone(session: Session, account: Account, keys: Iterable[Key], why: str) -> None:

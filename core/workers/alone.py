@@ -37,7 +37,8 @@ def take_one(handles: Handles, order: dict[str, Any], raw: bytes) -> dict[str, A
         account_id=order["account_id"], epoch=claimed.account.epoch, folder=fetched.key.folder
     )
     intake = Intake(handles, claimed, load_rules(handles, claimed.account), log)
-    pending = intake.take_in(Bulk((intake.judge(fetched),), (), (), (), fetched.key), mark, moves_mark=False)
+    judged = intake.judge(fetched, stored_as=Key(*order["stored_as"]))
+    pending = intake.take_in(Bulk((judged,), (), (), (), fetched.key), mark, moves_mark=False)
     return {
         "pending": [
             {
