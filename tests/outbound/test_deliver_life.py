@@ -1,0 +1,307 @@
+"""A message's life beside the wire: lifetimes, notices, holding, lanes, stopping, leases."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from core import clock
+from core.db.bulk import table_of
+from core.models import OutgoingMessage, OutgoingState
+from core.outbound.deliver import HELD_BY_SETTING, deliver_due
+from core.outbox import orders
+from core.outbox.reap import LOST, LOST_HANDING_OVER
+from tests.outbound.world import (
+    QUICK,
+    add_mailbox,
+    attempts,
+    change,
+    mail,
+    make_due,
+    put,
+    recipients,
+    rows,
+    set_setting,
+    states,
+    subjects,
+)
+from tests.servers.smtp import Action, Phase
+
+
+def test_a_message_that_comes_too_late_is_not_sent(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, expires_at=clock.utcnow() + timedelta(hours=1))
+    change(handles, OutgoingMessage, expires_at=clock.utcnow() - timedelta(seconds=1))
+
+    assert deliver_due(handles, timeouts=QUICK).expired == 1
+
+    assert (states(handles), smtp_sink.deliveries) == (["expired"], [])
+    assert recipients(handles)["bob@example.net"].state == "expired"
+
+
+def test_a_scheduled_message_waits_for_its_time(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, not_before=clock.utcnow() + timedelta(hours=1))
+    assert deliver_due(handles, timeouts=QUICK).sent == 0
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+
+
+def test_each_failed_round_waits_longer_and_its_numbers_grow_by_one(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "450 4.2.0 later")
+    put(handles)
+    waits = []
+    for _ in range(4):
+        deliver_due(handles, timeouts=QUICK)
+        [row] = rows(handles)
+        waits.append((row.next_attempt_at - clock.utcnow()).total_seconds())
+        make_due(handles)
+    # 1, 2, 4 and 8 minutes, each less up to a quarter.
+    assert all(0.74 * 60 * 2**round_ < wait <= 60 * 2**round_ for round_, wait in enumerate(waits)), waits
+    assert [attempt.number for attempt in attempts(handles)] == [1, 2, 3, 4]
+
+
+def test_at_the_end_of_its_lifetime_it_has_a_last_try_then_fails_and_the_sender_is_told(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink, default_sender="post@example.org")
+    smtp_sink.rule(Phase.RCPT, "450 4.2.0 mailbox full", matching="bob@")
+    put(handles, raw=mail("Offer"), notify=True)
+    change(handles, OutgoingMessage, created_at=clock.utcnow() - timedelta(days=6))
+
+    summary = deliver_due(handles, timeouts=QUICK)
+
+    failed, notice = rows(handles)
+    assert (failed.state, notice.sender, notice.has_sender, notice.notify) == ("failed", "", True, False)
+    assert "5 days" in failed.last_error
+    assert "mailbox full" in failed.last_error
+    assert (summary.failed, smtp_sink.hits[Phase.RCPT]) == (1, 2 if summary.sent else 1)
+    deliver_due(handles, timeouts=QUICK)
+    [delivered] = smtp_sink.deliveries
+    assert (delivered.sender, delivered.recipients) == ("", ("alice@example.org",))
+    assert b"From: Mail Delivery System <post@example.org>" in delivered.raw
+    assert b"multipart/report" in delivered.raw
+    assert b"bob@example.net" in delivered.raw
+
+
+@pytest.mark.parametrize(
+    ("envelope", "setting"),
+    [({"notify": False}, True), ({"notify": True, "sender": ""}, True), ({"notify": True}, False)],
+    ids=["off for the message", "null sender", "off by setting"],
+)
+def test_nobody_is_told_of_a_failure_when_not_wanted(handles, smtp_sink, envelope, setting):
+    set_setting(handles, "retry.notify", setting)
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 no such user")
+    put(handles, **envelope)
+    deliver_due(handles, timeouts=QUICK)
+    assert states(handles) == ["failed"]
+
+
+def test_one_notice_names_all_that_failed_and_nobody_else(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 no such user", matching="(a|b)@")
+    put(handles, to=("a@example.net", "b@example.net", "c@example.net"), notify=True)
+    deliver_due(handles, timeouts=QUICK)
+    deliver_due(handles, timeouts=QUICK)
+    [notice] = [delivered.raw for delivered in smtp_sink.deliveries if delivered.sender == ""]
+    assert notice.count(b"Final-Recipient:") == 2
+    assert b"c@example.net" not in notice
+
+
+def test_a_failing_notice_makes_no_notice(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 no such user")
+    put(handles, notify=True)
+    for _ in range(3):
+        deliver_due(handles, timeouts=QUICK)
+        make_due(handles)
+    assert states(handles) == ["failed", "failed"]
+
+
+def test_while_all_mail_is_held_nothing_leaves_and_afterwards_it_goes_on_by_itself(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    set_setting(handles, "hold_all", True)
+    put(handles, 2)
+    put(handles, raw=mail("mine"))
+    orders.hold(handles, [rows(handles)[2].id])
+
+    assert deliver_due(handles, timeouts=QUICK).held == 2
+    assert states(handles) == ["held"] * 3
+    assert rows(handles)[0].last_error == HELD_BY_SETTING
+    assert deliver_due(handles, timeouts=QUICK).held == 0
+
+    set_setting(handles, "hold_all", False)
+    assert deliver_due(handles, timeouts=QUICK).sent == 2
+    assert states(handles) == ["sent", "sent", "held"]
+
+
+def test_the_staging_redirect_gets_all_mail_once_and_nobody_else_any(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink, bcc=["archive@example.org"])
+    set_setting(handles, "staging_redirect", "stage@example.org")
+    put(handles, to=("a@example.net", "b@example.net"))
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+    assert [delivered.recipients for delivered in smtp_sink.deliveries] == [("stage@example.org",)]
+    assert {row.state for row in recipients(handles).values()} == {"sent"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"), [("550 5.1.1 no", "failed"), ("450 4.2.0 later", "failed"), (None, "sent")]
+)
+def test_a_bcc_recipient_has_its_own_result_and_leaves_the_message_alone(handles, smtp_sink, reply, expected):
+    add_mailbox(handles, "main", smtp_sink, bcc=["archive@example.org", "bob@example.net"])
+    if reply:
+        smtp_sink.rule(Phase.RCPT, reply, matching="archive@")
+    put(handles, notify=True)
+
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+
+    assert states(handles) == ["sent"]
+    archive = recipients(handles)["archive@example.org"]
+    assert (archive.state, archive.is_bcc) == (expected, True)
+    [delivered] = smtp_sink.deliveries
+    assert delivered.recipients == (
+        ("bob@example.net", "archive@example.org") if reply is None else ("bob@example.net",)
+    )
+    assert b"archive@" not in delivered.raw
+
+
+def test_a_bcc_recipient_gets_one_copy_though_the_message_takes_two_rounds(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink, bcc=["archive@example.org"])
+    smtp_sink.rule(Phase.RCPT, "450 4.7.1 greylisted", matching="slow@", first=1)
+    put(handles, to=("quick@example.net", "slow@example.net"))
+    deliver_due(handles, timeouts=QUICK)
+    make_due(handles)
+    deliver_due(handles, timeouts=QUICK)
+    assert [delivered.recipients for delivered in smtp_sink.deliveries] == [
+        ("quick@example.net", "archive@example.org"),
+        ("slow@example.net",),
+    ]
+    assert states(handles) == ["sent"]
+
+
+def test_urgent_messages_overtake_normal_ones_and_bulk_comes_last(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    for lane in ("bulk", "normal", "urgent"):
+        put(handles, 20, raw=mail(lane), lane=lane)
+    deliver_due(handles, timeouts=QUICK, couriers=1)
+    assert subjects(smtp_sink) == ["urgent"] * 20 + ["normal"] * 20 + ["bulk"] * 20
+
+
+def test_a_stop_finishes_the_message_that_is_begun_and_gives_back_the_rest(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, 60)
+    stop = threading.Event()
+    taken = smtp_sink.keep
+
+    def keep(delivered):
+        taken(delivered)
+        stop.set()
+
+    smtp_sink.keep = keep
+    summary = deliver_due(handles, timeouts=QUICK, stop=stop, couriers=1)
+
+    assert summary.sent == len(smtp_sink.deliveries) == states(handles).count("sent")
+    assert 1 <= summary.sent < 60
+    assert states(handles).count("queued") == 60 - summary.sent
+    assert not any(row.handing_over or row.lease_until for row in rows(handles))
+    assert deliver_due(handles, timeouts=QUICK).sent == 60 - summary.sent
+    assert len(smtp_sink.deliveries) == 60
+
+
+def expire_leases(handles, **values) -> None:
+    """As if a worker had taken all messages, and was lost."""
+    past = clock.utcnow() - timedelta(minutes=5)
+    change(handles, OutgoingMessage, state="sending", lease_owner="lost", lease_until=past, fence=7, **values)
+
+
+def test_a_message_of_a_lost_worker_goes_back_and_is_sent(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    expire_leases(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+    assert rows(handles)[0].fence == 9
+    assert LOST == "The worker was lost."
+
+
+def test_a_message_of_a_worker_lost_while_handing_over_is_uncertain_and_not_sent_in_this_pass(handles, smtp_sink):
+    key = add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    expire_leases(handles, handing_over=True, sent_by_id=key)
+
+    deliver_due(handles, timeouts=QUICK)
+
+    [row] = rows(handles)
+    assert (row.state, row.last_error, row.attempts) == ("uncertain", LOST_HANDING_OVER, 1)
+    assert row.next_attempt_at > clock.utcnow() + timedelta(seconds=40)
+    assert not smtp_sink.deliveries
+    [attempt] = attempts(handles)
+    assert (attempt.outcome, attempt.mailbox) == ("uncertain", "main")
+
+
+def test_a_worker_whose_claim_was_taken_over_writes_nothing_and_sends_no_further(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, 30)
+    table = table_of(OutgoingMessage)
+    taken = smtp_sink.keep
+
+    def keep(delivered):
+        # While the first window is on its way another worker takes everything over.
+        if not smtp_sink.deliveries:
+            taken_over = update(table).values(fence=table.c.fence + 1, lease_owner="another")
+            handles.database.writing(lambda session: session.connection().execute(taken_over))
+        taken(delivered)
+
+    smtp_sink.keep = keep
+    summary = deliver_due(handles, timeouts=QUICK, couriers=1)
+
+    assert summary.sent == 0
+    assert set(states(handles)) == {"sending"}
+    assert {row.lease_owner for row in rows(handles)} == {"another"}
+    assert attempts(handles) == []
+    # No more than the window that was on its way.
+    assert len(smtp_sink.deliveries) <= 16
+
+
+def test_messages_are_marked_durably_before_the_first_data_and_unmarked_when_settled(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, 20)
+    seen = []
+    taken = smtp_sink.keep
+
+    def keep(delivered):
+        seen.append(sum(row.handing_over for row in rows(handles)))
+        taken(delivered)
+
+    smtp_sink.keep = keep
+    deliver_due(handles, timeouts=QUICK, couriers=1)
+
+    assert seen == [16] * 16 + [4] * 4
+    assert not any(row.handing_over for row in rows(handles))
+
+
+def test_a_fault_of_ours_ends_the_pass_and_leaves_what_was_handed_over_to_its_lease(handles, smtp_sink, monkeypatch):
+    from core import failpoints
+    from core.outbound import book
+
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, 2)
+    armed = failpoints.Failpoints(failpoints.read_orders("K13:raise@2"))
+    monkeypatch.setattr(book, "fp", armed.passing)
+
+    with pytest.raises(failpoints.FailpointReached):
+        deliver_due(handles, timeouts=QUICK)
+
+    assert [(row.state, row.handing_over) for row in rows(handles)] == [("sending", True)] * 2
+    assert len(smtp_sink.deliveries) == 2
+
+
+def test_a_message_in_the_hands_of_a_hanging_relay_is_uncertain_after_the_deadline(handles, smtp_sink):
+    from tests.outbound.world import IMPATIENT
+
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.DOT, Action.TAKE_THEN_HANG, first=1)
+    put(handles, 3)
+    summary = deliver_due(handles, timeouts=IMPATIENT, couriers=1)
+    assert (summary.uncertain, summary.sent) == (1, 2)
+    assert sorted(states(handles)) == [OutgoingState.SENT, OutgoingState.SENT, OutgoingState.UNCERTAIN]
