@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlmodel import Session
 from tomlkit.items import Item, Table
 
-from core.db.bulk import by_code_point, table_of
+from core.db.alike import by_code_point
+from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Secret as StoredSecret
 from core.resources.catalogue import CONFIGURED

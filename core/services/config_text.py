@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session
 
-from core.db.bulk import one_at_a_time, table_of
+from core.db.alike import one_at_a_time
+from core.db.bulk import table_of
 from core.errors import BadInput, Problem
 from core.handles import Handles
 from core.models import Audit

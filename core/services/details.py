@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, and_, select
 from sqlmodel import Session, SQLModel
 
+from core.db.alike import is_text
 from core.db.bulk import table_of
 from core.errors import Misuse, NotFound
 from core.handles import Handles
@@ -67,16 +68,12 @@ def _conditions(kind: Kind, name: str | int) -> list[ColumnElement[bool]]:
     conditions = []
     if kind.key != "id":
         conditions.append(table.c[kind.key] == str(name))
-    if _is_text(table, kind.id_column):
+    if is_text(table.c[kind.id_column]):
         # A worker's id is long: its beginning, as lists show it, is enough.
         conditions.append(table.c[kind.id_column].startswith(str(name), autoescape=True))
     elif (row_id := as_id(name)) is not None:
         conditions.append(table.c[kind.id_column] == row_id)
     return conditions
-
-
-def _is_text(table: Table, column: str) -> bool:
-    return table.c[column].type.python_type is str
 
 
 def _setting(handles: Handles, name: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlmodel import Session
 
-from core.db.bulk import by_code_point, table_of
+from core.db.alike import by_code_point, is_text
+from core.db.bulk import table_of
 from core.errors import Misuse
 from core.resources.kind import Kind
 
@@ -62,7 +63,7 @@ def place_of(session: Session, kind: Kind, order: Order, cursor: Cursor) -> tupl
         return _number(kind, run), _number(kind, seq or "0")
     table = table_of(kind.model)
     row_id = table.c[kind.id_column]
-    key = str(cursor) if row_id.type.python_type is str else _number(kind, cursor)
+    key = str(cursor) if is_text(row_id) else _number(kind, cursor)
     if len(order.columns) == 1:
         return (key,)
     found = session.connection().execute(select(table.c[kind.key], row_id).where(row_id == key)).first()

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete as remove
-from sqlalchemy import update
 from sqlmodel import Session
 
-from core.db.bulk import table_of
-from core.errors import NotFound
 from core.handles import Handles
 from core.inbound import quarantine
-from core.models import Audit, Message, MessageState, Quarantine, RawMessage
+from core.models import Audit, MessageState
 from core.services import access, audit, messages
 from core.services.actor import Actor
 
 
-def retry(handles: Handles, actor: Actor, message_id: int) -> None:
-    """Process a message again from its bytes: the whole path, with its account, trust and queue."""
+def retry(handles: Handles, actor: Actor, message_id: int) -> MessageState:
+    """Process a message again from its bytes: the whole path, with its account, trust and queue; where it ended."""
     access.require(actor, "retry", "quarantine")
-    quarantine.retry(handles, message_id)
-    _note(handles, actor, "retry", message_id)
+    state = quarantine.retry(handles, message_id)
+    _note(handles, actor, "retry", message_id, state=state.value)
+    return state
 
 
-def release(handles: Handles, actor: Actor, message_id: int, queue: str) -> None:
-    """File a message in a queue by its headers, without filters."""
+def release(handles: Handles, actor: Actor, message_id: int, queue: str) -> MessageState:
+    """File a message in a queue by its headers, without filters; where it ended."""
     access.require(actor, "release", "quarantine")
-    quarantine.release(handles, message_id, queue)
-    _note(handles, actor, "release", message_id, queue=queue)
+    state = quarantine.release(handles, message_id, queue)
+    _note(handles, actor, "release", message_id, queue=queue, state=state.value)
+    return state
 
 
 def export(handles: Handles, actor: Actor, message_id: int) -> bytes:
@@ -47,22 +45,8 @@ def delete(handles: Handles, actor: Actor, message_id: int) -> None:
     """
     access.require(actor, "delete", "quarantine")
 
-    def work(session: Session) -> Audit:
-        message = session.get(Message, message_id, with_for_update=True)
-        if message is None or message.state != MessageState.QUARANTINED:
-            raise NotFound(f"There is no message {message_id} in quarantine. See: postroom list quarantine")
-        for model in (Quarantine, RawMessage):
-            table = table_of(model)
-            session.connection().execute(remove(table).where(table.c.message_id == message_id))
-        # The row stays: it tells a later run that this message of its server was taken in.
-        trail = [*message.trail, ["quarantine", "deleted", f"by {actor}"]]
-        table = table_of(Message)
-        gone = update(table).where(table.c.id == message_id).values(state=MessageState.IGNORED.value, trail=trail)
-        session.connection().execute(gone)
-        return audit.note(session, actor, "delete", "quarantine", str(message_id))
-
-    audit.publish(handles.database.writing(work))
-    handles.changes.moved("quarantine", "message", "audit")
+    quarantine.remove(handles, message_id)
+    _note(handles, actor, "delete", message_id)
 
 
 def _note(handles: Handles, actor: Actor, verb: str, message_id: int, **after: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlmodel import Session
 
-from core.db.bulk import one_at_a_time, table_of, upsert
+from core.db.alike import one_at_a_time
+from core.db.bulk import table_of, upsert
 from core.errors import BadInput, Problem
 from core.filtering import read_filter
 from core.handles import Handles

@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from core import clock
-from core.db.bulk import one_at_a_time, table_of
+from core.db.alike import one_at_a_time
+from core.db.bulk import table_of
 from core.errors import BadInput, InUse, NotFound, Problem
 from core.handles import Handles
 from core.models import Audit
