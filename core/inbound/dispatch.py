@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.inbound.control_headers import Controls
@@ -52,30 +52,42 @@ def dispatch(
 
     `addresses` maps valid system addresses in lower case to their queues. A queue that is not valid counts as absent.
     """
-    complaints: tuple[Complaint, ...] = ()
-    if asked_for := controls.get("Queue"):
-        if asked_for in valid_queues:
-            return Dispatched(
-                asked_for, (Step(Stage.DISPATCH, "Queue", f"queue {asked_for}, as a control header says"),)
-            )
-        complaints = (Complaint("Queue", asked_for, "There is no valid queue of that name; it was passed over."),)
+    sought = _WITH_X_ENVELOPE_TO if use_x_envelope_to else _ADDRESS_HEADERS
     if mode == DispatchMode.QUEUE:
-        if account_queue is not None and account_queue in valid_queues:
-            step = Step(Stage.DISPATCH, "account", f"queue {account_queue}, the account's for new records")
-            return Dispatched(account_queue, (step,), complaints)
-        complaints += (
-            Complaint("account", account_queue or "", "The account's queue is not valid; the default stands."),
-        )
+        found = _by_account(account_queue, valid_queues, default_queue)
     else:
-        sought = _WITH_X_ENVELOPE_TO if use_x_envelope_to else _ADDRESS_HEADERS
-        for header, address, queue in _system_addresses(headers, sought, addresses, plus_addressing=plus_addressing):
-            if queue in valid_queues:
-                step = Step(Stage.DISPATCH, header, f"queue {queue}, by the address {address}")
-                return Dispatched(queue, (step,), complaints)
-            complaints += (
-                Complaint(header, address, f"The address's queue {queue} is not valid; it was passed over."),
-            )
-    return Dispatched(default_queue, (_default_step(default_queue, mode),), complaints)
+        recipients = _system_addresses(headers, sought, addresses, plus_addressing=plus_addressing)
+        found = _by_address(recipients, valid_queues, default_queue)
+    asked_for = controls.get("Queue")
+    if not asked_for:
+        return found
+    if asked_for in valid_queues:
+        why = f"queue {asked_for}, as a control header says; without it {found.steps[0].why}"
+        return Dispatched(asked_for, (Step(Stage.DISPATCH, "Queue", why),))
+    complaint = Complaint("Queue", asked_for, "There is no valid queue of that name; it was passed over.")
+    return replace(found, complaints=(complaint, *found.complaints))
+
+
+def _by_account(account_queue: str | None, valid_queues: Container[str], default_queue: str) -> Dispatched:
+    if account_queue is not None and account_queue in valid_queues:
+        step = Step(Stage.DISPATCH, "account", f"queue {account_queue}, the account's for new records")
+        return Dispatched(account_queue, (step,))
+    complaint = Complaint("account", account_queue or "", "The account's queue is not valid; the default stands.")
+    step = Step(Stage.DISPATCH, "default", f"queue {default_queue}: the account's queue is not valid")
+    return Dispatched(default_queue, (step,), (complaint,))
+
+
+def _by_address(
+    recipients: Iterable[tuple[str, str, str]], valid_queues: Container[str], default_queue: str
+) -> Dispatched:
+    complaints: tuple[Complaint, ...] = ()
+    for header, address, queue in recipients:
+        if queue in valid_queues:
+            step = Step(Stage.DISPATCH, header, f"queue {queue}, by the address {address}")
+            return Dispatched(queue, (step,), complaints)
+        complaints += (Complaint(header, address, f"The address's queue {queue} is not valid; it was passed over."),)
+    step = Step(Stage.DISPATCH, "default", f"queue {default_queue}: no system address among its recipients")
+    return Dispatched(default_queue, (step,), complaints)
 
 
 def _system_addresses(
@@ -88,20 +100,13 @@ def _system_addresses(
         for value in headers.raw_all(name):
             for written in bare_addresses(value):
                 address = written.lower()
-                queue = addresses.get(address)
-                if queue is None and plus_addressing and "+" in address:
-                    address = without_tag(address)
-                    queue = addresses.get(address)
-                if queue is not None:
+                if (queue := addresses.get(address)) is not None:
                     yield shown, address, queue
+                elif plus_addressing and (queue := addresses.get(without_tag(address))) is not None:
+                    yield shown, f"{without_tag(address)} (plus-addressing: {address})", queue
 
 
 def without_tag(address: str) -> str:
     """`help@example.org` from `help+anything@example.org` (RFC 5233)."""
     local_part, at, domain = address.rpartition("@")
     return f"{local_part.partition('+')[0]}{at}{domain}"
-
-
-def _default_step(queue: str, mode: DispatchMode | str) -> Step:
-    why = "no system address among its recipients" if mode == DispatchMode.TO else "the account's queue is not valid"
-    return Step(Stage.DISPATCH, "default", f"queue {queue}: {why}")
