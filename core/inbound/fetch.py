@@ -6,7 +6,7 @@ Store first, acknowledge last: nothing is changed on the server before the messa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from core import clock
@@ -15,15 +15,17 @@ from core.failpoints import fp
 from core.handles import Handles
 from core.inbound.acknowledge import Acknowledger
 from core.inbound.closing import RunOutcome, close_run, outcome_of
+from core.inbound.connecting import connect, pass_on
 from core.inbound.due import Claimed, is_stop_requested
 from core.inbound.folder import FolderPass
 from core.inbound.intake import Intake
-from core.inbound.opening import open_source
+from core.inbound.kept import KeptSources
 from core.inbound.reading import Line
 from core.inbound.rules import load_rules
 from core.models import AccountType, RunState
+from core.protocols.imap import FolderStatus
 from core.protocols.server import Timeouts
-from core.runlog import Listener, RunLog
+from core.runlog import Counts, Listener, RunLog
 
 LOOK_FOR_STOP = 0.5
 """Seconds between two looks whether a person asked the run to stop."""
@@ -38,6 +40,8 @@ class FetchOptions:
     """Keep the dialogue, secrets masked."""
     listener: Listener | None = None
     """Is told each line as it happens."""
+    kept: KeptSources | None = None
+    """Connections that stay open between runs; none: each run opens and closes its own."""
 
 
 def fetch_account(
@@ -78,24 +82,44 @@ def _pass(
     handles: Handles, claimed: Claimed, log: RunLog, options: FetchOptions, wants_stop: Callable[[], bool]
 ) -> bool:
     """Fetch all folders; gives back whether more is left than one run takes."""
-    account = claimed.account
-    rules = load_rules(handles, account)
-    line = Line(open_source(handles, account, log, options.timeouts))
+    source, unchanged = connect(handles, claimed, log, options.timeouts, options.kept)
+    line = Line(source)
     try:
         acknowledger = Acknowledger(handles, claimed, line, log)
-        intake = Intake(handles, claimed, rules, log)
-        left, has_more = account.max_messages, False
-        for folder in account.folders if AccountType(account.type).is_imap else [""]:
-            one = FolderPass(handles, claimed, line, log, intake, acknowledger, folder, wants_stop)
-            left -= one.run(left)
-            has_more = has_more or one.has_more
-            if wants_stop():
-                break
-        acknowledger.close()
+        has_more = _take_folders(handles, claimed, log, acknowledger, unchanged=unchanged, wants_stop=wants_stop)
+        acknowledger.collect()
+        if not pass_on(line, claimed, options.kept):
+            acknowledger.close()
     finally:
         line.end()
     if wants_stop():
         raise Stopped("Stopped after the current batch.")
+    return has_more
+
+
+def _take_folders(
+    handles: Handles,
+    claimed: Claimed,
+    log: RunLog,
+    acknowledger: Acknowledger,
+    *,
+    unchanged: Mapping[str, FolderStatus],
+    wants_stop: Callable[[], bool],
+) -> bool:
+    account = claimed.account
+    intake: Intake | None = None
+    left, has_more = account.max_messages, False
+    for folder in account.folders if AccountType(account.type).is_imap else [""]:
+        if (status := unchanged.get(folder)) is not None:
+            log.selected(folder, status.messages, status.uidvalidity, 0)
+            log.counts += Counts(skipped=status.messages)
+            continue
+        intake = intake or Intake(handles, claimed, load_rules(handles, account), log)
+        one = FolderPass(handles, claimed, acknowledger.line, log, intake, acknowledger, folder, wants_stop)
+        left -= one.run(left)
+        has_more = has_more or one.has_more
+        if wants_stop():
+            break
     return has_more
 
 

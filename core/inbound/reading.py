@@ -28,6 +28,7 @@ class Line:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-line")
+        self._is_passed_on = False
 
     def order(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have something done on the connection, after what was ordered before."""
@@ -37,9 +38,15 @@ class Line:
         """Have it done and wait for it."""
         return self.order(call, *args, **kwargs).result()
 
+    def pass_on(self) -> None:
+        """The connection stays open and is somebody else's from now on."""
+        self._is_passed_on = True
+        self._thread.shutdown(wait=True)
+
     def end(self) -> None:
         """Abandon what is still ordered; the connection is dropped first, so that nothing keeps waiting."""
-        self.source.drop()
+        if not self._is_passed_on:
+            self.source.drop()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
+from core.clock import monotonic
 from core.errors import Misuse, NotOffered, WireError
 from core.protocols import imap_fetch
 from core.protocols.imap_dialogue import Answer, ImapDialogue, Response
@@ -41,6 +42,8 @@ class ImapSource:
     def __init__(self, dialogue: ImapDialogue, facts: SessionFacts) -> None:
         self.facts = facts
         """What is known of the connection."""
+        self.opened_at = monotonic()
+        """When it was opened, by this process's clock."""
         self._dialogue = dialogue
         self._selected = Selected("", 0, 0, 0)
         self._writable = False
@@ -135,11 +138,11 @@ class ImapSource:
         answer = self._dialogue.command(b"LIST", b'""', b'"*"', phase="folders")
         return parse_list(answer.untagged)
 
-    def status(self, folder: str) -> FolderStatus:
+    def status(self, folder: str, *, seconds: float | None = None) -> FolderStatus:
         """Whether there is anything to do, without selecting the folder."""
         modseq = b" HIGHESTMODSEQ" if self._dialogue.offers("CONDSTORE") else b""
         items = b"(MESSAGES UIDNEXT UIDVALIDITY" + modseq + b")"
-        answer = self._dialogue.command(b"STATUS", folder_name(folder), items, phase="folder")
+        answer = self._dialogue.command(b"STATUS", folder_name(folder), items, phase="folder", seconds=seconds)
         values = status_values(answer.untagged)
         return FolderStatus(*(values.get(name, 0) for name in ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ")))
 
@@ -151,9 +154,22 @@ class ImapSource:
         dates = [body.date for body in self._understood(imap_fetch.bodies, answer).values()]
         return dates[0] if dates else None
 
-    def noop(self) -> None:
+    def unselect(self) -> bool:
+        """Leave the selected folder without removing anything from it; false if the server has no way to."""
+        if self._selected.folder:
+            if self._dialogue.offers("UNSELECT"):
+                self._dialogue.command(b"UNSELECT", phase="folder")
+            elif not self._writable:
+                # CLOSE removes nothing from a folder that was opened by EXAMINE (RFC 3501 §6.4.2).
+                self._dialogue.command(b"CLOSE", phase="folder")
+            else:
+                return False
+            self._selected = Selected("", 0, 0, 0)
+        return True
+
+    def noop(self, *, seconds: float | None = None) -> None:
         """NOOP: fails if the connection is dead."""
-        self._dialogue.command(b"NOOP", phase="noop")
+        self._dialogue.command(b"NOOP", phase="noop", seconds=seconds)
 
     def close(self) -> tuple[Key, ...]:
         """LOGOUT. Never CLOSE, which would remove whatever anyone has marked \\Deleted."""

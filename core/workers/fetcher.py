@@ -12,8 +12,9 @@ from core import clock
 from core.errors import InvalidAccount, NotFound, StoreError
 from core.handles import Handles
 from core.inbound.closing import RunOutcome
-from core.inbound.due import accounts_named, claim_account, claim_due, holder_of
+from core.inbound.due import Claimed, accounts_named, claim_account, claim_due, holder_of
 from core.inbound.fetch import FetchOptions, fetch_account
+from core.inbound.kept import KeptSources
 from core.models import Account, RunState, Validity
 from core.runlog import Counts
 from core.workers.following import follow
@@ -123,14 +124,17 @@ class Fetcher:
         self._slots = handles.settings().fetch_slots
         self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="fetch")
         self._running: dict[int, Future[RunOutcome]] = {}
+        self._kept = KeptSources()
+        self._options = FetchOptions(kept=self._kept)
 
     def fetch_due(self) -> int:
         """Begin what is due and has a free slot; gives back how many accounts are being fetched."""
         self._forget_finished()
+        self._kept.tidy()
         settings = self._handles.settings()
         free = min(self._slots, settings.fetch_slots) - len(self._running)
         for claimed in claim_due(self._handles, settings, free, busy=list(self._running)):
-            self._running[claimed.lease.key] = self._pool.submit(fetch_account, self._handles, claimed, stop=self._stop)
+            self._begin_run(claimed)
         return len(self._running)
 
     def fetch_named(self, name: str) -> int | None:
@@ -155,14 +159,20 @@ class Fetcher:
         """Wait for the batches in hand; `stop` is set by now."""
         self._pool.shutdown(wait=True)
         self._forget_finished()
+        self._kept.close()
 
     def _begin(self, account: Account) -> int | None:
         assert account.id is not None
         claimed = claim_account(self._handles, account.id)
         if claimed is None:
             return holder_of(self._handles, account.id)
-        self._running[account.id] = self._pool.submit(fetch_account, self._handles, claimed, stop=self._stop)
+        self._begin_run(claimed)
         return claimed.run_id
+
+    def _begin_run(self, claimed: Claimed) -> None:
+        self._running[claimed.lease.key] = self._pool.submit(
+            fetch_account, self._handles, claimed, stop=self._stop, options=self._options
+        )
 
     def _forget_finished(self) -> None:
         for account_id, running in list(self._running.items()):

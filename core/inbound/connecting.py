@@ -1,0 +1,70 @@
+"""The connection of one run: the one kept from the last poll if it still answers, else a new one."""
+
+from __future__ import annotations
+
+from core.errors import WireError
+from core.handles import Handles
+from core.inbound.due import Claimed
+from core.inbound.kept import KeptSources
+from core.inbound.opening import open_source, server_of
+from core.inbound.reading import Line
+from core.inbound.unchanged import unchanged_folders
+from core.protocols.imap import FolderStatus, ImapSource
+from core.protocols.server import Timeouts
+from core.protocols.source import Source
+from core.runlog import RunLog
+
+SOON = 20.0
+"""Seconds in which a kept connection must answer: a dead one is silent, and a new one is opened sooner than that."""
+
+
+def connect(
+    handles: Handles, claimed: Claimed, log: RunLog, timeouts: Timeouts, kept: KeptSources | None
+) -> tuple[Source, dict[str, FolderStatus]]:
+    """A connection, and the folders in which nothing is to be done.
+
+    Raises:
+        ConfigurationError: there is no password, or it cannot be opened.
+        WireError: the server cannot be reached or refuses.
+    """
+    # The dialogue of a kept connection is told to the run that opened it: with --debug a new one is opened.
+    waiting = kept.take(claimed.account) if kept is not None and not log.debug else None
+    if waiting is not None and (unchanged := _look_again(handles, claimed, waiting)) is not None:
+        log.connected(server_of(claimed.account).place, "still, since an earlier run", 0.0)
+        return waiting, unchanged
+    source = open_source(handles, claimed.account, log, timeouts)
+    try:
+        return source, unchanged_folders(handles, claimed, source)
+    except BaseException:
+        source.drop()
+        raise
+
+
+def pass_on(line: Line, claimed: Claimed, kept: KeptSources | None) -> bool:
+    """Keep the connection for the next poll; false: it is to be closed."""
+    source = line.source
+    if kept is None or not isinstance(source, ImapSource) or not kept.has_room_for(claimed.account):
+        return False
+    try:
+        # Of a folder that is selected, STATUS may tell what was true when it was selected (RFC 3501 §6.3.10).
+        is_free = line.ask(source.unselect)
+    except WireError:
+        return False
+    if not is_free:
+        return False
+    line.pass_on()
+    if not kept.keep(claimed.account, source):
+        source.drop()
+    return True
+
+
+def _look_again(handles: Handles, claimed: Claimed, source: ImapSource) -> dict[str, FolderStatus] | None:
+    """What is unchanged, seen through a kept connection; `None` if it no longer answers."""
+    try:
+        unchanged = unchanged_folders(handles, claimed, source, seconds=SOON)
+        if not unchanged:
+            source.noop(seconds=SOON)
+    except WireError:
+        source.drop()
+        return None
+    return unchanged

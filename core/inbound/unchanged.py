@@ -1,0 +1,61 @@
+"""Seeing at one STATUS that a folder has nothing new: a mailbox of a million kept messages costs one command."""
+
+from __future__ import annotations
+
+from core.errors import WireError
+from core.handles import Handles
+from core.inbound import marks
+from core.inbound.due import Claimed
+from core.models import FolderMark
+from core.protocols.imap import FolderStatus, ImapSource
+from core.protocols.source import Source
+
+
+def unchanged_folders(
+    handles: Handles, claimed: Claimed, source: Source, *, seconds: float | None = None
+) -> dict[str, FolderStatus]:
+    """The folders of the account in which nothing is to be done, by name; each answers within `seconds`.
+
+    Raises:
+        WireError: the connection is of no more use.
+    """
+    found: dict[str, FolderStatus] = {}
+    if not isinstance(source, ImapSource) or claimed.took_over:
+        return found
+    for folder in claimed.account.folders:
+        mark = _settled(handles, claimed, folder)
+        status = _status(source, folder, seconds) if mark is not None else None
+        if mark is not None and status is not None and is_unchanged(mark, status):
+            found[folder] = status
+    return found
+
+
+def is_unchanged(mark: FolderMark, status: FolderStatus) -> bool:
+    """Whether a folder that was settled up to its end holds nothing that came since (RFC 3501 §2.3.1.1).
+
+    Fewer messages are no news: somebody removed them. More without a greater UIDNEXT is a server to look at closely.
+    """
+    is_same_numbering = status.uidvalidity == mark.uidvalidity and 0 < status.uidnext == mark.uid_next
+    return is_same_numbering and status.messages <= mark.messages
+
+
+def _settled(handles: Handles, claimed: Claimed, folder: str) -> FolderMark | None:
+    """The mark of a folder that was read to its end, with nothing left to try again or to tell the server."""
+    account = claimed.account
+    mark = marks.load_mark(handles, account, folder)
+    if mark is None or not mark.messages or mark.uid_settled < mark.uid_next - 1:
+        return None
+    if marks.pending(handles, account, folder):
+        return None
+    if marks.due_again(handles, account, folder, mark.uidvalidity, mark.uid_settled):
+        return None
+    return mark
+
+
+def _status(source: ImapSource, folder: str, seconds: float | None) -> FolderStatus | None:
+    try:
+        return source.status(folder, seconds=seconds)
+    except WireError:
+        if not source.is_usable:
+            raise
+        return None  # a server that refuses STATUS is asked by opening the folder
