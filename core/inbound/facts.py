@@ -12,6 +12,7 @@ from core.inbound.filters import CompiledFilter
 from core.inbound.loop_guard import LoopRule
 from core.inbound.record_types import SHIPPED_HOOKS, RecordType
 from core.inbound.record_types.ticket import Ticket
+from core.mail.bounces import BouncedRecipient
 from core.mail.headers import Headers
 from core.mail.summary import Summary
 
@@ -30,11 +31,14 @@ def _no_texts() -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """What a report says of the message that could not be delivered (RFC 3464)."""
+    """What is reported of a message that could not be delivered (RFC 3464, or in a server's own words)."""
 
     original_message_id: str
     recipients: tuple[str, ...] = ()
     is_permanent: bool = True
+    """Whether some recipient can never be reached."""
+    outcomes: tuple[BouncedRecipient, ...] = ()
+    """Each of the recipients with its status; who is only delayed may still be reached."""
 
 
 @dataclass(frozen=True, slots=True)

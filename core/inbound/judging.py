@@ -13,6 +13,7 @@ from core.inbound.placement import Verdict
 from core.inbound.verdict import judge
 from core.mail.body import Body, read_body
 from core.mail.bounces import read_bounce
+from core.mail.free_text_bounces import read_free_text_bounce
 from core.mail.headers import Headers
 from core.mail.summary import Summary, summarise
 from core.protocols.source import Fetched, Key
@@ -104,10 +105,10 @@ def _facts(raw: bytes, sha256: str, received_at: datetime, folder: str) -> Messa
 
 
 def _bounce(headers: Headers, summary: Summary, raw: bytes) -> Bounce | None:
-    if not summary.is_report:
+    found = read_bounce(headers, raw) if summary.is_report else None
+    # Some servers send a report that names nobody, and say in words whom they mean.
+    found = found or read_free_text_bounce(headers, raw)
+    if found is None or not found.is_failure:
         return None
-    found = read_bounce(headers, raw)
-    if found is None:
-        return None
-    recipients = tuple(one.address for one in found.recipients)
-    return Bounce(found.original_message_id, recipients, found.is_hard)
+    failures = tuple(one for one in found.recipients if one.is_failure)
+    return Bounce(found.original_message_id, tuple(one.address for one in failures), found.is_hard, failures)

@@ -1,9 +1,9 @@
 """Delivery status notifications (RFC 3464): what became of a message we sent, as another server tells it."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.mail.delivery_words import enhanced_status, reply_class
 from core.mail.headers import Headers, read_header_block, read_headers_and_body_start
 from core.mail.message_ids import read_message_ids
 from core.mail.parameters import read_parameterized
@@ -47,6 +47,11 @@ class BouncedRecipient:
     """The other server's words, cleaned and bounded; may be empty."""
 
     @property
+    def is_failure(self) -> bool:
+        """Whether it went wrong, for now or for good."""
+        return self.action in (Action.FAILED, Action.DELAYED)
+
+    @property
     def is_hard(self) -> bool:
         """Whether trying again is pointless: failed, with a permanent status."""
         return self.action is Action.FAILED and self.status.startswith("5")
@@ -66,6 +71,11 @@ class Bounce:
     """The ENVID it was sent with (RFC 3461); empty if none."""
 
     @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong: a report may also say that all was delivered."""
+        return any(recipient.is_failure for recipient in self.recipients)
+
+    @property
     def is_hard(self) -> bool:
         """Whether some recipient can never be reached."""
         return any(recipient.is_hard for recipient in self.recipients)
@@ -73,8 +83,6 @@ class Bounce:
 
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ORIGINAL_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
-_STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-_REPLY_CODE = re.compile(r"(?:^|[\s;])([245])\d\d(?=[\s\-]|$)")
 _LONGEST_REPORT = 256 * 1024
 _MOST_RECIPIENTS = 1000
 _LONGEST_DIAGNOSTIC = 998
@@ -126,16 +134,14 @@ def _typed(value: str | None) -> str:
 
 def _status(declared: str, diagnostic: str) -> str:
     """The status code; where servers leave it out or say 5.0.0, the diagnostic knows better."""
-    found = _STATUS.search(declared)
-    said = _STATUS.search(diagnostic)
-    if found and not found[0].endswith(".0.0"):
-        return found[0]
-    if said:
-        return said[0]
-    if found:
-        return found[0]
-    reply = _REPLY_CODE.search(diagnostic)
-    return f"{reply[1]}.0.0" if reply else ""
+    found = enhanced_status(declared)
+    if found and not found.endswith(".0.0"):
+        return found
+    said = enhanced_status(diagnostic)
+    if said or found:
+        return said or found
+    severity = reply_class(diagnostic)
+    return f"{severity}.0.0" if severity else ""
 
 
 def _original_message_id(raw: bytes, original: MimePart | None) -> str:

@@ -1,0 +1,218 @@
+"""Bounces in a server's own words: those that come without a report for machines (RFC 3464)."""
+
+import re
+
+from core.mail.addresses import bare_addresses
+from core.mail.body import Body, read_body
+from core.mail.bounce_forms import DELAYED, FAILURE, FORMS, RECEIPT, REQUESTED, RETURNED, BounceForm
+from core.mail.bounces import Action, Bounce, BouncedRecipient
+from core.mail.delivery_words import status_in
+from core.mail.headers import Headers, read_header_block
+from core.mail.message_ids import read_message_ids
+from core.mail.parameters import read_parameterized
+from core.text import bounded, clean
+
+LONGEST_NOTICE = 64 * 1024
+"""Characters of a message that are read; what a server says comes before what it returns."""
+
+MOST_RECIPIENTS = 100
+
+_LONGEST_DIAGNOSTIC = 998
+_LINES_BEFORE = 15
+"""Non-blank lines that may stand before a mail system's own words: greetings, banners, the name of the host."""
+
+_LIST_MARKS = frozenset({"list-id", "list-post", "list-unsubscribe", "x-mailman-version", "mailing-list"})
+_OTHER_REPORTS = ("disposition-notification", "feedback-report")
+_SYSTEM = re.compile(
+    r"\b(?:mail(?:er)?[-_.]?daemon|mdaemon|microsoftexchange[0-9a-f]{8}|MMDF|mail[-_]?system)\S{0,80}@|"
+    r"\bmailer-daemon\b|mail delivery (?:sub)?system|delivery subsystem",
+    re.IGNORECASE,
+)
+"""Senders that are never persons."""
+
+_POSTMASTER = re.compile(
+    r"\bpostmaster\b|system administrator|mail (?:administrator|router|system)|undeliver", re.IGNORECASE
+)
+"""Senders that may be persons."""
+
+_WORDS_OF_SYSTEMS = (
+    "daemon",
+    "postmaster",
+    "system",
+    "microsoftexchange",
+    "mmdf",
+    "undeliver",
+    "administrator",
+    "router",
+)
+"""One of them stands in each of these senders."""
+
+_FAILURE_SUBJECT = re.compile(
+    r"undeliver|unzustellbar|delivery (?:status|fail|has|notif|problem|error)|deliver(?:y|ed)? ?fail|"
+    r"returned (?:mail|to)|failure notice|mail (?:delivery|system|failure|could)|(?:not|n't) (?:be )?deliver|"
+    r"returning message|message status|non remis|no entregad|delayed|could not send",
+    re.IGNORECASE,
+)
+_ANSWER_SUBJECT = re.compile(
+    r"(?:re|aw|sv|antw|fwd?|wg|tr|rv)\s?:|(?:auto(?:matic)?|out|abwesen|absen|away)", re.IGNORECASE
+)
+_WORDS_OF_A_LINE = re.compile(r"[^\W_].*")
+_RETURNED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
+_LONGEST_ADDRESS = 320
+_MESSAGE_ID = re.compile(r"^[ \t>|]*Message-ID:\s*[> \t]*(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE)
+
+
+def may_be_free_text_bounce(headers: Headers) -> bool:
+    """Whether the header block alone allows it; of ordinary mail nothing more is looked at."""
+    is_candidate = (
+        "x-failed-recipients" in headers
+        or _has_null_sender(headers)
+        or _is_from_mail_system(headers.raw("from") or "")
+        or (_is_automatic(headers) and _has_failure_subject(headers))
+    )
+    return is_candidate and _LIST_MARKS.isdisjoint(headers.names())
+
+
+def read_free_text_bounce(headers: Headers, raw: bytes) -> Bounce | None:
+    """The bounce that a message is by its words; `None` when it is none, or names nobody."""
+    if not may_be_free_text_bounce(headers) or _is_other_report(headers):
+        return None
+    is_system = _is_system(headers)
+    if not is_system and _ANSWER_SUBJECT.match(headers.get("subject") or ""):
+        return None
+    body = read_body(raw, LONGEST_NOTICE)
+    found = _notice(body.text, is_system=is_system)
+    if found is None:
+        return None
+    form, notice, end = found
+    if _is_receipt(notice) or (form.is_loose and not (is_system or _looks_like_failure(headers))):
+        return None
+    recipients = _recipients(form, notice, headers)
+    if not recipients:
+        return None
+    return Bounce(recipients, _original_message_id(headers, body, raw, end), original_envelope_id="")
+
+
+def _has_null_sender(headers: Headers) -> bool:
+    return (return_path := headers.raw("return-path")) is not None and return_path.replace(" ", "") in ("<>", "")
+
+
+def _is_from_mail_system(sender: str) -> bool:
+    lowered = sender.lower()
+    # Nearly every sender ends here: plain words cost a tenth of an expression.
+    if not any(word in lowered for word in _WORDS_OF_SYSTEMS):
+        return False
+    return _SYSTEM.search(sender) is not None or _POSTMASTER.search(sender) is not None
+
+
+def _is_automatic(headers: Headers) -> bool:
+    submitted = (headers.raw("auto-submitted") or "").strip().lower()
+    return bool(submitted) and not submitted.startswith("no")
+
+
+def _has_failure_subject(headers: Headers) -> bool:
+    return _FAILURE_SUBJECT.search(headers.get("subject") or "") is not None
+
+
+def _looks_like_failure(headers: Headers) -> bool:
+    """Whether sender and subject both say what words alone do not."""
+    is_from_system = _has_null_sender(headers) or _POSTMASTER.search(headers.raw("from") or "") is not None
+    return is_from_system and _has_failure_subject(headers)
+
+
+def _is_receipt(notice: str) -> bool:
+    return REQUESTED.search(notice) is not None or (RECEIPT.search(notice) is not None and not FAILURE.search(notice))
+
+
+def _is_system(headers: Headers) -> bool:
+    return "x-failed-recipients" in headers or _SYSTEM.search(headers.raw("from") or "") is not None
+
+
+def _is_other_report(headers: Headers) -> bool:
+    declared = read_parameterized(headers.raw("content-type"))
+    return declared.value == "multipart/report" and declared.get("report-type").lower() in _OTHER_REPORTS
+
+
+def _notice(text: str, *, is_system: bool) -> tuple[BounceForm, str, int] | None:
+    """The form of a notice, what the server itself says, and where that ends.
+
+    A person who writes about a bounce begins with words of his own; a mail system may have a heading.
+    """
+    returned = RETURNED.search(text)
+    end = returned.start() if returned else len(text)
+    latest = _start_of_line(text, _LINES_BEFORE if is_system else 0)
+    openings = [(found.start(), form) for form in FORMS if (found := form.opening.search(text, 0, end))]
+    if not openings:
+        return None
+    start, form = min(openings, key=lambda opening: opening[0])
+    return (form, text[start:end], end) if start <= latest else None
+
+
+def _start_of_line(text: str, number: int) -> int:
+    """Where the words of the n-th line that is not blank begin, counted from 0; of the last line if there are fewer."""
+    position = 0
+    for count, line in enumerate(_WORDS_OF_A_LINE.finditer(text)):
+        position = line.start()
+        if count == number:
+            break
+    return position
+
+
+def _recipients(form: BounceForm, notice: str, headers: Headers) -> tuple[BouncedRecipient, ...]:
+    """Whom the notice names, each with what is said of him; a header that lists them knows best who they are."""
+    is_delay = DELAYED.search(notice) is not None
+    status_of_all = status_in(notice)
+    words = _words_by_address(form, notice)
+    listed = [one.lower() for value in headers.raw_all("x-failed-recipients") for one in bare_addresses(value)]
+    listed = listed[:MOST_RECIPIENTS]
+    named = {address: said for address, said in words.items() if address.lower() in listed}
+    named |= {address: notice for address in listed if address not in map(str.lower, named)}
+    return tuple(
+        _recipient(address, said, notice, status_of_all, is_delay=is_delay)
+        for address, said in list((named if listed else words).items())[:MOST_RECIPIENTS]
+    )
+
+
+def _words_by_address(form: BounceForm, notice: str) -> dict[str, str]:
+    """Each address with the words from it to the next one."""
+    for pattern in form.recipients:
+        found = list(pattern.finditer(notice))[: MOST_RECIPIENTS * 2]
+        if not found:
+            continue
+        ends = [*(one.start() for one in found[1:]), len(notice)]
+        words: dict[str, str] = {}
+        for one, end in zip(found, ends, strict=True):
+            words.setdefault(one["address"].rstrip("."), notice[one.end() : end])
+        return words
+    return {}
+
+
+def _recipient(address: str, said: str, notice: str, status_of_all: str, *, is_delay: bool) -> BouncedRecipient:
+    """What became of one recipient; where nothing is said of him, what the notice says elsewhere."""
+    status = status_in(said)
+    if not status:
+        said = "\n".join(line for line in notice.splitlines() if address.lower() in line.lower())
+        status = status_in(said)
+    if not status:
+        said, status = notice, status_of_all
+    action = Action.DELAYED if is_delay else Action.FAILED
+    if is_delay and status:
+        # A server that goes on trying has not taken the refusal for final.
+        status = f"4{status[1:]}"
+    return BouncedRecipient(bounded(clean(address), _LONGEST_ADDRESS), action, status, _diagnostic(said))
+
+
+def _diagnostic(said: str) -> str:
+    return bounded(" ".join(clean(said).split()).lstrip(":;- "), _LONGEST_DIAGNOSTIC)
+
+
+def _original_message_id(headers: Headers, body: Body, raw: bytes, returned_from: int) -> str:
+    """Of the message that is returned, else the one the bounce answers: some servers return nothing."""
+    if inside := _MESSAGE_ID.search(body.text, returned_from) or _MESSAGE_ID.search(body.text):
+        return inside[1]
+    for part in body.parts:
+        if part.media_type in _RETURNED_TYPES:
+            returned = read_header_block(part.mime.content(raw, LONGEST_NOTICE))
+            if ids := read_message_ids(returned.get("message-id")):
+                return ids[0]
+    return next(iter(read_message_ids(headers.get("in-reply-to"))), "")
