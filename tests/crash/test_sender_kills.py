@@ -1,0 +1,160 @@
+"""The sender killed at each point of a message's way: every message arrives, twice only where the outbox said so."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from core import clock
+from core.models import OutgoingMessage
+from tests.outbound.world import add_mailbox, attempts, change, make_due, put, rows, states
+
+MESSAGES = 40
+
+
+def start_sender(handles, failpoint=""):
+    command = [sys.executable, "-m", "tests.crash.sending_process", str(handles.environment.home)]
+    if not handles.environment.is_sqlite:
+        command.append(handles.environment.database_url)
+    return subprocess.Popen(command, env={**os.environ, "POSTROOM_FAILPOINT": failpoint}, stderr=subprocess.PIPE)
+
+
+def send_once(handles, failpoint="") -> int:
+    process = start_sender(handles, failpoint)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode in (0, -signal.SIGKILL), error.decode()
+    return process.returncode
+
+
+def let_leases_run_out(handles) -> None:
+    """As if a minute went by; and what waits for its back-off is due."""
+    past = clock.utcnow() - timedelta(seconds=90)
+    from sqlalchemy import update
+
+    from core.db.bulk import table_of
+
+    table = table_of(OutgoingMessage)
+    late = update(table).where(table.c.state == "sending").values(lease_until=past)
+    handles.database.writing(lambda session: session.connection().execute(late))
+    make_due(handles)
+
+
+def finish(handles) -> None:
+    """Unhurt passes until everything is sent; one frees what was lost, one sends what was uncertain."""
+    for _ in range(4):
+        let_leases_run_out(handles)
+        assert send_once(handles) == 0
+        if set(states(handles)) == {"sent"}:
+            return
+    raise AssertionError(Counter(states(handles)))
+
+
+def check(handles, sink, message_ids) -> Counter:
+    """Every message is at the sink; more than once only as often as its history says that it was uncertain."""
+    copies = Counter(
+        line.partition(b": ")[2].decode()
+        for delivered in sink.deliveries
+        for line in delivered.raw.split(b"\r\n")
+        if line.startswith(b"Message-ID: ")
+    )
+    said = Counter(attempt.outgoing_id for attempt in attempts(handles) if attempt.outcome == "uncertain")
+    assert set(copies) == set(message_ids)
+    for row in rows(handles):
+        assert row.state == "sent"
+        assert copies[row.message_id] <= 1 + said[row.id], row.message_id
+    return copies
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("place", ["K10", "K11", "K12", "K13", "K14"])
+def test_a_kill_at_a_failpoint_loses_nothing_and_doubles_only_what_was_uncertain(handles, smtp_sink, place, nth):
+    add_mailbox(handles, "main", smtp_sink)
+    message_ids = put(handles, MESSAGES)
+    # K10 is passed once for each batch that is taken, also for an empty one.
+    nth = min(nth, 1) if place == "K10" else nth
+
+    assert send_once(handles, f"{place}:kill@{nth}") == -signal.SIGKILL
+
+    handed_over = {row.message_id for row in rows(handles) if row.handing_over}
+    taken = {row.message_id for row in rows(handles) if row.state == "sent"}
+    assert not handed_over & taken
+    if place == "K10":
+        assert (handed_over, len(smtp_sink.deliveries)) == (set(), 0)
+    finish(handles)
+    copies = check(handles, smtp_sink, message_ids)
+    assert all(copies[message_id] == 1 for message_id in set(message_ids) - handed_over)
+
+
+def test_a_kill_between_the_reply_and_its_commit_is_told_as_uncertain(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    # The first commit marks the window, the second settles it.
+    send_once(handles, "K13:kill@2")
+    assert len(smtp_sink.deliveries) == 1
+
+    let_leases_run_out(handles)
+    send_once(handles)
+
+    assert states(handles) == ["uncertain"]
+    assert len(smtp_sink.deliveries) == 1
+    let_leases_run_out(handles)
+    send_once(handles)
+    assert (states(handles), len(smtp_sink.deliveries)) == (["sent"], 2)
+
+
+def test_kills_at_random_moments_lose_nothing(handles, smtp_sink):
+    seed = random.randrange(10**9)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    add_mailbox(handles, "main", smtp_sink)
+    message_ids = put(handles, 300)
+    for _ in range(6):
+        process = start_sender(handles)
+        before = len(smtp_sink.deliveries)
+        # Once it is under way it is killed at any moment.
+        smtp_sink.wait_for(before + 1, within=20)
+        deadline = time.monotonic() + chance.uniform(0, 0.15)
+        while time.monotonic() < deadline and process.poll() is None:
+            smtp_sink.wait_for(10**6, within=0.005)
+        process.kill()
+        process.communicate(timeout=30)
+        let_leases_run_out(handles)
+        if set(states(handles)) == {"sent"}:
+            break
+    finish(handles)
+    check(handles, smtp_sink, message_ids)
+
+
+def test_two_senders_at_once_send_each_message_once(handles, smtp_sink):
+    add_mailbox(handles, "one", smtp_sink)
+    add_mailbox(handles, "two", smtp_sink)
+    message_ids = put(handles, 300)
+    both = [start_sender(handles), start_sender(handles)]
+    for process in both:
+        _, error = process.communicate(timeout=90)
+        assert process.returncode == 0, error.decode()
+    copies = check(handles, smtp_sink, message_ids)
+    assert set(copies.values()) == {1}
+
+
+def test_a_sender_that_sleeps_past_its_lease_settles_nothing_that_another_took_over(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    process = start_sender(handles, "K13:sleep3@2")
+    # The relay has it; the sender sleeps before it writes that down.
+    smtp_sink.wait_for(1, within=30)
+    change(handles, OutgoingMessage, lease_until=clock.utcnow() - timedelta(seconds=30))
+    assert send_once(handles) == 0
+    assert states(handles) == ["uncertain"]
+
+    process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert states(handles) == ["uncertain"]
+    assert [attempt.outcome for attempt in attempts(handles)] == ["uncertain"]
