@@ -181,10 +181,11 @@ def plan(values: Mapping[str, Any], found: str) -> str:
     """What a first run would do with what is there: `would take in 412 messages, oldest 2019-03-01, and …`."""
     start = values["start_from"]
     taken = {"all": found, "now": "nothing of what is there"}.get(start, f"what is from {start} on, of {found}")
+    what = "what comes" if start == "now" else "them"
     after = {
-        "keep": "leave it on the server as it is",
-        "delete": "delete it on the server",
-        "move": f"move it to {values['move_to']} on the server",
+        "keep": f"leave {what} on the server as {'it is' if start == 'now' else 'they are'}",
+        "delete": f"delete {what} on the server",
+        "move": f"move {what} to {values.get('move_to')} on the server",
     }[values["after_fetch"]]
     return f"a first run would take in {taken}, and {after}"
 
