@@ -18,6 +18,7 @@ from core.inbound.numbers import reserve_block
 from core.inbound.placement import Ending, Placement
 from core.inbound.rows import Rows
 from core.inbound.rules import LoadedRules, load_rules
+from core.inbound.stand_in import DELETED, account_with_defaults
 from core.inbound.trail import Stage, Step
 from core.inbound.verdict import settle
 from core.models import Account, Message, MessageState, Quarantine, RawMessage
@@ -84,16 +85,7 @@ def _load(handles: Handles, message_id: int) -> tuple[Message, Account, bytes]:
         data = session.connection().execute(select(_raw.c.data).where(_raw.c.message_id == message_id)).scalar_one()
     if account is None:
         # Its account is gone for good: the rules of an account with all defaults hold.
-        now = clock.utcnow()
-        account = Account(
-            id=row.account_id,
-            name="deleted account",
-            type="IMAPS",
-            host="",
-            username="",
-            created_at=now,
-            updated_at=now,
-        )
+        account = account_with_defaults(DELETED, row.account_id)
     return row, account, bytes(data)
 
 

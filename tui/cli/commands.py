@@ -21,6 +21,7 @@ PLACES = {
     "stop": ("run_control", "stop"),
     "deliver": ("delivering", "deliver"),
     "route": ("delivering", "route"),
+    "explain": ("explaining", "explain"),
     "test": ("testing", "test"),
     "list": ("looking", "list_rows"),
     "show": ("looking", "show"),

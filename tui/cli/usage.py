@@ -25,6 +25,8 @@ Looking
                                  quarantine run event alert audit worker setting
   show KIND NAME|ID              one of them, whole
   raw ID                         a stored message's exact bytes
+  explain FILE|- [--account NAME]
+                                 what would happen to this message, and why; changes nothing
 
 Changing
   add | set KIND NAME [field=value…]

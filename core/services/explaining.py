@@ -1,0 +1,52 @@
+"""What would happen to a message, and why, for people and scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.handles import Handles
+from core.inbound.explain import Outcome, explain
+from core.models import Account
+from core.resources.account import ACCOUNT
+from core.services import access
+from core.services.actor import Actor
+from core.services.details import steps
+from core.services.json_rows import plain
+from core.services.lookup import named
+
+
+def explained(handles: Handles, actor: Actor, raw: bytes, account: str = "") -> Outcome:
+    """Run a message through the real path without side effects, by the rules of an account or by the defaults.
+
+    Raises:
+        NotFound: there is no such account.
+    """
+    access.require(actor, "explain", "message")
+    return explain(handles, raw, account_named(handles, account) if account else None)
+
+
+def account_named(handles: Handles, name: str) -> Account:
+    """The account of that name, as it is now.
+
+    Raises:
+        NotFound: there is none.
+    """
+    with handles.database.reading() as session:
+        account = session.get(Account, named(session, ACCOUNT, name)["id"])
+        assert account is not None
+        session.expunge(account)
+        return account
+
+
+def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as one object of `--json`."""
+    return {
+        "state": outcome.state,
+        "record_type": outcome.record_type,
+        "record": outcome.record or None,
+        "queue": plain(outcome.queue),
+        "values": plain(outcome.values),
+        "reason": plain(outcome.reason),
+        "trail": plain(steps([list(step) for step in outcome.trail])),
+        "complaints": [plain(complaint._asdict()) for complaint in outcome.complaints],
+    }

@@ -1,0 +1,63 @@
+"""`postroom explain`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Context, Option
+
+from core.errors import NoInput
+from core.inbound.explain import Outcome
+from core.services.explaining import explained, outcome_as_json
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.output import write_json, write_line
+
+
+def explain(
+    ctx: Context,
+    file: Annotated[str, Argument(metavar="FILE", help="A message (.eml); - for stdin.")],
+    account: Annotated[str, Option("--account", metavar="NAME", help="By this account's trust and rules.")] = "",
+) -> None:
+    """What would happen to a message, and why: every stage, the rule that decided, the reason. Nothing is changed."""
+    invocation: Invocation = ctx.obj
+    raw = read_message(file)
+    with opened(invocation) as (handles, actor):
+        outcome = explained(handles, actor, raw, account)
+    if invocation.json:
+        write_json(outcome_as_json(outcome))
+        return
+    for step in outcome.trail:
+        write_line(f"{step.stage:<10}  {step.rule or '-':<16}  {step.why}")
+    for complaint in outcome.complaints:
+        write_line(f"complaint   {complaint.what:<16}  {complaint.value}: {complaint.text}")
+    write_line(f"=> {sentence(outcome)}")
+
+
+def sentence(outcome: Outcome) -> str:
+    """Where the message would end, in one line."""
+    values = ", ".join(f"{name} {value}" for name, value in outcome.values.items() if name != "queue")
+    if outcome.record_type:
+        return f"recorded: a new {outcome.record_type} in queue {outcome.queue} ({values})"
+    if outcome.record and outcome.state == "recorded":
+        changes = f", which becomes: {values}" if values else ""
+        return f"recorded: a follow-up to {outcome.record} in queue {outcome.queue}{changes}"
+    record = f", of record {outcome.record}" if outcome.record else ""
+    return f"{outcome.state}{record}{f': {outcome.reason}' if outcome.reason else ''}"
+
+
+def read_message(file: str) -> bytes:
+    """A message's exact bytes from a file, or from stdin (`-`).
+
+    Raises:
+        NoInput: it cannot be read, or holds nothing.
+    """
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise NoInput(f"{file} cannot be read: {error.strerror}.") from error
+    if not raw:
+        raise NoInput(f"{'stdin' if file == '-' else file} is empty: there is no message in it.")
+    return raw
