@@ -1,4 +1,4 @@
-"""Commands run as scripts run them: a process of their own, no terminal, a home of their own."""
+"""Commands as scripts run them: each in a process and a home of its own, without a terminal."""
 
 import json
 import os
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.cli import forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,10 +50,8 @@ class Shell:
         )  # fmt: skip
 
     def __call__(self, *words: str, stdin: bytes = b"") -> Ended:
-        done = subprocess.run(
-            self.command(*words), cwd=ROOT, env=self.variables, input=stdin, capture_output=True, timeout=DEADLINE
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        code, out, err = forked.run(words, self.variables, stdin, DEADLINE)
+        return Ended(code, out.decode(), err.decode())
 
     def ok(self, *words: str, stdin: bytes = b"") -> Ended:
         """Run what must succeed."""

@@ -200,10 +200,10 @@ def test_twenty_at_once_on_a_home_that_is_not_there(postroom: Shell, tmp_path: P
     assert not list(postroom.home.glob("drop/*.mail"))
 
 
-def test_twenty_first_uses_at_once_find_one_key_and_one_set_of_templates(postroom: Shell) -> None:
-    processes = [postroom.start("list", "template", "--json") for _ in range(20)]
+def test_first_uses_at_once_find_one_key_and_one_set_of_templates(postroom: Shell) -> None:
+    processes = [postroom.start("list", "template", "--json") for _ in range(8)]
     outputs = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 20, outputs
+    assert [process.returncode for process in processes] == [0] * 8, outputs
     assert {len(out.splitlines()) for out, _ in outputs} == {5}
     assert len([json.loads(line) for line in postroom.ok("list", "queue", "--json").out.splitlines()]) == 3
 
