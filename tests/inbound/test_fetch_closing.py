@@ -1,0 +1,370 @@
+"""How a run ends when something is wrong: what the account's row says, whose turn it is, and when it is due again."""
+
+import socket
+import threading
+from contextlib import closing
+
+import pytest
+
+from core import clock
+from core.handles import Handles
+from core.inbound import due, fold
+from core.inbound.fetch import FetchOptions, fetch_account
+from core.protocols.server import Timeouts
+from tests.accounts import (
+    add_account,
+    at,
+    change_account,
+    change_status,
+    expire_leases,
+    fetch,
+    fetch_once,
+    fetched_well,
+    lines,
+    message,
+    minutes_from_now,
+    raws,
+    run_row,
+    status_of,
+    stored,
+)
+from tests.fakes.faults import Direction, Fault, Rule
+from tests.fakes.holding import holding
+from tests.fakes.imap import ScriptedImap
+from tests.fakes.pop3 import ScriptedPop3
+from tests.fakes.proxy import Line, Proxy
+from tests.fakes.steps import GREETING, Drip, Silence
+from tests.servers.certificates import Certificates
+from tests.servers.dovecot import DovecotServer
+
+ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+SHORT = Timeouts(connect=0.3, login=0.3, command=0.3, settle=0.3)
+
+
+def closed_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+# -- whose turn it is -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
+def test_a_wrong_password_is_for_a_person(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
+    user = dovecot.fresh_user()
+    account = add_account(handles, password="wrong", **at(dovecot, user, kind))
+
+    outcome = fetch(handles).outcomes[0]
+
+    assert (outcome.state, outcome.fault) == ("failed", "configuration")
+    assert "login" in outcome.error
+    assert "wrong" not in outcome.error
+    row, status = run_row(handles, outcome.run_id), status_of(handles, account)
+    assert (row.state, row.fault, row.error) == ("failed", "configuration", outcome.error)
+    assert (status.status, status.failures, status.last_error) == ("failing", 1, outcome.error)
+    # At once the longest wait, so that the provider does not lock us out.
+    assert minutes_from_now(status.due_at) == pytest.approx(60, abs=1)
+    assert fetch(handles).exit_code == 78
+
+
+@ON_SQLITE
+def test_what_fails_says_what_to_do(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    add_account(handles, password="wrong", **at(dovecot, user))
+    assert "Check user name and password" in fetch(handles).outcomes[0].error
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [({"host": "mail.invalid"}, "mail.invalid"), ({"port": None}, "refused")],
+    ids=["unknown host", "closed port"],
+)
+def test_a_server_that_is_not_reached_is_tried_again(handles: Handles, where: dict[str, object], says: str) -> None:
+    place = {"port": closed_port(), **({} if "port" in where else where)}
+    account = add_account(handles, interval=60, **place)
+
+    summary = fetch(handles, timeouts=Timeouts(connect=5))
+
+    outcome = summary.outcomes[0]
+    assert (outcome.state, outcome.fault, summary.exit_code, summary.failed) == ("failed", "passing", 75, 1)
+    assert says in outcome.error
+    assert minutes_from_now(status_of(handles, account).due_at) == pytest.approx(1, abs=0.2)
+
+
+@ON_SQLITE
+def test_each_failure_in_a_row_doubles_the_wait_up_to_an_hour_and_success_ends_it(
+    handles: Handles, dovecot: DovecotServer
+) -> None:
+    user = dovecot.fresh_user()
+    right = at(dovecot, user)
+    account = add_account(handles, interval=600, **{**right, "port": closed_port()})
+    waits = []
+    for _ in range(5):
+        fetch(handles)
+        waits.append(round(minutes_from_now(status_of(handles, account).due_at)))
+    assert waits == [10, 20, 40, 60, 60]
+    assert status_of(handles, account).first_failure_at is not None
+
+    change_account(handles, account, port=right["port"])
+    fetched_well(handles)
+
+    status = status_of(handles, account)
+    assert (status.status, status.failures, status.first_failure_at, status.last_error) == ("ok", 0, None, "")
+    assert minutes_from_now(status.due_at) == pytest.approx(10, abs=0.5)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("kind", ["expired", "wrong_host", "unknown_authority", "self_signed"])
+def test_a_bad_certificate_is_for_a_person_and_no_password_is_sent(
+    handles: Handles, certificates: Certificates, kind: str
+) -> None:
+    with ScriptedImap(certificate=certificates.refused()[kind]) as server:
+        add_account(handles, type="IMAPS", host="localhost", port=server.port, tls_ca=str(certificates.good.authority))
+        outcome = fetch(handles).outcomes[0]
+    assert (outcome.state, outcome.fault) == ("failed", "configuration")
+    assert "certificate" in outcome.error
+    assert server.commands == []
+
+
+@ON_SQLITE
+def test_a_folder_that_is_not_there_is_for_a_person(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    add_account(handles, folders=["Nowhere"], **at(dovecot, user))
+    outcome = fetch(handles).outcomes[0]
+    assert outcome.fault == "configuration"
+    assert "folder" in outcome.error
+
+
+# -- servers that hang ----------------------------------------------------------------------------------------------
+
+IMAP_STEPS = [GREETING, "CAPABILITY", "LOGIN", "SELECT", "UID SEARCH", "UID FETCH", "UID STORE", "UID EXPUNGE"]
+POP3_STEPS = [GREETING, "CAPA", "USER", "PASS", "STAT", "UIDL", "LIST", "RETR", "DELE", "QUIT"]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("step", IMAP_STEPS)
+def test_a_silent_imap_server_ends_the_run_in_time_and_loses_nothing(handles: Handles, step: str) -> None:
+    mails: dict[int, bytes | None] = {1: message(1), 2: message(2)}
+    good = holding(mails, {GREETING: ["* OK ready"]})
+    with ScriptedImap({**good, step: [Silence()]}) as server:
+        account = add_account(handles, port=server.port, after_fetch="delete")
+        started = clock.monotonic()
+        outcome = fetch(handles, timeouts=SHORT).outcomes[0]
+        assert clock.monotonic() - started < 5
+        assert (outcome.state, outcome.fault) == ("failed", "passing")
+        assert "slow" in outcome.error
+        status = status_of(handles, account)
+        assert (status.lease_until, status.failures) == (None, 1)
+        assert set(mails) == {1, 2}
+
+        server.script.update({**server.good, **good})
+        fetched_well(handles)
+
+    assert raws(handles) == [message(1), message(2)]
+    assert mails == {}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("step", POP3_STEPS)
+def test_a_silent_pop3_server_ends_the_run_in_time_and_loses_nothing(handles: Handles, step: str) -> None:
+    with ScriptedPop3() as server:
+        good = dict(server.script)
+        server.script[step] = [Silence()]
+        account = add_account(handles, type="POP3", port=server.port, after_fetch="delete")
+        outcome = fetch(handles, timeouts=SHORT).outcomes[0]
+        assert (outcome.state, outcome.fault) == ("failed", "passing")
+        assert status_of(handles, account).lease_until is None
+        assert not any(one.is_acknowledged for one in stored(handles))
+        server.script.update(good)
+        fetched_well(handles)
+    assert len(raws(handles)) == 1
+    assert all(one.is_acknowledged for one in stored(handles))
+
+
+@ON_SQLITE
+def test_a_server_that_drips_is_ended_in_time_too(handles: Handles) -> None:
+    with ScriptedImap({GREETING: [Drip(b"* OK " + b"x" * 1000, pause=0.05)]}) as server:
+        add_account(handles, port=server.port)
+        started = clock.monotonic()
+        outcome = fetch(handles, timeouts=SHORT).outcomes[0]
+        assert clock.monotonic() - started < 5
+    assert outcome.fault == "passing"
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT, Fault.RESET])
+def test_a_connection_that_breaks_in_a_message_stores_no_part_of_it(
+    handles: Handles, dovecot: DovecotServer, fault: Fault
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1, body="y" * 20_000)])
+    with Proxy(dovecot.ports.imap, Rule(Direction.TO_CLIENT, fault, at=rb"yyyy", including=True)) as proxy:
+        account = add_account(handles, after_fetch="delete", **{**at(dovecot, user), "port": proxy.port})
+        assert fetch(handles).outcomes[0].fault == "passing"
+    assert stored(handles) == []
+    assert len(dovecot.mails(user)) == 1
+    change_account(handles, account, port=dovecot.ports.imap)
+    fetched_well(handles)
+    assert raws(handles) == [message(1, body="y" * 20_000)]
+
+
+# -- servers that ask to be left alone ------------------------------------------------------------------------------
+
+THROTTLES = [
+    ("$tag NO [LIMIT] too many connections", None),
+    ("$tag NO [INUSE] mailbox in use", None),
+    ("$tag NO [UNAVAILABLE] try later", None),
+    ("$tag NO [OVERQUOTA] bandwidth used up", None),
+    ("$tag NO Server Unavailable. 15", None),
+    ("$tag NO Request is throttled. Suggested Backoff Time: 7200000 milliseconds", 120),
+]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("step", ["LOGIN", "EXAMINE"])
+@pytest.mark.parametrize(("words", "minutes"), THROTTLES)
+def test_a_server_that_asks_for_patience_gets_it(
+    handles: Handles, step: str, words: str, minutes: float | None
+) -> None:
+    with ScriptedImap(holding({1: message(1)}, {step: [words]})) as server:
+        account = add_account(handles, port=server.port, interval=600)
+        outcome = fetch(handles).outcomes[0]
+    status = status_of(handles, account)
+    assert (outcome.fault, status.status) == ("passing", "throttled")
+    assert minutes_from_now(status.due_at) == pytest.approx(minutes or 10, abs=0.5)
+    assert (status.retry_after is not None) is (minutes is not None)
+
+
+# -- stopping -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
+def test_a_run_that_is_stopped_finishes_its_batch_and_leaves_the_rest(
+    handles: Handles, dovecot: DovecotServer, kind: str
+) -> None:
+    user = dovecot.fresh_user()
+    mails = [message(number) for number in range(220)]
+    dovecot.deliver(user, mails)
+    account = add_account(handles, after_fetch="delete", **at(dovecot, user, kind))
+    stop = threading.Event()
+    claimed = due.claim_account(handles, account)
+    assert claimed is not None
+
+    def watch(line: object) -> None:
+        if getattr(line, "step", "") == "stored":
+            stop.set()
+
+    outcome = fetch_account(handles, claimed, stop=stop, options=FetchOptions(listener=watch))
+
+    assert (outcome.state, outcome.fault) == ("stopped", "")
+    taken = raws(handles)
+    assert taken == mails[: len(taken)]
+    assert 50 <= len(taken) < 220
+    # What was taken in is deleted, with POP3 too; the rest is there.
+    assert [mail.raw for mail in dovecot.mails(user)] == mails[len(taken) :]
+    assert all(one.is_acknowledged for one in stored(handles))
+    assert status_of(handles, account).lease_until is None
+    assert run_row(handles, outcome.run_id).state == "stopped"
+    assert any("stop" in line for line in lines(handles, outcome.run_id))
+
+    fetched_well(handles)
+    assert raws(handles) == mails
+
+
+def test_a_person_stops_a_run_through_the_account(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(number, body="x" * 100_000) for number in range(150)])
+
+    def slow_down(line: Line) -> None:
+        if "BODY.PEEK" in line.text:
+            change_status(handles, account, stop_requested=True)
+
+    slow = Rule(Direction.TO_CLIENT, Fault.DELAY, at=rb"BODY\[\]", pause=0.7)
+    with Proxy(dovecot.ports.imap, slow, watch=slow_down) as proxy:
+        account = add_account(handles, **{**at(dovecot, user), "port": proxy.port})
+        outcome = fetch_once(handles, "a")
+    assert outcome.state == "stopped"
+    assert 0 < len(raws(handles)) < 150
+    assert status_of(handles, account).stop_requested is False
+
+
+# -- leases ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_whose_account_was_taken_over_writes_nothing_more(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1)])
+    taken_over: list[int] = []
+
+    def take_over(line: Line) -> None:
+        if "BODY.PEEK" in line.text and not taken_over:
+            expire_leases(handles)
+            claimed = due.claim_account(handles, account)
+            assert claimed is not None
+            taken_over.append(claimed.run_id)
+
+    with Proxy(dovecot.ports.imap, watch=take_over) as proxy:
+        account = add_account(handles, after_fetch="delete", **{**at(dovecot, user), "port": proxy.port})
+        outcome = fetch_once(handles, "a")
+
+    assert outcome.state == "aborted"
+    assert stored(handles) == []
+    assert len(dovecot.mails(user)) == 1
+    assert run_row(handles, outcome.run_id).state == "aborted"
+    assert run_row(handles, taken_over[0]).state == "running"
+
+
+def test_a_run_that_loses_its_account_at_the_very_end_is_an_outcome_too(
+    handles: Handles, dovecot: DovecotServer
+) -> None:
+    user = dovecot.fresh_user()
+    taken_over: list[int] = []
+
+    def take_over(line: Line) -> None:
+        if "LOGOUT" in line.text and not taken_over:
+            expire_leases(handles)
+            claimed = due.claim_account(handles, account)
+            assert claimed is not None
+            taken_over.append(claimed.run_id)
+
+    with Proxy(dovecot.ports.imap, watch=take_over) as proxy:
+        account = add_account(handles, **{**at(dovecot, user), "port": proxy.port})
+        outcome = fetch_once(handles, "a")
+    assert outcome.state == "aborted"
+    assert outcome.fault == "passing"
+    assert run_row(handles, taken_over[0]).state == "running"
+
+
+def test_a_fault_of_ours_ends_one_run_and_the_next_one_recovers(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = [dovecot.fresh_user() for _ in range(2)]
+    accounts = []
+    for number, user in enumerate(users):
+        dovecot.deliver(user, [message(f"{number}-{each}") for each in range(3)])
+        accounts.append(add_account(handles, name=f"account{number}", after_fetch="delete", **at(dovecot, user)))
+    settle = fold.settle
+
+    def faulty(verdict: object, known: object) -> object:
+        if "0-1@" in getattr(verdict, "facts").summary.message_id:  # noqa: B009
+            raise KeyError("of the test")
+        return settle(verdict, known)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fold, "settle", faulty)
+    summary = fetch(handles)
+
+    first, second = summary.outcomes
+    assert (first.state, first.fault) == ("aborted", "passing")
+    assert "KeyError" in first.error
+    assert second.state == "ok"
+    status = status_of(handles, accounts[0])
+    assert status.lease_until is None
+    assert status.failures == 1
+    assert status.due_at > clock.utcnow()
+    assert len(dovecot.mails(users[0])) == 3
+
+    monkeypatch.undo()
+    fetched_well(handles)
+    assert dovecot.mails(users[0]) == []
+    assert len(raws(handles)) == 6
