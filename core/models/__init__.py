@@ -4,7 +4,7 @@ from core.models.account import Account, AccountStatus, AccountType, AfterFetch,
 from core.models.address import SystemAddress
 from core.models.base import Resource, UtcDateTime, metadata
 from core.models.filter import Filter
-from core.models.handoff import Handoff
+from core.models.handoff import Delivery, DeliveryEvent, DeliveryState, Handoff, HandoffStatus
 from core.models.mailbox import Mailbox, MailboxStatus
 from core.models.message import Message, MessageState, Quarantine, RawMessage, Suspect
 from core.models.outgoing import Attempt, Lane, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
@@ -18,9 +18,9 @@ from core.models.template import Template
 
 __all__ = [
     "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
-    "Counter", "Filter", "FolderMark", "Handoff", "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message",
-    "MessageState", "OutgoingMessage", "OutgoingRaw", "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage",
-    "Recipient", "Record", "Request", "RequestEvent", "RequestState", "Resource", "Run", "RunEvent", "RunState",
-    "Secret", "Setting", "Status", "Suspect", "SystemAddress", "Template", "UtcDateTime", "Validity", "Worker",
-    "metadata",
+    "Counter", "Delivery", "DeliveryEvent", "DeliveryState", "Filter", "FolderMark", "Handoff", "HandoffStatus",
+    "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message", "MessageState", "OutgoingMessage", "OutgoingRaw",
+    "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage", "Recipient", "Record", "Request", "RequestEvent",
+    "RequestState", "Resource", "Run", "RunEvent", "RunState", "Secret", "Setting", "Status", "Suspect",
+    "SystemAddress", "Template", "UtcDateTime", "Validity", "Worker", "metadata",
 ]  # fmt: skip

@@ -5,17 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from core.models.base import big, given_key, json_object, moment
+
+_TO_WAKE = text("pending_until IS NOT NULL AND woken_at IS NULL")
 
 
 class Record(SQLModel, table=True):
     """What an incoming message became, and where its follow-ups gather."""
 
     __tablename__ = "record"
-    __table_args__ = (Index("ix_record_queue_id_state", "queue_id", "state"),)
+    __table_args__ = (
+        Index("ix_record_queue_id_state", "queue_id", "state"),
+        Index("ix_record_to_wake", "pending_until", sqlite_where=_TO_WAKE, postgresql_where=_TO_WAKE),
+    )
 
     id: int = given_key()
     number: str = Field(unique=True)
@@ -31,6 +36,9 @@ class Record(SQLModel, table=True):
     customer: str = ""
     account_id: int | None = big(nullable=True)
     pending_until: datetime | None = moment(nullable=True)
+    """Until when a pending state lasts."""
+    woken_at: datetime | None = moment(nullable=True)
+    """When a pending state's time had come; none again once the state changes."""
     fields: dict[str, Any] = json_object()
     created_at: datetime = moment()
     updated_at: datetime = moment()

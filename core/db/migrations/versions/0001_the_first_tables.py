@@ -54,6 +54,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
     )
     op.create_table(
+        "delivery",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("handoff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("event", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("last_error", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("created_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_record_id"), ["record_id"], unique=False)
+        batch_op.create_index("ix_delivery_state", ["state", "settled_at"], unique=False)
+        batch_op.create_index("ix_delivery_turn", ["handoff_id", "state", "record_id", "id"], unique=False)
+
+    op.create_table(
         "filter",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
@@ -476,6 +496,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_attempt_outgoing_id"), ["outgoing_id"], unique=False)
 
     op.create_table(
+        "handoff_status",
+        sa.Column(
+            "handoff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("rests_until", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("last_error", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("last_ok_at", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("lease_owner", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("lease_until", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("fence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["handoff_id"], ["handoff.id"], name=op.f("fk_handoff_status_handoff_id_handoff")),
+        sa.PrimaryKeyConstraint("handoff_id", name=op.f("pk_handoff_status")),
+    )
+    op.create_table(
         "mailbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
@@ -583,6 +618,7 @@ def upgrade() -> None:
         sa.Column("customer", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("pending_until", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("woken_at", core.models.base.UtcDateTime(timezone=True), nullable=True),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column("created_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("updated_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
@@ -592,6 +628,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("record", schema=None) as batch_op:
         batch_op.create_index("ix_record_queue_id_state", ["queue_id", "state"], unique=False)
+        batch_op.create_index(
+            "ix_record_to_wake",
+            ["pending_until"],
+            unique=False,
+            sqlite_where=sa.text("pending_until IS NOT NULL AND woken_at IS NULL"),
+            postgresql_where=sa.text("pending_until IS NOT NULL AND woken_at IS NULL"),
+        )
 
     op.create_table(
         "account",
@@ -703,6 +746,11 @@ def downgrade() -> None:
 
     op.drop_table("account")
     with op.batch_alter_table("record", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_record_to_wake",
+            sqlite_where=sa.text("pending_until IS NOT NULL AND woken_at IS NULL"),
+            postgresql_where=sa.text("pending_until IS NOT NULL AND woken_at IS NULL"),
+        )
         batch_op.drop_index("ix_record_queue_id_state")
 
     op.drop_table("record")
@@ -722,6 +770,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_mailbox_template_id"))
 
     op.drop_table("mailbox")
+    op.drop_table("handoff_status")
     with op.batch_alter_table("attempt", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attempt_outgoing_id"))
 
@@ -818,6 +867,12 @@ def downgrade() -> None:
         )
 
     op.drop_table("filter")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index("ix_delivery_turn")
+        batch_op.drop_index("ix_delivery_state")
+        batch_op.drop_index(batch_op.f("ix_delivery_record_id"))
+
+    op.drop_table("delivery")
     op.drop_table("counter")
     op.drop_table("changed")
     with op.batch_alter_table("audit", schema=None) as batch_op:
