@@ -5,7 +5,6 @@ Imports no framework and opens no database: it starts fast, and works while the 
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from argparse import Namespace
@@ -54,7 +53,7 @@ def _from(name: str, sender: str | None) -> str:
     """A From for a message without one; empty where nothing is known of the writer: the mailbox fills in its own."""
     if not name and not sender:
         return ""
-    return from_field(name, sender or local_address(getpass.getuser()))
+    return from_field(name, sender or local_address())
 
 
 def _moment(option: str, text: str | None, now: datetime) -> datetime | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -91,10 +91,11 @@ def from_field(name: str, address: str) -> str:
     return f"{encode_text(name.strip(), len('From: ')).decode('ascii')}\r\n <{checked}>"
 
 
-def local_address(user: str) -> str:
-    """The address of a user of this machine."""
-    host = socket.gethostname() or "localhost"
-    return f"{user}@{host}"
+def local_address() -> str:
+    """The address of the user of this process on this machine."""
+    from getpass import getuser
+
+    return f"{getuser()}@{os.uname().nodename or 'localhost'}"
 
 
 def _with_header(raw: bytes) -> bytes:
