@@ -12,12 +12,14 @@ from sqlmodel import Session
 from core import clock
 from core.db import leases
 from core.db.bulk import table_of
-from core.errors import LeaseLost, PostroomError, Stopped, Throttled
+from core.errors import LeaseLost, PostroomError, Stopped, StoreError, Throttled
 from core.handles import Handles
 from core.inbound.backoff import FailureKind, has_failed_for_too_long, kind_of, next_due
 from core.inbound.due import Claimed
 from core.models import Account, AccountStatus, Run, RunState, Status, Validity
+from core.protocols.causes import advice
 from core.runlog import Counts, RunLog, Written
+from core.text import bounded, clean
 
 _account, _status, _run = table_of(Account), table_of(AccountStatus), table_of(Run)
 
@@ -44,7 +46,32 @@ def outcome_of(claimed: Claimed, log: RunLog, error: PostroomError | None, *, ha
     if isinstance(error, Stopped):
         return RunOutcome(claimed.run_id, claimed.account.name, RunState.STOPPED, log.counts, has_more=has_more)
     fault = "configuration" if kind_of(error).needs_a_person else "passing"
-    return RunOutcome(claimed.run_id, claimed.account.name, RunState.FAILED, log.counts, str(error), fault)
+    return RunOutcome(claimed.run_id, claimed.account.name, RunState.FAILED, log.counts, advice(error), fault)
+
+
+def abandon_run(handles: Handles, claimed: Claimed, log: RunLog, fault: Exception) -> RunOutcome:
+    """A fault of ours ended the run: as if its worker had died, the next run takes what was in hand one at a time."""
+    now, interval = clock.utcnow(), _interval(handles, claimed.account)
+    told = bounded(clean(f"{type(fault).__name__}: {fault}"), 300)
+    text = f"A fault of Postroom's own ended the run ({told}). The next run takes its messages one at a time."
+    outcome = RunOutcome(claimed.run_id, claimed.account.name, RunState.ABORTED, log.counts, text, "passing")
+
+    def abandon(session: Session) -> None:
+        status = session.connection().execute(select(_status).where(claimed.lease.is_mine())).one_or_none()
+        if status is None:
+            return  # whoever has taken over has closed the run
+        session.connection().execute(
+            update(_run)
+            .where(_run.c.id == claimed.run_id)
+            .values(state=RunState.ABORTED.value, ended_at=now, error=text, fault="passing", step="")
+        )
+        values = _after(status, outcome, StoreError(text), now, interval)
+        session.connection().execute(update(_status).where(claimed.lease.is_mine()).values(values))
+        leases.release(session, claimed.lease)
+
+    handles.database.writing(abandon)
+    handles.changes.moved("run", "account")
+    return outcome
 
 
 def close_run(

@@ -93,13 +93,20 @@ def _claim(session: Session, handles: Handles, account_id: int, now: datetime) -
 
 
 def _close_dead_runs(session: Session, account_id: int, now: datetime) -> bool:
-    """A run that is still marked running although its account was free: its worker died."""
+    """Close a run that is still marked running although its account was free; whether the last run died."""
     dead = (
         update(_run)
         .where(_run.c.account_id == account_id, _run.c.state == RunState.RUNNING.value)
         .values(state=RunState.ABORTED.value, ended_at=now, error="The worker was lost; the next run took over.")
     )
-    return bool(session.connection().execute(dead).rowcount)
+    # A run that a fault of ours ended has closed itself, and is the account's last one.
+    abandoned = (
+        select(_run.c.id)
+        .join(_status, _status.c.last_run_id == _run.c.id)
+        .where(_status.c.account_id == account_id, _run.c.state == RunState.ABORTED.value)
+    )
+    was_abandoned = session.connection().execute(abandoned).first() is not None
+    return bool(session.connection().execute(dead).rowcount) or was_abandoned
 
 
 def accounts_named(handles: Handles, names: Sequence[str] | None) -> list[Account]:

@@ -5,16 +5,17 @@ Store first, acknowledge last: nothing is changed on the server before the messa
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core import clock
 from core.errors import LeaseLost, PostroomError, Stopped
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound.acknowledge import Acknowledger
-from core.inbound.closing import RunOutcome, close_run, outcome_of
+from core.inbound.closing import RunOutcome, abandon_run, close_run, outcome_of
 from core.inbound.connecting import connect, pass_on
 from core.inbound.due import Claimed, is_stop_requested
 from core.inbound.folder import FolderPass
@@ -23,12 +24,15 @@ from core.inbound.kept import KeptSources
 from core.inbound.reading import Line
 from core.inbound.rules import load_rules
 from core.models import AccountType, RunState
+from core.protocols.causes import advice
 from core.protocols.imap import FolderStatus
 from core.protocols.server import Timeouts
 from core.runlog import Counts, Listener, RunLog
 
 LOOK_FOR_STOP = 0.5
 """Seconds between two looks whether a person asked the run to stop."""
+
+_log = logging.getLogger("postroom.fetch")
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,17 @@ def fetch_account(
         log.stopped()
     except PostroomError as problem:
         error = problem
-        log.failed(str(problem))
+        log.failed(advice(problem))
+    except Exception as fault:  # noqa: BLE001 - one account's run ends, the worker goes on
+        _log.exception("account %s: a run ended unexpectedly", claimed.account.name)
+        return abandon_run(handles, claimed, log, fault)
     finally:
         handles.renewer.let_go(claimed.lease)
     outcome = outcome_of(claimed, log, error, has_more=has_more)
-    close_run(handles, claimed, log, outcome, error)
+    try:
+        close_run(handles, claimed, log, outcome, error)
+    except LeaseLost as lost:
+        return replace(outcome, state=RunState.ABORTED, error=str(lost), fault="passing", has_more=False)
     return outcome
 
 

@@ -19,6 +19,9 @@ from core.models import Account, RunState, Validity
 from core.runlog import Counts
 from core.workers.following import follow
 
+PAUSE = 0.05
+"""Seconds until an account that another worker let go is tried again."""
+
 _log = logging.getLogger("postroom.fetcher")
 
 
@@ -107,7 +110,11 @@ def _fetch_whole(handles: Handles, account: Account, stop: threading.Event, opti
         if claimed is None:
             outcome = follow(handles, account, stop, options.listener)
             if outcome is None:
-                continue  # its worker died: the claim is free now
+                if stop.is_set() or not accounts_named(handles, [account.name]):
+                    text = "" if stop.is_set() else f"Account {account.name} was deleted meanwhile."
+                    return RunOutcome(0, account.name, RunState.STOPPED, total, text)
+                stop.wait(PAUSE)
+                continue  # its worker died, or it ended between two looks: the claim is free now
         else:
             outcome = fetch_account(handles, claimed, stop=stop, options=options)
         total += outcome.counts
