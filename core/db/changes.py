@@ -105,15 +105,18 @@ class Watcher:
         self._versions = versions
         return moved
 
-    def wait(self, seconds: float, stop: threading.Event) -> set[str]:
-        """The topics that moved, as soon as any does, or none when the time is over or `stop` is set."""
+    def wait(self, seconds: float, stop: threading.Event, wake: threading.Event | None = None) -> set[str]:
+        """The topics that moved, as soon as any does, or none when the time is over or `stop` or `wake` is set.
+
+        `wake` is for news of this process itself, which need not go through the database.
+        """
         waited = 0.0
-        while not stop.is_set():
+        while not stop.is_set() and not (wake is not None and wake.is_set()):
             if moved := self.changed():
                 return moved
             if waited >= seconds:
                 break
-            stop.wait(INTERVAL)
+            (wake or stop).wait(INTERVAL)
             waited += INTERVAL
         return set()
 

@@ -64,7 +64,9 @@ def _look_again(handles: Handles, claimed: Claimed, source: ImapSource) -> dict[
         unchanged = unchanged_folders(handles, claimed, source, seconds=SOON)
         if not unchanged:
             source.noop(seconds=SOON)
-    except WireError:
+    except BaseException as error:
         source.drop()
-        return None
+        if isinstance(error, WireError):
+            return None
+        raise
     return unchanged

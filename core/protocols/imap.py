@@ -14,6 +14,7 @@ from core.errors import Misuse, NotOffered, WireError
 from core.protocols import imap_fetch
 from core.protocols.imap_dialogue import Answer, ImapDialogue, Response
 from core.protocols.imap_folders import Folder, parse_list, status_values
+from core.protocols.imap_idle import Idling
 from core.protocols.imap_removal import copy_or_move, expunge, present, store
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
@@ -153,6 +154,17 @@ class ImapSource:
         answer = self._dialogue.command(b"FETCH", b"1", b"(UID INTERNALDATE)", phase="count")
         dates = [body.date for body in self._understood(imap_fetch.bodies, answer).values()]
         return dates[0] if dates else None
+
+    def idle(self) -> Idling:
+        """From here on the connection only waits for new mail in the selected folder; nothing else is asked of it.
+
+        Raises:
+            NotOffered: the server does not know IDLE.
+        """
+        self._require(self._selected.folder)
+        if not self._dialogue.offers("IDLE"):
+            raise NotOffered("The server does not offer IDLE.", host=self._dialogue.wire.place, phase="idle")
+        return Idling(self._dialogue.wire, self._selected.exists)
 
     def unselect(self) -> bool:
         """Leave the selected folder without removing anything from it; false if the server has no way to."""

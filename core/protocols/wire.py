@@ -126,6 +126,21 @@ class Wire:
         """Whether the server has said more than was read so far."""
         return self._at < len(self._buffer)
 
+    def fileno(self) -> int:
+        """For a selector that waits until the server speaks."""
+        return self._socket.fileno()
+
+    def lines_at_hand(self, longest: int = _LONGEST_LINE) -> list[bytes]:
+        """The whole lines that have come so far, without waiting; half a line stays until the rest comes.
+
+        Afterwards nothing decrypted is left in the TLS layer, where no selector would see it.
+        """
+        *whole, rest = (self._buffer[self._at :] + self._at_hand()).split(b"\n")
+        self._buffer, self._at = rest, 0
+        if len(rest) > longest:
+            self.violation(f"The server's answer has no end after {longest} bytes.")
+        return [line + b"\n" for line in whole]
+
     def secure(self, host: str, trust: TlsTrust, seconds: float) -> TlsFacts:
         """Begin TLS and verify the server."""
         if self.has_unread():
@@ -187,10 +202,32 @@ class Wire:
         if not data:
             self.close()
             raise ConnectionLost("The server ended the connection.", **self._where())
-        self._budget -= len(data)
+        self._spend(len(data))
+        return data
+
+    def _at_hand(self) -> bytes:
+        gathered = bytearray()
+        try:
+            self._socket.settimeout(0)
+            # A read of this size takes all of a TLS record, so that after any read nothing is left behind it.
+            while len(gathered) < _CHUNK and (data := self._socket.recv(_CHUNK)):
+                gathered += data
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except OSError as error:
+            self.close()
+            self._fail(ConnectionLost(self._cut(error), **self._where()), error)
+        else:
+            if not gathered:
+                self.close()
+                raise ConnectionLost("The server ended the connection.", **self._where())
+        self._spend(len(gathered))
+        return bytes(gathered)
+
+    def _spend(self, count: int) -> None:
+        self._budget -= count
         if self._budget < 0:
             self.violation("The server's answer is far larger than it can rightly be.")
-        return data
 
     def _remaining(self) -> float:
         remaining = self._deadline.remaining()

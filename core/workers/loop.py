@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from core.workers.sender import Sender
-
+from core import clock
 from core.db.changes import Watcher
 from core.db.schema import REVISION, revision_of
 from core.errors import PostroomError, SchemaMismatch, StoreError
 from core.handles import Handles
 from core.workers.fetcher import Fetcher
 from core.workers.health import Heartbeat
+from core.workers.idler import Idler
 from core.workers.orders import Order, finish, report, take_orders
+from core.workers.sender import Sender
 from core.workers.sweeper import sweep
 
 LOOK = 1.0
@@ -91,7 +92,10 @@ def _fetch(handles: Handles, stop: threading.Event, *, once: bool) -> None:
 
 def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event) -> None:
     watcher = Watcher(handles.database)
-    since_sweep = SWEEP
+    wake = threading.Event()
+    idler = Idler(handles, wake)
+    idler.start()
+    sweeps_at = clock.monotonic()
     try:
         while not stop.is_set():
             try:
@@ -99,15 +103,16 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event) -> None
                 fetcher.fetch_due()
                 for order in take_orders(handles, ("fetch",)):
                     _carry_out(handles, fetcher, order)
-                if since_sweep >= SWEEP:
+                if clock.monotonic() >= sweeps_at:
                     sweep(handles)
-                    since_sweep = 0.0
-                watcher.wait(LOOK, stop)
-                since_sweep += LOOK
+                    sweeps_at = clock.monotonic() + SWEEP
+                watcher.wait(LOOK, stop, wake)
+                wake.clear()
             except StoreError as error:
                 _log.warning("%s", error)
                 stop.wait(PATIENCE_AFTER_FAULT)
     finally:
+        idler.close()
         watcher.close()
 
 
