@@ -160,7 +160,7 @@ class Rows:
         if changes.queue is not None:
             values["queue_id"] = self.queue_ids[changes.queue]
         if changes.state is not None:
-            values["pending_until"] = changes.pending_until
+            values |= {"pending_until": changes.pending_until, "woken_at": None}
         if changes.fields:
             record = session.get(Record, record_id)
             assert record is not None

@@ -93,6 +93,8 @@ RECORD = Kind(
         Column("responsible", "Responsible", _r.responsible),
         Column("customer", "Customer", _r.customer, width=18),
         Column("account", "Account", account_name(_r.account_id)),
+        Column("pending_until", "Pending until", _r.pending_until, ColumnType.TIME, is_filtered=False),
+        Column("due", "Due", _r.woken_at.is_not(None), ColumnType.YES_NO),
         Column("created_at", "Created", _r.created_at, ColumnType.TIME, is_filtered=False),
         Column("updated_at", "Updated", _r.updated_at, ColumnType.TIME, is_filtered=False),
     ),

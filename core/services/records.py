@@ -14,6 +14,7 @@ from core import clock
 from core.db.bulk import table_of
 from core.errors import BadInput, Problem
 from core.handles import Handles
+from core.inbound.record_types.draft import PENDING_FOR
 from core.models import Audit, Record
 from core.resources.incoming import RECORD
 from core.resources.routing import QUEUE
@@ -85,7 +86,17 @@ def _columns(
         columns["pending_until"] = _time(given["pending_until"])
     if dynamic := {name: clean(str(given[name])) for name in given if name in settings.dynamic_fields}:
         columns["fields"] = {**row["fields"], **dynamic}
-    return columns
+    return columns | _pending(row, columns)
+
+
+def _pending(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """A pending state always has an end, and wakes anew when state or end are set; other states have none."""
+    if not columns.keys() & {"state", "pending_until"}:
+        return {}
+    if not columns.get("state", row["state"]).lower().startswith("pending"):
+        return {"pending_until": columns.get("pending_until"), "woken_at": None}
+    until = columns.get("pending_until") or (row["pending_until"] if row["woken_at"] is None else None)
+    return {"pending_until": until or clock.utcnow() + PENDING_FOR, "woken_at": None}
 
 
 def _complaint(settings: RuntimeSettings, name: str, value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""What a worker tidies once a minute: what was deleted long ago, runs that are over for long, orders nobody took."""
+"""What a worker tidies once a minute: pending records that wake, runs and deliveries that are over for long, orders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Request, RequestEvent, Run, RunEvent
+from core.workers.waking import wake_records
 
 ORDERS_KEPT = timedelta(days=7)
 AT_ONCE = 500
@@ -20,8 +21,9 @@ AT_ONCE = 500
 
 
 def sweep(handles: Handles) -> None:
-    """Remove what is past its time, a little at a time."""
+    """Wake the records whose time has come; remove what is past its time, a little at a time."""
     now = clock.utcnow()
+    wake_records(handles, now)
     kept = handles.settings().retention.runs
     if kept:
         _remove_old(handles, Run, RunEvent, "run_id", now - kept)
