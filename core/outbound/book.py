@@ -180,8 +180,8 @@ class Book:
         for left in reversed(range(_SETTLE_TRIES)):
             try:
                 return self.handles.database.writing(work)
-            except StoreError:
-                if not left or self._stop.wait(0.5):
+            except StoreError as error:
+                if error.is_permanent or not left or self._stop.wait(0.5):
                     raise
         raise AssertionError
 

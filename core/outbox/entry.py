@@ -9,7 +9,7 @@ from core.mail.addresses import bare_addresses
 from core.mail.envelope import LONGEST_ID, OutgoingEnvelope, check_header, checked_envelope, fresh_message_id
 from core.mail.headers import Headers, read_header_block
 from core.mail.message_ids import read_message_ids
-from core.text import bounded
+from core.text import bounded, clean
 
 _LONGEST_SHOWN = 998
 
@@ -46,7 +46,7 @@ def read_entry(
         envelope=envelope,
         raw=raw,
         message_id=message_id or _carried_id(headers) or fresh_message_id(host, envelope.key),
-        header_from=bounded(next(iter(bare_addresses(headers.raw("from") or "")), ""), _LONGEST_SHOWN),
+        header_from=clean(bounded(next(iter(bare_addresses(headers.raw("from") or "")), ""), _LONGEST_SHOWN)),
         subject=bounded(headers.get("subject") or "", _LONGEST_SHOWN),
         submitted_by=submitted_by,
     )

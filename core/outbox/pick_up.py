@@ -11,14 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
-
-from core import clock
-from core.errors import BadInput, CannotWrite
+from core.errors import BadInput, CannotWrite, NotFound, StoreRefused
 from core.handin import SUFFIX, read_dropped
 from core.handles import Handles
-from core.outbox.enqueue import TOPIC, held, insert_entries, known_mailboxes
+from core.outbox.enqueue import TOPIC, held, insert_durably, known_mailboxes
 from core.outbox.entry import Entry, read_entry
 
 REFUSED = "refused"
@@ -51,10 +47,10 @@ def pick_up(handles: Handles) -> int:
     try:
         with _opened(handles.environment.drop) as folder:
             for batch in _batches(folder, _complete_files(folder)):
-                _store(handles, batch)
-                for found in batch:
+                stored = _store(handles, folder, batch)
+                for found in stored:
                     _remove(folder, found.name)
-                count += len(batch)
+                count += len(stored)
     except FileNotFoundError:
         return count
     except OSError as error:
@@ -136,18 +132,20 @@ def _read(folder: int, name: str) -> tuple[bytes, str]:
         return file.read(LARGEST + 1), _user(facts.st_uid)
 
 
-def _store(handles: Handles, batch: Sequence[_Found]) -> None:
-    def store(session: Session) -> None:
-        names = {found.entry.envelope.mailbox for found in batch} - {""}
+def _store(handles: Handles, folder: int, batch: Sequence[_Found]) -> list[_Found]:
+    """Put a batch in by one commit, or one by one if the database does not take it; gives back what it took."""
+    names = {found.entry.envelope.mailbox for found in batch} - {""}
+    with handles.database.reading() as session:
         known = known_mailboxes(session, names) if names else {}
-        insert_entries(session, [_acceptable(found.entry, known) for found in batch], clock.utcnow())
-
     try:
-        handles.database.writing(store)
-    except IntegrityError:
-        # Another worker has put in one of these files since we looked (PostgreSQL); now its key is seen.
-        handles.database.writing(store)
+        insert_durably(handles, [_acceptable(found.entry, known) for found in batch])
+    except (StoreRefused, NotFound) as error:
+        if len(batch) == 1:
+            _put_aside(folder, batch[0].name, str(error))
+            return []
+        return [found for one in batch for found in _store(handles, folder, [one])]
     handles.changes.moved(TOPIC)
+    return list(batch)
 
 
 def _acceptable(entry: Entry, known: dict[str, int]) -> Entry:

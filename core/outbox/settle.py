@@ -17,6 +17,9 @@ from core.models import Attempt, MailboxStatus, OutgoingMessage, OutgoingState, 
 from core.outbox.claim import still_ours
 from core.outbox.enqueue import insert_entries
 from core.outbox.entry import Entry
+from core.text import bounded, clean
+
+_LONGEST_TEXT = 1000
 
 _m, _r = table_of(OutgoingMessage), table_of(Recipient)
 _IS_MINE = (_m.c.id == bindparam("of")) & (_m.c.fence == bindparam("mine"))
@@ -148,10 +151,15 @@ def _attempt_row(outgoing_id: int, made: TryMade) -> dict[str, Any]:
         "outcome": made.outcome,
         "reply_code": made.reply_code,
         "enhanced_code": made.enhanced_code,
-        "text": made.text,
+        "text": _kept(made.text),
         "started_at": made.started_at,
         "ms": made.ms,
     }
+
+
+def _kept(text: str) -> str:
+    # Whatever a server or library said: text that the database refuses would lose a whole window's outcome.
+    return bounded(clean(text), _LONGEST_TEXT)
 
 
 def _result_row(key: int, result: RecipientResult, now: datetime) -> dict[str, Any]:
@@ -161,7 +169,7 @@ def _result_row(key: int, result: RecipientResult, now: datetime) -> dict[str, A
         "to_state": result.state.value,
         "to_reply_code": result.reply_code,
         "to_enhanced_code": result.enhanced_code,
-        "to_text": result.text,
+        "to_text": _kept(result.text),
         "to_settled_at": now if is_last else None,
     }
 
@@ -187,7 +195,7 @@ def _ending_row(lease: Lease, ending: Ending, now: datetime) -> dict[str, Any]:
         "to_state": ending.state.value,
         "to_attempts": ending.attempts,
         "to_next_attempt_at": ending.next_attempt_at,
-        "to_last_error": ending.last_error,
+        "to_last_error": _kept(ending.last_error),
         "to_uncertain_since": ending.uncertain_since,
         "to_sent_by_id": ending.sent_by_id,
         "to_settled_at": now if ending.is_last else None,
@@ -196,7 +204,11 @@ def _ending_row(lease: Lease, ending: Ending, now: datetime) -> dict[str, Any]:
 
 def _write_mailbox(session: Session, news: MailboxNews, now: datetime) -> None:
     table = table_of(MailboxStatus)
-    values: dict[str, Any] = {"failures": news.failures, "cooling_until": news.cooling_until, "last_error": news.error}
+    values: dict[str, Any] = {
+        "failures": news.failures,
+        "cooling_until": news.cooling_until,
+        "last_error": _kept(news.error),
+    }
     if not news.failures:
         values["last_sent_at"] = now
     insert_missing(session, MailboxStatus, [{"mailbox_id": news.mailbox_id, "last_turn": 0, "failures": 0}])

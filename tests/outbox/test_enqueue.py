@@ -1,0 +1,151 @@
+"""Putting messages into the outbox: one commit, a key once, every problem told."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+
+import pytest
+
+import postroom
+from core import clock
+from core.errors import BadInput, NotFound, UnsafeMessage
+from core.mail.envelope import OutgoingEnvelope
+from core.outbox.enqueue import enqueue, enqueue_many
+from core.outbox.entry import read_entry
+from tests.outbound.world import add_mailbox, mail, recipients, rows
+
+
+class Nowhere:
+    host, port = "127.0.0.1", 9
+
+
+def entry(number: int = 0, **envelope):
+    return read_entry(OutgoingEnvelope(("b@example.net",), **envelope), mail(str(number)))
+
+
+def test_a_message_is_queued_with_what_lists_show(handles):
+    now = clock.utcnow()
+    message_id = enqueue(
+        handles,
+        read_entry(
+            OutgoingEnvelope(("b@example.net", "c@example.net"), sender="", lane="urgent", notify=False),
+            b'From: "Doe, Jane" <jane@example.org>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nx',
+            submitted_by="cron",
+        ),
+    )
+    [row] = rows(handles)
+    assert (row.message_id, row.state, row.lane, row.lane_rank) == (message_id, "queued", "urgent", 0)
+    assert (row.sender, row.has_sender, row.notify, row.submitted_by) == ("", True, False, "cron")
+    assert (row.header_from, row.subject) == ("jane@example.org", "Grüße")
+    assert abs(row.next_attempt_at - now) < timedelta(seconds=30)
+    assert {address: found.state for address, found in recipients(handles).items()} == {
+        "b@example.net": "queued",
+        "c@example.net": "queued",
+    }
+
+
+def test_without_a_sender_the_mailbox_decides(handles):
+    enqueue(handles, entry(sender=None))
+    assert (rows(handles)[0].sender, rows(handles)[0].has_sender) == ("", False)
+
+
+def test_many_get_their_ids_in_order(handles):
+    message_ids = enqueue_many(handles, [entry(number) for number in range(1203)])
+    assert [row.message_id for row in rows(handles)] == message_ids
+    assert [row.subject for row in rows(handles)] == [str(number) for number in range(1203)]
+
+
+def test_a_key_is_taken_once_and_gives_back_the_first_message_id(handles):
+    first = enqueue(handles, entry(1, key="invoice 7"))
+    again = enqueue_many(handles, [entry(2, key="invoice 7"), entry(3), entry(4, key="new"), entry(5, key="new")])
+    assert again[0] == first
+    assert again[2] == again[3]
+    assert [row.subject for row in rows(handles)] == ["1", "3", "4"]
+
+
+def test_threads_with_one_key_put_in_one_message(handles):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(enqueue(handles, entry(key="the one")))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert len(found) == 8
+    assert len(rows(handles)) == 1
+
+
+def test_a_mailbox_that_is_not_there_refuses_all(handles):
+    add_mailbox(handles, "main", Nowhere)
+    with pytest.raises(NotFound, match="'nope'"):
+        enqueue_many(handles, [entry(mailbox="main"), entry(mailbox="nope")])
+    assert rows(handles) == []
+
+
+def test_a_mailbox_is_asked_for_by_name(handles):
+    key = add_mailbox(handles, "main", Nowhere)
+    enqueue(handles, entry(mailbox="main"))
+    assert rows(handles)[0].mailbox_id == key
+
+
+@pytest.fixture
+def public(handles, monkeypatch):
+    """The public call, on this test's home."""
+    monkeypatch.setattr(postroom, "_handles", lambda: handles)
+    return postroom
+
+
+def test_the_public_call_takes_bytes_text_and_messages(public, handles):
+    message = EmailMessage()
+    message["From"], message["To"], message["Bcc"] = "a@example.org", "b@example.net", "hidden@example.net"
+    message["Subject"] = "from an object"
+    message.set_content("Grüße")
+    ids = [public.enqueue(mail("bytes")), public.enqueue(mail("text").decode()), public.enqueue(message)]
+    assert [row.message_id for row in rows(handles)] == ids
+    assert [row.subject for row in rows(handles)] == ["bytes", "text", "from an object"]
+    assert "hidden@example.net" in recipients(handles)
+
+
+def test_the_public_call_passes_everything_on(public, handles):
+    add_mailbox(handles, "main", Nowhere)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    public.enqueue(
+        mail("x"),
+        sender="s@example.org",
+        recipients=["r@example.net"],
+        mailbox="main",
+        lane="bulk",
+        key="k",
+        expires_at=later + timedelta(hours=1),
+        not_before=later,
+        notify=True,
+    )
+    [row] = rows(handles)
+    assert (row.sender, row.lane, row.key, row.notify) == ("s@example.org", "bulk", "k", True)
+    assert (row.next_attempt_at, row.expires_at) == (later, later + timedelta(hours=1))
+    assert list(recipients(handles)) == ["r@example.net"]
+
+
+def test_many_by_the_public_call_share_what_is_common(public, handles):
+    ids = public.enqueue_many([mail("1"), {"message": mail("2"), "lane": "urgent"}], lane="bulk")
+    assert len(set(ids)) == 2
+    assert [row.lane for row in rows(handles)] == ["bulk", "urgent"]
+    assert not any(row.notify for row in rows(handles))
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"recipients": []}, BadInput),
+        ({"recipients": ["b@example.net\r\nDATA"]}, UnsafeMessage),
+        ({"message": b"Subject: a\x00\r\n\r\nx", "recipients": ["b@example.net"]}, UnsafeMessage),
+        ({"lane": "express"}, BadInput),
+        ({"mailbox": "nope"}, NotFound),
+        ({"expires_at": datetime(2027, 1, 1)}, BadInput),  # noqa: DTZ001
+        ({"lanes": "bulk"}, TypeError),
+    ],
+)
+def test_the_public_call_refuses_and_takes_nothing(public, handles, given, error):
+    with pytest.raises(error):
+        public.enqueue_many([mail("good"), {"message": mail("bad"), **given}])
+    assert rows(handles) == []

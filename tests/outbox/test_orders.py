@@ -1,0 +1,70 @@
+"""What a person may order of messages that wait."""
+
+from datetime import timedelta
+
+import pytest
+
+from core import clock
+from core.models import OutgoingMessage, Recipient
+from core.outbox import orders
+from tests.outbound.world import change, put, recipients, rows, states
+
+STATES = ["queued", "sending", "sent", "deferred", "uncertain", "failed", "expired", "cancelled", "held"]
+
+
+def in_state(handles, state: str) -> int:
+    put(handles)
+    later = clock.utcnow() + timedelta(hours=1)
+    change(handles, OutgoingMessage, state=state, next_attempt_at=later, attempts=1)
+    change(handles, Recipient, state="queued" if state == "sending" else state)
+    return rows(handles)[0].id
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    ("order", "concerns", "to"),
+    [
+        (orders.retry, {"queued", "deferred", "uncertain"}, None),
+        (orders.cancel, {"queued", "deferred", "uncertain", "held"}, "cancelled"),
+        (orders.hold, {"queued", "deferred", "uncertain"}, "held"),
+        (orders.release, {"held"}, "queued"),
+    ],
+    ids=["retry", "cancel", "hold", "release"],
+)
+def test_an_order_concerns_what_waits_and_nothing_else(handles, state, order, concerns, to):
+    key = in_state(handles, state)
+    done = order(handles, [key])
+    expected = (to or state) if state in concerns else state
+    assert done == ([key] if state in concerns else [])
+    assert states(handles) == [expected]
+    if state != "sending":
+        assert recipients(handles)["bob@example.net"].state == expected
+    is_due = rows(handles)[0].next_attempt_at <= clock.utcnow()
+    assert is_due == (state in concerns and order in (orders.retry, orders.release))
+
+
+def test_without_ids_it_concerns_all_that_wait(handles):
+    put(handles, 3)
+    assert orders.hold(handles) == [row.id for row in rows(handles)]
+    assert orders.release(handles, [rows(handles)[1].id]) == [rows(handles)[1].id]
+    assert states(handles) == ["held", "queued", "held"]
+    assert len(orders.cancel(handles)) == 3
+
+
+def test_a_scheduled_message_that_was_held_keeps_its_time(handles):
+    later = clock.utcnow() + timedelta(hours=1)
+    put(handles, not_before=later)
+    orders.hold(handles)
+    orders.release(handles)
+    assert rows(handles)[0].next_attempt_at == later
+
+
+def test_a_sent_recipient_stays_sent_when_the_rest_is_cancelled(handles):
+    put(handles, to=("a@example.net", "b@example.net"))
+
+    def first_is_sent(session):
+        session.get(Recipient, recipients(handles)["a@example.net"].id).state = "sent"
+
+    handles.database.writing(first_is_sent)
+    orders.cancel(handles)
+    assert [row.state for row in recipients(handles).values()] == ["sent", "cancelled"]

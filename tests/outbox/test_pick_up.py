@@ -1,0 +1,176 @@
+"""The drop folder is emptied into the outbox, whatever somebody has put there."""
+
+import json
+import os
+import pwd
+import threading
+
+import pytest
+from sqlalchemy import select
+
+from core.db.bulk import table_of
+from core.errors import StoreError
+from core.handin import OutgoingEnvelope, hand_in
+from core.models import OutgoingRaw
+from core.outbox import pick_up as module
+from core.outbox.pick_up import has_mail, pick_up
+from tests.outbound.world import add_mailbox, rows
+
+MAIL = b"From: a@example.org\nSubject: x\n\nHello.\n"
+
+
+def drop(handles, **envelope) -> str:
+    return hand_in(handles.environment, OutgoingEnvelope(("b@example.net",), **envelope), MAIL)
+
+
+def left(handles) -> list[str]:
+    return sorted(path.name for path in handles.environment.drop.iterdir())
+
+
+def refused(handles) -> list[str]:
+    folder = handles.environment.drop / "refused"
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".reason")
+
+
+def test_what_was_handed_in_is_queued_byte_for_byte_and_its_owner_noted(handles):
+    ids = [drop(handles), drop(handles, sender="s@example.org")]
+    assert has_mail(handles.environment.drop)
+
+    assert pick_up(handles) == 2
+
+    assert [row.message_id for row in rows(handles)] == ids
+    assert {row.submitted_by for row in rows(handles)} == {pwd.getpwuid(os.geteuid()).pw_name}
+    with handles.database.reading() as session:
+        assert list(session.connection().scalars(select(table_of(OutgoingRaw).c.data))) == [MAIL, MAIL]
+    assert left(handles) == []
+    assert not has_mail(handles.environment.drop)
+    assert pick_up(handles) == 0
+
+
+def test_a_folder_that_is_not_there_holds_nothing(handles):
+    handles.environment.drop.rmdir()
+    assert pick_up(handles) == 0
+    assert not has_mail(handles.environment.drop)
+
+
+def test_an_unfinished_file_is_left_alone(handles):
+    (handles.environment.drop / ".1.mail.part").write_bytes(b"half")
+    (handles.environment.drop / "note.txt").write_bytes(b"no mail")
+    assert pick_up(handles) == 0
+    assert left(handles) == [".1.mail.part", "note.txt"]
+
+
+def test_a_file_that_outlived_its_commit_is_not_taken_twice(handles, monkeypatch):
+    drop(handles)
+    monkeypatch.setattr(module, "_remove", lambda folder, name: None)
+    pick_up(handles)
+    monkeypatch.undo()
+
+    pick_up(handles)
+
+    assert len(rows(handles)) == 1
+    assert left(handles) == []
+
+
+def test_a_key_handed_in_twice_is_one_message(handles):
+    assert drop(handles, key="k") == drop(handles, key="k")
+    pick_up(handles)
+    assert len(rows(handles)) == 1
+    assert left(handles) == []
+
+
+def test_while_the_database_is_away_files_stay(handles, monkeypatch):
+    drop(handles)
+
+    def away(work, **_):
+        raise StoreError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handles.database, "writing", away)
+        with pytest.raises(StoreError):
+            pick_up(handles)
+    assert len(left(handles)) == 1
+    assert pick_up(handles) == 1
+
+
+def test_an_unknown_mailbox_makes_it_wait_for_a_person(handles):
+    add_mailbox(handles, "main", type("Nowhere", (), {"host": "127.0.0.1", "port": 9}))
+    drop(handles, mailbox="main")
+    drop(handles, mailbox="nope")
+    pick_up(handles)
+    assert [(row.state, row.last_error) for row in rows(handles)] == [
+        ("queued", ""),
+        ("held", "There is no mailbox 'nope'."),
+    ]
+
+
+@pytest.mark.parametrize("hostile", ["link", "hard link", "pipe", "folder", "text", "cut", "forged"])
+def test_a_hostile_file_is_put_aside_with_the_reason_and_stops_nobody(handles, tmp_path, hostile):
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    bad = handles.environment.drop / "0.mail"
+    drop(handles)
+    [good] = left(handles)
+    content = (handles.environment.drop / good).read_bytes()
+    match hostile:
+        case "link":
+            bad.symlink_to(secret)
+        case "hard link":
+            bad.hardlink_to(secret)
+        case "pipe":
+            os.mkfifo(bad)
+        case "folder":
+            bad.mkdir()
+        case "text":
+            bad.write_bytes(b"hello")
+        case "cut":
+            bad.write_bytes(content[:-1])
+        case "forged":
+            line, _, raw = content.partition(b"\n")
+            bad.write_bytes(json.dumps({**json.loads(line), "recipients": ["x\r\nDATA"]}).encode() + b"\n" + raw)
+
+    assert pick_up(handles) == 1
+
+    assert [row.subject for row in rows(handles)] == ["x"]
+    assert left(handles) == ["refused"]
+    assert refused(handles) == ["0.mail"]
+    assert (handles.environment.drop / "refused" / "0.mail.reason").read_text().strip()
+    assert secret.read_bytes() == b"secret"
+    assert pick_up(handles) == 0
+
+
+def test_a_refused_folder_that_is_a_link_is_not_followed(handles, tmp_path):
+    (handles.environment.drop / "refused").symlink_to(tmp_path)
+    (handles.environment.drop / "0.mail").write_bytes(b"bad")
+    before = sorted(tmp_path.iterdir())
+    assert pick_up(handles) == 0
+    assert sorted(tmp_path.iterdir()) == before
+    assert left(handles) == [".refused-0.mail", "refused"]
+
+
+def test_a_file_that_is_too_large_is_put_aside_unread(handles, monkeypatch):
+    monkeypatch.setattr(module, "LARGEST", 100)
+    drop(handles)
+    assert pick_up(handles) == 0
+    assert len(refused(handles)) == 1
+
+
+def test_two_workers_at_once_take_each_file_once(handles):
+    for _ in range(60):
+        drop(handles)
+    errors = []
+
+    def work():
+        try:
+            pick_up(handles)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(rows(handles)) == 60
+    assert left(handles) == []
