@@ -12,6 +12,7 @@ from core.db.changes import Watcher
 from core.db.schema import REVISION, revision_of
 from core.errors import PostroomError, SchemaMismatch, StoreError
 from core.handles import Handles
+from core.inbound.troubles import tell_troubles
 from core.workers.fetcher import Fetcher
 from core.workers.health import Heartbeat
 from core.workers.idler import Idler
@@ -84,6 +85,7 @@ def _fetch(handles: Handles, stop: threading.Event, *, once: bool) -> None:
     try:
         if once:
             fetcher.fetch_until_done()
+            tell_troubles(handles)
             return
         _fetch_on(handles, fetcher, stop)
     finally:

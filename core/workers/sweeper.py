@@ -12,6 +12,7 @@ from sqlmodel import Session, SQLModel
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
+from core.inbound.troubles import tell_troubles
 from core.models import Request, RequestEvent, Run, RunEvent
 from core.workers.waking import wake_records
 
@@ -21,8 +22,9 @@ AT_ONCE = 500
 
 
 def sweep(handles: Handles) -> None:
-    """Wake the records whose time has come; remove what is past its time, a little at a time."""
+    """Tell of accounts in trouble, wake records whose time has come; remove what is old, a little at a time."""
     now = clock.utcnow()
+    tell_troubles(handles)
     wake_records(handles, now)
     kept = handles.settings().retention.runs
     if kept:

@@ -1,0 +1,86 @@
+"""Accounts that need a person: they go on failing, stay out of reach, or were given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from core import alerts, clock
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import Account, AccountStatus, Status, Validity
+
+PREFIX = "account:"
+"""Subjects of these alerts: `account:support`."""
+
+MANY = 3
+"""Failed runs in a row that are no chance any more."""
+
+_account, _status = table_of(Account), table_of(AccountStatus)
+
+
+@dataclass(frozen=True)
+class Failing:
+    """An account whose last run failed."""
+
+    name: str
+    validity: str
+    status: str
+    failures: int
+    since: datetime
+    """When the first of these runs failed."""
+    error: str
+
+
+def trouble_of(account: Failing, now: datetime, silence: timedelta) -> str | None:
+    """What a person must know of it, if anything; the text stays the same while the trouble does.
+
+    A server that asks to come back later is left alone until it has kept us away for `silence`.
+    """
+    since = f"{account.since:%Y-%m-%d %H:%M} UTC"
+    if account.validity == Validity.INVALID_TEMPORARILY:
+        return (
+            f"Account {account.name} was made invalid-temporarily: it has failed since {since}. {account.error} "
+            "Mend it, then set its validity to valid."
+        )
+    if account.validity != Validity.VALID:
+        return None
+    is_throttled = account.status == Status.THROTTLED
+    if now - account.since >= silence or (account.failures >= MANY and not is_throttled):
+        return f"Account {account.name} has not been fetched since {since}: {account.error}"
+    return None
+
+
+def tell_troubles(handles: Handles) -> None:
+    """Open alerts about accounts in trouble, close those whose trouble has passed."""
+    now, silence = clock.utcnow(), handles.settings().alerts.fetch_silence
+    wanted = {}
+    for account in _failing(handles):
+        if (text := trouble_of(account, now, silence)) is not None:
+            wanted[PREFIX + account.name] = text
+    alerts.settle(handles, PREFIX, wanted, now)
+
+
+def _failing(handles: Handles) -> list[Failing]:
+    statement = (
+        select(
+            _account.c.name,
+            _account.c.validity,
+            _status.c.status,
+            _status.c.failures,
+            _status.c.first_failure_at,
+            _status.c.last_error,
+        )
+        .join(_status, _status.c.account_id == _account.c.id)
+        .where(
+            _account.c.deleted_at.is_(None),
+            _status.c.failures > 0,
+            _status.c.first_failure_at.is_not(None),
+            _status.c.paused.is_(False),
+        )
+    )
+    with handles.database.reading() as session:
+        rows = session.connection().execute(statement).all()
+    return [Failing(*row) for row in rows]
