@@ -36,12 +36,9 @@ _GROUPS = {"message": "Records"}
 def _listed() -> tuple[Place, ...]:
     kinds = {kind.name: kind for kind in KINDS}
     return tuple(
-        Place(
-            kinds[name].plural, kinds[name].title, _GROUPS.get(name, kinds[name].group), name, kinds[name].description
-        )
+        Place(kind.plural, kind.title, _GROUPS.get(kind.name, kind.group), kind.name, kind.description)
         for group in _ORDER
-        for name in group
-        if (kind := kinds.get(name)) is not None
+        for kind in (kinds[name] for name in group)
     )
 
 

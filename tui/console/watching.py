@@ -53,7 +53,8 @@ class Watching:
     def stop(self) -> None:
         """End, soon."""
         self._stop.set()
-        self._thread.join(timeout=2)
+        if self._thread.ident is not None:  # one may leave before the first look
+            self._thread.join(timeout=2)
 
     def _run(self) -> None:
         while not self._stop.is_set():

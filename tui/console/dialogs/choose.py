@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from core.errors import PostroomError
 from core.text import safe_text
 from tui.console.calls import Answered, Calls
+from tui.console.widgets.safe_input import SafeInput
 
 SHOWN = 50
 """Choices shown at once; typing narrows them."""
@@ -32,7 +33,7 @@ class Choice:
     hint: str = ""
 
 
-class _ChoiceInput(Input):
+class _ChoiceInput(SafeInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "screen.move(1)", show=False),
         Binding("up", "screen.move(-1)", show=False),

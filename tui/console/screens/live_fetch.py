@@ -50,8 +50,8 @@ class LiveFetchScreen(DeskScreen):
         Binding("y", "copy", "copy", tooltip="Copy the last warning or error, else the last line", show=False),
         Binding("slash", "filter", "filter", tooltip="Narrow runs and lines"),
         Binding("escape", "back", "back", tooltip="Clear the filter", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "Log up", tooltip="The log a page up", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "Log down", tooltip="The log a page down", show=False),
+        Binding("pageup", "page(-1)", "Log up", tooltip="The log a page up", show=False, priority=True),
+        Binding("pagedown", "page(1)", "Log down", tooltip="The log a page down", show=False, priority=True),
     ]
 
     def __init__(self, desk: Desk, filter_text: str = "") -> None:

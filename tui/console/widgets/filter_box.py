@@ -13,12 +13,13 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from tui.console.foreign import foreign
+from tui.console.widgets.safe_input import SafeInput
 
 DEBOUNCE = 0.04
 """Seconds to wait for another key before the database is asked."""
 
 
-class _FilterInput(Input):
+class _FilterInput(SafeInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "screen.leave_filter(True)", "Clear", show=False),
         Binding("enter,down,tab", "screen.leave_filter(False)", "To the list", show=False),

@@ -17,11 +17,12 @@ from core.resources.kind import Field, FieldType
 from tui.console.foreign import foreign
 from tui.console.widgets.choice_line import ChoiceLine
 from tui.console.widgets.reference_line import ReferenceLine
+from tui.console.widgets.safe_input import SafeInput, SafeTextArea
 
 _SEVERAL_LINES = {FieldType.NOTE, FieldType.CONDITIONS, FieldType.VALUES}
 
 
-class _LineInput(Input):
+class _LineInput(SafeInput):
     # An input scrolls, so it would keep the arrows to itself.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,down", "app.focus_next", show=False),
@@ -134,5 +135,5 @@ def _widget(field: Field, typed: str, *, ascii_only: bool) -> Widget:
         case FieldType.REFERENCE:
             return ReferenceLine(typed, field.refers_to)
     if field.type in _SEVERAL_LINES:
-        return TextArea(typed, compact=True, tab_behavior="focus", show_line_numbers=False)
+        return SafeTextArea(typed, compact=True, tab_behavior="focus", show_line_numbers=False)
     return _LineInput(typed, compact=True, password=field.is_secret, select_on_focus=False)

@@ -1,0 +1,190 @@
+"""Accounts at 80×24, with the keyboard alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.handles import Handles
+from core.services.accounts import accounts
+from core.services.actor import Actor, Role
+from tests.console.conftest import Opener
+from tests.console.rows import add_account, run, store
+from tui.console.screens.form import FormScreen
+
+
+async def test_first_start_says_how_to_add_an_account(open_console: Opener) -> None:
+    async with open_console() as console:
+        assert "No accounts yet." in console.text
+        assert "Press n to add one." in console.text
+
+
+async def test_an_account_is_created_by_keyboard_alone(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        await console.type("support")
+        await console.press("tab", "tab", "tab")
+        await console.type("imap.example.org")
+        await console.press("tab", "tab")
+        await console.type("support@example.org")
+        await console.press("tab")
+        await console.type("s3cret-canary")
+        assert "s3cret-canary" not in console.text
+        await console.press("ctrl+f")
+        assert "support" in console.lines[3]
+        assert "1 account" in console.lines[1]
+    kept = accounts.get(handles, actor, "support")
+    assert (kept["host"], kept["type"], kept["password"]) == ("imap.example.org", "IMAPS", "set")
+
+
+async def test_a_field_says_what_is_wrong_as_it_is_left(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n", "tab", "tab", "tab", "tab")
+        await console.type("99999999")
+        assert "65535" not in console.text
+        await console.press("tab")
+        assert "is a number from 1 to 65535" in console.text
+
+
+async def test_saving_what_is_wrong_shows_all_of_it_and_goes_to_the_first(
+    open_console: Opener, handles: Handles
+) -> None:
+    async with open_console() as console:
+        await console.press("n", "ctrl+s")
+        assert console.app.screen.name_now is None
+        assert console.text.count("✗") >= 3
+        assert "Not saved: Name" in console.text
+
+
+async def test_save_stays_and_a_second_save_changes(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("e")
+        await console.type("2")
+        await console.press("ctrl+s")
+        assert isinstance(console.app.screen, FormScreen)
+        assert "Account support2" in console.lines[0]
+        await console.type("3")
+        await console.press("ctrl+s")
+        assert "Account support23" in console.lines[0]
+    assert accounts.get(handles, actor, "support23")["password"] == "set"
+
+
+async def test_fields_come_and_go_with_what_stands_in_others(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        form = console.app.screen
+        assert not form.fields["queue"].display
+        form.fields["dispatching"].widget.focus()
+        await console.press("q")
+        assert form.fields["queue"].display
+        form.fields["type"].widget.focus()
+        await console.press("p")
+        assert form.fields["type"].typed == "POP3"
+        assert not form.fields["folders"].display
+
+
+async def test_a_reference_is_chosen_from_a_list(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        form = console.app.screen
+        form.fields["dispatching"].widget.focus()
+        await console.press("right", "tab")
+        await console.press("j")
+        await console.until_seen("Junk")
+        await console.press("enter")
+        assert form.fields["queue"].typed == "Junk"
+
+
+async def test_leaving_a_form_with_changes_asks(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        await console.type("x")
+        await console.press("escape")
+        assert "is not saved" in console.text
+        await console.press("escape")
+        assert isinstance(console.app.screen, FormScreen)
+        await console.press("escape", "y")
+        assert not isinstance(console.app.screen, FormScreen)
+
+
+async def test_leaving_a_form_without_changes_does_not_ask(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("e", "escape")
+        assert "Accounts" in console.lines[0]
+
+
+async def test_a_kept_secret_is_not_read_back(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("e")
+        assert "kept; type to replace it" in console.text
+        assert "s3cret-canary" not in console.text
+        assert console.app.screen.fields["password"].typed == ""
+
+
+async def test_the_line_above_the_footer_says_what_is_wrong_and_what_to_press(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "support", validity="invalid")
+    async with open_console() as console:
+        assert "support is invalid and not fetched. v makes it valid" in console.text
+        await console.press("v")
+        assert "not been fetched yet" in console.text or "Switched" in console.text
+    assert accounts.get(handles, actor, "support")["validity"] == "valid"
+
+
+async def test_pause_and_resume_are_one_key(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("p")
+        await console.until_seen("= paused")
+        await console.press("p")
+        await console.until_seen("Resumed support")
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
+async def test_who_may_not_change_gets_details_in_place_of_a_form(
+    open_console: Opener, handles: Handles, actor: Actor, role: Role
+) -> None:
+    add_account(handles, actor, "support")
+    async with open_console(actor=Actor("ann", "here", role)) as console:
+        await console.press("n")
+        assert "Accounts" in console.lines[0]
+        await console.press("enter")
+        assert not isinstance(console.app.screen, FormScreen)
+        assert "Host: imap.example.org" in console.text
+
+
+async def test_read_only_changes_nothing(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console(read_only=True) as console:
+        for key in ("n", "e", "d", "v", "p", "f", "t"):
+            await console.press(key)
+            assert "Accounts" in console.lines[0]
+            assert len(console.app.screen_stack) == 2
+        assert "new" not in console.lines[-1]
+    assert accounts.get(handles, actor, "support")["validity"] == "valid"
+
+
+async def test_fetch_without_a_worker_offers_to_start_one(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("f")
+        assert "No worker is running" in console.text
+        await console.press("n")
+        assert "Accounts" in console.lines[0]
+
+
+async def test_an_account_changed_by_another_process_is_seen(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        add_account(handles, actor, "sales")
+        handles.changes.flush()
+        await console.until_seen("sales")
+        store(handles, [run(1, "support")], "run")
+        await console.until_seen("fetch ● 1")

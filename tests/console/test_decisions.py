@@ -1,0 +1,199 @@
+"""What the console decides without a screen: widths, windows, signs, sentences, form values."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from core import clock
+from core.errors import Misuse
+from core.filtering import read_filter
+from core.resources.account import ACCOUNT
+from core.resources.catalogue import KINDS
+from core.resources.kind import Field, FieldType
+from core.resources.outbox import OUTBOX
+from core.resources.routing import FILTER
+from tui.console.cells import moment, size, span
+from tui.console.dialogs.choose import Choice, ranked
+from tui.console.form_values import defaults, given_of, given_values, typed_of
+from tui.console.glyphs import bar, folded, sparkline
+from tui.console.log_lines import matches
+from tui.console.places import PLACES, place_named
+from tui.console.running import run_row
+from tui.console.terminal import check_terminal
+from tui.console.troubles import trouble
+from tui.console.window import MOST, Window, fitted
+
+NOW = clock.utcnow()
+
+
+@pytest.mark.parametrize(
+    ("widths", "least", "available", "expected"),
+    [
+        ([10, 10], [5, 5], 21, [10, 10]),
+        ([10, 10], [5, 5], 31, [15, 15]),  # ten to spare, by their share
+        ([10, 10], [5, 5], 15, [7, 7]),  # six too many
+        ([10, 10], [5, 5], 8, [8, 0]),  # the second one does not fit even at its least
+    ],
+)
+def test_columns_fill_what_is_available(
+    widths: list[int], least: list[int], available: int, expected: list[int]
+) -> None:
+    assert fitted(widths, least, [True, True], available) == expected
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.listed], ids=lambda kind: kind.name)
+def test_every_kind_fits_80_columns(kind: object) -> None:
+    columns = kind.listed  # type: ignore[attr-defined]
+    widths = [column.width for column in columns]
+    fit = fitted(widths, [max(4, width // 2) for width in widths], [True] * len(widths), 79)
+    assert all(fit), "every column is shown"
+    assert sum(fit) + len(fit) - 1 <= 79
+
+
+def test_a_window_holds_only_so_many_rows_whichever_way_it_grows() -> None:
+    rows = tuple({"id": number} for number in range(MOST))
+    below = Window(rows).extended(({"id": MOST},), has_more=False)
+    assert (len(below.rows), below.has_before, below.has_after) == (MOST, True, False)
+    above = Window(rows).preceded(({"id": -1},), has_more=True)
+    assert (len(above.rows), above.has_before, above.has_after) == (MOST, True, True)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"validity": "invalid"}, "v makes it valid"),
+        ({"validity": "valid", "status": "failing", "failures": 3, "last_error": "login refused"}, "failed 3 times: login refused."),
+        ({"validity": "valid", "status": "paused"}, "p resumes it"),
+        ({"validity": "valid", "status": "ok"}, "t tests it, f fetches it now"),
+        ({"validity": "valid", "status": "ok", "last_run_at": NOW, "due_at": NOW + timedelta(seconds=481)}, "Next in 8 min"),
+    ],
+)  # fmt: skip
+def test_an_account_says_what_to_press(row: dict[str, object], said: str) -> None:
+    assert said in trouble(ACCOUNT, {"name": "support", **row}, NOW).text
+
+
+def test_an_uncertain_message_says_that_it_may_have_arrived() -> None:
+    assert "may have taken it" in trouble(OUTBOX, {"state": "uncertain", "subject": "Hi"}, NOW).text
+
+
+def test_nothing_selected_says_what_the_kind_is_for() -> None:
+    assert trouble(ACCOUNT, None, NOW).text == ACCOUNT.description
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(-5, "now"), (30, "30 s"), (481, "8 min"), (7300, "2 h"), (200_000, "2 d")]
+)
+def test_a_span_takes_five_cells(seconds: float, shown: str) -> None:
+    assert span(seconds) == shown
+
+
+@pytest.mark.parametrize(("amount", "shown"), [(0, "0 B"), (999, "999 B"), (3_100_000, "3.1 MB"), (250_000, "250 kB")])
+def test_sizes_are_short(amount: int, shown: str) -> None:
+    assert size(amount) == shown
+
+
+def test_a_time_shows_as_much_as_its_column_holds() -> None:
+    assert moment(NOW + timedelta(seconds=65), NOW, 6) == "1 min"
+    assert len(moment(NOW, NOW, 9)) == 8
+    assert moment(None, NOW, 9) == ""
+
+
+def test_a_sparkline_keeps_the_sum_and_never_hides_a_value() -> None:
+    values = [0] * 287 + [1]
+    assert sum(folded([*values[:-1], 1000], 72)) == 1000
+    assert sparkline([1, *([0] * 10), 100_000], 80, ascii_only=False)[0] != "▁"
+    assert sparkline(values, 72, ascii_only=True).isascii()
+
+
+@pytest.mark.parametrize(
+    ("done", "whole", "shown"), [(0, 0, "░░░░"), (1, 2, "██░░"), (5, 2, "████"), (-1, 2, "░░░░")]
+)  # fmt: skip
+def test_a_bar_never_leaves_its_place(done: int, whole: int, shown: str) -> None:
+    assert bar(done, whole, 4, ascii_only=False) == shown
+
+
+def test_a_run_shows_how_far_it_is() -> None:
+    run = {
+        "id": 1, "account": "a", "host": "h", "state": "running", "step": "fetch", "expected": 200, "fetched": 50,
+        "too_large": 0, "started_at": NOW - timedelta(seconds=2), "ended_at": None, "error": "",
+    }  # fmt: skip
+    row = run_row(run, NOW, ascii_only=True)
+    assert row["progress"] == "##........  25 %"
+    assert row["rate"].strip() == "25/s"
+    assert row["elapsed"] == "00:02.0"
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "is_found"),
+    [("", True), ("SUPP", True), ("account:supp", True), ("account:sales", False), ("-login", False), ("uid:4", False)],
+)
+def test_lines_in_memory_match_as_rows_do(filter_text: str, is_found: bool) -> None:
+    assert matches(read_filter(filter_text), {"account": "support", "text": "login as ann"}) is is_found
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.fields], ids=lambda kind: kind.name)
+def test_an_empty_form_gives_back_its_defaults(kind: object) -> None:
+    typed = defaults(kind)  # type: ignore[arg-type]
+    given = given_values(kind, typed)  # type: ignore[arg-type]
+    assert not any(field.is_secret and field.name in given for field in kind.fields)  # type: ignore[attr-defined]
+    assert typed.keys() == {field.name for field in kind.fields}  # type: ignore[attr-defined]
+
+
+def test_conditions_and_values_survive_the_form() -> None:
+    match, sets = FILTER.field("match"), FILTER.field("set")
+    assert match is not None
+    assert sets is not None
+    conditions = [
+        {"header": "Subject", "regex": "a: b", "negate": False},
+        {"header": "X-Spam-Flag", "regex": "^yes$", "negate": True},
+    ]
+    assert given_of(match, typed_of(match, conditions)) == conditions
+    values = {"X-OTOBO-Queue": "Support: 1", "X-OTOBO-State": "new"}
+    assert given_of(sets, typed_of(sets, values)) == values
+
+
+def test_a_secret_is_never_typed_back() -> None:
+    assert typed_of(Field("password", FieldType.SECRET, "Password"), "set") == ""
+
+
+def test_what_is_hidden_has_its_default() -> None:
+    typed = {**defaults(ACCOUNT), "dispatching": "to", "queue": "Junk", "after_fetch": "keep", "move_to": "Done"}
+    given = given_values(ACCOUNT, typed)
+    assert (given["queue"], given["move_to"]) == ("", "")
+
+
+def test_choices_that_begin_so_come_first() -> None:
+    choices = [Choice("a", "Live fetch"), Choice("b", "Filters"), Choice("c", "Profiles")]
+    assert [one.label for one in ranked(choices, "fil")] == ["Filters", "Profiles"]
+
+
+def test_places_go_by_screen_kind_or_title() -> None:
+    assert place_named("mailbox") is place_named("Mailboxes") is place_named("mailboxes")
+    assert len({place.name for place in PLACES}) == len(PLACES)
+    with pytest.raises(Misuse, match="The screens are: overview"):
+        place_named("kitchen")
+
+
+@pytest.mark.parametrize("term", ["dumb", "", "unknown"])
+def test_without_a_terminal_it_is_refused(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdout", Terminal())
+    with pytest.raises(Misuse, match="TERM"):
+        check_terminal({"TERM": term})
+    check_terminal({"TERM": "xterm-256color"})
+
+
+def test_a_pipe_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe:
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr("sys.stdout", Pipe())
+    with pytest.raises(Misuse, match="needs a terminal"):
+        check_terminal({"TERM": "xterm"})

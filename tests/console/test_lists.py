@@ -1,0 +1,166 @@
+"""Lists of any kind: filter, windows, selection, delete and bring back."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.handles import Handles
+from core.services.actor import Actor
+from core.services.queues import queues
+from core.services.templates import templates
+from tests.console.conftest import Opener
+from tests.console.rows import add_account, record, store
+from tui.console.window import MOST
+
+
+async def test_the_filter_runs_in_the_database_and_escape_clears_it(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    for name in ("office", "home", "hr-office"):
+        add_account(handles, actor, name)
+    async with open_console() as console:
+        await console.press("slash")
+        await console.type("name:office -hr")
+        await console.until_seen("1 of 3 accounts")
+        assert "home" not in "\n".join(console.lines[3:20])
+        await console.press("escape")
+        await console.until_seen("3 accounts")
+
+
+async def test_the_filter_is_there_when_one_comes_back(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "office")
+    async with open_console() as console:
+        await console.press("slash")
+        await console.type("office")
+        await console.press("enter", "9", "3")
+        assert "/ office" in console.lines[1]
+
+
+async def test_a_table_holds_a_window_of_a_long_list(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(number, f"subject {number}") for number in range(1, 451)], "record")
+    async with open_console(screen="records") as console:
+        table = console.app.screen.table
+        assert "subject 450" in console.lines[3]
+        assert "450 records" in console.lines[1]
+        seen = set()
+        for _ in range(30):
+            await console.press("pagedown")
+            seen |= {row["id"] for row in table.window.rows}
+            assert len(table.window.rows) <= MOST
+        assert len(seen) == 450
+        assert table.selected["id"] == 1
+        for _ in range(30):
+            await console.press("pageup")
+        assert table.selected["id"] == 450
+
+
+async def test_first_and_last_are_of_the_whole_list(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(number, f"subject {number}") for number in range(1, 501)], "record")
+    async with open_console(screen="records") as console:
+        await console.press("G")
+        assert console.app.screen.table.selected["id"] == 1
+        await console.press("g")
+        assert console.app.screen.table.selected["id"] == 500
+
+
+async def test_the_selection_stays_on_its_row_when_new_rows_come(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(number, f"subject {number}") for number in range(1, 11)], "record")
+    async with open_console(screen="records") as console:
+        await console.press("j", "j")
+        assert console.app.screen.table.selected["id"] == 8
+        store(handles, [record(11, "the newest")], "record")
+        await console.until(lambda: len(console.app.screen.table.window.rows) == 11, "the new row")
+        assert console.app.screen.table.selected["id"] == 8
+
+
+async def test_only_the_lines_that_changed_are_drawn_again(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(number, f"subject {number}") for number in range(1, 11)], "record")
+    async with open_console(screen="records") as console:
+        table = console.app.screen.table
+        drawn: list[int] = []
+        table._refresh_row = drawn.append  # type: ignore[method-assign]
+        store(handles, [record(9, "changed")], "record")
+        await console.until(lambda: table.window.rows[1]["title"] == "changed", "the change")
+        assert set(drawn) == {1}
+
+
+async def test_delete_asks_with_another_key_and_can_be_undone(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    queues.add(handles, actor, "Alpha", {})
+    async with open_console(screen="queues") as console:
+        await console.press("d")
+        assert "Delete queue Alpha?" in console.text
+        await console.press("d")
+        assert "Delete queue Alpha?" in console.text
+        await console.press("y")
+        await console.until_seen("Deleted Alpha")
+        assert "Alpha" not in console.lines[3]
+        await console.press("u")
+        await console.until_seen("Alpha is back")
+        assert "Alpha" in console.lines[3]
+
+
+async def test_a_refused_delete_names_what_depends(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    templates.add(handles, actor, "A relay", {"smtp_host": "relay.example.org"})
+    from core.services.mailboxes import mailboxes
+
+    mailboxes.add(handles, actor, "news", {"template": "A relay", "username": "news", "password": "x"})
+    async with open_console(screen="templates") as console:
+        await console.press("d", "y")
+        await console.until_seen("was not deleted")
+        assert "(news)" in console.text
+    assert templates.get(handles, actor, "A relay")
+
+
+async def test_marked_rows_are_deleted_together(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    for name in ("A1", "A2", "A3"):
+        queues.add(handles, actor, name, {})
+    async with open_console(screen="queues") as console:
+        await console.press("space", "space")
+        assert "2 marked" in console.lines[1]
+        await console.press("d", "y")
+        await console.until_seen("Deleted A1, A2")
+
+
+async def test_go_to_finds_a_place_by_a_part_of_its_name(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("colon")
+        await console.type("filt")
+        await console.press("enter")
+        assert "Filters" in console.lines[0]
+
+
+async def test_help_lists_the_keys(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("question_mark")
+        assert "Narrow the list as you type" in console.text
+        assert "Fetch now, whatever its due time" in console.text or "more" in console.text
+        await console.press("escape")
+        assert "Accounts" in console.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "title"), [("1", "Overview"), ("2", "Live fetch"), ("3", "Accounts"), ("9", "Records")]
+)
+async def test_the_first_screens_have_numbers(open_console: Opener, key: str, title: str) -> None:
+    async with open_console(screen="queues") as console:
+        await console.press(key)
+        assert title in console.lines[0]
+
+
+async def test_a_database_out_of_reach_is_said_and_the_rows_stay(
+    open_console: Opener, handles: Handles, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        from core.errors import StoreBusy
+        from core.services import search
+
+        def away(*_: object, **__: object) -> None:
+            raise StoreBusy("The database is out of reach.")
+
+        monkeypatch.setattr(search, "matching", away)
+        console.app.screen.refresh_data()
+        await console.until_seen("The database is out of reach.")
+        assert "support" in console.lines[3]

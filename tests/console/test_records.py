@@ -1,0 +1,50 @@
+"""Records and messages, opened."""
+
+from __future__ import annotations
+
+from core.handles import Handles
+from tests.console.conftest import Opener
+from tests.console.rows import message, record, store
+
+
+async def test_a_record_is_filtered_and_opened(open_console: Opener, handles: Handles) -> None:
+    rows = [
+        record(1, "Printer on fire"),
+        record(2, "Order 1182"),
+        *message(1, "Printer on fire", "It burns.\n\nPlease come."),
+    ]
+    store(handles, rows, "record")
+    async with open_console(screen="records") as console:
+        await console.press("slash")
+        await console.type("printer")
+        await console.until_seen("1 of 2 records")
+        await console.press("enter", "enter")
+        for expected in (
+            "Printer on fire",
+            "queue",
+            "Raw",
+            "Ann <ann@example.org>",
+            "It burns.",
+            "Please come.",
+            "Why it is here",
+        ):
+            assert expected in console.text, expected
+        await console.press("escape")
+        assert "1 of 2 records" in console.text
+
+
+async def test_a_message_whose_bytes_are_gone_says_so(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(1, "Old"), message(1, "Old")[0]], "record")
+    async with open_console(screen="records") as console:
+        await console.press("enter")
+        assert "retention" in console.text
+
+
+async def test_html_is_shown_as_text_and_links_are_plain(open_console: Opener, handles: Handles) -> None:
+    first, raw = message(1, "Hi")
+    raw.data = b'Content-Type: text/html\r\n\r\n<p>Hello <a href="https://example.org/x">there</a><img src="http://evil.example/p.png">\r\n'
+    store(handles, [record(1, "Hi"), first, raw], "record")
+    async with open_console(screen="records") as console:
+        await console.press("enter")
+        assert "Hello" in console.text
+        assert "<p>" not in console.text

@@ -1,0 +1,33 @@
+"""Inputs that draw what stands in them as safely as anything else; what stands there stays as it is."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Input, TextArea
+
+from core.text import REPLACEMENT, safe_text
+
+
+class SafeInput(Input):
+    """One line."""
+
+    @property
+    def _value(self) -> Text:
+        # The framework draws the value as it is, escape sequences and all, and has no public place to change that.
+        if self.password:
+            return super()._value
+        return Text(same_length(self.value), no_wrap=True, overflow="ignore", end="")
+
+
+class SafeTextArea(TextArea):
+    """Several lines."""
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is drawn."""
+        return Text(same_length(self.document.get_line(line_index)), no_wrap=True, end="")
+
+
+def same_length(text: str) -> str:
+    """Text made safe character by character, so that the cursor stands where it belongs."""
+    shown = safe_text(text)
+    return shown if len(shown) == len(text) else "".join(safe_text(one) or REPLACEMENT for one in text)
