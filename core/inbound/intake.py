@@ -122,7 +122,7 @@ class Intake:
             account, lease = self.claimed.account, self.claimed.lease
             leases.hold(session, lease, now, self.handles.renewer.seconds)
             block = ready.fresh() if ready else reserve_block(session, *wanted, now)
-            rows = Rows(account, self.claimed.run_id, now, self.rules.queue_ids)
+            rows = Rows(account, self.claimed.run_id, now, self.rules.queue_ids, self.rules.handoffs)
             batch = Fold(
                 account, self.rules, self.log, session, mark, block, rows, settled is None, recorded_at=self.recorded_at
             )

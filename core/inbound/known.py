@@ -53,7 +53,9 @@ class Known:
             number = placement.record.number
             self._change(number, placement)
         elif number is not None and placement.draft is not None and placement.queue is not None:
-            self.records[number] = KnownRecord(number, placement.queue, placement.draft.state)
+            self.records[number] = KnownRecord(
+                number, placement.queue, placement.draft.state, type=placement.draft.type
+            )
         else:
             raise ValueError("A new record needs the number that it was given.")
         self._add_message(number, facts.summary.message_id, facts.sha256, facts.folder)

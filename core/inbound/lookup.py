@@ -139,12 +139,12 @@ def _records_of_messages(session: Session, account: Account, message_ids: set[st
 def _records(session: Session, numbers: set[str]) -> Iterator[KnownRecord]:
     for chunk in _chunks(numbers):
         statement = (
-            select(_record.c.id, _record.c.number, _record.c.state, _queue.c.name)
+            select(_record.c.id, _record.c.number, _record.c.state, _record.c.type, _queue.c.name)
             .outerjoin(_queue, _queue.c.id == _record.c.queue_id)
             .where(_record.c.number.in_(chunk))
         )
         for row in session.connection().execute(statement):
-            yield KnownRecord(row.number, row.name or "", row.state, row.id)
+            yield KnownRecord(row.number, row.name or "", row.state, row.id, row.type)
 
 
 def _copies(session: Session, account: Account, verdicts: Sequence[Verdict]) -> dict[tuple[str, str], tuple[str, str]]:

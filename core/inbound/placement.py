@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.inbound.changes import NO_CHANGES, RecordChanges
@@ -66,6 +66,8 @@ class KnownRecord:
     state: str
     id: int | None = None
     """`None`: it is made in this batch."""
+    type: str = field(default="", compare=False)
+    """What it is; hand-offs choose by it."""
 
     @property
     def is_closed(self) -> bool:

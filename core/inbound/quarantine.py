@@ -102,7 +102,7 @@ def _settled(
 ) -> MessageState:
     def store(session: Session) -> MessageState:
         now = clock.utcnow()
-        rows = Rows(account, row.run_id or 0, now, rules.queue_ids)
+        rows = Rows(account, row.run_id or 0, now, rules.queue_ids, rules.handoffs)
         if judged.verdict is None:
             _note_failure(session, row.id, judged.reason, judged.detail)
             return MessageState.QUARANTINED
@@ -119,6 +119,7 @@ def _settled(
             rows.add_record(record_id, record_number(now.date(), rules.rules.system_id, counter), placement)
         elif placement.is_follow_up and record_id is not None:
             rows.changes.append((record_id, placement.changes))
+        rows.offer(row.id, placement, record_id)
         rows.write(session)
         _move(session, row.id, judged, placement, record_id)
         return MessageState(placement.state.value)

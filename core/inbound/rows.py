@@ -19,10 +19,11 @@ from core.failpoints import fp
 from core.inbound.changes import RecordChanges
 from core.inbound.judging import Judged
 from core.inbound.marks import is_server_told, source_of
+from core.inbound.offers import ActiveHandoff, offers_of
 from core.inbound.placement import Ending, Placement
 from core.inbound.trail import Step, Trail
 from core.mail.summary import Summary
-from core.models import Account, AfterFetch, Message, MessageState, Quarantine, RawMessage, Record
+from core.models import Account, AfterFetch, Delivery, Message, MessageState, Quarantine, RawMessage, Record
 from core.protocols.source import Key
 
 NO_SUMMARY = Summary("", "", "", "", "", (), None, None, is_report=False)
@@ -51,11 +52,13 @@ class Rows:
     run_id: int
     now: datetime
     queue_ids: dict[str, int]
+    handoffs: tuple[ActiveHandoff, ...] = ()
     messages: list[dict[str, Any]] = field(default_factory=list)
     raws: list[dict[str, Any]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     changes: list[tuple[int, RecordChanges]] = field(default_factory=list)
+    offers: list[dict[str, Any]] = field(default_factory=list)
     _of_all: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -79,6 +82,7 @@ class Rows:
         row["record_id"] = record_id
         row["opened_record"] = opened and placement.state is Ending.RECORDED
         self._add(row, judged)
+        self.offer(message_id, placement, record_id)
         if placement.state is Ending.QUARANTINED:
             self._quarantine(message_id, placement.reason, "")
 
@@ -134,6 +138,11 @@ class Rows:
             }
         )
 
+    def offer(self, message_id: int, placement: Placement, record_id: int | None) -> None:
+        """Tell the hand-offs of what the message did to a record."""
+        if self.handoffs:
+            self.offers += offers_of(self.handoffs, placement, message_id, record_id, self.now)
+
     def write(self, session: Session) -> None:
         """Insert everything, and bring changed records up to date."""
         bulk.insert_rows(session, Record, self.records)
@@ -141,6 +150,7 @@ class Rows:
         fp("K8")
         bulk.insert_rows(session, RawMessage, self.raws)
         bulk.insert_rows(session, Quarantine, self.quarantined)
+        bulk.insert_rows(session, Delivery, self.offers)
         self._touch(session, sorted({record_id for record_id, _ in self.changes}))
         for record_id, changes in self.changes:
             if changes:
