@@ -209,6 +209,8 @@ class RuntimeSettings(_Section):
     """Who may own a record; empty: anyone."""
     dynamic_fields: list[str] = []
     """The dynamic fields that control headers may set."""
+    record_labels: list[str] = []
+    """Further words before a colon that fill a record type's field: `Grievance.Category=Kategorie`. Default: none."""
     staging_redirect: str = ""
     """One address that receives all outgoing mail instead of its recipients. Default: none."""
     hold_all: bool = False

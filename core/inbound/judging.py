@@ -75,7 +75,7 @@ def judge_message(fetched: Fetched, rules: Rules, now: datetime) -> Judged:
         verdict = judge(_facts(raw, sha256, received_at, fetched.key.folder), rules)
     except Exception as error:  # noqa: BLE001 - one mail's failure is a value: it is quarantined, the next goes on
         detail = bounded(clean("".join(traceback.format_exception(error)), multiline=True), 8000)
-        reason = f"{UNREADABLE}: {type(error).__name__}"
+        reason = ": ".join((UNREADABLE, *getattr(error, "__notes__", ()), type(error).__name__))
         return Judged(fetched.key, fetched.key, raw, sha256, received_at, None, reason, detail)
     return Judged(fetched.key, fetched.key, raw, sha256, received_at, verdict)
 

@@ -14,7 +14,7 @@ from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.facts import Rules
 from core.inbound.filters import compile_filter, in_order
 from core.inbound.loop_guard import LoopRule
-from core.inbound.offers import ActiveHandoff, active_handoffs
+from core.inbound.record_types import RecordType
 from core.models import Account, Filter, Queue, SystemAddress, Validity
 from core.settings import RuntimeSettings
 
@@ -27,8 +27,6 @@ class LoadedRules:
 
     rules: Rules
     queue_ids: dict[str, int]
-    handoffs: tuple[ActiveHandoff, ...] = ()
-    """Who is told of records."""
 
 
 def load_rules(handles: Handles, account: Account) -> LoadedRules:
@@ -38,6 +36,7 @@ def load_rules(handles: Handles, account: Account) -> LoadedRules:
         ConfigurationError: its record type is not installed.
     """
     settings = handles.settings()
+    record_type = record_types.with_labels(record_types.get(account.record_type), settings.record_labels)
     with handles.database.reading() as session:
         queues = session.connection().execute(select(_queue).where(_queue.c.deleted_at.is_(None))).all()
         valid = {row.name: row.closed for row in queues if row.validity == Validity.VALID.value}
@@ -58,19 +57,18 @@ def load_rules(handles: Handles, account: Account) -> LoadedRules:
             filters=in_order(
                 compile_filter(row.name, stop=row.stop, match=row.match, settings=row.set) for row in filters
             ),
-            values=ControlValues(_allowed(settings)),
-            record_type=record_types.get(account.record_type),
+            values=ControlValues(_allowed(settings, record_type)),
+            record_type=record_type,
             system_id=settings.system_id,
             hooks=record_types.hooks(),
             followup_in_body=settings.followup_in_body,
             followup_in_attachments=settings.followup_in_attachments,
             loop=_loop_rule(session, handles, settings),
         )
-        handoffs = active_handoffs(session)
-    return LoadedRules(rules, {row.name: row.id for row in queues}, handoffs)
+    return LoadedRules(rules, {row.name: row.id for row in queues})
 
 
-def _allowed(settings: RuntimeSettings) -> AllowedValues:
+def _allowed(settings: RuntimeSettings, record_type: RecordType) -> AllowedValues:
     return AllowedValues(
         states=tuple(settings.states),
         priorities=tuple(settings.priorities),
@@ -78,7 +76,7 @@ def _allowed(settings: RuntimeSettings) -> AllowedValues:
         services=tuple(settings.services),
         slas=tuple(settings.slas),
         owners=tuple(settings.owners),
-        dynamic_fields=tuple(settings.dynamic_fields),
+        dynamic_fields=(*settings.dynamic_fields, *(rule.name for rule in record_types.fields_of(record_type))),
     )
 
 

@@ -19,7 +19,7 @@ from core.inbound.followup import FollowUp, candidates, choose
 from core.inbound.known import Known
 from core.inbound.loop_guard import MARK, comes_from_us, guard
 from core.inbound.placement import Ending, KnownRecord, Placement, Verdict
-from core.inbound.record_types import MessageView
+from core.inbound.record_types import MessageView, RecordDraft
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.headers import Headers
 
@@ -68,7 +68,7 @@ def judge(facts: MessageFacts, rules: Rules) -> Verdict:
     if controls.says("Ignore"):
         trail = (trust, _NO_BOUNCE, *steps, _IGNORED)
         return Verdict(facts, rules, sender, own, trail, complaints, ending=Ending.IGNORED, controls=controls)
-    draft = rules.record_type.draft(MessageView(facts.summary, headers, facts.body, facts.received_at), controls)
+    draft = _drafted(facts, headers, controls, rules)
     return Verdict(
         facts,
         rules,
@@ -159,6 +159,18 @@ def _late(facts: MessageFacts, rules: Rules) -> Iterable[str]:
         yield facts.body()
     if rules.followup_in_attachments:
         yield from facts.attachment_texts()
+
+
+def _drafted(facts: MessageFacts, headers: Headers, controls: Controls, rules: Rules) -> RecordDraft:
+    """The record the message would make; types come from packages too, so what fails is said to be theirs."""
+    view = MessageView(facts.summary, headers, facts.body, facts.received_at)
+    try:
+        draft = rules.record_type.draft(view, controls)
+        _ = draft.title, draft.fields, draft.complaints
+    except Exception as error:
+        error.add_note(f"record type {rules.record_type.name}")
+        raise
+    return draft
 
 
 def _dispatch(headers: Headers, controls: Controls, rules: Rules) -> Dispatched:

@@ -14,6 +14,7 @@ from core import clock
 from core.db.bulk import table_of
 from core.errors import BadInput, Problem
 from core.handles import Handles
+from core.inbound import record_types
 from core.inbound.record_types.draft import PENDING_FOR
 from core.models import Audit, Record
 from core.resources.incoming import RECORD
@@ -28,7 +29,7 @@ TEXTS = ("title", "owner", "responsible", "customer")
 """Fields that take any text (an owner one of the list, when there is a list)."""
 
 FIELDS = (*TEXTS, "queue", "state", "priority", "lock", "type", "pending_until")
-"""What can be set; beside these the dynamic fields that the settings name."""
+"""What can be set; beside these the dynamic fields that the settings name, and those of the record types."""
 
 _record = table_of(Record)
 
@@ -84,7 +85,7 @@ def _columns(
         columns["queue_id"] = queue["id"]
     if "pending_until" in given:
         columns["pending_until"] = _time(given["pending_until"])
-    if dynamic := {name: clean(str(given[name])) for name in given if name in settings.dynamic_fields}:
+    if dynamic := {name: clean(str(given[name])) for name in given if name in _further_fields(settings)}:
         columns["fields"] = {**row["fields"], **dynamic}
     return columns | _pending(row, columns)
 
@@ -99,11 +100,15 @@ def _pending(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, An
     return {"pending_until": until or clock.utcnow() + PENDING_FOR, "woken_at": None}
 
 
+def _further_fields(settings: RuntimeSettings) -> list[str]:
+    return [*settings.dynamic_fields, *record_types.field_names()]
+
+
 def _complaint(settings: RuntimeSettings, name: str, value: Any) -> str | None:
-    if name in settings.dynamic_fields:
+    if name in _further_fields(settings):
         return None
     if name not in FIELDS:
-        near = difflib.get_close_matches(name, [*FIELDS, *settings.dynamic_fields], n=1)
+        near = difflib.get_close_matches(name, [*FIELDS, *_further_fields(settings)], n=1)
         return f"is no field of a record that can be set.{f' Did you mean {near[0]}?' if near else ''}"
     if name == "pending_until":
         return None if value in ("", None) or _time(value) else "is a time, 2026-12-24T18:00Z."

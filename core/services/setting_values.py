@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from core.errors import Problem
+from core.inbound import record_types
 from core.resources import checks
 from core.settings import RuntimeSettings, settings_from_rows
 
@@ -61,6 +62,9 @@ def read_settings(
         "alerts.to": checks.mail_addresses(settings.alerts.to),
     }
     problems += [Problem(where, name, text) for name, text in complaints.items() if text]
+    # Only what is given: a package that has gone must not keep people from changing anything else.
+    labels = settings.record_labels if "record_labels" in known else []
+    problems += [Problem(where, "record_labels", text) for text in record_types.label_problems(labels)]
     return (None if problems else settings), problems
 
 

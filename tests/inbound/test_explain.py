@@ -156,7 +156,7 @@ def test_a_record_type_that_raises_is_explained_as_quarantined(ruled: Handles, m
 
     found = explain(ruled, PRINTER)
 
-    assert (found.state, found.reason) == ("quarantined", "could not be processed: LookupError")
+    assert (found.state, found.reason) == ("quarantined", "could not be processed: record type Broken: LookupError")
 
 
 def test_an_account_whose_record_type_is_not_installed_says_so(ruled: Handles) -> None:

@@ -91,18 +91,16 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         EntryPoint("Ticket", f"{__name__}:Visit", record_types.GROUP),
     ]
     monkeypatch.setattr(record_types, "entry_points", lambda group: entries)
-    record_types._installed.cache_clear()
-    record_types._loaded.cache_clear()
+    record_types.forget()
     yield
-    record_types._installed.cache_clear()
-    record_types._loaded.cache_clear()
+    record_types.forget()
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_package_brings_a_type_and_its_hook() -> None:
     assert record_types.get("Visit").draft(view(), Controls()).type == "Visit"
     assert "Visit#" in record_types.hooks()
-    assert record_types.names() == ("Ticket", "Absent", "Broken", "Visit")
+    assert record_types.names() == ("Ticket", "Grievance", "Change Request", "Absent", "Broken", "Visit")
 
 
 @pytest.mark.usefixtures("installed")

@@ -27,7 +27,7 @@ def test_the_defaults_are_those_that_are_promised() -> None:
         "retention.records": "0", "retention.outbox": "30d", "retention.quarantine": "90d", "retention.runs": "30d",
         "retention.audit": "0", "roles.admins": [], "roles.operators": [], "roles.viewers": [],
     }  # fmt: skip
-    lists = {"states", "priorities", "types", "services", "slas", "owners", "dynamic_fields"}
+    lists = {"states", "priorities", "types", "services", "slas", "owners", "dynamic_fields", "record_labels"}
 
     assert {name: value for name, value in DEFAULTS.items() if name not in lists} == promised
     assert set(DEFAULTS) == set(promised) | lists

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
 from core.errors import ConfigurationError
 from core.inbound.control_headers import Controls
+from core.inbound.record_types.change_request import CHANGE_REQUEST
 from core.inbound.record_types.draft import MessageView, RecordDraft
+from core.inbound.record_types.field_rules import Fallback, FieldRule, Shape
+from core.inbound.record_types.form import FormType
+from core.inbound.record_types.grievance import GRIEVANCE
 from core.inbound.record_types.ticket import Ticket
 
-__all__ = ["GROUP", "SHIPPED_HOOKS", "Controls", "MessageView", "RecordDraft", "RecordType", "get", "hooks", "names"]
+__all__ = [
+    "GROUP",
+    "SHIPPED_HOOKS",
+    "Controls",
+    "Fallback",
+    "FieldRule",
+    "FormType",
+    "MessageView",
+    "RecordDraft",
+    "RecordType",
+    "Shape",
+    "field_names",
+    "fields_of",
+    "forget",
+    "get",
+    "hooks",
+    "label_problems",
+    "names",
+    "with_labels",
+]
 
 GROUP = "postroom.record_types"
 """The entry point group in which a package names its record types: objects, or classes made without arguments."""
@@ -38,7 +62,7 @@ class RecordType(Protocol):
         ...
 
 
-_SHIPPED: dict[str, RecordType] = {"Ticket": Ticket()}
+_SHIPPED: dict[str, RecordType] = {one.name: one for one in (Ticket(), GRIEVANCE, CHANGE_REQUEST)}
 
 
 def names() -> tuple[str, ...]:
@@ -64,12 +88,65 @@ def get(name: str) -> RecordType:
 def hooks() -> tuple[str, ...]:
     """The hooks of all record types; one that cannot be loaded fails the accounts that use it, and only these."""
     found = dict.fromkeys(SHIPPED_HOOKS)
-    for name in _installed():
-        try:
-            found[get(name).hook] = None
-        except ConfigurationError:
-            continue
+    found.update((one.hook, None) for one in map(_loadable, _installed()) if one is not None)
     return tuple(found)
+
+
+def fields_of(record_type: RecordType) -> tuple[FieldRule, ...]:
+    """The fields of a type and the rules that fill them; none if it has no more than every record has."""
+    return tuple(getattr(record_type, "fields", ()))
+
+
+def field_names() -> tuple[str, ...]:
+    """The fields of all types, each once."""
+    types = [one for one in map(_loadable, names()) if one is not None]
+    return tuple(dict.fromkeys(rule.name for one in types for rule in fields_of(one)))
+
+
+def with_labels(record_type: RecordType, further: Iterable[str]) -> RecordType:
+    """The type with the further labels that the settings give its fields, each as `Grievance.Category=Kategorie`."""
+    if not isinstance(record_type, FormType):
+        return record_type
+    labels: dict[str, tuple[str, ...]] = {}
+    for name, field, label in map(_read_label, further):
+        if name.lower() == record_type.name.lower():
+            labels[field.lower()] = (*labels.get(field.lower(), ()), label)
+    return record_type.with_labels(labels) if labels else record_type
+
+
+def label_problems(further: Iterable[str]) -> list[str]:
+    """What is wrong with further labels, as sentences."""
+    forms = {one.name.lower(): one for one in map(_loadable, names()) if one is not None}
+    problems = []
+    for text in further:
+        name, field, label = _read_label(text)
+        known = [rule.name for rule in fields_of(forms[name.lower()])] if name.lower() in forms else []
+        if not label:
+            problems.append(f"{text!r} is not of the form Grievance.Category=Kategorie.")
+        elif field.lower() not in [one.lower() for one in known]:
+            listed = f"Known are {', '.join(known)}." if known else f"Types are {', '.join(names())}."
+            problems.append(f"{text!r} names no field of a record type. {listed}")
+    return problems
+
+
+def _read_label(text: str) -> tuple[str, str, str]:
+    """Type, field and label of `Grievance.Category=Kategorie`."""
+    place, _, label = text.partition("=")
+    name, _, field = place.rpartition(".")
+    return name.strip(), field.strip(), label.strip().rstrip(":")
+
+
+def _loadable(name: str) -> RecordType | None:
+    try:
+        return get(name)
+    except ConfigurationError:
+        return None
+
+
+def forget() -> None:
+    """Look for installed packages anew when a type is next asked for."""
+    _installed.cache_clear()
+    _loaded.cache_clear()
 
 
 @cache
