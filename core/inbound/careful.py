@@ -24,6 +24,7 @@ from core import clock
 from core.db import bulk
 from core.db.bulk import table_of
 from core.environment import Environment
+from core.errors import LeaseLost, StoreError
 from core.handles import Handles
 from core.inbound.due import Claimed
 from core.inbound.judging import Judged, unparsed
@@ -34,8 +35,10 @@ from core.protocols.source import Fetched, Key
 from core.runlog import RunLog
 
 MOST_DEATHS = 3
-ALONE_SECONDS = 60
+ALONE_SECONDS = 60.0
 """How long the process may take over one message."""
+START_SECONDS = 60.0
+"""How long it may take to be ready for the first one; that is no message's fault."""
 ALONE_MEMORY = 3 << 30
 """Bytes of address space it may use."""
 
@@ -63,6 +66,15 @@ def deaths_of(handles: Handles, account: Account, key: Key) -> int:
         return session.connection().execute(select(_suspect.c.deaths).where(_this(account, key))).scalar() or 0
 
 
+def take_back_attempt(handles: Handles, account: Account, key: Key) -> None:
+    """The attempt failed, and not of the message."""
+
+    def count(session: Session) -> None:
+        session.connection().execute(update(_suspect).where(_this(account, key)).values(deaths=_suspect.c.deaths - 1))
+
+    handles.database.writing(count)
+
+
 def mark_attempt(handles: Handles, account: Account, key: Key) -> None:
     """Count an attempt before it is made; a message that settles is forgotten with its count."""
 
@@ -87,9 +99,11 @@ class Alone:
     _process: subprocess.Popen[bytes] | None = None
 
     def take(self, fetched: Fetched, stored_as: Key) -> list[Pending] | None:
-        """Hand one message over; `None` if the process died of it.
+        """Hand one message over; gives back what is to be acknowledged, or `None` if the process died of it.
 
-        Gives back what is to be acknowledged.
+        Raises:
+            LeaseLost: another worker has taken over.
+            StoreError: the database did not take it, or the process does not start; no message is to blame.
         """
         self.log.flush(at_once=True)
         process = self._started()
@@ -97,13 +111,15 @@ class Alone:
         assert process.stdout is not None
         try:
             _send(process.stdin, _order(self.claimed, fetched, stored_as), fetched.raw or b"")
-            answer = _answer(process)
-        except (BrokenPipeError, subprocess.TimeoutExpired):
+            answer = _answer(process, ALONE_SECONDS)
+        except BrokenPipeError:
             answer = None
         self.log.resume()
         if answer is None:
             self.close()
             return None
+        if (failure := answer.get("failure")) is not None:
+            raise LeaseLost(failure) if answer["is_lease_lost"] else StoreError(failure)
         return [Pending(one["id"], Key(*one["key"]), one["after_fetch"], one["move_to"]) for one in answer["pending"]]
 
     def close(self) -> None:
@@ -126,6 +142,9 @@ class Alone:
                 stdout=subprocess.PIPE,
                 env=_child_environment(self.handles.environment),
             )
+            if _answer(self._process, START_SECONDS) is None:
+                self.close()
+                raise StoreError("The process that takes messages one at a time does not start.")
         return self._process
 
 
@@ -189,7 +208,12 @@ def _until_settled(
 ) -> list[Pending] | None:
     while deaths_of(handles, account, fetched.key) < MOST_DEATHS:
         mark_attempt(handles, account, fetched.key)
-        if (pending := alone.take(fetched, stored_as)) is not None:
+        try:
+            pending = alone.take(fetched, stored_as)
+        except (LeaseLost, StoreError):
+            take_back_attempt(handles, account, fetched.key)
+            raise
+        if pending is not None:
             return pending
     return None
 
@@ -213,10 +237,10 @@ def _send(pipe: IO[bytes], order: dict[str, Any], raw: bytes) -> None:
     pipe.flush()
 
 
-def _answer(process: subprocess.Popen[bytes]) -> dict[str, Any] | None:
+def _answer(process: subprocess.Popen[bytes], seconds: float) -> dict[str, Any] | None:
     import select as waiting
 
-    deadline = clock.Deadline(ALONE_SECONDS)
+    deadline = clock.Deadline(seconds)
     assert process.stdout is not None
     ready, _, _ = waiting.select([process.stdout], [], [], deadline.remaining())
     line = process.stdout.readline() if ready else b""

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from core.db.leases import Lease
 from core.environment import read_environment
-from core.errors import NotFound
+from core.errors import LeaseLost, NotFound, PostroomError
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.inbound.careful import limit_myself
@@ -57,13 +57,25 @@ def main(orders: IO[bytes], answers: IO[bytes]) -> None:
     limit_myself()
     handles = open_gateway(read_environment())
     try:
+        _say(answers, {"ready": True})
         while line := orders.readline():
             order = json.loads(line)
-            answer = take_one(handles, order, orders.read(order["raw_bytes"]))
-            answers.write(json.dumps(answer).encode() + b"\n")
-            answers.flush()
+            _say(answers, _answer(handles, order, orders.read(order["raw_bytes"])))
     finally:
         handles.close()
+
+
+def _answer(handles: Handles, order: dict[str, Any], raw: bytes) -> dict[str, Any]:
+    try:
+        return take_one(handles, order, raw)
+    except PostroomError as error:
+        # The message is not to blame; what it is to blame for ends this process.
+        return {"failure": str(error), "is_lease_lost": isinstance(error, LeaseLost)}
+
+
+def _say(answers: IO[bytes], answer: dict[str, Any]) -> None:
+    answers.write(json.dumps(answer).encode() + b"\n")
+    answers.flush()
 
 
 def _claimed(handles: Handles, order: dict[str, Any]) -> Claimed:
