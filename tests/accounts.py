@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 from sqlmodel import Session
 
@@ -20,6 +21,9 @@ from core.protocols.server import Timeouts
 from core.secret import Secret
 from core.workers.fetcher import FetchSummary, fetch_now
 from tests.servers.dovecot import DovecotServer
+
+ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+"""For tests in which the database makes no difference: half the time."""
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -7,6 +7,7 @@ import pytest
 
 from core.handles import Handles
 from tests.accounts import (
+    ON_SQLITE,
     add_account,
     at,
     change_account,
@@ -52,6 +53,7 @@ def test_keep_changes_nothing_not_even_seen(handles: Handles, dovecot: DovecotSe
     assert not any(r"\Seen" in mail.flags for mail in before)
 
 
+@ON_SQLITE
 def test_kept_messages_are_marked_seen_where_that_is_wanted(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, MAILS)
@@ -65,6 +67,7 @@ def test_kept_messages_are_marked_seen_where_that_is_wanted(handles: Handles, do
     assert fetched_well(handles).counts.fetched == 0
 
 
+@ON_SQLITE
 def test_mark_seen_means_nothing_to_pop3(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, MAILS)
@@ -94,6 +97,7 @@ def test_delete_leaves_what_others_have_marked_as_deleted(handles: Handles, dove
     assert subjects(dovecot, user) == [message("theirs")]
 
 
+@ON_SQLITE
 def test_a_message_that_arrives_while_others_are_deleted_stays(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, MAILS)
@@ -134,6 +138,7 @@ def test_nothing_is_removed_before_it_is_committed(handles: Handles, dovecot: Do
     assert raws(handles) == mails
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("hidden", [(), ("MOVE",), ("MOVE", "UIDPLUS")], ids=["move", "no move", "no move, no uidplus"])
 def test_move_puts_ours_into_a_folder_that_is_made_for_it(
     handles: Handles, dovecot: DovecotServer, certificates: Certificates, hidden: tuple[str, ...]
@@ -151,6 +156,7 @@ def test_move_puts_ours_into_a_folder_that_is_made_for_it(
         assert fetched_well(handles).counts.fetched == 0
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("after", ["delete", "move"])
 def test_without_uidplus_nothing_of_others_is_removed_and_the_run_says_so(
     handles: Handles, certificates: Certificates, after: str
@@ -185,6 +191,7 @@ REFUSALS = {
 }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_server_that_refuses_to_remove_does_not_keep_new_mail_out(handles: Handles, refusal: str) -> None:
     mails: dict[int, bytes | None] = {1: message(1)}
@@ -203,6 +210,7 @@ def test_a_server_that_refuses_to_remove_does_not_keep_new_mail_out(handles: Han
     assert not any(one.is_acknowledged for one in stored(handles))
 
 
+@ON_SQLITE
 def test_a_folder_that_is_for_reading_only_is_read_all_the_same(handles: Handles) -> None:
     selected = ["* 1 EXISTS", "* OK [UIDVALIDITY 1] v", "* OK [UIDNEXT 2] n", "$tag OK [READ-ONLY] selected"]
     with ScriptedImap(holding({1: message(1)}, {"SELECT": selected})) as server:
@@ -226,6 +234,7 @@ def test_a_changed_rule_holds_for_what_is_fetched_from_then_on(handles: Handles,
     assert subjects(dovecot, user) == [message("kept")]
 
 
+@ON_SQLITE
 def test_what_another_client_removed_meanwhile_counts_as_done(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, MAILS)

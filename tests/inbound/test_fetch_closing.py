@@ -12,6 +12,7 @@ from core.inbound import due, fold
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.protocols.server import Timeouts
 from tests.accounts import (
+    ON_SQLITE,
     add_account,
     at,
     change_account,
@@ -37,7 +38,6 @@ from tests.fakes.steps import GREETING, Drip, Silence
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 
-ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 SHORT = Timeouts(connect=0.3, login=0.3, command=0.3, settle=0.3)
 
 
@@ -50,6 +50,7 @@ def closed_port() -> int:
 # -- whose turn it is -----------------------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 def test_a_wrong_password_is_for_a_person(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
     user = dovecot.fresh_user()
@@ -193,6 +194,7 @@ def test_a_server_that_drips_is_ended_in_time_too(handles: Handles) -> None:
     assert outcome.fault == "passing"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("fault", [Fault.CUT, Fault.RESET])
 def test_a_connection_that_breaks_in_a_message_stores_no_part_of_it(
     handles: Handles, dovecot: DovecotServer, fault: Fault

@@ -12,6 +12,7 @@ from core.handles import Handles
 from core.inbound import judging, rows
 from core.models import Leftover, Quarantine, RawMessage
 from tests.accounts import (
+    ON_SQLITE,
     add_account,
     at,
     change_account,
@@ -32,8 +33,6 @@ from tests.fakes.imap import ScriptedImap, fetched
 from tests.fakes.pop3 import ScriptedPop3, retrieved
 from tests.fakes.steps import Command, Step
 from tests.servers.dovecot import DovecotServer
-
-ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 
 # -- too large ------------------------------------------------------------------------------------------------------
 
@@ -70,6 +69,7 @@ def test_too_large_is_left_reported_once_and_due_when_the_limit_is_raised(
 # -- listed, and not given --------------------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 def test_a_body_that_is_nil_is_no_message_and_is_tried_three_times(handles: Handles) -> None:
     mails: dict[int, bytes | None] = {1: message(1), 2: None, 3: message(3)}
     with ScriptedImap(holding(mails)) as server:
@@ -97,6 +97,7 @@ def test_a_body_that_comes_at_a_later_try_is_taken_in_and_not_asked_for_again(ha
     assert raws(handles) == [message(1), message(3), message(2)]
 
 
+@ON_SQLITE
 def test_what_was_not_given_and_is_gone_later_is_not_asked_for_for_ever(handles: Handles) -> None:
     mails: dict[int, bytes | None] = {1: None, 2: message(2)}
     with ScriptedImap(holding(mails)) as server:
@@ -200,6 +201,7 @@ class NamelessPop3(ScriptedPop3):
 NAMELESS = pytest.mark.parametrize("uidl", [None, "same"], ids=["no UIDL", "equal UIDLs"])
 
 
+@ON_SQLITE
 @NAMELESS
 def test_keep_is_refused_where_messages_have_no_names(handles: Handles, uidl: str | None) -> None:
     with NamelessPop3([message(1), message(2)], uidl) as server:
@@ -226,6 +228,7 @@ def test_delete_works_where_messages_have_no_names(handles: Handles, uidl: str |
     assert len(records(handles)) == 6
 
 
+@ON_SQLITE
 @NAMELESS
 def test_nameless_messages_that_were_stored_and_not_deleted_are_known_again(handles: Handles, uidl: str | None) -> None:
     twin = message("twin")
@@ -272,6 +275,7 @@ def test_start_from_now_takes_in_what_comes_from_now_on(handles: Handles, doveco
     assert [mail.raw for mail in dovecot.mails(user)] == [message(1), message(2)]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 def test_start_from_now_of_an_empty_mailbox_misses_nothing(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
     user = dovecot.fresh_user()
@@ -281,6 +285,7 @@ def test_start_from_now_of_an_empty_mailbox_misses_nothing(handles: Handles, dov
     assert fetched_well(handles).counts.fetched == 1
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("at_once", [100, 1])
 def test_start_from_a_date_goes_by_when_mail_came(handles: Handles, dovecot: DovecotServer, at_once: int) -> None:
     user = dovecot.fresh_user()
@@ -305,6 +310,7 @@ def test_start_from_a_date_is_refused_with_pop3(handles: Handles, dovecot: Dovec
     assert "start from" in outcome.error
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 def test_a_run_ends_at_its_bound_and_the_rest_is_due_at_once(
     handles: Handles, dovecot: DovecotServer, kind: str
@@ -332,6 +338,7 @@ def test_after_a_bounded_run_the_account_is_due_now(handles: Handles, dovecot: D
     assert status_of(handles, account).due_at > clock.utcnow() + timedelta(seconds=590)
 
 
+@ON_SQLITE
 def test_a_fetch_by_hand_goes_on_until_nothing_is_left(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.create_folder(user, "More")

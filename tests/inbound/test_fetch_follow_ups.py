@@ -3,7 +3,7 @@
 import pytest
 
 from core.handles import Handles
-from tests.accounts import add_account, at, fetched_well, message, raws, records, stored
+from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, raws, records, stored
 from tests.servers.dovecot import DovecotServer
 
 QUESTION = message("question")
@@ -35,6 +35,7 @@ def test_an_answer_belongs_to_the_record_of_what_it_answers(
     assert record_ids(handles) == [records(handles)[0].id] * 3
 
 
+@ON_SQLITE
 def test_the_number_in_a_subject_leads_to_its_record(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, [QUESTION])
@@ -46,6 +47,7 @@ def test_the_number_in_a_subject_leads_to_its_record(handles: Handles, dovecot: 
     assert len(records(handles)) == 1
 
 
+@ON_SQLITE
 def test_an_answer_read_before_its_question_makes_a_record_of_its_own(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, [ANSWER, QUESTION])
@@ -71,6 +73,7 @@ def test_the_same_message_in_two_folders_is_one_record(handles: Handles, dovecot
     assert dovecot.mails(user) + dovecot.mails(user, "Copies") == []
 
 
+@ON_SQLITE
 def test_a_copy_that_comes_to_another_folder_later_belongs_to_the_same_record(
     handles: Handles, dovecot: DovecotServer
 ) -> None:
@@ -99,6 +102,7 @@ def test_two_accounts_that_receive_the_same_mail_get_a_record_each(handles: Hand
     ]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 @pytest.mark.parametrize("runs", [1, 2])
 def test_twins_in_one_folder_are_two_records(handles: Handles, dovecot: DovecotServer, kind: str, runs: int) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from core.handles import Handles
 from tests.accounts import (
+    ON_SQLITE,
     add_account,
     at,
     change_account,
@@ -61,6 +62,7 @@ def test_kept_messages_are_known_under_their_new_numbers(handles: Handles, dovec
     assert raws(handles).count(twin) == 4
 
 
+@ON_SQLITE
 def test_a_run_that_is_cut_off_while_it_matches_goes_on_matching(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     twin = message("twin")
@@ -144,6 +146,7 @@ def test_a_changed_source_brings_no_second_records(handles: Handles, dovecot: Do
     assert len(raws(handles)) == 5
 
 
+@ON_SQLITE
 def test_a_folder_that_is_added_is_taken_in_and_the_others_are_known(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, [message("inbox")])
@@ -156,6 +159,7 @@ def test_a_folder_that_is_added_is_taken_in_and_the_others_are_known(handles: Ha
     assert raws(handles) == [message("inbox"), message("more")]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 def test_a_changed_source_carries_out_what_was_pending(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
     user = dovecot.fresh_user()
@@ -168,6 +172,7 @@ def test_a_changed_source_carries_out_what_was_pending(handles: Handles, dovecot
     assert len(raws(handles)) == 3
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 def test_after_a_change_mail_equal_to_what_was_deleted_before_is_new(
     handles: Handles, dovecot: DovecotServer, kind: str
@@ -184,6 +189,7 @@ def test_after_a_change_mail_equal_to_what_was_deleted_before_is_new(
     assert len(raws(handles)) == 2
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 def test_an_account_that_began_with_new_mail_does_not_take_in_the_old_after_a_change(
     handles: Handles, dovecot: DovecotServer, kind: str
@@ -200,6 +206,7 @@ def test_an_account_that_began_with_new_mail_does_not_take_in_the_old_after_a_ch
     assert raws(handles) == [message("known")]
 
 
+@ON_SQLITE
 def test_an_account_that_began_with_new_mail_takes_in_what_came_before_a_change_and_was_not_fetched(
     handles: Handles, dovecot: DovecotServer
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from core.handles import Handles
-from tests.accounts import add_account, at, fetched_well, message, raws, records, stored
+from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, raws, records, stored
 from tests.corpus.generate import mixed_messages
 from tests.corpus.nasty import small_messages
 from tests.servers.dovecot import DovecotServer
@@ -40,6 +40,7 @@ def test_every_message_is_stored_as_the_protocol_serves_it_and_no_second_time(
     assert served(dovecot, user, kind) == expected
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_to_be_deleted_is_gone_once_it_is_stored(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
     user = dovecot.fresh_user()
@@ -56,6 +57,7 @@ def test_what_is_to_be_deleted_is_gone_once_it_is_stored(handles: Handles, dovec
     assert fetched_well(handles).counts.fetched == 0
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("kind", ["IMAP", "POP3"])
 def test_new_mail_alone_is_taken_in_by_the_next_run(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
     user = dovecot.fresh_user()
@@ -68,6 +70,7 @@ def test_new_mail_alone_is_taken_in_by_the_next_run(handles: Handles, dovecot: D
     assert len(records(handles)) == 5
 
 
+@ON_SQLITE
 def test_a_message_of_which_another_client_removed_the_last_is_not_taken_for_new(
     handles: Handles, dovecot: DovecotServer
 ) -> None:

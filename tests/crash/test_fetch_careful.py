@@ -1,0 +1,161 @@
+"""A message that kills whoever reads it is quarantined, and the rest of its account goes on."""
+
+from pathlib import Path
+
+import pytest
+
+from core.environment import Environment
+from core.errors import StoreError
+from core.handles import Handles
+from core.inbound import careful
+from core.models import Quarantine, Suspect
+from tests.accounts import (
+    ON_SQLITE,
+    add_account,
+    at,
+    expire_leases,
+    fetch,
+    fetched_well,
+    message,
+    raws,
+    rows_of,
+    stored,
+)
+from tests.crash.fetching_process import FetchingProcess
+from tests.servers.dovecot import DovecotServer
+
+ROOT = Path(__file__).parents[2]
+
+STARTUP = """
+import core.inbound.judging as judging
+
+summarise = judging.summarise
+
+def deadly(raw):
+    if b"deadly" in raw:
+        {death}
+    return summarise(raw)
+
+judging.summarise = deadly
+"""
+
+EXITS = "import os; os._exit(7)"
+HANGS = "import threading; threading.Event().wait()"
+
+
+def startup(folder: Path, death: str) -> dict[str, str]:
+    """Variables that make every Python process die of a message with the word in it."""
+    (folder / "sitecustomize.py").write_text(STARTUP.format(death=death))
+    return {"PYTHONPATH": f"{folder}:{ROOT}"}
+
+
+@pytest.mark.parametrize(
+    ("home", "kind", "after", "position"),
+    [("sqlite", "IMAP", "delete", 1), ("sqlite", "POP3", "delete", 9), ("postgresql", "IMAP", "keep", 9)],
+    indirect=["home"],
+)
+def test_a_deadly_message_is_quarantined_after_three_deaths(
+    handles: Handles, home: Environment, dovecot: DovecotServer, tmp_path: Path, kind: str, after: str, position: int
+) -> None:
+    user = dovecot.fresh_user()
+    mails = [message(number) for number in range(10)]
+    mails[position] = message("deadly")
+    dovecot.deliver(user, mails)
+    add_account(handles, after_fetch=after, **at(dovecot, user, kind))
+    variables = startup(tmp_path, "import os; os.kill(os.getpid(), 9)")
+    process = FetchingProcess(home, variables=variables)
+
+    codes = []
+    while (code := process.run()) != 0 and len(codes) < 6:
+        codes.append(code)
+        expire_leases(handles)
+
+    assert code == 0
+    assert set(codes) == {-9}
+    assert sorted(raws(handles)) == sorted(mails)
+    assert {one.state for one in stored(handles) if one.raw != message("deadly")} == {"recorded"}
+    (row,) = rows_of(handles, Quarantine, "message_id")
+    assert "died 3 times" in row.reason
+    assert [mail.raw for mail in dovecot.mails(user)] == (mails if after == "keep" else [])
+    assert rows_of(handles, Suspect, "uid") == []
+    assert fetched_well(handles).counts.fetched == 0
+
+
+def left_by_a_dead_run(handles: Handles, server: DovecotServer, mails: list[bytes]) -> None:
+    """An account whose last run died before it had stored anything."""
+    from core.inbound.due import claim_account
+
+    user = server.fresh_user()
+    server.deliver(user, mails)
+    account = add_account(handles, after_fetch="delete", **at(server, user))
+    assert claim_account(handles, account) is not None
+    expire_leases(handles)
+
+
+@ON_SQLITE
+def test_a_message_over_which_the_process_hangs_is_quarantined(
+    handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = [message(1), message("deadly"), message(2)]
+    left_by_a_dead_run(handles, dovecot, mails)
+    for name, value in startup(tmp_path, HANGS).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(careful, "ALONE_SECONDS", 1.0)
+    summary = fetched_well(handles)
+    assert (summary.counts.records, summary.counts.quarantined) == (2, 1)
+    assert raws(handles) == [message(1), message(2), message("deadly")]
+
+
+@ON_SQLITE
+def test_deaths_before_count_and_two_are_not_enough(
+    handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_by_a_dead_run(handles, dovecot, [message("deadly")])
+    monkeypatch.setattr(careful, "MOST_DEATHS", 2)
+    for name, value in startup(tmp_path, EXITS).items():
+        monkeypatch.setenv(name, value)
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted
+
+    # The run that tried it twice ends before it quarantines it; then the program is mended.
+    with monkeypatch.context() as patched:
+        patched.setattr(careful, "unparsed", interrupted)
+        fetch(handles)
+    assert rows_of(handles, Suspect, "uid")[0].deaths == 2
+    monkeypatch.setattr(careful, "MOST_DEATHS", 3)
+    monkeypatch.delenv("PYTHONPATH")
+    fetched_well(handles)
+    assert [one.state for one in stored(handles)] == ["recorded"]
+
+
+@ON_SQLITE
+def test_a_process_that_does_not_start_is_no_messages_death(
+    handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_by_a_dead_run(handles, dovecot, [message(1)])
+    monkeypatch.setattr(careful.sys, "executable", "/bin/false")
+    outcome = fetch(handles).outcomes[0]
+    assert (outcome.state, outcome.fault) == ("failed", "passing")
+    assert "does not start" in outcome.error
+    assert rows_of(handles, Suspect, "uid")[0].deaths == 0
+    monkeypatch.undo()
+    fetched_well(handles)
+    assert raws(handles) == [message(1)]
+
+
+@ON_SQLITE
+def test_a_database_that_fails_there_is_no_messages_death(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_by_a_dead_run(handles, dovecot, [message(1)])
+
+    def full(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(careful.Alone, "take", full)
+    assert fetch(handles).outcomes[0].fault == "passing"
+    assert rows_of(handles, Suspect, "uid")[0].deaths == 0
