@@ -20,7 +20,7 @@ from typing import IO, Any
 from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
-from core import clock
+from core import clock, failpoints
 from core.db import bulk
 from core.db.bulk import table_of
 from core.environment import Environment
@@ -258,7 +258,9 @@ def _child_environment(environment: Environment) -> dict[str, str]:
     }
     if environment.key_file is not None:
         ours["POSTROOM_KEY_FILE"] = str(environment.key_file)
-    return {**os.environ, **ours}
+    # What a test has armed is meant for the process it started, not for its children.
+    inherited = {name: value for name, value in os.environ.items() if name != failpoints.VARIABLE}
+    return {**inherited, **ours}
 
 
 def _this(account: Account, key: Key) -> Any:

@@ -13,11 +13,11 @@ from core.models.queue import ClosedOption, Queue
 from core.models.record import Record
 from core.models.request import Request, RequestEvent, RequestState
 from core.models.run import Run, RunEvent, RunState
-from core.models.system import Alert, Audit, Changed, Counter, Secret, Setting, Worker
+from core.models.system import WORKER_ALIVE_FOR, Alert, Audit, Changed, Counter, Secret, Setting, Worker
 from core.models.template import Template
 
 __all__ = [
-    "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
+    "WORKER_ALIVE_FOR", "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
     "Counter", "Delivery", "DeliveryEvent", "DeliveryState", "Filter", "FolderMark", "Handoff", "HandoffStatus",
     "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message", "MessageState", "OutgoingMessage", "OutgoingRaw",
     "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage", "Recipient", "Record", "Request", "RequestEvent",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from core.models.base import BigId, big, key, moment
+
+WORKER_ALIVE_FOR = timedelta(seconds=20)
+"""A worker whose last heartbeat is older is not counted as alive."""
 
 
 class Worker(SQLModel, table=True):

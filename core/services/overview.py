@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Table, func, select
 from sqlmodel import Session
@@ -11,10 +10,17 @@ from sqlmodel import Session
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import Alert, Message, MessageState, OutgoingMessage, OutgoingState, Run, RunState, Worker
-
-ALIVE_FOR = timedelta(seconds=20)
-"""A worker whose last heartbeat is older is not counted as alive; four beats."""
+from core.models import (
+    WORKER_ALIVE_FOR,
+    Alert,
+    Message,
+    MessageState,
+    OutgoingMessage,
+    OutgoingState,
+    Run,
+    RunState,
+    Worker,
+)
 
 WAITING = (
     OutgoingState.QUEUED.value,
@@ -58,7 +64,7 @@ def overview(handles: Handles) -> Overview:
 def live_workers(session: Session) -> int:
     """How many workers are alive."""
     worker = table_of(Worker)
-    return _count(session, worker, worker.c.heartbeat_at > clock.utcnow() - ALIVE_FOR)
+    return _count(session, worker, worker.c.heartbeat_at > clock.utcnow() - WORKER_ALIVE_FOR)
 
 
 def _count(session: Session, table: Table, wanted: ColumnElement[bool]) -> int:

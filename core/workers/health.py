@@ -20,9 +20,6 @@ from core.models import Worker
 HEARTBEAT = 5.0
 """Seconds between two beats."""
 
-ALIVE_FOR = timedelta(seconds=20)
-"""A worker whose last beat is older is not counted as alive."""
-
 FORGOTTEN_AFTER = timedelta(hours=24)
 
 _worker = table_of(Worker)

@@ -18,9 +18,8 @@ from core import clock
 from core.db.bulk import skip_locked, table_of
 from core.errors import ConfigurationError, NotOffered, PostroomError, Throttled
 from core.handles import Handles
-from core.models import Account, AccountStatus, AccountType, FolderMark, Validity, Worker
+from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, FolderMark, Validity, Worker
 from core.protocols.source import Selected
-from core.workers.health import ALIVE_FOR
 
 AFTER_REFUSAL = timedelta(hours=1)
 """A provider that limits connections, or refuses us, is only polled for so long."""
@@ -153,7 +152,7 @@ def _wanted(now: datetime) -> tuple[Any, ...]:
 
 
 def _is_free(now: datetime) -> Any:
-    alive = select(_worker.c.id).where(_worker.c.heartbeat_at > now - ALIVE_FOR)
+    alive = select(_worker.c.id).where(_worker.c.heartbeat_at > now - WORKER_ALIVE_FOR)
     return or_(_status.c.idle_owner == "", _status.c.idle_owner.not_in(alive))
 
 
