@@ -43,6 +43,14 @@ def html_of(html: bytes) -> bytes:
     return b"Subject: html\r\nContent-Type: text/html\r\n\r\n" + html
 
 
+def bounce_of(opening: bytes, rest: bytes) -> bytes:
+    return b"Return-Path: <>\r\nFrom: MAILER-DAEMON@x\r\nSubject: failure notice\r\n\r\n" + opening + b"\r\n" + rest
+
+
+_QMAIL = b"Hi. This is the qmail-send program at x."
+_SENDMAIL = b"The original message was received at x"
+
+
 BUILT: dict[str, Callable[[], bytes]] = {
     "nesting-500": lambda: nested_multiparts(500),
     "nesting-10000": lambda: nested_multiparts(10_000),
@@ -78,6 +86,18 @@ BUILT: dict[str, Callable[[], bytes]] = {
     "flowed-of-quotes": lambda: b"Content-Type: text/plain; format=flowed\r\n\r\n" + (b">" * 500 + b" x \r\n") * 1_000,
     "carriage-returns-1000000": lambda: b"Subject: x\r\n\r\n" + b"\r" * 1_000_000,
     "carriage-returns-before-headers-end": lambda: b"Subject: x" + b"\r" * 300_000,
+    "bounce-of-20000-recipients": lambda: bounce_of(
+        _QMAIL, b"".join(b"<u%d@example.org>:\r\nno\r\n" % number for number in range(20_000))
+    ),
+    "bounce-of-blank-lines": lambda: bounce_of(_SENDMAIL, b"\r\n" * 100_000),
+    "bounce-of-dashes": lambda: bounce_of(_SENDMAIL, b"-" * 100_000 + b"\r\n" + b"- " * 50_000),
+    "bounce-of-users": lambda: bounce_of(_QMAIL, b"<a@x>:\r\n" + b"user " * 30_000 + b"user" * 30_000),
+    "bounce-of-addresses-in-one-line": lambda: bounce_of(_SENDMAIL, b"(x@y.z)" * 30_000),
+    "bounce-of-header-lines": lambda: bounce_of(b"Your message", b"To: x\r\n Subject:\r\n" * 20_000),
+    "failed-recipients-30000": lambda: (
+        b"X-Failed-Recipients: " + b", ".join(b"u%d@example.org" % number for number in range(30_000)) + b"\r\n" * 2
+    ),
+    "labels-40000": lambda: b"Subject: x\r\n\r\n" + b"Category:\r\n" * 40_000,
     "bytes-not-utf8-1000000": lambda: b"Subject: x\r\n\r\n" + b"\xff" * 1_000_000,
 }
 """The bombs, by their defect."""

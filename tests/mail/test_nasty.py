@@ -14,12 +14,18 @@ from core.mail.addresses import addresses_in
 from core.mail.body import read_body
 from core.mail.bounces import read_bounce
 from core.mail.canonical import canonical_crlf, is_canonical
-from core.mail.headers import read_header_block
+from core.mail.free_text_bounces import read_free_text_bounce
+from core.mail.headers import Headers, read_header_block
 from core.mail.summary import summarise
+from tests.corpus.bounces import bounces, not_bounces
 from tests.corpus.nasty import BUILT, small_messages
 
 SECONDS_FOR_ONE_MESSAGE = 10
 """Five times what is promised: other work on the machine must not fail a test."""
+
+CORPUS = small_messages() | bounces()
+
+FROM_A_SYSTEM = Headers([("Return-Path", "<>"), ("From", "MAILER-DAEMON@example.org"), ("Subject", "failure notice")])
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -42,13 +48,16 @@ def read_everything(raw: bytes) -> None:
     with deadline(SECONDS_FOR_ONE_MESSAGE):
         headers, summary = summarise(raw)
         body = read_body(raw)
-        bounce = read_bounce(headers, raw)
+        reports = [read_bounce(headers, raw), read_free_text_bounce(headers, raw)]
+        # As if a mail system had sent it: then its words are looked at, too.
+        reports.append(read_free_text_bounce(FROM_A_SYSTEM, raw))
         one_line = [summary.subject, summary.header_from, summary.header_to, summary.from_address, summary.message_id]
         one_line += summary.references
         one_line += [headers.get(name) or "" for name in headers]
         one_line += [str(address) for address in addresses_in(headers, "from", "to", "cc")]
         one_line += [text for part in body.parts for text in (part.name, part.file_name, part.media_type)]
-        one_line += [r.diagnostic for r in bounce.recipients] if bounce else []
+        told = [recipient for report in reports if report is not None for recipient in report.recipients]
+        one_line += [text for recipient in told for text in (recipient.address, recipient.diagnostic)]
         for part in body.parts:
             part.content(raw)
         for text in one_line:
@@ -69,11 +78,16 @@ def test_every_bomb_is_read_in_bounds(defect: str) -> None:
     read_everything(BUILT[defect]())
 
 
+@pytest.mark.parametrize("name", [*bounces(), *not_bounces()])
+def test_bounces_and_what_resembles_them_are_read(name: str) -> None:
+    read_everything((bounces() | not_bounces())[name])
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_mutations_of_the_corpus_are_read(data: st.DataObject) -> None:
-    raw = bytearray(small_messages()[data.draw(st.sampled_from(sorted(small_messages())))])
-    other = small_messages()[data.draw(st.sampled_from(sorted(small_messages())))]
+    raw = bytearray(CORPUS[data.draw(st.sampled_from(sorted(CORPUS)))])
+    other = CORPUS[data.draw(st.sampled_from(sorted(CORPUS)))]
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(raw)))
         until = data.draw(st.integers(at, min(len(raw), at + 60)))
@@ -114,8 +128,9 @@ def test_any_bytes_are_read(raw: bytes) -> None:
     read_everything(raw)
 
 
-def test_sixty_defects_or_more_are_kept() -> None:
-    assert len(small_messages()) >= 60
+def test_150_defects_or_more_are_kept() -> None:
+    assert len(small_messages()) >= 150
+    assert len({*small_messages().values()}) == len(small_messages())
     assert all(len(raw) < 16_384 for raw in small_messages().values())
 
 
