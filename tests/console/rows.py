@@ -63,13 +63,12 @@ def message(number: int, subject: str, body: str = "Hello.", **values: Any) -> l
 
 def run(number: int, account: str, *, state: str = "running", seq: int = 0, **values: Any) -> Run:
     now = clock.utcnow()
-    ended = None if state == "running" else now
-    given = {"host": "imap.example.org", "step": "fetch", "expected": 200, "fetched": 50}
-    return Run(
-        id=number, account_id=1, account=account, state=state, started_at=now - timedelta(seconds=2), ended_at=ended,
-        last_seq=seq, **{**given, **values},
-    )  # fmt: skip
+    given = {
+        "host": "imap.example.org", "step": "fetch", "expected": 200, "fetched": 50,
+        "started_at": now - timedelta(seconds=2), "ended_at": None if state == "running" else now,
+    }  # fmt: skip
+    return Run(id=number, account_id=number, account=account, state=state, last_seq=seq, **{**given, **values})
 
 
 def event(run_id: int, seq: int, text: str, **values: Any) -> RunEvent:
-    return RunEvent(run_id=run_id, seq=seq, at=clock.utcnow(), step="message", text=text, **values)
+    return RunEvent(run_id=run_id, seq=seq, at=clock.utcnow(), text=text, **{"step": "message", **values})

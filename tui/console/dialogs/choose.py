@@ -137,4 +137,4 @@ def ranked(choices: Sequence[Choice], typed: str) -> list[Choice]:
 
 
 def _line(one: Choice) -> Content:
-    return Content.assemble(safe_text(one.label), (f"  {safe_text(one.hint)}" if one.hint else "", "$text-muted"))
+    return Content.assemble(safe_text(one.label), (f"  {safe_text(one.hint)}" if one.hint else "", "$foreground-muted"))

@@ -36,7 +36,7 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Keys, then the filter's grammar."""
         width = max((len(key) for key, _ in self._keys), default=0) + 2
-        lines = [Content.assemble((key.ljust(width), "bold $text-accent"), told) for key, told in self._keys]
+        lines = [Content.assemble((key.ljust(width), "bold $text-primary"), told) for key, told in self._keys]
         with VerticalScroll(classes="dialog help"):
             yield Static(Content.styled(self._title, "bold"), markup=False)
             yield Static(Content("\n").join(lines), markup=False)

@@ -99,8 +99,8 @@ class DetailScreen(DeskScreen):
 def section(title: str, value: Any) -> Content:
     """A heading and what stands under it."""
     if not isinstance(value, list | dict):
-        return Content.assemble((f"{safe_text(title)}: ", "$text-muted"), words(value))
-    heading = Content.styled(f"\n{safe_text(title)}", "bold $text-accent")
+        return Content.assemble((f"{safe_text(title)}: ", "$foreground-muted"), words(value))
+    heading = Content.styled(f"\n{safe_text(title)}", "bold $text-primary")
     return Content("\n").join([heading, *(Content(line) for line in lines_of(value))])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ from tui.console.standing import Standing
 from tui.console.window import Row
 
 _ALERTS = 20
-_COLOURS = {"good": "$text-success", "busy": "$text-accent", "warn": "$text-warning", "bad": "$text-error"}
+_COLOURS = {"good": "$text-success", "busy": "$text-primary", "warn": "$text-warning", "bad": "$text-error"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,23 @@ class Facts:
     accounts: Mapping[str, int]
     outbox: Mapping[str, int]
     alerts: tuple[Row, ...]
+
+
+class _Picture(Static):
+    """Drawn to its own width."""
+
+    def __init__(self, paint: Callable[[int], Content]) -> None:
+        super().__init__(markup=False)
+        self._paint = paint
+
+    def on_resize(self) -> None:
+        """Another width."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw it anew."""
+        if self.size.width:
+            self.update(self._paint(self.size.width))
 
 
 class OverviewScreen(DeskScreen):
@@ -52,22 +69,18 @@ class OverviewScreen(DeskScreen):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, "Overview")
-        self._text = Static("", markup=False)
+        self._picture = _Picture(self._drawn)
         self._facts: Facts | None = None
 
     def compose_body(self) -> ComposeResult:
         """One text."""
         with Reading(classes="overview"):
-            yield self._text
+            yield self._picture
 
     def on_mount(self) -> None:
         """Ask for the facts, and again once a minute: the day moves on."""
         self.query_one(Reading).focus()
         self.set_interval(60, self.refresh_data)
-
-    def on_resize(self) -> None:
-        """Draw to the width."""
-        self._draw()
 
     def refresh_data(self) -> None:
         """Ask for the facts."""
@@ -91,13 +104,11 @@ class OverviewScreen(DeskScreen):
 
     def _arrived(self, found: Facts) -> None:
         self._facts = found
-        self._draw()
+        self._picture.draw()
         self.say(*judged(found))
 
-    def _draw(self) -> None:
-        if self._facts is not None:
-            width = max(20, self._text.size.width or self.size.width - 4)
-            self._text.update(drawn(self._facts, width, ascii_only=self.desk.ascii_only))
+    def _drawn(self, width: int) -> Content:
+        return Content("") if self._facts is None else drawn(self._facts, width, ascii_only=self.desk.ascii_only)
 
 
 def facts(desk: Desk) -> Facts:
@@ -135,15 +146,15 @@ def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
     head = f"{grouped(flow.total)} messages in {grouped(flow.runs)} runs, {grouped(flow.failed)} failed"
     lines = [
         _title("Taken in, 24 hours", head),
-        Content.styled(bars, "$text-accent"),
-        Content.styled(_scale(len(bars)), "$text-muted"),
+        Content.styled(bars, "$text-primary"),
+        Content.styled(_scale(len(bars)), "$foreground-muted"),
         Content(""),
         _title("Accounts", _whole(found.accounts)),
         _states(found.accounts, ascii_only=ascii_only)
-        or Content.styled("  none yet: 3, then n adds one", "$text-muted"),
+        or Content.styled("  none yet: 3, then n adds one", "$foreground-muted"),
         Content(""),
         _title("Outbox", f"{grouped(found.standing.outbox)} still to be sent"),
-        _states(found.outbox, ascii_only=ascii_only) or Content.styled("  empty", "$text-muted"),
+        _states(found.outbox, ascii_only=ascii_only) or Content.styled("  empty", "$foreground-muted"),
         Content(""),
         _title("Workers", f"{found.standing.workers} alive"),
         _title("Quarantine", f"{grouped(found.standing.quarantine)} wait for a person"),
@@ -179,4 +190,6 @@ def _whole(counts: Mapping[str, Any]) -> str:
 
 def _alert(row: Row) -> Content:
     age = span((clock.utcnow() - row["opened_at"]).total_seconds())
-    return Content.assemble(("  ! ", "$text-error"), f"{safe_text(str(row['text']))} ", (f"({age})", "$text-muted"))
+    return Content.assemble(
+        ("  ! ", "$text-error"), f"{safe_text(str(row['text']))} ", (f"({age})", "$foreground-muted")
+    )

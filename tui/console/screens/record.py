@@ -73,7 +73,9 @@ def _record_head(whole: Mapping[str, Any]) -> Content:
 def _facts(facts: Mapping[str, Any]) -> Content:
     # Spaces that do not break: a name and its value stay on one line.
     parts = [
-        Content.assemble((f"{name.removesuffix('_at')}{_FIRM}".replace("_", _FIRM), "$text-muted"), _fact(name, value))
+        Content.assemble(
+            (f"{name.removesuffix('_at')}{_FIRM}".replace("_", _FIRM), "$foreground-muted"), _fact(name, value)
+        )
         for name, value in facts.items()
         if value not in (None, "")
     ]
@@ -93,14 +95,14 @@ def _time(value: Any) -> str:
 
 
 def _message(one: Mapping[str, Any], heading: str, rule: str) -> list[Content]:
-    lines = [Content.styled(f"\n{heading}{rule * max(0, 60 - len(heading))}", "$text-accent")]
+    lines = [Content.styled(f"\n{heading}{rule * max(0, 60 - len(heading))}", "$text-primary")]
     for label, name in (("From", "header_from"), ("To", "header_to"), ("Subject", "subject"), ("Date", "date")):
         if one.get(name):
             shown = _time(one[name]) if name == "date" else words(one[name])
-            lines.append(Content.assemble((f"{label:<8}", "$text-muted"), shown))
+            lines.append(Content.assemble((f"{label:<8}", "$foreground-muted"), shown))
     body = one.get("body")
     if body is None:
-        return [*lines, Content.styled("(the text of older messages is in the list of messages)", "$text-muted")]
+        return [*lines, Content.styled("(the text of older messages is in the list of messages)", "$foreground-muted")]
     lines += [Content(""), foreign_lines(body.text or "(no text)")]
     if body.parts:
         lines += [Content(""), *_attachments(body.parts)]
@@ -110,7 +112,9 @@ def _message(one: Mapping[str, Any], heading: str, rule: str) -> list[Content]:
 def _attachments(attachments: Sequence[Any]) -> Iterable[Content]:
     for part in attachments:
         facts = f"  {safe_text(part.content_type)}, {size(part.size)}"
-        yield Content.assemble(("Attachment  ", "$text-muted"), safe_text(part.name), (facts, "$text-muted"))
+        yield Content.assemble(
+            ("Attachment  ", "$foreground-muted"), safe_text(part.name), (facts, "$foreground-muted")
+        )
 
 
 def _step(one: Mapping[str, Any]) -> str:

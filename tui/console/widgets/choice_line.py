@@ -87,13 +87,15 @@ class ChoiceLine(Static, can_focus=True):
         parts = []
         for one in self._choices:
             chosen = one == self._value
-            style = ("bold reverse" if self.has_focus else "bold") if chosen else "$text-muted"
+            style = ("bold reverse" if self.has_focus else "bold") if chosen else "$foreground-muted"
             parts.append(Content.styled(f"{self._on if chosen else self._off} {one}", style))
         whole = Content("  ").join(parts)
         if whole.cell_length > self.size.width > 0:
             place = self._choices.index(self._value) + 1 if self._value in self._choices else 0
             style = "bold reverse" if self.has_focus else "bold"
             whole = Content.assemble(
-                ("< ", "$text-muted"), (self._value, style), (f" >  {place} of {len(self._choices)}", "$text-muted")
+                ("< ", "$foreground-muted"),
+                (self._value, style),
+                (f" >  {place} of {len(self._choices)}", "$foreground-muted"),
             )
         self.update(whole)

@@ -40,5 +40,5 @@ def labelled(kind: Kind, row: Row, *, ascii_only: bool = False) -> Content:
         shown = (
             whole_moment(value) if column.type is ColumnType.TIME else cell(column, value, ascii_only=ascii_only).text
         )
-        lines.append(Content.assemble((f"{column.label}: ", "$text-muted"), shown or words(value)))
+        lines.append(Content.assemble((f"{column.label}: ", "$foreground-muted"), shown or words(value)))
     return Content("\n").join(lines)

@@ -61,7 +61,7 @@ class FormField(Vertical):
         """Label, widget, and room for a complaint."""
         star = "*" if self.field.is_required else " "
         with Horizontal(classes="line"):
-            yield Static(Content.assemble(self.field.label, (star, "$text-accent")), markup=False, classes="label")
+            yield Static(Content.assemble(self.field.label, (star, "$text-primary")), markup=False, classes="label")
             yield self.widget
         yield self._problem
 

@@ -57,7 +57,7 @@ class HeaderLine(Static):
         worker = f"worker {self._dot if now.workers else '!'} {now.workers}"
         facts = [
             Content.styled(worker, "" if now.workers else "$text-warning"),
-            Content.styled(f"fetch {self._dot} {now.fetching}", "$text-accent" if now.fetching else ""),
+            Content.styled(f"fetch {self._dot} {now.fetching}", "$text-primary" if now.fetching else ""),
             Content(f"outbox {now.outbox}"),
         ]
         if now.quarantine:

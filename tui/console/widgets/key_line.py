@@ -65,4 +65,4 @@ class KeyLine(Static):
 
     def _one(self, binding: Binding) -> Content:
         key = KEYS.get(binding.key) or self.app.get_key_display(binding)
-        return Content.assemble((key, "bold $text-accent"), " ", binding.description)
+        return Content.assemble((key, "bold $text-primary"), " ", binding.description)

@@ -44,7 +44,7 @@ class Navigation(Static):
                 continue
             if place.group != group:
                 group = place.group
-                lines.append(Content.styled(f" {group}", "$text-muted"))
+                lines.append(Content.styled(f" {group}", "$foreground-muted"))
                 self._lines.append("")
             self._lines.append(place.name)
             lines.append(self._line(number, place))

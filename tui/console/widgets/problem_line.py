@@ -10,7 +10,7 @@ from tui.console.foreign import foreign_lines
 from tui.console.glyphs import BAD, DULL, GOOD, WARN
 
 _SIGNS = {BAD: ("✗ ", "x "), WARN: ("! ", "! "), GOOD: ("✓ ", "+ "), DULL: ("  ", "  ")}
-_COLOURS = {BAD: "$text-error", WARN: "$text-warning", GOOD: "", DULL: "$text-muted"}
+_COLOURS = {BAD: "$text-error", WARN: "$text-warning", GOOD: "", DULL: "$foreground-muted"}
 
 SHORTEST = 3.0
 A_LETTER = 0.05

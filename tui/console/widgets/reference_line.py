@@ -82,6 +82,6 @@ class ReferenceLine(Static, can_focus=True):
 
     def _draw(self) -> None:
         style = "bold reverse" if self.has_focus else "bold"
-        name = foreign(self._value or "none", style if self._value or self.has_focus else "$text-muted")
+        name = foreign(self._value or "none", style if self._value or self.has_focus else "$foreground-muted")
         hint = f"   enter lists the {self.refers_to}s" if self.has_focus else ""
-        self.update(Content.assemble(name, (hint, "$text-muted")))
+        self.update(Content.assemble(name, (hint, "$foreground-muted")))
