@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,10 @@ from core.workers.following import follow
 
 PAUSE = 0.05
 """Seconds until an account that another worker let go is tried again."""
+
+ASKED_AT_ONCE = 8
+"""Accounts fetched at once by order of a person, beside those that are due: an order finds a thread at once, and one
+for a thousand accounts leaves the slots alone."""
 
 _log = logging.getLogger("postroom.fetcher")
 
@@ -129,8 +134,10 @@ class Fetcher:
         self._handles = handles
         self._stop = stop
         self._slots = handles.settings().fetch_slots
-        self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="fetch")
+        self._pool = ThreadPoolExecutor(self._slots + ASKED_AT_ONCE, thread_name_prefix="fetch")
         self._running: dict[int, Future[RunOutcome]] = {}
+        self._asked: deque[Account] = deque()
+        self._by_hand: set[int] = set()
         self._kept = KeptSources()
         self._options = FetchOptions(kept=self._kept)
 
@@ -138,14 +145,17 @@ class Fetcher:
         """Begin what is due and has a free slot; gives back how many accounts are being fetched."""
         self._forget_finished()
         self._kept.tidy()
+        self._begin_asked()
         settings = self._handles.settings()
-        free = min(self._slots, settings.fetch_slots) - len(self._running)
+        free = min(self._slots, settings.fetch_slots) - (len(self._running) - len(self._by_hand))
         for claimed in claim_due(self._handles, settings, free, busy=list(self._running)):
             self._begin_run(claimed)
         return len(self._running)
 
     def fetch_named(self, name: str) -> int | None:
         """Begin one account now, whatever its due time, or all valid ones (`*`); gives back the run of one.
+
+        What people ask for has threads of its own: neither waits for the other.
 
         Raises:
             NotFound: there is no such account.
@@ -154,8 +164,9 @@ class Fetcher:
         names = None if name in {"", "*"} else [name]
         accounts = accounts_named(self._handles, names)
         _refuse(names, accounts)
-        runs = [self._begin(account) for account in accounts]
-        return runs[0] if len(runs) == 1 else None
+        self._asked.extend(accounts)
+        runs = self._begin_asked()
+        return runs[-1] if names and runs and not self._asked else None
 
     def fetch_until_done(self) -> None:
         """Fetch until nothing is due any more: one pass of `--once`."""
@@ -168,11 +179,18 @@ class Fetcher:
         self._forget_finished()
         self._kept.close()
 
+    def _begin_asked(self) -> list[int | None]:
+        runs: list[int | None] = []
+        while self._asked and len(self._by_hand) < ASKED_AT_ONCE and not self._stop.is_set():
+            runs.append(self._begin(self._asked.popleft()))
+        return runs
+
     def _begin(self, account: Account) -> int | None:
         assert account.id is not None
         claimed = claim_account(self._handles, account.id)
         if claimed is None:
             return holder_of(self._handles, account.id)
+        self._by_hand.add(account.id)
         self._begin_run(claimed)
         return claimed.run_id
 
@@ -185,6 +203,7 @@ class Fetcher:
         for account_id, running in list(self._running.items()):
             if running.done():
                 del self._running[account_id]
+                self._by_hand.discard(account_id)
                 error = running.exception()
                 if isinstance(error, StoreError):
                     _log.warning("account %s: %s", account_id, error)

@@ -17,6 +17,10 @@ def holding(mails: MutableMapping[int, bytes | None], changes: Mapping[str, Repl
         uidnext = f"* OK [UIDNEXT {max(mails, default=0) + 1}] next"
         return [f"* {len(mails)} EXISTS", "* OK [UIDVALIDITY 1] valid", uidnext, f"$tag OK [{mode}] selected"]
 
+    def status(command: Command) -> list[Step]:
+        uidnext = max(mails, default=0) + 1
+        return [f"* STATUS INBOX (MESSAGES {len(mails)} UIDNEXT {uidnext} UIDVALIDITY 1)", "$tag OK done"]
+
     def search(command: Command) -> list[Step]:
         words = command.text.split()
         found = sorted(mails) if words[-1] == "ALL" else [uid for uid in sorted(mails) if is_named(uid, words[-1])]
@@ -40,7 +44,8 @@ def holding(mails: MutableMapping[int, bytes | None], changes: Mapping[str, Repl
         "CAPABILITY": ["* CAPABILITY IMAP4rev1 UIDPLUS MOVE", "$tag OK done"],
         "LOGIN": ["$tag OK logged in"],
     }
-    answers = {"SELECT": select, "EXAMINE": select, "UID SEARCH": search, "UID FETCH": bodies, "UID EXPUNGE": expunge}
+    looks = {"SELECT": select, "EXAMINE": select, "STATUS": status}
+    answers = {**looks, "UID SEARCH": search, "UID FETCH": bodies, "UID EXPUNGE": expunge}
     return {**greeting, **answers, **(changes or {})}
 
 

@@ -34,7 +34,12 @@ class ScriptedServer:
     unknown: Reply = ()
     """What to do at a command that stands in no table."""
 
-    def __init__(self, script: Mapping[str, Reply] | None = None, certificate: ServerCertificate | None = None) -> None:
+    def __init__(
+        self,
+        script: Mapping[str, Reply] | None = None,
+        certificate: ServerCertificate | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.script: dict[str, Reply] = {**self.good, **(script or {})}
         self.context = certificate.server_context() if certificate else None
         """TLS from the first byte, if there is a certificate."""
@@ -45,8 +50,8 @@ class ScriptedServer:
         """Mistakes in a script; the end of the `with` block raises the first one."""
         self.connections = 0
         self.stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.host = "127.0.0.1"
+        self._listener = socket.create_server((host, 0))
+        self.host = host
         self.port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
         self.sockets: list[socket.socket] = [self._listener]

@@ -90,3 +90,12 @@ def test_an_account_with_more_to_fetch_waits_behind_those_that_are_due(handles: 
     turns = [claim_due(handles, settings(slots=1), 1)[0].lease.key for _ in range(4)]
 
     assert turns == [*others, long]
+
+
+def test_an_account_whose_server_asked_for_patience_is_left_alone_though_it_is_made_due(handles: Handles) -> None:
+    account = add_account(handles)
+    later = clock.utcnow() + timedelta(hours=2)
+    change_status(handles, account, status="throttled", failures=1, retry_after=later)
+    assert claim_due(handles, settings(), 8) == []
+    change_status(handles, account, retry_after=clock.utcnow())
+    assert len(claim_due(handles, settings(), 8)) == 1

@@ -1,7 +1,6 @@
 """Waiting for new mail: it is a record within moments, whatever becomes of the connection."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,22 +32,13 @@ from tests.fakes.faults import Direction, Fault, Rule
 from tests.fakes.proxy import Line, Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
+from tests.waiting import until
 from tui.demo.dovecot_config import DovecotOptions
 
 A_MOMENT = 2.0
 """Seconds within which new mail must be a record."""
 
 IN_AN_HOUR = timedelta(hours=1)
-
-
-def until(is_so: Callable[[], bool], seconds: float = 15.0) -> float:
-    """Wait until something is so; how long it took."""
-    began = time.monotonic()
-    changed = threading.Event()
-    while not is_so():
-        assert time.monotonic() - began < seconds, "it did not come to pass"
-        changed.wait(0.01)
-    return time.monotonic() - began
 
 
 @contextmanager

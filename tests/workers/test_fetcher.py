@@ -1,0 +1,141 @@
+"""Many accounts at once: none starves another, and a person's word counts."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+
+from core import clock
+from core.db import bulk
+from core.handles import Handles
+from core.models import Run, RunState, Setting
+from core.services.accounts import accounts
+from core.services.actor import Actor
+from core.services.requests import ask
+from core.workers.fetcher import ASKED_AT_ONCE, Fetcher
+from core.workers.loop import run_workers
+from tests.accounts import add_account, change_status, fetched_well, message, records, rows_of, status_of
+from tests.fakes.holding import holding
+from tests.fakes.imap import ScriptedImap
+from tests.fakes.steps import GREETING, Drip, Silence
+from tests.waiting import until
+
+IN_AN_HOUR = timedelta(hours=1)
+ENDLESS_GREETING = b"* OK " + b"x" * 10_000
+
+
+@contextmanager
+def fetching(handles: Handles, servers: ExitStack) -> Iterator[Fetcher]:
+    """A fetcher; the servers end first, so that nothing hangs at the end."""
+    stop = threading.Event()
+    fetcher = Fetcher(handles, stop)
+    try:
+        yield fetcher
+    finally:
+        stop.set()
+        servers.close()
+        fetcher.close()
+
+
+def set_settings(handles: Handles, **values: object) -> None:
+    rows = [{"name": name, "value": value} for name, value in values.items()]
+    handles.database.writing(lambda session: bulk.upsert(session, Setting, rows))
+
+
+def runs_of(handles: Handles, account_id: int) -> list[Run]:
+    return [run for run in rows_of(handles, Run, "id") if run.account_id == account_id]
+
+
+def silent(host: str) -> ScriptedImap:
+    return ScriptedImap({GREETING: [Silence()]}, host=host)
+
+
+def test_no_account_starves_another(handles: Handles) -> None:
+    """One server never answers, one drips, one has far more than a run takes: everybody else is fetched meanwhile."""
+    set_settings(handles, fetch_slots=5, slots_per_host=2)
+    many: dict[int, bytes | None] = {number: message(number) for number in range(1, 401)}
+    with ExitStack() as servers, fetching(handles, servers) as fetcher:
+        never = servers.enter_context(silent("127.0.0.2"))
+        drip = servers.enter_context(ScriptedImap({GREETING: [Drip(ENDLESS_GREETING, 0.2)]}, host="127.0.0.3"))
+        long = servers.enter_context(ScriptedImap(holding(many), host="127.0.0.4"))
+        good = servers.enter_context(ScriptedImap(holding({1: message("good")})))
+        hanging = [
+            add_account(handles, name=f"{name}{number}", host=server.host, port=server.port)
+            for name, server in (("never", never), ("drip", drip))
+            for number in range(2 if name == "never" else 1)
+        ]
+        endless = add_account(handles, name="long", host=long.host, port=long.port, max_messages=10)
+        others = [add_account(handles, name=f"other{n}", host=good.host, port=good.port) for n in range(30)]
+
+        def has_fetched_others() -> bool:
+            fetcher.fetch_due()
+            return all(status_of(handles, account).last_ok_at for account in others)
+
+        assert until(has_fetched_others, 60) < 60
+
+        assert [runs_of(handles, account)[0].state for account in hanging] == [RunState.RUNNING] * 3
+        assert len(runs_of(handles, endless)) > 1
+        assert status_of(handles, endless).due_at <= clock.utcnow() or len(records(handles)) == 430
+
+
+def test_what_a_person_asks_for_does_not_wait_for_slots(handles: Handles) -> None:
+    set_settings(handles, fetch_slots=1)
+    with ExitStack() as servers, fetching(handles, servers) as fetcher:
+        never = servers.enter_context(silent("127.0.0.2"))
+        good = servers.enter_context(ScriptedImap(holding({1: message(1)})))
+        add_account(handles, name="never", host=never.host, port=never.port)
+        until(lambda: fetcher.fetch_due() == 1)
+        account = add_account(handles, name="good", host=good.host, port=good.port)
+        assert fetcher.fetch_due() == 1
+        run_id = fetcher.fetch_named("good")
+        until(lambda: status_of(handles, account).last_ok_at is not None)
+        assert [run.id for run in runs_of(handles, account)] == [run_id]
+
+
+def test_an_order_for_all_leaves_the_slots_to_those_that_are_due(handles: Handles) -> None:
+    set_settings(handles, fetch_slots=1)
+    with ExitStack() as servers, fetching(handles, servers) as fetcher:
+        never = servers.enter_context(silent("127.0.0.2"))
+        good = servers.enter_context(ScriptedImap(holding({1: message(1)})))
+        for number in range(ASKED_AT_ONCE + 3):
+            hanging = add_account(handles, name=f"never{number}", host=never.host, port=never.port)
+            change_status(handles, hanging, due_at=clock.utcnow() + IN_AN_HOUR)
+        assert fetcher.fetch_named("*") is None
+        account = add_account(handles, name="good", host=good.host, port=good.port)
+        assert fetcher.fetch_due() == ASKED_AT_ONCE + 1
+        until(lambda: status_of(handles, account).last_ok_at is not None)
+
+
+@contextmanager
+def working(handles: Handles) -> Iterator[None]:
+    stop = threading.Event()
+    worker = threading.Thread(target=run_workers, args=(handles,), kwargs={"only": "fetch", "stop": stop})
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join(30)
+        assert not worker.is_alive()
+
+
+def test_a_person_fetches_pauses_and_resumes_from_anywhere(handles: Handles, admin: Actor) -> None:
+    mails: dict[int, bytes | None] = {1: message(1)}
+    with ScriptedImap(holding(mails)) as server:
+        account = add_account(handles, name="support", port=server.port)
+        fetched_well(handles)
+        with working(handles):
+            mails[2] = message(2)
+            ask(handles, admin, "fetch", "account:support")
+            until(lambda: len(records(handles)) == 2)
+
+            accounts.pause(handles, admin, "support")
+            mails[3] = message(3)
+            change_status(handles, account, due_at=clock.utcnow())
+            other = add_account(handles, name="other", port=server.port)
+            until(lambda: status_of(handles, other).last_ok_at is not None)
+            assert len(runs_of(handles, account)) == 2
+
+            accounts.resume(handles, admin, "support")
+            until(lambda: len(runs_of(handles, account)) == 3)
+            until(lambda: runs_of(handles, account)[-1].state == RunState.OK)
