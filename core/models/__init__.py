@@ -17,7 +17,8 @@ from core.models.system import WORKER_ALIVE_FOR, Alert, Audit, Changed, Counter,
 from core.models.template import Template
 
 __all__ = [
-    "WORKER_ALIVE_FOR", "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
+    "WORKER_ALIVE_FOR",
+    "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
     "Counter", "Delivery", "DeliveryEvent", "DeliveryState", "Filter", "FolderMark", "Handoff", "HandoffStatus",
     "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message", "MessageState", "OutgoingMessage", "OutgoingRaw",
     "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage", "Recipient", "Record", "Request", "RequestEvent",
