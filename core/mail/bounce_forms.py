@@ -6,6 +6,7 @@ that grows with its length alone.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 ADDRESS = r"""(?P<address>[^\s<>()\[\],;:"'|\\@]{1,128}@[A-Za-z0-9\u0080-\uffff](?:[\w-]|\.(?=\w)){0,253})"""
 """An address as notices hold it."""
@@ -18,19 +19,34 @@ class BounceForm:
     """One server's way to say that a message was not delivered."""
 
     server: str
-    opening: re.Pattern[str]
-    """The sentence at the beginning of a line by which it is known."""
-    recipients: tuple[re.Pattern[str], ...]
+    openings: str
+    """The sentences at the beginning of a line by which it is known."""
+    places: tuple[str, ...]
     """Where addresses stand; the first that finds any counts."""
     is_loose: bool = False
     """Whether a person might begin so too: then the sender or the subject must say that it is a bounce."""
+
+    @property
+    def opening(self) -> re.Pattern[str]:
+        """`openings`, compiled when it is first needed: most processes never see such a bounce."""
+        return _compiled(self.openings)
+
+    @property
+    def recipients(self) -> tuple[re.Pattern[str], ...]:
+        """`places`, compiled when they are first needed."""
+        return tuple(map(_compiled, self.places))
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, _FLAGS)
 
 
 def _form(server: str, openings: tuple[str, ...], *recipients: str, is_loose: bool = False) -> BounceForm:
     return BounceForm(
         server,
-        re.compile(rf"^[ \t*]*+(?:{'|'.join(openings)})", _FLAGS),
-        tuple(re.compile(pattern, _FLAGS) for pattern in recipients),
+        rf"^[ \t*]*+(?:{'|'.join(openings)})",
+        recipients,
         is_loose,
     )
 
