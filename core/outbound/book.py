@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from core import clock
+from core.db.leases import Lease
 from core.errors import StoreError
 from core.failpoints import fp
 from core.handles import Handles
@@ -92,6 +93,7 @@ class Book:
         self._lock = threading.Lock()
         self._base = (clock.utcnow(), clock.monotonic())
         self._told: dict[int, float] = {}
+        self._leases: set[Lease] = set()
 
     @property
     def is_stopping(self) -> bool:
@@ -109,10 +111,23 @@ class Book:
         """What the end of a round goes by."""
         return Terms(self._settings, self._routes, self.handles.host, self.now)
 
-    def claimed(self, routes: dict[int, Route], now: datetime) -> None:
-        """The mailboxes and the time as they were at a claim."""
+    def claimed(self, jobs: Sequence[Job], routes: dict[int, Route], now: datetime) -> None:
+        """Messages that are ours from now on, the mailboxes and the time as they were then."""
         self._routes = {**self._routes, **routes}
         self._base = (now, clock.monotonic())
+        for job in jobs:
+            self._leases.add(job.lease)
+            self.handles.renewer.keep(job.lease)
+
+    def let_go(self, leases: Iterable[Lease]) -> None:
+        """These are not renewed any more."""
+        for lease in leases:
+            self.handles.renewer.let_go(lease)
+            self._leases.discard(lease)
+
+    def let_go_of_all(self) -> None:
+        """The pass is over: what a fault has left in hand runs out and is found by the next one."""
+        self.let_go(list(self._leases))
 
     def route_of(self, mailbox_id: int) -> Route:
         """A mailbox's way out."""
@@ -147,12 +162,17 @@ class Book:
             marked = hand_over(session, [job.lease for job in page.next_window], mailbox_id, until)
             return _Written(ours, bytes_of(session, sorted(marked)))
 
-        fp("K13")
-        written = self._surely(work)
-        if settlements:
-            fp("K14")
-        if page.next_window:
-            fp("K11")
+        try:
+            fp("K13")
+            written = self._surely(work)
+            if settlements:
+                fp("K14")
+            if page.next_window:
+                fp("K11")
+        except BaseException:
+            # Whether they are marked or not, they were not begun: the pass gives them back.
+            self.room.put(page.next_window)
+            raise
         self._after(page, mailbox_id, written)
 
     def tell(self, deliveries: Sequence[Delivery]) -> None:
@@ -193,8 +213,7 @@ class Book:
         gone += [job for job in page.next_window if job.due.id not in page.raws]
         page.next_window = [job for job in page.next_window if job.due.id in page.raws]
         finished = [job for job, _ in page.over] + gone
-        for job in finished:
-            self.handles.renewer.let_go(job.lease)
+        self.let_go(job.lease for job in finished)
         self.tell([delivery_of(job, one, name) for job, one in page.over if job.due.id in ours])
         self.room.put(going_on)
         self.room.done(len(finished))

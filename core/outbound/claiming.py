@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -20,7 +20,7 @@ from core.outbound.retry import is_expired, next_attempt_at
 from core.outbound.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
 from core.outbox.claim import Due, due_messages, lease_end, take, time_of
-from core.outbox.settle import Settlement, TryMade, settle, write_turns
+from core.outbox.settle import RecipientResult, Settlement, TryMade, settle, write_turns
 from core.settings import RuntimeSettings
 
 PASSED_OVER = "passed over"
@@ -56,8 +56,6 @@ def claim(handles: Handles, settings: RuntimeSettings, pass_began: datetime | No
         return _Batch(handles, settings, snapshot, now).dealt(session, due, leases)
 
     taken = handles.database.writing(work)
-    for job in taken.jobs:
-        handles.renewer.keep(job.lease)
     fp("K10")
     return taken
 
@@ -87,7 +85,10 @@ class _Batch:
     def _deal(self, due: Due, lease: Lease) -> None:
         job = Job(due, lease, ())
         if is_expired(due.expires_at, self._now):
-            self._close(job, "it came too late")
+            settlement = close_round(job, due.last_error, self._terms)
+            assert settlement.ending is not None
+            settlement.ending = replace(settlement.ending, attempts=due.attempts)  # it was not tried
+            self._over.append((job, settlement))
             return
         chosen = self._chosen(due)
         if isinstance(chosen, Choice):
@@ -95,8 +96,15 @@ class _Batch:
             self._note_passed_over(job, chosen)
             self._jobs.append(job)
         elif isinstance(chosen, Wait) and self._may_wait(due):
+            why = self._why(chosen)
+            # Who was deferred by his own server keeps its reply: it tells who must come again.
+            job.results = {
+                one.id: RecipientResult(OutgoingState.DEFERRED, text=why)
+                for one in due.pending
+                if one.state == OutgoingState.QUEUED
+            }
             settlement = job.settlement()
-            settlement.ending = wait_until(due, chosen.until, self._why(chosen))
+            settlement.ending = wait_until(due, chosen.until, why)
             self._over.append((job, settlement))
         else:
             job.tries.append(self._turn_try(job, None, "", OutgoingState.DEFERRED, chosen.why))

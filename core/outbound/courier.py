@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ from core.outbound.outcome import Reading
 from core.outbound.relay import Fault, Relay, Sent
 from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
+
+_log = logging.getLogger("postroom.sender")
 
 SURE = 5.0
 """Seconds that a lease must still last before a message is begun."""
@@ -102,16 +105,21 @@ class Courier(threading.Thread):
         return _fault_of(sent)
 
     def _composed(self, job: Job, raw: bytes) -> Composed:
-        return compose(
-            raw,
-            self._route.identity,
-            Envelope(job.due.sender, tuple(one.address for one in job.unanswered)),
-            message_id=job.due.message_id,
-            now=self._book.now,
-            host_mark=self._book.host_mark,
-            replace_from=job.replace_from,
-            token=str(job.due.id),
-        )
+        try:
+            return compose(
+                raw,
+                self._route.identity,
+                Envelope(job.due.sender, tuple(one.address for one in job.unanswered)),
+                message_id=job.due.message_id,
+                now=self._book.now,
+                host_mark=self._book.host_mark,
+                replace_from=job.replace_from,
+                token=str(job.due.id),
+            )
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            # A message that our own code stumbles over must not stop all others, pass after pass.
+            _log.exception("message %d could not be dressed for sending", job.due.id)
+            raise UnsafeMessage(f"The message was not sent: it could not be read ({type(error).__name__}).") from error
 
     def _addresses(self, job: Job, composed: Composed) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Whom it goes to: the recipients, or the one who gets all mail while a staging system is tried."""

@@ -18,9 +18,9 @@ from core.outbound.retry import RetryRule, next_attempt_at
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom
 from core.outbox.claim import give_back
-from core.outbox.orders import hold_what_waits, release_what_was_held
+from core.outbox.orders import hold_what_waits, is_any_held, release_what_was_held
 from core.outbox.pick_up import pick_up
-from core.outbox.reap import reap
+from core.outbox.reap import is_any_lost, reap
 from core.protocols.server import Timeouts
 from core.settings import RuntimeSettings, UncertainPolicy
 
@@ -88,10 +88,13 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
     except CannotWrite:
         # Whoever may not read the drop folder still sends what is in the outbox; the worker picks it up.
         pass
-    reap_lost(handles, settings)
+    with handles.database.reading() as session:
+        has_lost, has_held = is_any_lost(session), is_any_held(session, HELD_BY_SETTING)
+    if has_lost:
+        reap_lost(handles, settings)
     if settings.hold_all:
         book.summary.held += handles.database.writing(lambda session: hold_what_waits(session, HELD_BY_SETTING))
-    else:
+    elif has_held:
         handles.database.writing(lambda session: release_what_was_held(session, HELD_BY_SETTING))
 
 
@@ -104,9 +107,9 @@ def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:
         # Beyond its lifetime it gets one more try, so that what is told of it in the end is a relay's word.
         return next_attempt_at(attempts, created_at, now, rule) or now + rule.first
 
-    reaped = handles.database.writing(lambda session: reap(session, next_try, hold_uncertain=holds))
-    if reaped.given_back or reaped.uncertain:
-        handles.changes.moved("outbox")
+    while handles.database.writing(lambda session: reap(session, next_try, hold_uncertain=holds)).may_be_more:
+        pass
+    handles.changes.moved("outbox")
 
 
 class _Pass:
@@ -150,7 +153,7 @@ class _Pass:
     def _note(self, taken: Taken) -> None:
         if taken.now is not None:
             self._began = self._began or taken.now
-            self._book.claimed(taken.routes, taken.now)
+            self._book.claimed(taken.jobs, taken.routes, taken.now)
         # A mailbox that is first in line again does not cool down any more.
         self._room.came_back({job.hops[0].mailbox for job in taken.jobs})
         if not taken.is_empty:
@@ -166,9 +169,7 @@ class _Pass:
     def _finish(self) -> None:
         for courier in self._couriers:
             courier.join()
-        left = self._room.drain()
+        left = [job.lease for job in self._room.drain()]
+        self._book.let_go_of_all()
         if left:
-            leases = [job.lease for job in left]
-            for lease in leases:
-                self._handles.renewer.let_go(lease)
-            self._handles.database.writing(lambda session: give_back(session, leases))
+            self._handles.database.writing(lambda session: give_back(session, left))

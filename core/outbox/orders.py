@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import Select, case, select, update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
@@ -43,11 +43,19 @@ def hold_what_waits(session: Session, because: str) -> int:
     return len(_apply(session, None, STILL_TO_BE_SENT, OutgoingState.HELD, last_error=because))
 
 
+def is_any_held(session: Session, because: str) -> bool:
+    """Whether something is held for this reason."""
+    return session.connection().execute(_held(because).limit(1)).first() is not None
+
+
 def release_what_was_held(session: Session, because: str) -> int:
     """Release what was held for this reason."""
-    chosen = select(_m.id).where(_m.state == OutgoingState.HELD, _m.last_error == because)
-    ids = list(session.connection().scalars(chosen))
+    ids: list[int] = list(session.connection().scalars(_held(because)))
     return len(_apply(session, ids, (OutgoingState.HELD,), OutgoingState.QUEUED, last_error="")) if ids else 0
+
+
+def _held(because: str) -> Select[Any]:
+    return select(_m.id).where(_m.state == OutgoingState.HELD, _m.last_error == because)
 
 
 def _order(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, Select, bindparam, select, update
 from sqlmodel import Session
 
 from core.db.bulk import database_now, insert_rows, skip_locked, table_of
@@ -15,10 +15,11 @@ from core.failpoints import fp
 from core.models import Attempt, Mailbox, OutgoingMessage, OutgoingState, Recipient
 from core.outbox.claim import STILL_TO_BE_SENT, state_before, time_of
 
+_AT_ONCE = 500
+
 LOST = "The worker was lost."
 LOST_HANDING_OVER = "The worker was lost while it handed the message over; the relay may have taken it."
 
-_AT_ONCE = 500
 _m = table_of(OutgoingMessage).c
 
 
@@ -30,6 +31,16 @@ class Reaped:
     uncertain: tuple[tuple[int, str], ...]
     """Rows and Message-IDs of what nobody can know of."""
 
+    @property
+    def may_be_more(self) -> bool:
+        """Whether another call may find more."""
+        return self.given_back + len(self.uncertain) >= _AT_ONCE
+
+
+def is_any_lost(session: Session) -> bool:
+    """Whether some message's lease ran out."""
+    return session.connection().execute(_expired(session, time_of(session)).limit(1)).first() is not None
+
 
 def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetime], *, hold_uncertain: bool) -> Reaped:
     """Free messages whose lease ran out, some hundred at a time; their fence grows, so a late worker writes nothing.
@@ -40,10 +51,8 @@ def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetim
         hold_uncertain: whether what is uncertain waits for a person.
     """
     now = time_of(session)
-    expired = select(
-        _m.id, _m.message_id, _m.handing_over, _m.sent_by_id, _m.attempts, _m.created_at, _m.uncertain_since
-    ).where(_m.state == OutgoingState.SENDING, _m.lease_until < database_now(session, now))
-    rows = session.connection().execute(skip_locked(expired.order_by(_m.id).limit(_AT_ONCE))).all()
+    expired = skip_locked(_expired(session, now).order_by(_m.id).limit(_AT_ONCE))
+    rows = session.connection().execute(expired).all()
     fp("K17")
     uncertain = [row for row in rows if row.handing_over]
     state = OutgoingState.HELD if hold_uncertain else OutgoingState.UNCERTAIN
@@ -53,6 +62,12 @@ def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetim
         _write_recipients(session, [row.id for row in uncertain], state)
         _write_uncertain(session, uncertain, state, now, next_try)
     return Reaped(len(rows) - len(uncertain), tuple((row.id, row.message_id) for row in uncertain))
+
+
+def _expired(session: Session, now: datetime) -> Select[Any]:
+    return select(
+        _m.id, _m.message_id, _m.handing_over, _m.sent_by_id, _m.attempts, _m.created_at, _m.uncertain_since
+    ).where(_m.state == OutgoingState.SENDING, _m.lease_until < database_now(session, now))
 
 
 def _give_back(session: Session, ids: list[int]) -> None:

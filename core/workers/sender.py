@@ -65,6 +65,10 @@ class Sender:
                 except StoreError as error:
                     _log.warning("%s", error)
                     self._stop.wait(PATIENCE_AFTER_FAULT)
+                except Exception:  # noqa: BLE001 - the one loop that may
+                    # A fault of ours ends one pass, not the worker; what was in hand comes back when its lease is over.
+                    _log.exception("a pass over the outbox failed")
+                    self._stop.wait(PATIENCE_AFTER_FAULT)
         finally:
             watcher.close()
         return total

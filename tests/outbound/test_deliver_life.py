@@ -305,3 +305,47 @@ def test_a_message_in_the_hands_of_a_hanging_relay_is_uncertain_after_the_deadli
     summary = deliver_due(handles, timeouts=IMPATIENT, couriers=1)
     assert (summary.uncertain, summary.sent) == (1, 2)
     assert sorted(states(handles)) == [OutgoingState.SENT, OutgoingState.SENT, OutgoingState.UNCERTAIN]
+
+
+def test_after_a_fault_of_ours_leases_are_renewed_no_more(handles, smtp_sink, monkeypatch):
+    from core import failpoints
+    from core.outbound import book
+
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, 40)
+    armed = failpoints.Failpoints(failpoints.read_orders("K13:raise@2"))
+    monkeypatch.setattr(book, "fp", armed.passing)
+    with pytest.raises(failpoints.FailpointReached):
+        deliver_due(handles, timeouts=QUICK, couriers=1)
+    assert handles.renewer._held == {}
+    # What was not in a window is given back at once.
+    assert states(handles).count("queued") == 24
+
+
+def test_a_message_our_code_stumbles_over_waits_for_a_person_and_stops_nobody(handles, smtp_sink, monkeypatch):
+    from core.outbound import courier
+
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, raw=mail("bad"))
+    put(handles, raw=mail("good"))
+    real = courier.compose
+
+    def stumbling(raw, *args, **named):
+        if b"bad" in raw:
+            raise LookupError("unknown encoding")
+        return real(raw, *args, **named)
+
+    monkeypatch.setattr(courier, "compose", stumbling)
+    summary = deliver_due(handles, timeouts=QUICK)
+    assert (summary.held, summary.sent, states(handles)) == (1, 1, ["held", "sent"])
+
+
+def test_the_states_of_recipients_say_what_the_message_says(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.MAIL, "451 4.3.0 not now", first=1)
+    put(handles, to=("a@example.net",))
+    deliver_due(handles, timeouts=QUICK)
+    put(handles, to=("b@example.net",))
+    deliver_due(handles, timeouts=QUICK)
+    assert states(handles) == ["deferred", "deferred"]
+    assert [row.state for row in recipients(handles).values()] == ["deferred", "deferred"]

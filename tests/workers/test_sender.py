@@ -1,0 +1,103 @@
+"""The sending half of a worker: sends what comes, answers orders, ends when told."""
+
+import threading
+import time
+
+import pytest
+
+from core.errors import StoreError
+from core.handin import hand_in
+from core.mail.envelope import OutgoingEnvelope
+from core.models import OutgoingMessage
+from core.workers import sender as module
+from core.workers.sender import Sender
+from tests.outbound.world import add_mailbox, change, mail, put, states
+
+
+@pytest.fixture
+def running(handles):
+    """A sender at work in a thread; it is ended, and what ended it is told, after the test."""
+    stop = threading.Event()
+    failed = []
+
+    def work():
+        try:
+            Sender(handles, stop).run()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield stop
+    stop.set()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+    assert failed == []
+
+
+def eventually(holds, within=15.0):
+    deadline = time.monotonic() + within
+    waiting = threading.Event()
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        waiting.wait(0.02)
+
+
+def test_once_does_what_is_due_and_returns(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, 3)
+    hand_in(handles.environment, OutgoingEnvelope(("b@example.net",)), mail("dropped"))
+    summary = Sender(handles, threading.Event()).run(once=True)
+    assert summary.sent == 4
+
+
+def test_what_is_handed_in_or_queued_meanwhile_leaves_by_itself(handles, smtp_sink, running):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    assert len(smtp_sink.wait_for(1)) == 1
+    hand_in(handles.environment, OutgoingEnvelope(("b@example.net",)), mail("dropped"))
+    assert len(smtp_sink.wait_for(2)) == 2
+    eventually(lambda: states(handles) == ["sent", "sent"])
+    # One login for both.
+    assert smtp_sink.connections == 1
+
+
+def test_an_order_to_deliver_is_answered(handles, admin, running):
+    from core.services.requests import ask, follow
+
+    request = ask(handles, admin, "deliver", "outbox:")
+    eventually(lambda: follow(handles, request).state in ("done", "failed"))
+    assert follow(handles, request).state == "done"
+
+
+def test_a_database_that_was_away_is_survived(handles, smtp_sink, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE_AFTER_FAULT", 0.05)
+    add_mailbox(handles, "main", smtp_sink)
+    stop = threading.Event()
+    deliver, calls = module.deliver_due, []
+
+    def away_at_first(*args, **named):
+        calls.append(1)
+        if len(calls) == 1:
+            raise StoreError("away")
+        return deliver(*args, **named)
+
+    monkeypatch.setattr(module, "deliver_due", away_at_first)
+    thread = threading.Thread(target=Sender(handles, stop).run)
+    thread.start()
+    put(handles)
+    eventually(lambda: states(handles) == ["sent"])
+    stop.set()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def test_nothing_due_means_no_pass(handles, smtp_sink, monkeypatch):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    change(handles, OutgoingMessage, state="sent")
+    sender = Sender(handles, threading.Event())
+    sender.run(once=True)
+    assert not sender._has_work()
+    put(handles)
+    assert sender._has_work()
