@@ -9,7 +9,7 @@ from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
 from core.resources.outbox import OUTBOX
 from core.resources.profile import PROFILE
-from core.resources.routing import ADDRESS, FILTER, HANDOFF, QUEUE
+from core.resources.routing import ADDRESS, DELIVERY, FILTER, HANDOFF, QUEUE
 from core.resources.system import ALERT, AUDIT, SETTING, WORKER
 from core.resources.template import TEMPLATE
 
@@ -26,6 +26,7 @@ KINDS: tuple[Kind, ...] = (
     ADDRESS,
     FILTER,
     HANDOFF,
+    DELIVERY,
     RECORD,
     PROFILE,
     AUDIT,

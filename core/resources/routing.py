@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core.models import Filter, Handoff, Queue, Record, SystemAddress, Validity
+from core.models import Delivery, Filter, Handoff, HandoffStatus, Queue, Record, SystemAddress, Validity
 from core.resources import checks
-from core.resources.expressions import columns_of, name_of
-from core.resources.kind import Column, ColumnType, Field, FieldType, Kind
+from core.resources.expressions import columns_of, name_of, status_of
+from core.resources.kind import Action, Column, ColumnType, Field, FieldType, Kind
 
-_q, _a, _f, _h = (columns_of(model) for model in (Queue, SystemAddress, Filter, Handoff))
+_q, _a, _f, _h, _d = (columns_of(model) for model in (Queue, SystemAddress, Filter, Handoff, Delivery))
 _record = columns_of(Record)
 _records = select(func.count()).where(_record.queue_id == _q.id).correlate(_q.id.table).scalar_subquery()
+_waiting = (
+    select(func.count())
+    .where(_d.handoff_id == _h.id, _d.state == "waiting")
+    .correlate(_h.id.table)
+    .scalar_subquery()
+)
 
 QUEUE = Kind(
     name="queue",
@@ -113,6 +119,38 @@ HANDOFF = Kind(
         Column("url", "Address", _h.url, width=20),
         Column("queues", "Queues", _h.queues, ColumnType.WORDS),
         Column("types", "Types", _h.types, ColumnType.WORDS),
+        Column("waiting", "Waiting", _waiting, ColumnType.NUMBER, width=7, is_filtered=False),
+        Column("rests_until", "Rests until", status_of(HandoffStatus, "rests_until", "handoff_id", _h.id), ColumnType.TIME, is_filtered=False),
+        Column("last_ok_at", "Last taken", status_of(HandoffStatus, "last_ok_at", "handoff_id", _h.id), ColumnType.TIME, is_filtered=False),
+        Column("last_error", "Last error", func.coalesce(status_of(HandoffStatus, "last_error", "handoff_id", _h.id), "")),
     ),
     conditions=(_h.deleted_at.is_(None),),
+)
+
+DELIVERY = Kind(
+    name="delivery",
+    plural="deliveries",
+    title="Deliveries",
+    model=Delivery,
+    key="id",
+    group="Routing",
+    description="What was offered to hand-offs, and what became of it.",
+    columns=(
+        Column("id", "Id", _d.id, ColumnType.NUMBER, width=8),
+        Column("handoff", "Hand-off", name_of(Handoff, _d.handoff_id), width=16),
+        Column("event", "Event", _d.event, width=9),
+        Column("record", "Record", name_of(Record, _d.record_id, shown="number"), width=17),
+        Column("message", "Message", _d.message_id, ColumnType.NUMBER),
+        Column("state", "State", _d.state, ColumnType.STATE, width=9),
+        Column("attempts", "Tries", _d.attempts, ColumnType.NUMBER, width=5, is_filtered=False),
+        Column("next_attempt_at", "Next", _d.next_attempt_at, ColumnType.TIME, is_filtered=False),
+        Column("last_error", "Last error", _d.last_error, width=20),
+        Column("created_at", "Created", _d.created_at, ColumnType.TIME, is_filtered=False),
+        Column("settled_at", "Settled", _d.settled_at, ColumnType.TIME, is_filtered=False),
+    ),
+    actions=(
+        Action("retry", "r", "Retry", "Offer it again now"),
+        Action("cancel", "x", "Give up", "Offer it no longer", asks="Give these up? They are not offered any more."),
+    ),
+    is_newest_first=True,
 )

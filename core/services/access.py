@@ -29,6 +29,9 @@ OPERATING = frozenset(
         ("record", "reply"),
         ("message", "intake"),
         ("message", "explain"),
+        ("filter", "try"),
+        ("delivery", "retry"),
+        ("delivery", "cancel"),
     }
 )
 """What an operator may do beside looking: the daily work, no configuration."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 from sqlmodel import Session
 
 from core.errors import Problem
 from core.inbound import record_types
+from core.protocols.https_post import read_web_address
 from core.resources.routing import HANDOFF, QUEUE
 from core.services.drafts import Draft
 from core.services.guards import Guards
@@ -14,10 +17,15 @@ from core.services.verbs import Resource
 
 
 def judged(session: Session, draft: Draft) -> list[Problem]:
-    """Exactly one way to hand over, and only queues and record types that there are."""
+    """Exactly one way to hand over, one that can be used, and only queues and record types that there are."""
+    command, url = draft.values["command"], draft.values["url"]
     complaints: dict[str, str] = {}
-    if bool(draft.values["command"]) == bool(draft.values["url"]):
+    if bool(command) == bool(url):
         complaints["command"] = "or url must be given, one of the two."
+    elif command:
+        complaints |= _of_command(command)
+    else:
+        complaints |= _of_url(url)
     if absent := [name for name in draft.values["queues"] if living(session, QUEUE, name) is None]:
         complaints["queues"] = f"there is no queue {', '.join(map(repr, absent))}."
     if unknown := [name for name in draft.values["types"] if name not in record_types.names()]:
@@ -25,4 +33,29 @@ def judged(session: Session, draft: Draft) -> list[Problem]:
     return [draft.problem(name, text) for name, text in complaints.items()]
 
 
-handoffs = Resource(HANDOFF, Guards(judge=judged))
+def warned(draft: Draft) -> list[str]:
+    """What is allowed, though nothing is handed over before it is mended."""
+    if draft.is_new and draft.values["url"] and "secret" not in draft.secrets:
+        return ["What is posted is signed with a secret: nothing is handed over before there is one."]
+    return []
+
+
+def _of_command(command: str) -> dict[str, str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        return {"command": f"cannot be read: {error}."}
+    if not words or not words[0].startswith("/"):
+        return {"command": "begins with the path of a program, /usr/local/bin/…; no shell reads it."}
+    return {}
+
+
+def _of_url(url: str) -> dict[str, str]:
+    try:
+        read_web_address(url)
+    except ValueError as error:
+        return {"url": str(error)}
+    return {}
+
+
+handoffs = Resource(HANDOFF, Guards(judge=judged, warn=warned))

@@ -14,6 +14,7 @@ from core.errors import PostroomError, SchemaMismatch, StoreError
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
 from core.workers.fetcher import Fetcher
+from core.workers.handoff import Handover
 from core.workers.health import Heartbeat
 from core.workers.idler import Idler
 from core.workers.orders import Order, finish, report, take_orders
@@ -48,6 +49,8 @@ def run_workers(
     threads: list[_Part] = []
     if only != "send":
         threads.append(_Part("fetch", lambda: _fetch(handles, stop, once=once), stop))
+    if only != "send" and not once:
+        threads.append(_Part("handoff", lambda: Handover(handles, stop).run(), stop))
     if only != "fetch":
         threads.append(_Part("send", lambda: Sender(handles, stop).run(once=once), stop))
     try:
@@ -55,6 +58,8 @@ def run_workers(
             thread.start()
         for thread in threads:
             thread.join()
+        if only != "send" and once:
+            Handover(handles, stop).run(once=True)  # what the fetch has brought is handed over in the same pass
     finally:
         heartbeat.close()
     for thread in threads:

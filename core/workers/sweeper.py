@@ -13,7 +13,7 @@ from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
-from core.models import Request, RequestEvent, Run, RunEvent
+from core.models import Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
 from core.workers.waking import wake_records
 
 ORDERS_KEPT = timedelta(days=7)
@@ -29,6 +29,7 @@ def sweep(handles: Handles) -> None:
     kept = handles.settings().retention.runs
     if kept:
         _remove_old(handles, Run, RunEvent, "run_id", now - kept)
+        _remove_deliveries(handles, now - kept)
     _remove_old(handles, Request, RequestEvent, "request_id", now - ORDERS_KEPT)
 
 
@@ -44,6 +45,20 @@ def _remove_old(
             session.connection().execute(delete(lines).where(lines.c[reference].in_(ids)))
             session.connection().execute(delete(table).where(table.c.id.in_(ids)))
         return len(ids)
+
+    with handles.database.reading() as session:
+        if not session.connection().execute(old).first():
+            return
+    _until_done(lambda: handles.database.writing(remove))
+
+
+def _remove_deliveries(handles: Handles, before: datetime) -> None:
+    table = table_of(Delivery)
+    settled = [state.value for state in DeliveryState if state is not DeliveryState.WAITING]
+    old = select(table.c.id).where(table.c.state.in_(settled), table.c.settled_at < before).limit(AT_ONCE)
+
+    def remove(session: Session) -> int:
+        return session.connection().execute(delete(table).where(table.c.id.in_(old))).rowcount
 
     with handles.database.reading() as session:
         if not session.connection().execute(old).first():

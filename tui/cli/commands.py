@@ -32,6 +32,7 @@ PLACES = {
     "config": ("configuration", "CONFIG"),
     "quarantine": ("quarantine", "QUARANTINE"),
     "outbox": ("outbox", "OUTBOX"),
+    "delivery": ("delivery", "DELIVERY"),
     "record": ("record", "RECORD"),
     "doctor": ("health", "doctor"),
     "db": ("database", "DATABASE"),

@@ -33,8 +33,8 @@ _PAGE = 1000
 def list_rows(ctx: Context) -> None:
     """List KIND, newest first: what FILTER matches (word, -word, column:word, "two words").
 
-    KIND: template mailbox account profile queue address filter handoff record message outbox quarantine run event
-    alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row).
+    KIND: template mailbox account profile queue address filter handoff delivery record message outbox quarantine run
+    event alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row).
     """
     invocation: Invocation = ctx.obj
     if "--help" in ctx.args:

@@ -21,8 +21,8 @@ Sending
   outbox retry|cancel|hold|release ID…|--all
 
 Looking
-  list KIND [FILTER]             template mailbox account profile queue address filter handoff record message outbox
-                                 quarantine run event alert audit worker setting
+  list KIND [FILTER]             template mailbox account profile queue address filter handoff delivery record message
+                                 outbox quarantine run event alert audit worker setting
   show KIND NAME|ID              one of them, whole
   raw ID                         a stored message's exact bytes
   explain FILE|- [--account NAME]
@@ -33,6 +33,7 @@ Changing
   delete KIND NAME
   record set NUMBER field=value…
   quarantine retry|release|export|delete ID…
+  delivery retry|cancel ID…|--all
   config import FILE | export [FILE] | diff FILE
 
 Keeping

@@ -1,0 +1,42 @@
+"""Rows as scripts see them: names for references, times in RFC 3339, bytes as numbers, cleaned text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from core.resources.kind import FieldType, Kind
+from core.text import clean
+
+
+def as_json(kind: Kind, row: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of a list as one object of `--json`."""
+    shown = {name: plain(value) for name, value in row.items()}
+    for field in kind.fields:
+        if field.type is FieldType.DURATION and shown.get(field.name) is not None:
+            shown[field.name] *= 1000  # kept in seconds, told in milliseconds
+    if kind.name in {"message", "quarantine"} and "record" in shown:
+        shown["record"] = shown["record"] or None
+    if kind.name == "account" and shown.get("dispatching") == "to":
+        shown["queue"] = ""  # the list says "by To" there, which is the name of no queue
+    return shown
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON can hold."""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, str):
+        return clean(value, multiline="\n" in value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time as `2026-11-20T21:04:10.114Z` (RFC 3339 §5.6)."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,75 @@
+"""Offering to a command: no shell, a limit of time and output, nothing of ours in its reach."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.handoff.by_command import offer_by_command
+
+DOCUMENT = json.dumps({"record": {"number": "1"}}).encode()
+
+
+def script(folder: Path, text: str) -> str:
+    file = folder / "take it.py"
+    file.write_text(text)
+    return f"{sys.executable} '{file}'"
+
+
+def test_a_command_is_given_the_document_on_its_input(tmp_path: Path) -> None:
+    taken = offer_by_command(
+        script(tmp_path, f"import sys; open({str(tmp_path / 'got')!r}, 'wb').write(sys.stdin.buffer.read())"), DOCUMENT
+    )
+    assert taken.is_taken
+    assert (tmp_path / "got").read_bytes() == DOCUMENT
+
+
+def test_no_shell_reads_the_command(tmp_path: Path) -> None:
+    assert offer_by_command(f"/bin/echo x > {tmp_path / 'made'}; touch $HOME/made `id`", DOCUMENT).is_taken
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_fails_says_why_in_clean_bounded_words(tmp_path: Path) -> None:
+    text = "import sys; print('no \\x1b[31m room', 'x' * 10_000_000); sys.exit(3)"
+    refused = offer_by_command(script(tmp_path, text), DOCUMENT)
+
+    assert not refused.is_taken
+    assert not refused.is_out_of_reach
+    assert refused.text.startswith("The command ended with 3. It said: no \ufffd[31m room xxx")
+    assert len(refused.text) < 400
+
+
+def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    text = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.fork() or os.getpid()))\n"
+        "time.sleep(60)\n"
+    )
+    refused = offer_by_command(script(tmp_path, text), DOCUMENT, seconds=1.0)
+
+    assert refused.is_out_of_reach
+    assert "longer than 1 s" in refused.text
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_command_that_reads_nothing_may_still_take_it() -> None:
+    assert offer_by_command("/bin/true", DOCUMENT * 100_000).is_taken
+
+
+def test_our_secrets_are_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTROOM_DATABASE_URL", "postgresql://u:secret@h/d")
+    monkeypatch.setenv("SUPPORT_PASSWORD", "secret")
+    refused = offer_by_command("/bin/sh -c '/usr/bin/env; exit 1'", DOCUMENT)
+    assert "PATH=" in refused.text
+    assert "secret" not in refused.text
+
+
+@pytest.mark.parametrize("command", ["/no/such/program", "", "/etc/passwd", "'unbalanced", "/bin/tr\x00ue"])
+def test_what_cannot_be_started_is_out_of_reach(command: str) -> None:
+    refused = offer_by_command(command, DOCUMENT)
+    assert refused.is_out_of_reach
+    assert refused.text
