@@ -130,9 +130,10 @@ def _fetch_whole(handles: Handles, account: Account, stop: threading.Event, opti
 class Fetcher:
     """The part of a worker that fetches what is due, in as many threads as there are slots."""
 
-    def __init__(self, handles: Handles, stop: threading.Event) -> None:
+    def __init__(self, handles: Handles, stop: threading.Event, wake: threading.Event | None = None) -> None:
         self._handles = handles
         self._stop = stop
+        self._wake = wake or threading.Event()
         self._slots = handles.settings().fetch_slots
         self._pool = ThreadPoolExecutor(self._slots + ASKED_AT_ONCE, thread_name_prefix="fetch")
         self._running: dict[int, Future[RunOutcome]] = {}
@@ -195,9 +196,10 @@ class Fetcher:
         return claimed.run_id
 
     def _begin_run(self, claimed: Claimed) -> None:
-        self._running[claimed.lease.key] = self._pool.submit(
-            fetch_account, self._handles, claimed, stop=self._stop, options=self._options
-        )
+        running = self._pool.submit(fetch_account, self._handles, claimed, stop=self._stop, options=self._options)
+        self._running[claimed.lease.key] = running
+        # A slot that is free again is given to the next account at once.
+        running.add_done_callback(lambda _: self._wake.set())
 
     def _forget_finished(self) -> None:
         for account_id, running in list(self._running.items()):

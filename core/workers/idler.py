@@ -170,6 +170,7 @@ class Idler:
             self._ended(account_id, error)
         else:
             entry.is_opening = False
+            self._bell.set()
 
     def _listen(self, account_id: int, entry: _Entry) -> None:
         account = idle_book.account_of(self._handles, account_id)

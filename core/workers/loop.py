@@ -86,20 +86,20 @@ class _Part(threading.Thread):
 
 
 def _fetch(handles: Handles, stop: threading.Event, *, once: bool) -> None:
-    fetcher = Fetcher(handles, stop)
+    wake = threading.Event()
+    fetcher = Fetcher(handles, stop, wake)
     try:
         if once:
             fetcher.fetch_until_done()
             tell_troubles(handles)
             return
-        _fetch_on(handles, fetcher, stop)
+        _fetch_on(handles, fetcher, stop, wake)
     finally:
         fetcher.close()
 
 
-def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event) -> None:
+def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: threading.Event) -> None:
     watcher = Watcher(handles.database)
-    wake = threading.Event()
     idler = Idler(handles, wake)
     idler.start()
     sweeps_at = clock.monotonic()
