@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlmodel import Session
+
 from core import clock
 from core.environment import read_environment
 from core.gateway import open_gateway
@@ -73,7 +75,9 @@ def _smtplib(wanted: argparse.Namespace, sink: PostfixSink) -> None:
     with smtplib.SMTP(sink.host, sink.port) as connection:
         for mail in mails:
             connection.sendmail(SENDER, [RECIPIENT], mail)
-    _say("smtplib, one connection, nothing kept", wanted.messages, time.perf_counter() - began, time.process_time() - cpu)
+    _say(
+        "smtplib, one connection, nothing kept", wanted.messages, time.perf_counter() - began, time.process_time() - cpu
+    )
 
 
 def _say(what: str, messages: int, seconds: float, cpu: float | None = None) -> None:
@@ -82,7 +86,8 @@ def _say(what: str, messages: int, seconds: float, cpu: float | None = None) -> 
 
 
 def _mail(number: int, size: int) -> bytes:
-    header = f"From: {SENDER}\r\nTo: {RECIPIENT}\r\nSubject: number {number}\r\nMessage-ID: <{number}.{time.time_ns()}@example.org>\r\n\r\n"
+    message_id = f"<{number}.{time.time_ns()}@example.org>"
+    header = f"From: {SENDER}\r\nTo: {RECIPIENT}\r\nSubject: number {number}\r\nMessage-ID: {message_id}\r\n\r\n"
     line = b"The quick brown fox jumps over the lazy dog, again and again and again.\r\n"
     body = line * (max(0, size - len(header)) // len(line) + 1)
     return header.encode() + body[: max(0, size - len(header) - 2)] + b"\r\n"
@@ -114,7 +119,7 @@ def _add_mailbox(handles: Handles, sink: PostfixSink) -> None:
         updated_at=now,
     )
 
-    def add(session) -> None:  # type: ignore[no-untyped-def]
+    def add(session: Session) -> None:
         session.add(template)
         session.flush()
         mailbox = Mailbox(name="sink", template_id=template.id, created_at=now, updated_at=now)
