@@ -23,6 +23,9 @@ from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
 from tui.demo.dovecot_config import DovecotOptions
 
+ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+"""For what a server does, which no database engine changes."""
+
 MAILS = [message(number) for number in range(3)]
 
 
@@ -86,6 +89,7 @@ def test_an_unchanged_mailbox_costs_one_command_beside_the_login_where_no_connec
     assert not {"SELECT", "EXAMINE", "UID"} & set(verbs)
 
 
+@ON_SQLITE
 def test_new_mail_is_taken_in_over_the_connection_that_was_open(
     handles: Handles, dovecot: DovecotServer, kept: KeptSources
 ) -> None:
@@ -99,6 +103,7 @@ def test_new_mail_is_taken_in_over_the_connection_that_was_open(
     assert len(raws(handles)) == 7
 
 
+@ON_SQLITE
 def test_messages_that_others_remove_are_no_reason_to_open_the_folder(
     handles: Handles, dovecot: DovecotServer, kept: KeptSources
 ) -> None:
@@ -110,6 +115,7 @@ def test_messages_that_others_remove_are_no_reason_to_open_the_folder(
         assert said(proxy, before) == [STATUS]
 
 
+@ON_SQLITE
 def test_each_folder_is_asked_for_itself(handles: Handles, dovecot: DovecotServer, kept: KeptSources) -> None:
     with behind_proxy(handles, dovecot, folders=["INBOX", "Archive"]) as (proxy, user):
         dovecot.create_folder(user, "Archive")
@@ -122,6 +128,7 @@ def test_each_folder_is_asked_for_itself(handles: Handles, dovecot: DovecotServe
     assert said(proxy, before)[2] == 'EXAMINE "Archive"'
 
 
+@ON_SQLITE
 def test_a_connection_that_died_meanwhile_is_replaced_within_the_run(
     handles: Handles, dovecot: DovecotServer, kept: KeptSources
 ) -> None:
@@ -142,6 +149,7 @@ def test_a_changed_account_gets_a_new_connection(handles: Handles, dovecot: Dove
         assert len(kept) == 1
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("after", ["keep", "delete"])
 def test_without_unselect_only_what_was_read_is_left_by_close(
     handles: Handles, certificates: Certificates, kept: KeptSources, after: str
@@ -156,6 +164,7 @@ def test_without_unselect_only_what_was_read_is_left_by_close(
     assert len(kept) == (1 if after == "keep" else 0)
 
 
+@ON_SQLITE
 def test_pop3_is_never_kept_open(handles: Handles, dovecot: DovecotServer, kept: KeptSources) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, MAILS)
@@ -165,6 +174,7 @@ def test_pop3_is_never_kept_open(handles: Handles, dovecot: DovecotServer, kept:
     assert dovecot.mails(user) == []
 
 
+@ON_SQLITE
 def test_at_most_so_many_stay_open_and_those_that_do_stay(handles: Handles, dovecot: DovecotServer) -> None:
     kept = KeptSources(most=2)
     users = [dovecot.fresh_user() for _ in range(3)]
@@ -181,6 +191,7 @@ def test_at_most_so_many_stay_open_and_those_that_do_stay(handles: Handles, dove
     assert len(kept) == 0
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("later", "stays"), [(LONGEST_IDLE - 1, 1), (LONGEST_IDLE + 1, 0)])
 def test_a_connection_nobody_asks_for_is_given_up(
     handles: Handles,
@@ -198,6 +209,7 @@ def test_a_connection_nobody_asks_for_is_given_up(
         assert len(kept) == stays
 
 
+@ON_SQLITE
 def test_a_connection_does_not_grow_older_than_an_hour(
     handles: Handles, dovecot: DovecotServer, kept: KeptSources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +224,7 @@ def test_a_connection_does_not_grow_older_than_an_hour(
         source.drop()
 
 
+@ON_SQLITE
 def test_a_server_that_refuses_status_is_asked_by_opening_the_folder(handles: Handles) -> None:
     mails: dict[int, bytes | None] = {1: message(1)}
     with ScriptedImap(holding(mails, {"STATUS": ["$tag NO not today"]})) as server:

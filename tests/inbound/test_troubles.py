@@ -76,7 +76,9 @@ def test_one_alert_a_trouble_closed_by_the_run_that_goes_well(handles: Handles) 
 
 
 @pytest.mark.parametrize(
-    "passing", [{"name": "renamed"}, {"deleted_at": clock.utcnow()}, {"validity": "invalid"}], ids=str
+    "passing",
+    [{"name": "renamed"}, {"deleted_at": clock.utcnow()}, {"validity": "invalid"}],
+    ids=["renamed", "deleted", "invalid"],
 )
 def test_an_account_that_is_no_longer_meant_closes_its_alert(handles: Handles, passing: dict[str, Any]) -> None:
     account = add_account(handles, name="support")

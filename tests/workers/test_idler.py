@@ -35,6 +35,9 @@ from tests.servers.dovecot import DovecotServer, capabilities_without
 from tests.waiting import until
 from tui.demo.dovecot_config import DovecotOptions
 
+ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+"""For what a server does, which no database engine changes."""
+
 A_MOMENT = 2.0
 """Seconds within which new mail must be a record."""
 
@@ -134,6 +137,7 @@ def test_mail_that_comes_while_a_run_is_under_way_is_fetched_right_after_it(
     assert is_due(handles, account)
 
 
+@ON_SQLITE
 def test_it_listens_with_one_connection_that_changes_nothing(handles: Handles, dovecot: DovecotServer) -> None:
     account, user = fetched(handles, dovecot)
     with Proxy(dovecot.ports.imap) as proxy:
@@ -161,6 +165,7 @@ def test_mail_that_came_before_it_listened_is_not_missed(handles: Handles, dovec
         assert wake.wait(5)
 
 
+@ON_SQLITE
 def test_a_quiet_folder_is_not_made_due(handles: Handles, dovecot: DovecotServer) -> None:
     account, _ = fetched(handles, dovecot)
     _, other_user = fetched(handles, dovecot)
@@ -211,6 +216,7 @@ def test_an_account_that_no_longer_wants_it_is_let_go(handles: Handles, dovecot:
         until(lambda: len(idler) == 0)
 
 
+@ON_SQLITE
 def test_a_changed_account_is_listened_to_anew(handles: Handles, dovecot: DovecotServer) -> None:
     account, user = fetched(handles, dovecot)
     with idling(handles) as idler, Proxy(dovecot.ports.imap) as proxy:
@@ -239,6 +245,7 @@ def test_what_a_dead_worker_idled_on_is_taken_over(handles: Handles, dovecot: Do
         assert listens(handles, account)()
 
 
+@ON_SQLITE
 def test_a_connection_that_breaks_comes_back_and_nothing_is_missed(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +259,7 @@ def test_a_connection_that_breaks_comes_back_and_nothing_is_missed(
         until(lambda: verbs(proxy).count("IDLE") == 2 and is_due(handles, account) and len(idler) == 1)
 
 
+@ON_SQLITE
 def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +278,7 @@ def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
         until(lambda: verbs(proxy).count("IDLE") == 2 and is_due(handles, account), 20)
 
 
+@ON_SQLITE
 def test_a_provider_that_limits_connections_is_only_polled_for_an_hour(
     handles: Handles, certificates: Certificates
 ) -> None:
@@ -284,6 +293,7 @@ def test_a_provider_that_limits_connections_is_only_polled_for_an_hour(
     assert (status.idle_owner, status.status, status.failures) == ("", "ok", 0)
 
 
+@ON_SQLITE
 def test_a_server_without_idle_is_asked_again_after_a_day(handles: Handles, certificates: Certificates) -> None:
     options = DovecotOptions(imap_capability=capabilities_without("IDLE"))
     with DovecotServer(certificates.good, users={}, options=options) as server:
@@ -293,6 +303,7 @@ def test_a_server_without_idle_is_asked_again_after_a_day(handles: Handles, cert
     assert status_of(handles, account).idle_after - clock.utcnow() > timedelta(hours=23)
 
 
+@ON_SQLITE
 def test_a_login_that_is_refused_is_not_tried_again_by_idling(handles: Handles, dovecot: DovecotServer) -> None:
     account, user = fetched(handles, dovecot)
     with Proxy(dovecot.ports.imap) as proxy:
