@@ -15,16 +15,13 @@ from core.inbound.kept import LONGEST_IDLE, OLDEST, KeptSources
 from core.inbound.unchanged import is_unchanged
 from core.models import FolderMark
 from core.protocols.imap import FolderStatus
-from tests.accounts import add_account, at, change_account, change_status, lines, message, raws
+from tests.accounts import ON_SQLITE, add_account, at, change_account, change_status, lines, message, raws
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
 from tests.fakes.proxy import Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
 from tui.demo.dovecot_config import DovecotOptions
-
-ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
-"""For what a server does, which no database engine changes."""
 
 MAILS = [message(number) for number in range(3)]
 

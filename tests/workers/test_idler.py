@@ -19,6 +19,7 @@ from core.workers.health import Heartbeat
 from core.workers.idler import LONGEST_PAUSE, Idler, pause_after
 from core.workers.loop import run_workers
 from tests.accounts import (
+    ON_SQLITE,
     add_account,
     at,
     change_account,
@@ -34,9 +35,6 @@ from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
 from tests.waiting import until
 from tui.demo.dovecot_config import DovecotOptions
-
-ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
-"""For what a server does, which no database engine changes."""
 
 A_MOMENT = 2.0
 """Seconds within which new mail must be a record."""
