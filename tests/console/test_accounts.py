@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 
 from core.handles import Handles
+from core.resources.account import ACCOUNT
+from core.services import search
 from core.services.accounts import accounts
 from core.services.actor import Actor, Role
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, run, store
+from tests.servers.certificates import Certificates
+from tests.servers.dovecot import DovecotServer
 from tui.console.screens.form import FormScreen
 
 
@@ -69,6 +74,16 @@ async def test_save_stays_and_a_second_save_changes(open_console: Opener, handle
     assert accounts.get(handles, actor, "support23")["password"] == "set"
 
 
+async def test_the_last_letters_before_a_save_are_saved(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("e")
+        for key in ("a", "b", "c", "ctrl+f"):
+            console.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await console.until_seen("supportabc")
+    assert accounts.get(handles, actor, "supportabc")
+
+
 async def test_fields_come_and_go_with_what_stands_in_others(open_console: Opener) -> None:
     async with open_console() as console:
         await console.press("n")
@@ -93,6 +108,26 @@ async def test_a_reference_is_chosen_from_a_list(open_console: Opener) -> None:
         await console.until_seen("Junk")
         await console.press("enter")
         assert form.fields["queue"].typed == "Junk"
+
+
+async def test_letters_typed_fast_go_into_the_list_that_opens(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        form = console.app.screen
+        form.fields["dispatching"].widget.focus()
+        await console.press("right", "down")
+        await console.type("postm")
+        assert len(console.app.screen_stack) == 4
+        await console.press("enter")
+        assert form.fields["queue"].typed == "Postmaster"
+
+
+async def test_arrows_go_from_field_to_field(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n", *["down"] * 6)
+        assert console.app.screen.fields["password"].widget.has_focus
+        await console.press(*["down"] * 4, *["up"] * 10)
+        assert console.app.screen.fields["name"].widget.has_focus
 
 
 async def test_leaving_a_form_with_changes_asks(open_console: Opener) -> None:
@@ -188,3 +223,42 @@ async def test_an_account_changed_by_another_process_is_seen(
         await console.until_seen("sales")
         store(handles, [run(1, "support")], "run")
         await console.until_seen("fetch ● 1")
+
+
+async def test_a_key_pressed_twice_opens_one_dialog(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        for _ in range(5):
+            console.app.post_message(events.Key("d", "d"))
+        await console.settled()
+        assert "Delete account support?" in console.text
+        assert len(console.app.screen_stack) == 3
+
+
+@pytest.mark.parametrize("password", ["the right one", "a wrong one"])
+async def test_what_stands_in_a_form_is_tested_before_it_is_saved(
+    open_console: Opener,
+    handles: Handles,
+    actor: Actor,
+    dovecot: DovecotServer,
+    certificates: Certificates,
+    password: str,
+) -> None:
+    user = dovecot.fresh_user(password="the right one")
+    is_right = password == "the right one"
+    async with open_console() as console:
+        await console.press("n")
+        form = console.app.screen
+        given = {
+            "name": "support", "host": "127.0.0.1", "port": str(dovecot.ports.imaps), "username": user,
+            "password": password, "tls_ca": str(certificates.good.authority),
+        }  # fmt: skip
+        for name, text in given.items():
+            form.fields[name].typed = text
+        await console.press("ctrl+t")
+        await console.until_seen("All well." if is_right else "It does not work yet.")
+        assert "login" in console.text
+        assert password not in console.text
+        await console.press("escape", "ctrl+f")
+    row = search.matching(handles, actor, ACCOUNT).rows[0]
+    assert (row["tested_at"] is not None) is is_right

@@ -79,6 +79,10 @@ class DeskScreen(Screen[None]):
         """A place was clicked."""
         self.console.go_to(message.place)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys typed faster than a dialog opens must not open it twice."""
+        return self.is_current
+
     def refresh_data(self) -> None:
         """Ask again for what is shown."""
 

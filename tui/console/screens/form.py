@@ -14,6 +14,7 @@ from textual.widgets import Button, Static
 from core.errors import BadInput, PostroomError, Problem
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
+from core.services import testing
 from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console.desk import Desk
@@ -48,6 +49,7 @@ class FormScreen(DeskScreen):
         self._version: int | None = None
         self._saved = defaults(kind)
         self._touched: set[str] = set()
+        self._passed: dict[str, str] = {}
         self._is_loaded = name is None
         self.fields = {
             one.name: FormField(one, self._saved[one.name], ascii_only=desk.ascii_only) for one in kind.fields
@@ -97,7 +99,7 @@ class FormScreen(DeskScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Test only where there is a connection."""
-        return self._can_test if action == "test" else True
+        return (action != "test" or self._can_test) and super().check_action(action, parameters)
 
     # -- values -----------------------------------------------------------------------------------------------------
 
@@ -157,10 +159,13 @@ class FormScreen(DeskScreen):
 
     def action_save(self) -> None:
         """Save, and stay."""
-        self._save(self._stay)
+        self._when_typed(lambda: self._save(self._stay))
 
     def action_finish(self) -> None:
         """Save, and go back."""
+        self._when_typed(self._finish)
+
+    def _finish(self) -> None:
         if not self.is_changed and self.name_now is not None:
             self.app.pop_screen()
         else:
@@ -169,12 +174,15 @@ class FormScreen(DeskScreen):
     def _save(self, then: Callable[[str], None]) -> None:
         verbs, desk, given, version = resource_of(self.kind), self.desk, self.values, self._version
         before, name = self.name_now, str(given[self.kind.key]).strip()
+        has_passed = self._typed == self._passed
 
         def work() -> str:
             if before is None:
                 verbs.add(desk.handles, desk.actor, name, given)
             else:
                 verbs.change(desk.handles, desk.actor, before, given, version=version)
+            if has_passed:
+                testing.remember(desk.handles, self.kind, name)
             return name
 
         self.calls.ask(work, then, lane="save", otherwise=self._refused)
@@ -230,7 +238,22 @@ class FormScreen(DeskScreen):
 
     def action_test(self) -> None:
         """Try the connection with what stands here, saved or not."""
-        self.console.orders.test(self.kind, self.values, self.name_now)
+        self._when_typed(self._test)
+
+    def _test(self) -> None:
+        typed = self._typed
+
+        def tested(is_well: bool | None) -> None:
+            self._passed = typed if is_well else {}
+
+        self.console.orders.test(self.kind, self.values, self.name_now, tested)
+
+    def _when_typed(self, then: Callable[[], None]) -> None:
+        # These keys overtake letters that still wait in the field's own queue: let it have them first.
+        if self.focused is None:
+            then()
+        else:
+            self.focused.call_later(self.call_later, then)
 
     def on_reference_line_asked(self, message: ReferenceLine.Asked) -> None:
         """Open the list of names."""
@@ -239,11 +262,8 @@ class FormScreen(DeskScreen):
         def names() -> Sequence[Choice]:
             return [Choice(name, name) for name in self.desk.names(kind)]
 
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                message.line.value = name
-
-        self.app.push_screen(Choose(f"Choose a {kind.name}", names, message.typed), chosen)
+        title = f"Choose a {kind.name}"
+        self.app.push_screen(Choose(title, names, message.line.taken()), message.line.answered)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Buttons do what their keys do."""

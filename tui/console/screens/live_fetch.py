@@ -179,7 +179,8 @@ class LiveFetchScreen(DeskScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Orders only where they may be given."""
-        return self.desk.may(action, "account") if action in {"fetch", "stop"} else True
+        is_allowed = action not in {"fetch", "stop"} or self.desk.may(action, "account")
+        return is_allowed and super().check_action(action, parameters)
 
     def action_fetch(self) -> None:
         """Fetch all valid accounts now."""

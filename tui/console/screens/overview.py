@@ -88,7 +88,8 @@ class OverviewScreen(DeskScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Orders only where they may be given."""
-        return self.desk.may("fetch", "account") if action == "fetch" else True
+        is_allowed = action != "fetch" or self.desk.may("fetch", "account")
+        return is_allowed and super().check_action(action, parameters)
 
     def action_fetch(self) -> None:
         """Fetch all valid accounts now."""

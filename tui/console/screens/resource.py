@@ -39,14 +39,13 @@ class ResourceScreen(ResourceList):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key means something here and now."""
         kind, desk = self.kind, self.desk
+        is_allowed = True
         if action in {"new", "edit", "delete", "restore"}:
             verb = {"new": "add", "edit": "change"}.get(action, action)
-            return kind.is_editable and desk.may(verb, kind)
-        if action == "open":
-            return True
-        if action == "act":
-            return desk.may(str(parameters[0]), kind) or desk.may("change", kind)
-        return True
+            is_allowed = kind.is_editable and desk.may(verb, kind)
+        elif action == "act":
+            is_allowed = desk.may(str(parameters[0]), kind) or desk.may("change", kind)
+        return is_allowed and super().check_action(action, parameters)
 
     def on_row_table_opened(self, _: RowTable.Opened) -> None:
         """A double click."""

@@ -19,6 +19,9 @@ class ChoiceLine(Static, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,space,l", "step(1)", "Next choice", show=False),
         Binding("left,h", "step(-1)", "Previous choice", show=False),
+        # What holds the form scrolls, so it would take the arrows.
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
     ]
 
     class Changed(Message):

@@ -17,7 +17,10 @@ class ReferenceLine(Static, can_focus=True):
     """Shows the name; the form opens the list and gives the answer back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "choose", "choose", show=True),
+        Binding("enter,space", "choose", "choose", tooltip="Choose from a list; a letter narrows it at once"),
+        # What holds the form scrolls, so it would take the arrows.
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
         Binding("backspace,delete", "clear", "Nothing", show=False),
     ]
 
@@ -27,13 +30,15 @@ class ReferenceLine(Static, can_focus=True):
     class Asked(Message):
         """The list is wanted."""
 
-        def __init__(self, line: ReferenceLine, typed: str) -> None:
+        def __init__(self, line: ReferenceLine) -> None:
             super().__init__()
-            self.line, self.typed = line, typed
+            self.line = line
 
     def __init__(self, value: str, refers_to: str) -> None:
         super().__init__(markup=False)
         self._value = value
+        self._typed = ""
+        self._is_asking = False
         self.refers_to = refers_to
         """The kind whose names can be chosen."""
 
@@ -66,7 +71,9 @@ class ReferenceLine(Static, can_focus=True):
         if event.character and event.character.isalnum():
             event.stop()
             event.prevent_default()
-            self.post_message(self.Asked(self, event.character))
+            # Whoever types fast types into the list that is about to open.
+            self._typed += event.character
+            self.action_choose()
 
     def on_click(self) -> None:
         """A click opens it too."""
@@ -74,7 +81,20 @@ class ReferenceLine(Static, can_focus=True):
 
     def action_choose(self) -> None:
         """Ask for the list."""
-        self.post_message(self.Asked(self, ""))
+        if not self._is_asking:
+            self._is_asking = True
+            self.post_message(self.Asked(self))
+
+    def taken(self) -> str:
+        """What was typed so far; the list takes it over."""
+        typed, self._typed = self._typed, ""
+        return typed
+
+    def answered(self, value: str | None) -> None:
+        """The list gave a name, or nothing."""
+        self._is_asking = False
+        if value is not None:
+            self.value = value
 
     def action_clear(self) -> None:
         """Refer to nothing."""
