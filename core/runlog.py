@@ -144,6 +144,10 @@ class RunLog:
         """A listed message did not come."""
         self._note("warning", "message", f"{name} did not come: {why}")
 
+    def here_already(self, name: str) -> None:
+        """A message that was handed in once more."""
+        self._note("info", "message", f"{name} is here already, skipped")
+
     def complaint(self, text: str) -> None:
         """Something that a person should look at; the run goes on."""
         self._note("warning", "note", text)

@@ -183,7 +183,7 @@ def _told(placement: Placement, number: str | None) -> tuple[str, str]:
 
 def name_of(key: Key) -> str:
     """A message as the run log names it."""
-    return f"uid {key.uid}" if key.folder else f"message {key.uidl or key.uid}"
+    return f"uid {key.uid}" if key.folder and key.uid else f"message {key.uidl or key.uid}"
 
 
 def batch_line(judged: Sequence[Judged]) -> str:

@@ -22,6 +22,7 @@ PLACES = {
     "deliver": ("delivering", "deliver"),
     "route": ("delivering", "route"),
     "explain": ("explaining", "explain"),
+    "intake": ("intake", "intake"),
     "test": ("testing", "test"),
     "list": ("looking", "list_rows"),
     "show": ("looking", "show"),

@@ -11,6 +11,8 @@ Working
   deliver                        send what is due now
   --worker [--only fetch|send] [--once]
                                  fetch and send without a terminal, until SIGTERM
+  intake [FILE…|-] --account NAME
+                                 take in .eml, mbox or stdin by an account's rules
   pause | resume | stop ACCOUNT… hold an account back, let it go on, end its run after the batch in hand
   test account|mailbox NAME      try a connection, step by step
 

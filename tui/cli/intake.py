@@ -1,0 +1,64 @@
+"""`postroom intake`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO, Annotated
+
+from typer import Argument, Context, Option
+
+from core import clock
+from core.errors import Misuse, NoInput
+from core.inbound.by_hand import HandedIn
+from core.services.intake import take_in
+from core.workers.fetcher import FetchSummary
+from tui.cli.fetching import sentence, tell
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.output import write_json, write_line
+from tui.cli.signals import orderly_end
+
+_STDIN = "-"
+
+
+def intake(
+    ctx: Context,
+    files: Annotated[list[str] | None, Argument(metavar="[FILE…|-]", help=".eml or mbox; - for stdin.")] = None,
+    account: Annotated[str, Option("--account", metavar="NAME", help="The account whose rules hold.")] = "",
+) -> int:
+    """Take messages in from files or stdin, as if an account had received them; what is here already is skipped.
+
+    An mbox begins with a line "From …"; anything else is one message. Ctrl+C finishes the batch in hand.
+    """
+    if not account:
+        raise Misuse("intake needs --account NAME: by whose rules?")
+    invocation: Invocation = ctx.obj
+    sources = [_source(name) for name in files or [_STDIN]]
+    started = clock.monotonic()
+    with orderly_end() as ending, opened(invocation, role="intake") as (handles, actor):
+        listener = None if invocation.quiet else tell
+        outcome = take_in(handles, actor, account, sources, stop=ending.event, listener=listener)
+    summary = FetchSummary(1, outcome.counts, [outcome], clock.monotonic() - started)
+    if invocation.json:
+        write_json(summary.as_dict())
+    else:
+        write_line(sentence(summary))
+    return ending.exit_code or summary.exit_code
+
+
+def _source(name: str) -> HandedIn:
+    if name == _STDIN:
+        return HandedIn("stdin", _stdin)
+    path = Path(name)
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise NoInput(f"{name} cannot be read: {error.strerror}. Nothing was taken in.") from error
+    return HandedIn(path.name, lambda: path.open("rb"))
+
+
+def _stdin() -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdin.buffer)
