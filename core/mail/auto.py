@@ -5,7 +5,19 @@ import re
 from core.mail.addresses import bare_addresses
 from core.mail.headers import Headers
 
-_DAEMONS = re.compile(r"(?:mailer-daemon|postmaster|daemon|mdaemon)@", re.IGNORECASE)
+_DAEMONS = re.compile(
+    r"(?:mailer-daemon|postmaster|daemon|mdaemon|mail-system|microsoftexchange[0-9a-f]{8,}|owner-[^@]+|"
+    r"[^@]+-(?:owner|request|bounces?))@",
+    re.IGNORECASE,
+)
+"""Mail systems and the keepers of lists (RFC 3834 2)."""
+
+MOST_HOPS = 50
+"""Servers a message passes at most before it is taken for one that goes round in circles (RFC 5321 6.3)."""
+
+_MAY_BE_DAEMON = re.compile(r"(?:daemon|postmaster|system|owner|request|bounces?|[0-9a-f]{8})@|owner-", re.IGNORECASE)
+"""Found in each of these; nearly every sender ends here."""
+
 _QUIET_PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply"})
 _MARKS = frozenset(
     {
@@ -28,13 +40,21 @@ def is_automatic(headers: Headers) -> str | None:
         return "null return path"
     if marks := _MARKS & headers.names():
         return f"{min(marks)} is set"
-    return _daemon(headers)
+    return _report_or_loop(headers) or _daemon(headers)
+
+
+def _report_or_loop(headers: Headers) -> str | None:
+    if (headers.raw("content-type") or "")[:64].lower().startswith("multipart/report"):
+        return "it is a report"
+    if len(headers.raw_all("received")) > MOST_HOPS:
+        return f"it came through more than {MOST_HOPS} servers"
+    return None
 
 
 def _daemon(headers: Headers) -> str | None:
     for name in ("from", "sender"):
         value = headers.raw(name)
-        if value and _DAEMONS.search(value) and any(_DAEMONS.match(address) for address in bare_addresses(value)):
+        if value and _MAY_BE_DAEMON.search(value) and any(_DAEMONS.match(address) for address in bare_addresses(value)):
             return f"{name} is a mail system"
     return None
 

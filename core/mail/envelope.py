@@ -13,7 +13,9 @@ from hashlib import sha256
 
 from core.errors import Problem, UnsafeMessage
 from core.mail.addresses import bare_addresses
-from core.mail.headers import read_header_block
+from core.mail.canonical import canonical_crlf
+from core.mail.header_block import HeaderBlock
+from core.mail.headers import LONGEST_VALUE, read_header_block
 from core.mail.message_ids import new_message_id, read_message_ids
 from core.mail.strict_address import ascii_domain, strict_address
 
@@ -27,6 +29,7 @@ _HEADER_END = re.compile(rb"\n\r*\n")
 _BARE_CR = re.compile(rb"\r(?![\r\n])")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_NAME = 200
+_BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|[^,])++""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,26 @@ class OutgoingEnvelope:
 
 
 def recipients_in(raw: bytes) -> tuple[str, ...]:
-    """The addresses of To, Cc and Bcc, for `send -t`; those of a Resent- block when there is one (RFC 5322 §3.6.6)."""
-    headers = read_header_block(raw)
-    for prefix in ("resent-", ""):
-        values = [value for name in ("to", "cc", "bcc") for value in headers.raw_all(prefix + name)]
-        if addresses := tuple(dict.fromkeys(address for value in values for address in bare_addresses(value))):
-            return addresses
-    return ()
+    """The addresses of To, Cc and Bcc of a message as it is handed in; see `recipients_of`."""
+    return recipients_of(HeaderBlock.cut(canonical_crlf(raw)))
+
+
+def recipients_of(block: HeaderBlock) -> tuple[str, ...]:
+    """The addresses of To, Cc and Bcc, each once and all of them, however long the fields are.
+
+    A message that is sent on once more names its recipients in Resent- fields (RFC 5322 §3.6.6).
+    """
+    names = block.names()
+    resent = any(name in names for name in (b"resent-to", b"resent-cc", b"resent-bcc"))
+    wanted = [(b"resent-" if resent else b"") + name for name in (b"to", b"cc", b"bcc")]
+    values = [value.replace(b"\r\n", b"").decode("utf-8", "replace") for name in wanted for value in block.every(name)]
+    found = (address for value in values for piece in _pieces(value) for address in bare_addresses(piece))
+    return tuple(dict.fromkeys(found))
+
+
+def _pieces(value: str) -> list[str]:
+    """A field in parts that the address reader takes whole: it looks no further than the first 16 kB."""
+    return [value] if len(value) <= LONGEST_VALUE else _BETWEEN_COMMAS.findall(value)
 
 
 def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:

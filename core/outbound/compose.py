@@ -12,8 +12,8 @@ from core.mail.addresses import bare_addresses
 from core.mail.canonical import canonical_crlf
 from core.mail.charsets import decode
 from core.mail.encoded_words import decode_words
+from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.strict_address import strict_address
-from core.outbound.header_block import HeaderBlock, encode_text
 from core.text import clean
 
 LOOP_MARK = b"X-Postroom-Loop"

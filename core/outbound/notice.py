@@ -11,9 +11,9 @@ from email.utils import format_datetime
 from secrets import token_hex
 
 from core.mail.canonical import canonical_crlf
+from core.mail.header_block import encode_text
 from core.mail.headers import read_header_block
 from core.mail.strict_address import strict_address
-from core.outbound.header_block import encode_text
 from core.text import bounded, clean
 
 _MOST_HEADER = 16 * 1024

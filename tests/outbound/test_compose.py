@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UnsafeMessage
+from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.headers import read_header_block
 from core.outbound.compose import Composed, Envelope, Identity, compose, from_address, prefixed
-from core.outbound.header_block import HeaderBlock, encode_text
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PLAIN = b"From: Alice <alice@example.org>\r\nTo: bob@example.com\r\nSubject: Hello\r\n\r\nBody\r\n"

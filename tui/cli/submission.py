@@ -11,15 +11,14 @@ from typing import IO
 from core.errors import BadInput, UnsafeMessage
 from core.mail.addresses import bare_addresses
 from core.mail.canonical import canonical_crlf
-from core.mail.headers import LONGEST_VALUE
+from core.mail.envelope import recipients_of
+from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.strict_address import strict_address
-from core.outbound.header_block import HeaderBlock, encode_text
 
 LARGEST = 256 << 20
 """Bytes of a message; whatever is larger is a mistake, and must not fill the memory."""
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
-_BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|[^,])++""")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def prepared(raw: bytes, named: Sequence[str], *, from_headers: bool, from_field
     if not raw.strip():
         raise BadInput("There is no message: stdin was empty.")
     block = HeaderBlock.cut(canonical_crlf(_with_header(raw)))
-    found = _in_headers(block) if from_headers else []
+    found = recipients_of(block) if from_headers else ()
     recipients = tuple(dict.fromkeys([*_split(named), *found]))
     if not recipients:
         raise BadInput(_nobody(from_headers=from_headers))
@@ -103,20 +102,6 @@ def _with_header(raw: bytes) -> bytes:
     if raw.startswith((b"From ", b">From ")):
         raw = raw.partition(b"\n")[2]
     return raw if _FIELD.match(raw) or raw.startswith((b"\n", b"\r\n")) else b"\n" + raw
-
-
-def _in_headers(block: HeaderBlock) -> list[str]:
-    # A message that is sent on once more names its recipients in Resent- fields (RFC 5322 §3.6.6).
-    names = block.names()
-    resent = any(name in names for name in (b"resent-to", b"resent-cc", b"resent-bcc"))
-    wanted = [(b"resent-" if resent else b"") + name for name in (b"to", b"cc", b"bcc")]
-    values = [value.replace(b"\r\n", b"").decode("utf-8", "replace") for name in wanted for value in block.every(name)]
-    return [address for value in values for piece in _pieces(value) for address in bare_addresses(piece)]
-
-
-def _pieces(value: str) -> list[str]:
-    """A field in parts that the address reader takes whole: it looks no further than the first 16 kB."""
-    return [value] if len(value) <= LONGEST_VALUE else _BETWEEN_COMMAS.findall(value)
 
 
 def _split(named: Iterable[str]) -> list[str]:

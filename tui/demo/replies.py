@@ -12,6 +12,9 @@ from core.mail.envelope import OutgoingEnvelope
 from core.text import clean
 from tui.demo.configuration import SENDERS
 
+_UNFOLDED = SMTP.clone(max_line_length=998)
+"""CPython 3.11 loses the spaces between encoded words where it folds a subject (gh-92081)."""
+
 
 def reply_to(record: Mapping[str, Any]) -> tuple[OutgoingEnvelope, bytes] | None:
     """An answer to whoever a record came from; none where nobody is to be answered."""
@@ -26,4 +29,4 @@ def reply_to(record: Mapping[str, Any]) -> tuple[OutgoingEnvelope, bytes] | None
     message["Subject"] = f"[{record['type']}#{record['number']}] {clean(str(record['title']))}"
     message["Auto-Submitted"] = "auto-replied"
     message.set_content(f"Thank you for your mail. It is here as {record['type']} {record['number']}.\n")
-    return OutgoingEnvelope(recipients=recipients[:1], sender=sender, notify=False), message.as_bytes(policy=SMTP)
+    return OutgoingEnvelope(recipients=recipients[:1], sender=sender, notify=False), message.as_bytes(policy=_UNFOLDED)
