@@ -15,10 +15,13 @@ from core.inbound.facts import Rules
 from core.inbound.filters import compile_filter, in_order
 from core.inbound.loop_guard import LoopRule
 from core.inbound.record_types import RecordType
-from core.models import Account, Filter, Queue, SystemAddress, Validity
+from core.mail.addresses import bare_addresses
+from core.models import Account, Filter, Mailbox, Queue, SystemAddress, Validity
 from core.settings import RuntimeSettings
 
-_queue, _address, _filter, _account = (table_of(model) for model in (Queue, SystemAddress, Filter, Account))
+_queue, _address, _filter, _account, _mailbox = (
+    table_of(model) for model in (Queue, SystemAddress, Filter, Account, Mailbox)
+)
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,21 @@ def _allowed(settings: RuntimeSettings, record_type: RecordType) -> AllowedValue
 
 
 def _loop_rule(session: Session, handles: Handles, settings: RuntimeSettings) -> LoopRule:
-    ours = session.connection().scalars(select(_address.c.address).where(_address.c.deleted_at.is_(None)))
     return LoopRule(
         records=settings.loop.records,
         window=settings.loop.window,
         allow=frozenset(sender.lower() for sender in settings.loop.allow),
         host_mark=handles.host,
-        own_addresses=frozenset(address.lower() for address in ours),
+        own_addresses=_own_addresses(session),
     )
+
+
+def _own_addresses(session: Session) -> frozenset[str]:
+    """What mail of ours comes from: the system addresses, those of accounts, the senders of mailboxes."""
+    columns = (_address.c.address, _account.c.address, _mailbox.c.default_sender, _mailbox.c.username)
+    texts = [
+        text
+        for column in columns
+        for text in session.connection().scalars(select(column).where(column.table.c.deleted_at.is_(None)))
+    ]
+    return frozenset(address.lower() for text in texts if "@" in text for address in bare_addresses(text))

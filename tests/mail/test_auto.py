@@ -18,6 +18,11 @@ from core.mail.headers import Headers
         (("X-Auto-Response-Suppress", "All"), "x-auto-response-suppress is set"),
         (("From", "Mail Delivery System <MAILER-DAEMON@example.org>"), "from is a mail system"),
         (("Sender", "postmaster@example.org"), "sender is a mail system"),
+        (("From", "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.org"), "from is a mail system"),
+        (("Sender", "owner-friends@example.org"), "sender is a mail system"),
+        (("Sender", "Friends <friends-bounces@example.org>"), "sender is a mail system"),
+        (("From", "friends-request@example.org"), "from is a mail system"),
+        (("Content-Type", "multipart/Report; report-type=disposition-notification"), "it is a report"),
     ],
 )
 def test_machines_are_recognised(field: tuple[str, str], reason: str) -> None:
@@ -34,8 +39,18 @@ def test_machines_are_recognised(field: tuple[str, str], reason: str) -> None:
         ("Return-Path", "<alice@example.org>"),
         ("From", "postmaster@example.org is my name <alice@example.org>"),
         ("From", "not-the-postmaster@example.org"),
+        ("From", "owner@example.org"),
+        ("From", "request@example.org"),
+        ("From", "ann.bounces@example.org"),
+        ("From", "homeowner-ann@example.org"),
+        ("Content-Type", "multipart/mixed; x=multipart/report"),
         ("Subject", "mailer-daemon@example.org"),
     ],
 )
 def test_people_are_not_taken_for_machines(field: tuple[str, str]) -> None:
     assert is_automatic(Headers([field])) is None
+
+
+@pytest.mark.parametrize(("hops", "reason"), [(50, None), (51, "it came through more than 50 servers")])
+def test_a_message_that_goes_round_in_circles_is_not_answered(hops: int, reason: str | None) -> None:
+    assert is_automatic(Headers([("From", "a@example.org"), *[("Received", "from x by y")] * hops])) == reason
