@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from core.db.bulk import table_of
+from core.mail.strict_address import strict_address
 from core.models import Mailbox, MailboxStatus, Template
 from core.outbound.compose import Identity
 from core.outbound.roster import MailboxFacts, Roster
@@ -148,7 +149,7 @@ def _route(row: Any, fared: _Fared) -> Route:
         ehlo_name=row.ehlo_name,
         identity=Identity(
             name=row.name,
-            default_sender=row.default_sender,
+            default_sender=row.default_sender or _own_address(row.username),
             force_from=row.force_from,
             subject_prefix=row.subject_prefix,
             bcc=tuple(row.bcc),
@@ -158,6 +159,14 @@ def _route(row: Any, fared: _Fared) -> Route:
         failures=fared.failures,
         last_error=fared.last_error,
     )
+
+
+def _own_address(username: str) -> str:
+    """A user name that is an address is a sender too; without one, mail with no From would leave with none."""
+    try:
+        return strict_address(username) if "@" in username else ""
+    except ValueError:
+        return ""
 
 
 def _servers(row: Any) -> tuple[Server, ...]:

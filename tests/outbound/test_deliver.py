@@ -46,3 +46,14 @@ def test_a_second_pass_sends_nothing(handles, smtp_sink):
 
     assert deliver_due(handles, timeouts=QUICK).sent == 0
     assert len(smtp_sink.deliveries) == 3
+
+
+def test_a_message_without_from_is_from_the_mailboxs_user_when_that_is_an_address(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink, username="desk@example.org")
+    put(handles, raw=b"Subject: hello\r\n\r\nbody\r\n", sender=None)
+
+    deliver_due(handles, timeouts=QUICK)
+
+    [delivered] = smtp_sink.deliveries
+    assert delivered.sender == "desk@example.org"
+    assert b"From: desk@example.org\r\n" in delivered.raw
