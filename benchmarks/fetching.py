@@ -3,7 +3,8 @@
     python -m benchmarks.fetching [--messages 10000] [--rounds 3] [--tls]
 
 Every program reads the same mailbox of the same Dovecot on loopback, in turns, so that what the machine does meanwhile
-falls on all. Postroom and mbsync are timed as whole processes; what they wrote is synced and removed before the next.
+falls on all. Postroom and mbsync are timed as whole processes, configured beforehand; what they wrote is synced and removed before
+the next.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _wanted() -> argparse.Namespace:
 
 def _compare(server: DovecotServer, folder: Path, wanted: argparse.Namespace) -> None:
     programs: dict[str, Callable[[Path], None]] = {
-        "postroom fetch": lambda place: _postroom(server, place, wanted),
+        "postroom fetch": lambda place: _run(place, "fetch", "--quiet"),
         "mbsync, no fsync": lambda place: _mbsync(server, place, wanted, fsync=False),
         "mbsync, fsync": lambda place: _mbsync(server, place, wanted, fsync=True),
         "a socket that throws bytes away": lambda _: _bare_reader(server, wanted.messages),
@@ -58,6 +59,7 @@ def _compare(server: DovecotServer, folder: Path, wanted: argparse.Namespace) ->
         for name, program in programs.items():
             place = folder / f"{number}-{name.replace(' ', '-').replace(',', '')}"
             place.mkdir()
+            _prepare(server, place, wanted)
             os.sync()
             began = time.perf_counter()
             program(place)
@@ -76,8 +78,8 @@ def _print(seconds: dict[str, list[float]], messages: int) -> None:
         print(f"{name:<34}{messages / statistics.median(times):>20,.0f}{ratio:>30}")
 
 
-def _postroom(server: DovecotServer, place: Path, wanted: argparse.Namespace) -> None:
-    """`config import` (not timed apart: a fraction of a second), then `fetch`."""
+def _prepare(server: DovecotServer, place: Path, wanted: argparse.Namespace) -> None:
+    """A Postroom with one account, not fetched yet."""
     port = server.ports.imaps if wanted.tls else server.ports.imap
     (place / "account.toml").write_text(
         f"""
@@ -94,9 +96,12 @@ def _postroom(server: DovecotServer, place: Path, wanted: argparse.Namespace) ->
         tls_ca = "{server.certificate.authority}"
         """
     )
+    _run(place, "config", "import", str(place / "account.toml"))
+
+
+def _run(place: Path, *words: str) -> None:
     environment = {**os.environ, "POSTROOM_HOME": str(place / "home")}
-    for words in (["config", "import", str(place / "account.toml")], ["fetch", "--quiet"]):
-        subprocess.run([sys.executable, "-m", "tui.cli", *words], env=environment, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "tui.cli", *words], env=environment, check=True, capture_output=True)
 
 
 def _mbsync(server: DovecotServer, place: Path, wanted: argparse.Namespace, *, fsync: bool) -> None:

@@ -1,6 +1,6 @@
 """Draws docs/console.svg: the console on the demo world, after its first fetch.
 
-    python docs/picture.py
+python docs/picture.py
 """
 
 from __future__ import annotations
