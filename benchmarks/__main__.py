@@ -1,4 +1,4 @@
-"""The benchmarks that compare: fetching beside mbsync, sending beside smtplib. `python -m benchmarks.idling` is apart."""
+"""The benchmarks that compare: fetching beside mbsync, sending beside smtplib; `benchmarks.idling` is apart."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
     python -m benchmarks.fetching [--messages 10000] [--rounds 3] [--tls]
 
 Every program reads the same mailbox of the same Dovecot on loopback, in turns, so that what the machine does meanwhile
-falls on all. Postroom and mbsync are timed as whole processes, configured beforehand; what they wrote is synced and removed before
-the next.
+falls on all. Postroom and mbsync are timed as whole processes, configured beforehand; what they wrote is synced and
+removed before the next.
 """
 
 from __future__ import annotations
