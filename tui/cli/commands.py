@@ -23,6 +23,7 @@ PLACES = {
     "route": ("delivering", "route"),
     "explain": ("explaining", "explain"),
     "intake": ("intake", "intake"),
+    "try": ("trying", "try_filters"),
     "test": ("testing", "test"),
     "list": ("looking", "list_rows"),
     "show": ("looking", "show"),

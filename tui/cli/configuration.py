@@ -30,7 +30,7 @@ def import_(
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would change, and change nothing.")] = False,
 ) -> None:
     """Take a file in: all of it or nothing. What it does not mention stays as it is."""
-    text = _read(file)
+    text = read_file(file)
     with opened(ctx.obj) as (handles, actor):
         imported = import_text(handles, actor, text, file, dry_run=dry_run)
     for difference in imported.differences:
@@ -61,7 +61,7 @@ def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-")
 @CONFIG.command("diff")
 def diff(ctx: Context, file: _FILE) -> None:
     """Show what importing a file would change."""
-    text = _read(file)
+    text = read_file(file)
     with opened(ctx.obj) as (handles, actor):
         differences = differences_of(handles, actor, text, file)
     for difference in differences:
@@ -70,7 +70,12 @@ def diff(ctx: Context, file: _FILE) -> None:
         say(ctx.obj, "Nothing would change.")
 
 
-def _read(file: str) -> str:
+def read_file(file: str) -> str:
+    """A text from a file, or from stdin (`-`).
+
+    Raises:
+        NoInput: it cannot be read.
+    """
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except OSError as error:

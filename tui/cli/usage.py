@@ -29,6 +29,8 @@ Looking
   raw ID                         a stored message's exact bytes
   explain FILE|- [--account NAME]
                                  what would happen to this message, and why; changes nothing
+  try FILTERS.toml [--last N] [--all]
+                                 what changed filters would do to stored messages; changes nothing
 
 Changing
   add | set KIND NAME [field=value…]

@@ -1,0 +1,60 @@
+"""`postroom try`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Context, Option
+
+from core import clock
+from core.inbound.explain import Outcome
+from core.inbound.trial import Tried
+from core.services.trying import LAST, tried_as_json, try_text
+from tui.cli.configuration import read_file
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.output import say, write_json, write_line
+
+
+def try_filters(
+    ctx: Context,
+    file: Annotated[str, Argument(metavar="FILTERS.toml", help="[[filter]] tables; - for stdin.")],
+    last: Annotated[int, Option("--last", metavar="N", min=1, help="On how many of the newest messages.")] = LAST,
+    every: Annotated[bool, Option("--all", help="Tell also of messages that nothing changes for.")] = False,
+) -> None:
+    """Try filters on stored messages: where each would end before and after, and the rule that decides.
+
+    Those of the file replace those of the same names, all others stay as they are. Nothing is changed.
+    """
+    invocation: Invocation = ctx.obj
+    text, started = read_file(file), clock.monotonic()
+    count = different = 0
+    with opened(invocation) as (handles, actor):
+        for tried in try_text(handles, actor, text, file, last):
+            count += 1
+            different += tried.is_different
+            if every or tried.is_different:
+                (_write_json if invocation.json else _write)(tried)
+    seconds = clock.monotonic() - started
+    if invocation.json:
+        write_json({"event": "summary", "messages": count, "different": different, "seconds": round(seconds, 3)})
+    say(invocation, f"{count} messages tried, {different} would end or be otherwise, {seconds:.1f} s.")
+
+
+def _write_json(tried: Tried) -> None:
+    write_json(tried_as_json(tried))
+
+
+def _write(tried: Tried) -> None:
+    before, after = _side(tried.before, tried), _side(tried.after, tried)
+    what = f"{before} → {after}" if tried.is_different else after
+    write_line(f"{tried.id}  {tried.subject or '(no subject)'}")
+    write_line(f"    {what}")
+    write_line(f"    {tried.step.rule or tried.step.stage}: {tried.step.why}")
+
+
+def _side(outcome: Outcome, tried: Tried) -> str:
+    values = "".join(f", {name} {outcome.values.get(name) or 'none'}" for name in tried.values)
+    if outcome.state != "recorded":
+        return outcome.state
+    return f"{outcome.queue} ({outcome.record or 'a new record'}{values})"
