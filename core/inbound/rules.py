@@ -14,6 +14,7 @@ from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.facts import Rules
 from core.inbound.filters import compile_filter, in_order
 from core.inbound.loop_guard import LoopRule
+from core.inbound.offers import ActiveHandoff, active_handoffs
 from core.inbound.record_types import RecordType
 from core.mail.addresses import bare_addresses
 from core.models import Account, Filter, Mailbox, Queue, SystemAddress, Validity
@@ -30,6 +31,8 @@ class LoadedRules:
 
     rules: Rules
     queue_ids: dict[str, int]
+    handoffs: tuple[ActiveHandoff, ...] = ()
+    """Who is told of records."""
 
 
 def load_rules(handles: Handles, account: Account) -> LoadedRules:
@@ -68,7 +71,8 @@ def load_rules(handles: Handles, account: Account) -> LoadedRules:
             followup_in_attachments=settings.followup_in_attachments,
             loop=_loop_rule(session, handles, settings),
         )
-    return LoadedRules(rules, {row.name: row.id for row in queues})
+        handoffs = active_handoffs(session)
+    return LoadedRules(rules, {row.name: row.id for row in queues}, handoffs)
 
 
 def _allowed(settings: RuntimeSettings, record_type: RecordType) -> AllowedValues:
