@@ -24,6 +24,7 @@ PLACES = {
     "explain": ("explaining", "explain"),
     "intake": ("intake", "intake"),
     "try": ("trying", "try_filters"),
+    "where": ("where", "where"),
     "test": ("testing", "test"),
     "list": ("looking", "list_rows"),
     "show": ("looking", "show"),

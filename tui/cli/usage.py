@@ -7,7 +7,7 @@ The room where your systems' mail goes out and comes in.
 Without a command: opens the console (--read-only, --screen NAME, --filter TEXT, --theme NAME, --ascii, --no-mouse).
 
 Working
-  fetch [NAME…]                  fetch all valid accounts, or those named, now
+  fetch [NAME…] [--dry-run]      fetch all valid accounts, or those named, now
   deliver                        send what is due now
   --worker [--only fetch|send] [--once]
                                  fetch and send without a terminal, until SIGTERM
@@ -27,6 +27,7 @@ Looking
                                  outbox quarantine run event alert audit worker setting
   show KIND NAME|ID              one of them, whole
   raw ID                         a stored message's exact bytes
+  where TEXT                     everything known of a message, coming in and going out
   explain FILE|- [--account NAME]
                                  what would happen to this message, and why; changes nothing
   try FILTERS.toml [--last N] [--all]
