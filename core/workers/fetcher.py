@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from core import clock
-from core.errors import InvalidAccount, NotFound, StoreError
+from core.errors import InvalidAccount, NotFound, PostroomError, StoreError
 from core.handles import Handles
+from core.inbound.backoff import kind_of
 from core.inbound.closing import RunOutcome
 from core.inbound.due import Claimed, accounts_named, claim_account, claim_due, holder_of
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.inbound.kept import KeptSources
+from core.inbound.rehearse import Rehearsed, rehearse
 from core.models import Account, RunState, Validity
 from core.runlog import Counts
 from core.workers.following import follow
@@ -92,6 +94,25 @@ def fetch_now(
                 summary.counts += outcome.counts
     summary.seconds = clock.monotonic() - started
     return summary
+
+
+def rehearse_now(
+    handles: Handles, names: Sequence[str] | None, options: FetchOptions
+) -> Iterator[Rehearsed | RunOutcome]:
+    """What fetching these accounts, or all valid ones, would take in; one that cannot be asked is a failed outcome.
+
+    Raises:
+        NotFound: there is no account of a name.
+        InvalidAccount: a named account is invalid.
+    """
+    accounts = accounts_named(handles, names)
+    _refuse(names, accounts)
+    for account in accounts:
+        try:
+            yield from rehearse(handles, account, options)
+        except PostroomError as error:
+            fault = "configuration" if kind_of(error).needs_a_person else "passing"
+            yield RunOutcome(0, account.name, RunState.FAILED, Counts(), str(error), fault)
 
 
 def _refuse(names: Sequence[str] | None, accounts: Sequence[Account]) -> None:

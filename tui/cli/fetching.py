@@ -5,32 +5,63 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from typer import Argument, Context
+from typer import Argument, Context, Option
 
+from core.inbound.closing import RunOutcome
 from core.inbound.fetch import FetchOptions
+from core.inbound.rehearse import Rehearsed
 from core.runlog import Line
 from core.services import access
 from core.text import safe_text
-from core.workers.fetcher import FetchSummary, fetch_now
+from core.workers.fetcher import FetchSummary, fetch_now, rehearse_now
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
 from tui.cli.signals import orderly_end
 
 
-def fetch(ctx: Context, names: Annotated[list[str] | None, Argument(metavar="[NAME…]")] = None) -> int:
+def fetch(
+    ctx: Context,
+    names: Annotated[list[str] | None, Argument(metavar="[NAME…]")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be taken in.")] = False,
+) -> int:
     """Fetch all valid accounts, or those named, now, whatever their due time or back-off.
 
     What happens is told live on stderr (with --debug the dialogue too, secrets masked). Ctrl+C finishes the batch in
     hand; a second one ends at once.
     """
     invocation: Invocation = ctx.obj
+    if dry_run:
+        return _rehearse(invocation, names)
     with orderly_end() as ending, opened(invocation, role="fetch") as (handles, actor):
         access.require(actor, "fetch", "account")
         options = FetchOptions(debug=invocation.debug, listener=None if invocation.quiet else tell)
         summary = fetch_now(handles, names or None, stop=ending.event, options=options)
     _show(invocation, summary)
     return ending.exit_code or summary.exit_code
+
+
+def _rehearse(invocation: Invocation, names: list[str] | None) -> int:
+    faults = set()
+    with opened(invocation, role="fetch") as (handles, actor):
+        access.require(actor, "fetch", "account")
+        options = FetchOptions(debug=invocation.debug, listener=tell if invocation.debug else None)
+        for one in rehearse_now(handles, names or None, options):
+            if isinstance(one, RunOutcome):
+                faults.add(one.fault)
+                say(invocation, f"{one.account}: {one.error}")
+            elif invocation.json:
+                write_json(one.as_dict())
+            else:
+                sys.stdout.write(safe_text(_planned(one)) + "\n")
+    return 75 if "passing" in faults else 78 if faults else 0
+
+
+def _planned(one: Rehearsed) -> str:
+    folder = f" {one.folder}" if one.folder else ""
+    large = f", {one.too_large} too large" if one.too_large else ""
+    then = {"keep": "left on the server", "delete": "deleted on the server", "move": "moved on the server"}
+    return f"{one.account}{folder}: {one.new} to take in, {one.here} here already{large}; then {then[one.after_fetch]}"
 
 
 def tell(line: Line) -> None:
