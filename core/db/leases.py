@@ -60,10 +60,8 @@ def claim(
     fence = session.connection().execute(free).scalar_one_or_none()
     if fence is None:
         return None
-    until = now + timedelta(seconds=seconds)
-    session.connection().execute(
-        update(table).where(row == key).values(lease_owner=owner, lease_until=until, fence=fence + 1)
-    )
+    taken = {"lease_owner": owner, "lease_until": _end(session, now, seconds), "fence": fence + 1}
+    session.connection().execute(update(table).where(row == key).values(taken))
     return Lease(model, key, owner, fence + 1)
 
 
@@ -75,10 +73,17 @@ def hold(session: Session, lease: Lease, now: datetime, seconds: float) -> None:
     """
     table = table_of(lease.model)
     hit = session.connection().execute(
-        update(table).where(lease.is_mine()).values(lease_until=now + timedelta(seconds=seconds))
+        update(table).where(lease.is_mine()).values(lease_until=_end(session, now, seconds))
     )
     if hit.rowcount != 1:
         raise LeaseLost(f"Another worker has taken over {table.name} {lease.key}; what was in hand is left to it.")
+
+
+def _end(session: Session, now: datetime, seconds: float) -> Any:
+    """Until when a claim made now lasts, by the clock that ends it: a machine whose own is slow must not be robbed."""
+    lasts = timedelta(seconds=seconds)
+    is_postgres = session.get_bind().dialect.name == "postgresql"
+    return database_now(session, now) + lasts if is_postgres else now + lasts
 
 
 def release(session: Session, lease: Lease) -> bool:
@@ -147,7 +152,7 @@ class Renewer:
 
     def _renewal(self, held: list[Lease]) -> Callable[[Session], set[Lease]]:
         def renew(session: Session) -> set[Lease]:
-            until = clock.utcnow() + timedelta(seconds=self.seconds)
+            until = _end(session, clock.utcnow(), self.seconds)
             return {
                 lease
                 for lease in held

@@ -22,7 +22,7 @@ from core.outbound.retry import cool_until
 from core.outbound.route import Route
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom
-from core.outbox.claim import bytes_of, give_back, hand_over, lease_end
+from core.outbox.claim import bytes_of, give_back, hand_over, lease_end, time_of
 from core.outbox.settle import MailboxNews, Settlement, settle
 from core.settings import RuntimeSettings
 
@@ -154,11 +154,11 @@ class Book:
         """Commit a page; afterwards tell of it, and let go of what is over."""
         news = self._news(page, mailbox_id)
         settlements = [settlement for _, settlement in (*page.over, *page.moved)]
-        until = lease_end(self.now, self.handles.renewer.seconds)
 
         def work(session: Session) -> _Written:
             ours = settle(session, settlements, news, self.now)
             give_back(session, [job.lease for job in page.unbegun])
+            until = lease_end(time_of(session), self.handles.renewer.seconds)
             marked = hand_over(session, [job.lease for job in page.next_window], mailbox_id, until)
             return _Written(ours, bytes_of(session, sorted(marked)))
 
