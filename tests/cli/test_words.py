@@ -47,6 +47,7 @@ def test_a_flag_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         (["record", "-word"], Listing("record", "-word")),
         (["record", "--limit", "5", "x", "--after", "9"], Listing("record", "x", 5, "9")),
         (["--limit=0", "record"], Listing("record", "", 0)),
+        (["message", "--oldest-first", "--after", "9"], Listing("message", "", 1000, "9", True)),
         (["record", "printer on fire"], Listing("record", '"printer on fire"')),
         (["record", "title:on fire"], Listing("record", 'title:"on fire"')),
         (["record", "-title:on fire"], Listing("record", '-title:"on fire"')),

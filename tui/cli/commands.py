@@ -42,7 +42,7 @@ PLACES = {
 }
 """Each command's module in this package, and what in it is the command: a function, or a group of them."""
 
-FREE_WORDS = {"list": "KIND [FILTER] [--limit N] [--after ID]"}
+FREE_WORDS = {"list": "KIND [FILTER] [--limit N] [--after ID] [--oldest-first]"}
 """Commands that take whatever words follow, those with a dash too, and how they are used."""
 
 _FREE = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.errors import Misuse
 
 _OPTIONS = ("--limit", "--after")
+_OLDEST_FIRST = "--oldest-first"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Listing:
     """The most rows; 0 = all."""
     after: str | None = None
     """The id of the last row that was seen."""
+    is_oldest_first: bool = False
+    """Whether lists that start with the newest row start with the oldest: `after` is then a cursor to pull with."""
 
 
 def read_listing(words: Sequence[str]) -> Listing:
@@ -30,11 +33,14 @@ def read_listing(words: Sequence[str]) -> Listing:
     """
     options: dict[str, str] = {}
     others: list[str] = []
+    is_oldest_first = False
     coming = iter(words)
     for word in coming:
         name, equals, value = word.partition("=")
         if word == "--":
             others += coming
+        elif word == _OLDEST_FIRST:
+            is_oldest_first = True
         elif name in _OPTIONS:
             options[name] = value if equals else next(coming, "")
         else:
@@ -42,7 +48,8 @@ def read_listing(words: Sequence[str]) -> Listing:
     if not others:
         raise Misuse("list needs a KIND: postroom list account. See `postroom list --help`.")
     kind, *filters = others
-    return Listing(kind, " ".join(map(_quoted, filters)), _limit(options.get("--limit", "1000")), _after(options))
+    limit, after = _limit(options.get("--limit", "1000")), _after(options)
+    return Listing(kind, " ".join(map(_quoted, filters)), limit, after, is_oldest_first)
 
 
 def _quoted(word: str) -> str:

@@ -34,7 +34,8 @@ def list_rows(ctx: Context) -> None:
     """List KIND, newest first: what FILTER matches (word, -word, column:word, "two words").
 
     KIND: template mailbox account profile queue address filter handoff delivery record message outbox quarantine run
-    event alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row).
+    event alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row),
+    --oldest-first.
     """
     invocation: Invocation = ctx.obj
     if "--help" in ctx.args:
@@ -81,7 +82,8 @@ def _pages(handles: Handles, actor: Actor, kind: Kind, listing: Listing) -> Iter
     after, is_endless = listing.after, listing.limit == 0
     limit = _PAGE if is_endless else listing.limit
     while True:
-        page = matching(handles, actor, kind, listing.filter_text, limit=limit, after=after)
+        newest_first = False if listing.is_oldest_first else None
+        page = matching(handles, actor, kind, listing.filter_text, limit=limit, after=after, newest_first=newest_first)
         yield replace(page, has_more=page.has_more and not is_endless)
         if not (is_endless and page.has_more):
             return

@@ -1,0 +1,78 @@
+"""What docs/incoming.md shows works as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core import clock
+from core.handles import Handles
+from core.handoff.by_post import offer_by_post
+from core.inbound.control_headers import known_names
+from core.secret import Secret
+from core.services.actor import Actor
+from core.services.config_text import import_text
+from tui.cli.commands import PLACES
+
+PAGE = (Path(__file__).parents[1] / "docs" / "incoming.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for name, text in BLOCKS if name == language]
+
+
+def test_every_configuration_on_the_page_can_be_imported(
+    handles: Handles, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_SECRET", "s3cret")
+    import_text(handles, admin, '[[queue]]\nname = "Support"\n', "before.toml")
+    for text in blocks("toml"):
+        assert import_text(handles, admin, text, "incoming.toml").differences
+
+
+def test_every_command_on_the_page_is_one() -> None:
+    lines = [line for text in blocks("sh") for line in text.splitlines()]
+    commands = {found for line in lines for found in re.findall(r"postroom ([a-z]+)", line)}
+    assert {"explain", "try", "where", "intake", "delivery"} < commands
+    assert commands <= set(PLACES)
+
+
+def test_the_table_of_control_headers_names_each_of_them() -> None:
+    # Both prefixes are the same there, and FollowUp- stands before names of the second list.
+    section = PAGE.partition("## Control headers")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([A-Za-z-]+)`", section))
+    assert {name.removeprefix("FollowUp-") for name in known_names()} <= named
+
+
+def test_the_receiver_on_the_page_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
+    (source,) = blocks("python")
+    announcing = source.replace(
+        'http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8080"))), Receiver).serve_forever()',
+        'server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)\n'
+        "print(server.server_port, flush=True)\nserver.serve_forever()",
+    )
+    assert announcing != source
+    (tmp_path / "receiver.py").write_text(announcing)
+    document = b'{"delivery": 1, "event": "record", "record": {"number": "2026112010000042", "title": "Hello"}}'
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "receiver.py")],
+        env={**os.environ, "CRM_SECRET": "s3cret"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as receiver:
+        try:
+            assert receiver.stdout is not None
+            url, now = f"http://127.0.0.1:{receiver.stdout.readline().strip()}/", clock.utcnow()
+            for _ in range(2):
+                assert offer_by_post(url, Secret("s3cret"), document, now).is_taken
+            assert not offer_by_post(url, Secret("other"), document, now).is_taken
+            assert not offer_by_post(url, Secret("s3cret"), document, now - timedelta(hours=1)).is_taken
+            assert receiver.stdout.readline() == "record 2026112010000042 Hello\n"
+        finally:
+            receiver.terminate()
