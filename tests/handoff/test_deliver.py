@@ -199,6 +199,22 @@ def test_one_that_hangs_holds_up_no_other(handles: Handles, admin: Actor) -> Non
             over.join()
 
 
+def test_a_worker_hands_over_what_comes_until_it_is_told_to_stop(handles: Handles, admin: Actor) -> None:
+    stop = threading.Event()
+    with Receiver() as receiver:
+        posting(handles, admin, receiver)
+        worker = threading.Thread(target=Handover(handles, stop).run)
+        worker.start()
+        try:
+            for number in (1, 2):
+                hand_in(handles, admin, message(number))
+                _wait_for(lambda number=number: len(receiver.posted) == number)
+        finally:
+            stop.set()
+            worker.join(10)
+        assert not worker.is_alive()
+
+
 def test_two_workers_do_not_offer_the_same_twice(handles: Handles, admin: Actor) -> None:
     entered, leave = threading.Event(), threading.Event()
 
