@@ -19,7 +19,6 @@ from tests.servers.dovecot import DovecotServer
 from tests.servers.postgres import Postgres
 from tests.servers.smtp import RuledSink
 
-
 MEMORY = Path("/dev/shm")
 
 # Thousands of homes, mailboxes and databases are made and thrown away: in memory that takes a tenth of the time.

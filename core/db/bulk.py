@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, func, literal
@@ -36,32 +37,37 @@ class _Insertion:
     """An INSERT compiled once: compiling and binding anew for each batch costs more than SQLite takes to insert."""
 
     sql: str
-    names: tuple[str, ...]
-    """The columns, in the order of the parameters."""
-    processors: tuple[tuple[str, Callable[[Any], Any]], ...]
-    """How values of some columns become what the driver takes: times, JSON, bytes."""
-    is_positional: bool
+    taken: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None
+    """A row's values in the order of the parameters, where the driver takes them by position."""
+    by_place: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """How the values at some places become what the driver takes: times, JSON, bytes."""
+    by_name: tuple[tuple[str, Callable[[Any], Any]], ...]
 
     def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """The rows as the driver takes them."""
-        prepared = [dict(row) for row in rows]
-        for name, process in self.processors:
-            for row in prepared:
-                row[name] = process(row[name])
-        return [tuple(row[name] for name in self.names) for row in prepared] if self.is_positional else prepared
+        if self.taken is None:
+            return [{**row, **{name: process(row[name]) for name, process in self.by_name}} for row in rows]
+        if not self.by_place:
+            return list(map(self.taken, rows))
+        prepared = [list(values) for values in map(self.taken, rows)]
+        for values in prepared:
+            for place, process in self.by_place:
+                values[place] = process(values[place])
+        return list(map(tuple, prepared))
 
 
 @lru_cache(maxsize=64)
 def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Insertion:
     compiled = plain_insert(table).compile(dialect=dialect, column_keys=list(names))
-    processors = []
-    for name in names:
-        processor = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        if processor is not None:
-            processors.append((name, processor))
-    is_positional = bool(compiled.positional)
-    order = tuple(compiled.positiontup or ()) if is_positional else names
-    return _Insertion(str(compiled), order, tuple(processors), is_positional)
+    found = ((name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names)
+    by_name = tuple((name, process) for name, process in found if process is not None)
+    if not compiled.positional:
+        return _Insertion(str(compiled), None, (), by_name)
+    order = list(compiled.positiontup or ())
+    by_place = tuple((order.index(name), process) for name, process in by_name)
+    # With a single column itemgetter gives a bare value.
+    taken = itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
+    return _Insertion(str(compiled), taken, by_place, by_name)
 
 
 def insert_missing(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
