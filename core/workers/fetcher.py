@@ -143,7 +143,8 @@ def _fetch_whole(handles: Handles, account: Account, stop: threading.Event, opti
                 continue  # its worker died, or it ended between two looks: the claim is free now
         else:
             outcome = fetch_account(handles, claimed, stop=stop, options=options)
-        total += outcome.counts
+        # What the first run took in is no news to the ones that go on where it stopped.
+        total += outcome.counts if not total.fetched else replace(outcome.counts, skipped=0)
         if not outcome.has_more or stop.is_set():
             return replace(outcome, counts=total)
 

@@ -439,3 +439,17 @@ def test_the_counts_of_a_run_are_those_of_its_rows(handles: Handles, dovecot: Do
     assert row.bytes == sum(map(len, raws(handles)))
     assert row.records == len(records(handles))
     assert (row.state, row.step, row.error) == ("ok", "", "")
+
+
+@ON_SQLITE
+def test_what_the_first_of_several_runs_took_in_is_not_counted_as_here_already(
+    handles: Handles, dovecot: DovecotServer
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(str(number)) for number in range(5)])
+    add_account(handles, max_messages=2, **at(dovecot, user))
+
+    first, second = fetched_well(handles), fetched_well(handles)
+
+    assert (first.counts.fetched, first.counts.skipped) == (5, 0)
+    assert (second.counts.fetched, second.counts.skipped) == (0, 5)
