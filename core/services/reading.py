@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from core.errors import NotFound
 from core.handles import Handles
-from core.mail.body import Body, read_body
+from core.mail.body import Body, Part, read_body
 from core.services import messages
 from core.services.actor import Actor
+
+__all__ = ["READ_AT_MOST", "Body", "Part", "read"]
 
 READ_AT_MOST = 200_000
 """Characters of text shown; the bytes are kept whole."""

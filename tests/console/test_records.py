@@ -48,3 +48,18 @@ async def test_html_is_shown_as_text_and_links_are_plain(open_console: Opener, h
         await console.press("enter")
         assert "Hello" in console.text
         assert "<p>" not in console.text
+
+
+async def test_attachments_are_named_with_type_and_size(open_console: Opener, handles: Handles) -> None:
+    first, raw = message(1, "Hi")
+    raw.data = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee the log.\r\n--b\r\n"
+        b'Content-Type: application/gzip; name="export.log.gz"\r\nContent-Disposition: attachment\r\n\r\n'
+        b"0123456789\r\n--b--\r\n"
+    )
+    store(handles, [record(1, "Hi"), first, raw], "record")
+    async with open_console(screen="records") as console:
+        await console.press("enter")
+        assert "See the log." in console.text
+        assert "export.log.gz" in console.text
+        assert "application/gzip" in console.text

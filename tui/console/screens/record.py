@@ -9,6 +9,7 @@ from typing import Any
 from textual.content import Content
 
 from core.services import reading
+from core.services.reading import Body, Part
 from core.text import safe_text
 from tui.console.cells import size, words
 from tui.console.foreign import foreign_lines
@@ -100,7 +101,7 @@ def _message(one: Mapping[str, Any], heading: str, rule: str) -> list[Content]:
         if one.get(name):
             shown = _time(one[name]) if name == "date" else words(one[name])
             lines.append(Content.assemble((f"{label:<8}", "$foreground-muted"), shown))
-    body = one.get("body")
+    body: Body | None = one.get("body")
     if body is None:
         return [*lines, Content.styled("(the text of older messages is in the list of messages)", "$foreground-muted")]
     lines += [Content(""), foreign_lines(body.text or "(no text)")]
@@ -109,9 +110,9 @@ def _message(one: Mapping[str, Any], heading: str, rule: str) -> list[Content]:
     return lines
 
 
-def _attachments(attachments: Sequence[Any]) -> Iterable[Content]:
+def _attachments(attachments: Sequence[Part]) -> Iterable[Content]:
     for part in attachments:
-        facts = f"  {safe_text(part.content_type)}, {size(part.size)}"
+        facts = f"  {safe_text(part.media_type)}, {size(part.size)}"
         yield Content.assemble(
             ("Attachment  ", "$foreground-muted"), safe_text(part.name), (facts, "$foreground-muted")
         )
