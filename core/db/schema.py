@@ -17,7 +17,7 @@ from core.environment import Environment
 from core.errors import CannotWrite, ExposedFile, SchemaMismatch, StoreBusy
 from core.models import metadata
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a database of another revision is not touched (a test holds this against the files)."""
 
 _ADVISORY_LOCK = 7_055_700

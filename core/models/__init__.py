@@ -13,8 +13,10 @@ from core.models.queue import ClosedOption, Queue
 from core.models.record import Record
 from core.models.request import Request, RequestEvent, RequestState
 from core.models.run import Run, RunEvent, RunState
+from core.models.suppression import Suppression
 from core.models.system import WORKER_ALIVE_FOR, Alert, Audit, Changed, Counter, Secret, Setting, Worker
 from core.models.template import Template
+from core.models.token import Token
 
 __all__ = [
     "WORKER_ALIVE_FOR",
@@ -22,6 +24,6 @@ __all__ = [
     "Counter", "Delivery", "DeliveryEvent", "DeliveryState", "Filter", "FolderMark", "Handoff", "HandoffStatus",
     "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message", "MessageState", "OutgoingMessage", "OutgoingRaw",
     "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage", "Recipient", "Record", "Request", "RequestEvent",
-    "RequestState", "Resource", "Run", "RunEvent", "RunState", "Secret", "Setting", "Status", "Suspect",
-    "SystemAddress", "Template", "UtcDateTime", "Validity", "Worker", "metadata",
+    "RequestState", "Resource", "Run", "RunEvent", "RunState", "Secret", "Setting", "Status", "Suppression",
+    "Suspect", "SystemAddress", "Template", "Token", "UtcDateTime", "Validity", "Worker", "metadata",
 ]  # fmt: skip

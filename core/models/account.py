@@ -136,6 +136,8 @@ class AccountStatus(SQLModel, table=True):
     last_run_id: int | None = big(nullable=True)
     last_ok_at: datetime | None = moment(nullable=True)
     tested_at: datetime | None = moment(nullable=True)
+    certificate_expires: datetime | None = moment(nullable=True)
+    """When the certificate its server showed last ends."""
     stop_requested: bool = False
     idle_owner: str = Field(default="", index=True)
     """The worker whose connection waits in IDLE for new mail; it counts while that worker is alive."""

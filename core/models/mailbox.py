@@ -49,3 +49,13 @@ class MailboxStatus(SQLModel, table=True):
     last_error: str = ""
     last_sent_at: datetime | None = moment(nullable=True)
     tested_at: datetime | None = moment(nullable=True)
+    certificate_expires: datetime | None = moment(nullable=True)
+    """When the certificate its server showed last ends."""
+    server_max_size: int = big(default=0)
+    """The largest message its server takes (RFC 1870), as it last said; 0: unknown or no limit."""
+    server_max_recipients: int = 0
+    """The most recipients its server took in one transaction before it refused more; 0: unknown."""
+    rate_tokens: float = 0.0
+    """What was left of its rate at `rate_at`, in messages."""
+    rate_at: datetime | None = moment(nullable=True)
+    """When `rate_tokens` was reckoned; none: its rate has not been used."""

@@ -40,6 +40,10 @@ class Alert(SQLModel, table=True):
     text: str
     opened_at: datetime = moment()
     closed_at: datetime | None = moment(nullable=True)
+    told_at: datetime | None = moment(nullable=True)
+    """When those who are to be told were told that it opened."""
+    closing_told_at: datetime | None = moment(nullable=True)
+    """When they were told that it has passed."""
 
 
 class Audit(SQLModel, table=True):

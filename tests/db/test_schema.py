@@ -8,14 +8,16 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlmodel import Session, select
 
+from core import clock
 from core.db.engine import WAL_SAFE_SINCE, journal_mode, make_engine, sqlite_version
 from core.db.schema import REVISION, open_database, revision_of
 from core.db.upgrade import alembic_config, backup_sqlite, integrity_of, upgrade
 from core.environment import Environment
 from core.errors import NoInput, SchemaMismatch, StoreBusy
 from core.handles import Handles
-from core.models import Setting
+from core.models import Mailbox, MailboxStatus, Setting, Template
 from tests.servers.postgres import Postgres
 
 
@@ -62,6 +64,32 @@ def test_upgrading_what_is_current_changes_nothing_and_keeps_a_copy(handles: Han
     assert revision_of(handles.database) == REVISION
     assert (copy is not None) == handles.environment.is_sqlite
     assert copy is None or stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+def test_a_database_of_the_first_version_keeps_its_rows_when_it_is_upgraded(handles: Handles) -> None:
+    def configured(session: Session) -> None:
+        now = clock.utcnow()
+        template = Template(name="t", created_at=now, updated_at=now)
+        session.add(template)
+        session.flush()
+        mailbox = Mailbox(name="out", template_id=template.id, created_at=now, updated_at=now)
+        session.add(mailbox)
+        session.flush()
+        session.add(MailboxStatus(mailbox_id=mailbox.id, last_turn=7))
+
+    handles.database.writing(configured)
+    engine = make_engine(handles.environment.database_url, query_only=False)
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0001")
+        connection.commit()
+    engine.dispose()
+
+    upgrade(handles.environment)
+
+    with handles.database.reading() as session:
+        status = session.exec(select(MailboxStatus)).one()
+    assert (status.last_turn, status.rate_tokens, status.server_max_size) == (7, 0.0, 0)
+    assert revision_of(handles.database) == REVISION
 
 
 def test_a_new_sqlite_file_has_large_pages_and_a_safe_journal(environment: Environment) -> None:

@@ -1,0 +1,95 @@
+"""sign-in, suppression, rates"""
+
+import sqlalchemy as sa
+import sqlmodel.sql.sqltypes
+from alembic import op
+
+import core.models.base
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # The new columns of tables that hold rows come with a default, or those rows would refuse them.
+    op.create_table(
+        "suppression",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("address", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("bounces", sa.Integer(), nullable=False),
+        sa.Column("last_text", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("first_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("last_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("held_until", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("released_at", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("released_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
+        sa.UniqueConstraint("address", name=op.f("uq_suppression_address")),
+    )
+    op.create_table(
+        "token",
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column(
+            "owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("profile_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("key_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("expires_at", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("refresh_expires_at", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("refused_token", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("signed_in_as", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("signed_in_at", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("needs_sign_in", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("retry_after", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("last_error", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("lease_owner", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("lease_until", core.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("fence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "owner_id", name=op.f("pk_token")),
+    )
+    with op.batch_alter_table("account_status", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("certificate_expires", core.models.base.UtcDateTime(timezone=True), nullable=True)
+        )
+
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("told_at", core.models.base.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("closing_told_at", core.models.base.UtcDateTime(timezone=True), nullable=True))
+
+    with op.batch_alter_table("mailbox_status", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("certificate_expires", core.models.base.UtcDateTime(timezone=True), nullable=True)
+        )
+        batch_op.add_column(
+            sa.Column(
+                "server_max_size",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                server_default="0",
+                nullable=False,
+            )
+        )
+        batch_op.add_column(sa.Column("server_max_recipients", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("rate_tokens", sa.Float(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("rate_at", core.models.base.UtcDateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("mailbox_status", schema=None) as batch_op:
+        batch_op.drop_column("rate_at")
+        batch_op.drop_column("rate_tokens")
+        batch_op.drop_column("server_max_recipients")
+        batch_op.drop_column("server_max_size")
+        batch_op.drop_column("certificate_expires")
+
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.drop_column("closing_told_at")
+        batch_op.drop_column("told_at")
+
+    with op.batch_alter_table("account_status", schema=None) as batch_op:
+        batch_op.drop_column("certificate_expires")
+
+    op.drop_table("token")
+    op.drop_table("suppression")
