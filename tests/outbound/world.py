@@ -15,7 +15,7 @@ from core.outbox.entry import read_entry
 from core.protocols.server import Timeouts
 
 QUICK = Timeouts(connect=5.0, login=5.0, command=5.0, settle=5.0)
-IMPATIENT = Timeouts(connect=0.4, login=0.4, command=0.4, settle=0.4)
+IMPATIENT = Timeouts(connect=1.0, login=1.0, command=1.0, settle=1.0)
 
 
 def add_mailbox(handles: Handles, name: str, sink: Any, *, failover: int | None = None, **values: Any) -> int:
