@@ -12,7 +12,9 @@ PostroomError
 │   ├── ExposedFile            a key or database that others can read
 │   ├── SchemaMismatch         database and program of different versions
 │   ├── SecretUnreadable       wrong key, tampered or moved ciphertext
-│   └── InvalidAccount         fetching what is marked invalid
+│   ├── InvalidAccount         fetching what is marked invalid
+│   ├── OAuthRefused           the provider refuses the app or what it asks for
+│   └── NeedsSignIn            a person must sign in again
 ├── StoreError                 the database or the disk
 │   ├── StoreBusy              locked or out of reach for too long                   (75)
 │   ├── StoreFull              no space left                                         (75)
@@ -25,12 +27,14 @@ PostroomError
     ├── TlsFailed              certificate or handshake (permanent)
     ├── TlsMissing             the server does not offer the TLS that is required (permanent)
     ├── LoginRefused           user name, password or token (permanent)
+    │   └── TokenRefused       a token that the provider gave just now (permanent)
     ├── NoSuchFolder           the folder is not there (permanent)
     ├── NotOffered             the server lacks what a setting asks for (permanent)
     ├── Throttled              asked to come back later; carries for how long
     ├── ConnectionLost         cut in the middle
     ├── DeadlineExceeded       too slow, for the whole operation
     ├── ProtocolViolation      an answer that makes no sense
+    ├── OAuthUnavailable       no token for now: the provider is down, slow, throttling or talks nonsense
     └── SmtpRefused            a reply of 4yz or 5yz; carries code, enhanced code, text
 """
 
@@ -136,6 +140,14 @@ class InvalidAccount(ConfigurationError):
     """The account is marked invalid and is not fetched."""
 
 
+class OAuthRefused(ConfigurationError):
+    """The provider refuses the app registration, or what it asks for: the profile must be mended, here or there."""
+
+
+class NeedsSignIn(ConfigurationError):
+    """There is no grant any more, or none yet: a person must sign in."""
+
+
 class StoreError(PostroomError):
     """The database or the disk could not do what was asked; nothing half-done remains."""
 
@@ -215,6 +227,10 @@ class LoginRefused(WireError):
     is_permanent = True
 
 
+class TokenRefused(LoginRefused):
+    """The server refused an access token that is good; the text says what its operator has to permit."""
+
+
 class NoSuchFolder(WireError):
     """The folder is not on the server."""
 
@@ -250,6 +266,17 @@ class DeadlineExceeded(WireError):
 
 class ProtocolViolation(WireError):
     """The server answered something that makes no sense at this point."""
+
+
+class OAuthUnavailable(WireError):
+    """The provider gave no token for a passing reason: out of reach, slow, throttling, or talking nonsense."""
+
+    def __init__(
+        self, message: str, *, host: str = "", phase: str = "token", reply: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, host=host, phase=phase, reply=reply)
+        self.retry_after = retry_after
+        """Seconds the provider asked for, if it said."""
 
 
 class SmtpRefused(WireError):
