@@ -14,6 +14,7 @@ from pathlib import Path
 from core.errors import ConfigurationError
 
 _KEYS = ("home", "database_url", "drop", "key_file")
+_KEYRING = "keyring:"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Environment:
     key_file: Path | None = None
     """The key that opens secrets. Default: a systemd credential, else `key` in the home (`POSTROOM_KEY_FILE`)."""
 
+    keyring: str | None = None
+    """The entry of the system's keyring that holds the key instead; empty: named for the home. `POSTROOM_KEY_FILE`
+    says so with `keyring:` or `keyring:NAME`."""
+
     @property
     def is_sqlite(self) -> bool:
         """Whether the database is the embedded one."""
@@ -41,6 +46,11 @@ class Environment:
     def database_file(self) -> Path:
         """The SQLite file; meaningless for PostgreSQL."""
         return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def key_setting(self) -> str:
+        """What `POSTROOM_KEY_FILE` says of this to a process that we start; empty: nothing."""
+        return f"{_KEYRING}{self.keyring}" if self.keyring is not None else str(self.key_file or "")
 
     @property
     def scripts(self) -> Path:
@@ -60,11 +70,13 @@ def read_environment(variables: Mapping[str, str] | None = None, **flags: str | 
     chosen = {key: flags.get(key) or named[key] or filed.get(key) for key in _KEYS}
     home = Path(chosen["home"]).expanduser().absolute() if chosen["home"] else _platform_home()
     key_file = chosen["key_file"]
+    keyring = key_file.removeprefix(_KEYRING) if key_file and key_file.startswith(_KEYRING) else None
     return Environment(
         home=home,
         database_url=chosen["database_url"] or f"sqlite:///{home / 'postroom.db'}",
         drop=Path(chosen["drop"]).expanduser().absolute() if chosen["drop"] else home / "drop",
-        key_file=Path(key_file).expanduser().absolute() if key_file else None,
+        key_file=Path(key_file).expanduser().absolute() if key_file and keyring is None else None,
+        keyring=keyring,
     )
 
 

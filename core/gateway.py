@@ -8,11 +8,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from sqlmodel import Session
 
 from core import clock
-from core.db.bulk import insert_missing, insert_rows, reserve, table_of
+from core.db.bulk import insert_missing, insert_rows, reserve
 from core.db.changes import ChangeFeed
 from core.db.doors import Database
 from core.db.leases import Renewer
@@ -21,9 +20,9 @@ from core.environment import Environment
 from core.errors import CannotWrite
 from core.handles import LEASE_SECONDS, Handles
 from core.models import Queue, Setting, Template
-from core.models import Secret as StoredSecret
-from core.vault.key import key_path, make_key, refuse_exposed
-from core.vault.vault import Vault
+from core.vault.keys import make_key
+from core.vault.place import key_place
+from core.vault.vault import PUBLIC_KEY, Vault, is_anything_sealed
 
 FIRST_ADMIN = "system.first_admin"
 """The row that names who ran `init`: an admin, whatever the settings say."""
@@ -79,7 +78,7 @@ def open_gateway(environment: Environment, *, role: str = "") -> Handles:
         StoreError: database or folder cannot be made or reached.
     """
     make_home(environment.home)
-    refuse_exposed(key_path(environment))
+    key_place(environment).refuse_exposed()
     database = open_database(environment)
     handles = Handles(
         environment=environment,
@@ -91,7 +90,7 @@ def open_gateway(environment: Environment, *, role: str = "") -> Handles:
     if role:
         handles.worker_id = f"{role}-{handles.worker_id[:12]}"
     make_drop_folder(environment.drop)
-    _make_missing_key(environment, database)
+    _make_missing_key(handles)
     _ship(database)
     return handles
 
@@ -121,14 +120,17 @@ def system_user() -> str:
         return str(os.geteuid())
 
 
-def _make_missing_key(environment: Environment, database: Database) -> None:
-    if key_path(environment).exists():
-        return
-    with database.reading() as session:
-        sealed = select(table_of(StoredSecret).c.kind).where(table_of(StoredSecret).c.sealed.is_not(None)).limit(1)
-        if session.connection().execute(sealed).first() is None:
-            make_key(environment)
-    # Secrets without their key: a new key would not open them. Who needs one is told so by the vault.
+def _make_missing_key(handles: Handles) -> None:
+    with handles.database.reading() as session:
+        if is_anything_sealed(session):
+            return  # a new key would not open it; who needs the one that does is told so by the vault
+        is_known = session.get(Setting, PUBLIC_KEY) is not None
+    home = handles.environment.home
+    if os.geteuid() in {0, home.stat().st_uid}:
+        make_key(handles.environment)  # in a folder that a group shares, it is the service's to make
+    if not is_known and handles.vault.can_open():
+        # Who may not read the key seals with its public half, from the first start on.
+        handles.database.writing(handles.vault.claim_key)
 
 
 def _ship(database: Database) -> None:

@@ -256,8 +256,8 @@ def _child_environment(environment: Environment) -> dict[str, str]:
         "POSTROOM_DATABASE_URL": environment.database_url,
         "POSTROOM_DROP": str(environment.drop),
     }
-    if environment.key_file is not None:
-        ours["POSTROOM_KEY_FILE"] = str(environment.key_file)
+    if environment.key_setting:
+        ours["POSTROOM_KEY_FILE"] = environment.key_setting
     # What a test has armed is meant for the process it started, not for its children.
     inherited = {name: value for name, value in os.environ.items() if name != failpoints.VARIABLE}
     return {**inherited, **ours}

@@ -35,7 +35,8 @@ from core.models import (
 )
 from core.services.overview import live_workers
 from core.settings import RuntimeSettings, write_size
-from core.vault.key import find_key, key_path
+from core.vault.keys import find_key
+from core.vault.place import key_place
 
 
 class Level(IntEnum):
@@ -100,11 +101,11 @@ def _home(environment: Environment) -> Finding:
 
 
 def _key(environment: Environment) -> Finding:
-    path = key_path(environment)
-    if not environment.home.exists() and not path.exists():
-        return Finding("key", Level.OK, f"{path} is made at first use")
+    place = key_place(environment)
     try:
-        return Finding("key", Level.OK, f"{path} (id {find_key(environment).id})")
+        if not environment.home.exists() and not place.exists():
+            return Finding("key", Level.OK, f"{place.name} is made at first use")
+        return Finding("key", Level.OK, f"{place.name} (id {find_key(environment).id})")
     except PostroomError as error:
         return Finding("key", Level.ERROR, str(error))
 

@@ -58,9 +58,9 @@ def ask(
     """
     kind, _, name = subject.partition(":")
     access.require(actor, verb, kind)
-    sealed = None if values is None else handles.vault.seal_values(values)
 
     def work(session: Session) -> tuple[int, Any]:
+        sealed = None if values is None else handles.vault.seal_values(session, values)
         order = {
             "kind": verb, "subject": subject, "arguments": dict(arguments or {}), "sealed_values": sealed,
             "asked_by": str(actor), "asked_at": clock.utcnow(),

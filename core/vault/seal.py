@@ -1,7 +1,7 @@
 """Sealing: envelope encryption with AES-256-GCM (NIST SP 800-38D), bound to the place a secret belongs to.
 
-An envelope is `version (1) · key id (8) · nonce (12) · sealed data key (48) · nonce (12) · ciphertext`. Each secret has
-a data key of its own; turning to another master key seals only the data keys anew.
+An envelope is `version 1 (1) · key id (8) · nonce (12) · sealed data key (48) · nonce (12) · ciphertext`. Each secret
+has a data key of its own, so that no key ever seals much. What `core.vault.box` makes begins with another version.
 """
 
 from __future__ import annotations
@@ -55,6 +55,15 @@ def unseal(key: Key, place: str, sealed: bytes) -> bytes:
         raise SecretUnreadable(
             f"The secret {place} was changed or moved in the database and does not open. Enter it again."
         ) from error
+
+
+def reseal(old: Key, new: Key, place: str, sealed: bytes) -> bytes:
+    """The same content, sealed with another key.
+
+    Raises:
+        SecretUnreadable: the old key does not open it.
+    """
+    return seal(new, place, unseal(old, place, sealed))
 
 
 def key_id_of(sealed: bytes) -> str:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, exists, or_, select
 from sqlmodel import Session, col
 
 from core.environment import Environment
 from core.errors import SecretUnreadable
 from core.models import Secret as StoredSecret
-from core.models import Setting
+from core.models import Setting, Token
 from core.secret import Secret
-from core.vault.key import Key, find_key
+from core.vault.box import PublicKey, is_box, open_box, public_key_from, public_key_of, seal_for
+from core.vault.key import Key
+from core.vault.keys import Keys
+from core.vault.place import KeyPlace
 from core.vault.ref import Ref
-from core.vault.seal import place_of, seal, unseal
+from core.vault.seal import key_id_of, place_of, seal, unseal
 
 KEY_ID = "system.key_id"
 """The row that says which key this database's secrets are sealed with."""
+
+PUBLIC_KEY = "system.public_key"
+"""The row with that key's public half, for those who may not read the key."""
 
 _REQUEST = "request"
 _SECRET = "$secret"  # noqa: S105 - the mark of a secret, not one
@@ -35,9 +40,12 @@ class Vault:
     """Seals and opens; the key is looked for when it is first needed."""
 
     def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._key: Key | None = None
-        self._lock = threading.Lock()
+        self._keys = Keys(environment)
+
+    @property
+    def place(self) -> KeyPlace:
+        """Where the key of this machine is."""
+        return self._keys.place
 
     @property
     def key(self) -> Key:
@@ -47,10 +55,7 @@ class Vault:
             ExposedFile: others can read it.
             SecretUnreadable: it is missing or may not be read by us.
         """
-        with self._lock:
-            if self._key is None:
-                self._key = find_key(self._environment)
-            return self._key
+        return self._keys.current
 
     def can_open(self) -> bool:
         """Whether this process may read the key; one that may not hands such work to a worker."""
@@ -58,6 +63,8 @@ class Vault:
             return bool(self.key)
         except SecretUnreadable:
             return False
+
+    # -- secrets of resources ---------------------------------------------------------------------------------------
 
     def store(self, session: Session, kind: str, owner_id: int, field: str, value: Secret | Ref) -> None:
         """Keep a secret, sealed, or a reference to where it is read at each use.
@@ -71,9 +78,8 @@ class Vault:
         if isinstance(value, Ref):
             row.ref, row.sealed, row.key_id = value.place, None, ""
         else:
-            self._claim_key(session)
-            place = place_of(kind, owner_id, field)
-            row.ref, row.sealed, row.key_id = "", seal(self.key, place, value.reveal().encode()), self.key.id
+            row.ref, row.sealed = "", self.seal(session, place_of(kind, owner_id, field), value.reveal().encode())
+            row.key_id = key_id_of(row.sealed)
         session.add(row)
         session.flush()
 
@@ -88,7 +94,7 @@ class Vault:
             return None
         if row.ref:
             return Ref(row.ref).read()
-        return Secret(unseal(self.key, place_of(kind, owner_id, field), row.sealed or b"").decode())
+        return Secret(self.open(place_of(kind, owner_id, field), row.sealed or b"").decode())
 
     def forget(self, session: Session, kind: str, owner_id: int, field: str | None = None) -> None:
         """Drop one secret of a resource, or all of them."""
@@ -96,12 +102,40 @@ class Vault:
         session.connection().execute(statement if field is None else statement.where(col(StoredSecret.field) == field))
         session.expire_all()
 
-    def seal_values(self, values: Mapping[str, Any]) -> bytes:
+    # -- anything ---------------------------------------------------------------------------------------------------
+
+    def seal(self, session: Session, place: str, content: bytes) -> bytes:
+        """Seal with the key of this database; who may not read it seals with its public half.
+
+        Args:
+            session: the transaction that the sealed content is written in.
+            place: what the content is bound to (`place_of`).
+            content: what is to be sealed.
+
+        Raises:
+            SecretUnreadable: neither is to be had, or the key here is not this database's.
+        """
+        if not self.can_open() and (public := self._public(session)) is not None:
+            return seal_for(public, place, content)
+        return seal(self.claim_key(session), place, content)
+
+    def open(self, place: str, sealed: bytes) -> bytes:
+        """What an envelope holds.
+
+        Raises:
+            SecretUnreadable: another key sealed it, it was changed or moved, or we may not read the key.
+        """
+        key = self._keys.by_id(key_id_of(sealed)) or self.key
+        if is_box(sealed) and key_id_of(sealed) == key.id:
+            return open_box(key, place, sealed)
+        return unseal(key, place, sealed)
+
+    def seal_values(self, session: Session, values: Mapping[str, Any]) -> bytes:
         """Values with secrets among them, sealed for a request that a worker carries out."""
         plain = {
             name: {_SECRET: value.reveal()} if isinstance(value, Secret) else value for name, value in values.items()
         }
-        return seal(self.key, _REQUEST, json.dumps(plain).encode())
+        return self.seal(session, _REQUEST, json.dumps(plain).encode())
 
     def open_values(self, sealed: bytes) -> dict[str, Any]:
         """The values of a request.
@@ -109,19 +143,50 @@ class Vault:
         Raises:
             SecretUnreadable: another key sealed them, or they were changed.
         """
-        values: dict[str, Any] = json.loads(unseal(self.key, _REQUEST, sealed))
+        values: dict[str, Any] = json.loads(self.open(_REQUEST, sealed))
         return {
             name: Secret(value[_SECRET]) if isinstance(value, dict) and _SECRET in value else value
             for name, value in values.items()
         }
 
-    def _claim_key(self, session: Session) -> None:
-        # Two machines that start at once on one database each make a key: the first to seal decides.
+    # -- the key of this database -----------------------------------------------------------------------------------
+
+    def claim_key(self, session: Session) -> Key:
+        """The key this database's secrets are sealed with; the first to seal decides which that is.
+
+        Two machines that start at once on one database each make a key.
+
+        Raises:
+            SecretUnreadable: it is not here; the sentence names the one that is needed.
+        """
         known = session.get(Setting, KEY_ID)
-        if known is None:
-            session.add(Setting(name=KEY_ID, value=self.key.id))
-        elif known.value != self.key.id:
+        if known is None or (known.value != self.key.id and not is_anything_sealed(session)):
+            self.note_key(session, self.key)
+            return self.key
+        found = self._keys.by_id(str(known.value))
+        if found is None:
             raise SecretUnreadable(
                 f"The secrets of this database are sealed with the key {known.value}, but the key here is "
-                f"{self.key.id}. Copy the right key to this machine, or set POSTROOM_KEY_FILE."
+                f"{self.key.id}. Copy the right key to {self.place.name} on this machine, or set POSTROOM_KEY_FILE."
             )
+        if session.get(Setting, PUBLIC_KEY) is None:
+            self.note_key(session, found)
+        return found
+
+    def note_key(self, session: Session, key: Key) -> None:
+        """Write down that secrets are sealed with this key from now on, with its public half."""
+        for name, value in ((KEY_ID, key.id), (PUBLIC_KEY, public_key_of(key).written)):
+            session.merge(Setting(name=name, value=value))
+        session.flush()
+
+    def _public(self, session: Session) -> PublicKey | None:
+        known, row = session.get(Setting, KEY_ID), session.get(Setting, PUBLIC_KEY)
+        public = public_key_from(str(row.value)) if row is not None else None
+        return public if public is not None and known is not None and known.value == public.key_id else None
+
+
+def is_anything_sealed(session: Session) -> bool:
+    """Whether this database holds anything that a key is needed for. Reads no ciphertext: not every role may."""
+    secrets = exists().where(col(StoredSecret.key_id) != "")
+    tokens = exists().where(col(Token.key_id) != "")
+    return bool(session.connection().execute(select(or_(secrets, tokens))).scalar_one())

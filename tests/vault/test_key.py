@@ -10,7 +10,8 @@ import pytest
 
 from core.environment import Environment, read_environment
 from core.errors import CannotWrite, ExposedFile, SecretUnreadable
-from core.vault.key import find_key, key_path, make_key
+from core.vault.keys import find_key, make_key
+from core.vault.place import key_place
 
 
 def test_a_made_key_is_found_again_and_readable_by_its_owner_alone(environment: Environment) -> None:
@@ -81,11 +82,11 @@ def test_a_named_key_file_beats_the_credential_and_the_credential_beats_the_home
     credential.chmod(0o440)  # as systemd gives it: the service reads it by an access list
     named = replace(environment, key_file=tmp_path / "named.key")
 
-    assert key_path(environment) == environment.home / "key"
+    assert key_place(environment).name == str(environment.home / "key")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
-    assert key_path(environment) == credential
+    assert key_place(environment).name == str(credential)
     assert find_key(environment).material == b"c" * 32
-    assert key_path(named) == tmp_path / "named.key"
+    assert key_place(named).name == str(tmp_path / "named.key")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from core.errors import ExposedFile, SecretUnreadable
 from core.handles import Handles
 from core.models import Secret as StoredSecret
 from core.secret import Secret
-from core.vault.key import make_key
+from core.vault.keys import make_key
 from core.vault.ref import Ref
 from core.vault.vault import Vault, login_owner
 
@@ -133,7 +133,7 @@ def test_an_exposed_key_is_no_mere_lack(handles: Handles) -> None:
 def test_values_of_a_request_travel_sealed(handles: Handles) -> None:
     values = {"host": "imap.example.org", "password": Secret("kanarienvogel"), "port": 993, "folders": ["INBOX"]}
 
-    sealed = handles.vault.seal_values(values)
+    sealed = handles.database.writing(lambda session: handles.vault.seal_values(session, values))
 
     assert b"kanarienvogel" not in sealed
     assert b"imap.example.org" not in sealed

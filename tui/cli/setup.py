@@ -6,7 +6,7 @@ from sqlalchemy import make_url
 from typer import Context
 
 from core.environment import Environment
-from core.vault.key import key_path
+from core.vault.place import key_place
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import write_details, write_json
@@ -24,6 +24,6 @@ def _places(environment: Environment) -> dict[str, str]:
     return {
         "home": str(environment.home),
         "database": make_url(environment.database_url).render_as_string(hide_password=True),
-        "key": str(key_path(environment)),
+        "key": key_place(environment).name,
         "drop": str(environment.drop),
     }

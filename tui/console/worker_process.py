@@ -23,8 +23,8 @@ def start_worker(environment: Environment) -> str:
         "POSTROOM_DATABASE_URL": environment.database_url,
         "POSTROOM_DROP": str(environment.drop),
     }
-    if environment.key_file is not None:
-        variables["POSTROOM_KEY_FILE"] = str(environment.key_file)
+    if environment.key_setting:
+        variables["POSTROOM_KEY_FILE"] = environment.key_setting
     try:
         # 0600: what a worker logs names people's mail.
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
