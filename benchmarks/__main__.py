@@ -1,4 +1,4 @@
-"""The benchmarks that compare: fetching beside mbsync, sending beside smtplib; `benchmarks.idling` is apart."""
+"""The benchmarks that compare, with few rounds; `idling`, `fairness` and `enqueueing` are run by name."""
 
 from __future__ import annotations
 

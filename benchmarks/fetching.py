@@ -1,150 +1,157 @@
-"""How fast an account is fetched into records, durably, beside mbsync and the limits of the wire.
+"""How fast mail is fetched into records, durably, beside others and the limits of the wire, all in the same run.
 
-    python -m benchmarks.fetching [--messages 10000] [--rounds 3] [--tls]
+    python -m benchmarks.fetching [--what imap,tls,pop3,pop3s,many,memory] [--rounds 3] [--messages 10000]
+                                  [--slow-messages 1000] [--accounts 200] [--each 50]
+                                  [--only mbsync,mpop] [--without fdm]
 
-Every program reads the same mailbox of the same Dovecot on loopback, in turns, so that what the machine does meanwhile
-falls on all. Postroom and mbsync are timed as whole processes, configured beforehand; what they wrote is synced and
-removed before the next.
+Every program reads the same mailboxes of the same Dovecot on loopback, in turns, so that what the machine does
+meanwhile falls on all. All are timed as whole processes, configured beforehand; what they wrote is counted, then
+removed before the next. The slow ones (marked *) read `--slow-messages` from a mailbox of their own and are compared
+by their rate. `benchmarks/install-peers` installs what is missing.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import socket
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.corpus.generate import mixed_messages
+from benchmarks.peers import running, worker_memory
+from benchmarks.peers.django_mailbox import django_mailbox
+from benchmarks.peers.fdm import fdm
+from benchmarks.peers.fetchmail import fetchmail
+from benchmarks.peers.getmail import getmail
+from benchmarks.peers.limits import bare_reader, reader_and_store
+from benchmarks.peers.mbsync import mbsync
+from benchmarks.peers.mpop import mpop
+from benchmarks.peers.peer import Peer, Protocol, Source
+from benchmarks.peers.postroom import WORKER_ONCE, postroom
+from benchmarks.peers.table import Round, table
+from benchmarks.peers.world import ROOM, World
 from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import DovecotServer
+from tui.demo.dovecot_config import DovecotOptions
 
-USER, PASSWORD = "bench", "secret"
+
+@dataclass(frozen=True)
+class Contest:
+    """Who reads what."""
+
+    title: str
+    protocol: Protocol
+    is_tls: bool
+    peers: tuple[Peer, ...]
+    """Ours is the first."""
+    is_many: bool = False
+
+
+LIMITS = (reader_and_store(), bare_reader())
+CONTESTS: Mapping[str, Contest] = {
+    "imap": Contest(
+        "one IMAP account, plain",
+        "imap",
+        False,
+        (postroom(), mbsync(), mbsync(fsync=True), fetchmail(), fdm(), django_mailbox(), getmail(), *LIMITS),
+    ),
+    "tls": Contest(
+        "one IMAP account, TLS", "imap", True, (postroom(), mbsync(), mbsync(fsync=True), fetchmail(), *LIMITS)
+    ),
+    "pop3": Contest("one POP3 account, plain", "pop3", False, (postroom(), mpop(), fetchmail(), fdm(), *LIMITS)),
+    "pop3s": Contest("one POP3 account, TLS", "pop3", True, (postroom(), mpop(), fetchmail(), *LIMITS)),
+    "many": Contest(
+        "many IMAP accounts, plain",
+        "imap",
+        False,
+        (
+            postroom("postroom, 2 workers", words=WORKER_ONCE, processes=2),
+            mbsync(),
+            mbsync(at_once=8),
+            mbsync(fsync=True, at_once=8),
+            fetchmail(),
+        ),
+        is_many=True,
+    ),
+}
 
 
 def main() -> None:
     wanted = _wanted()
     with tempfile.TemporaryDirectory(prefix="postroom-bench-") as folder:
         certificates = make_certificates(Path(folder) / "certificates")
-        with DovecotServer(certificates.good, users={USER: PASSWORD}) as server:
-            server.deliver(USER, mixed_messages(wanted.messages, 1))
-            server.mails(USER)[:1]  # Dovecot builds its index now, not under the first one measured
-            _compare(server, Path(folder), wanted)
+        with DovecotServer(certificates.good, users={}, options=DovecotOptions(extra=ROOM)) as server:
+            world = World(server)
+            tables = [_compare(world, Path(folder), CONTESTS[name], wanted) for name in wanted.what if name in CONTESTS]
+            if "memory" in wanted.what:
+                source = world.source("imap", is_tls=False, messages=wanted.messages)
+                tables.append(worker_memory.measure(source, Path(folder)))
+    print("\n" + "\n\n".join(tables))
 
 
 def _wanted() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=10_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", type=_names, default=[*CONTESTS, "memory"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tls", action="store_true")
-    return parser.parse_args()
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--slow-messages", type=int, default=1_000)
+    parser.add_argument("--accounts", type=int, default=200)
+    parser.add_argument("--each", type=int, default=50)
+    parser.add_argument("--only", type=_names, default=[""])
+    parser.add_argument("--without", type=_names, default=[])
+    wanted = parser.parse_args()
+    for name in wanted.what:
+        if name not in CONTESTS and name != "memory":
+            parser.error(f"--what knows {', '.join(CONTESTS)} and memory, not {name}")
+    return wanted
 
 
-def _compare(server: DovecotServer, folder: Path, wanted: argparse.Namespace) -> None:
-    programs: dict[str, Callable[[Path], None]] = {
-        "postroom fetch": lambda place: _run(place, "fetch", "--quiet"),
-        "mbsync, no fsync": lambda place: _mbsync(server, place, wanted, fsync=False),
-        "mbsync, fsync": lambda place: _mbsync(server, place, wanted, fsync=True),
-        "a socket that throws bytes away": lambda _: _bare_reader(server, wanted.messages),
-    }
-    seconds: dict[str, list[float]] = defaultdict(list)
+def _names(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _compare(world: World, folder: Path, contest: Contest, wanted: argparse.Namespace) -> str:
+    ours, *others = contest.peers
+    peers = [ours, *(one for one in others if _is_wanted(one, wanted))]
+    rounds: dict[str, list[Round]] = defaultdict(list)
     for number in range(wanted.rounds):
-        for name, program in programs.items():
-            place = folder / f"{number}-{name.replace(' ', '-').replace(',', '')}"
-            place.mkdir()
-            _prepare(server, place, wanted)
-            os.sync()
-            began = time.perf_counter()
-            program(place)
-            seconds[name].append(time.perf_counter() - began)
-            print(f"round {number + 1}: {name}: {wanted.messages / seconds[name][-1]:,.0f} a second", flush=True)
-            shutil.rmtree(place)
-    _print(seconds, wanted.messages)
+        for peer in peers:
+            name = f"{peer.name} *" if peer.is_slow else peer.name
+            one = _play(peer, _source(world, contest, peer, wanted), folder / "place")
+            rounds[name].append(one)
+            print(f"{contest.title}, round {number + 1}: {name}: {one.rate:,.0f} a second", flush=True)
+    return table(_title(contest, peers, wanted), rounds, ours.name)
 
 
-def _print(seconds: dict[str, list[float]], messages: int) -> None:
-    ours = seconds["postroom fetch"]
-    print(f"\n{'program':<34}{'messages/s (median)':>20}{'postroom is, pair by pair':>30}")
-    for name, times in seconds.items():
-        ratios = [theirs / mine for theirs, mine in zip(times, ours, strict=True)]
-        ratio = f"{statistics.median(ratios):.2f} times" if times is not ours else ""
-        print(f"{name:<34}{messages / statistics.median(times):>20,.0f}{ratio:>30}")
-
-
-def _prepare(server: DovecotServer, place: Path, wanted: argparse.Namespace) -> None:
-    """A Postroom with one account, not fetched yet."""
-    port = server.ports.imaps if wanted.tls else server.ports.imap
-    (place / "account.toml").write_text(
-        f"""
-        [settings.loop]
-        records = 0
-        [[account]]
-        name = "bench"
-        type = "{"IMAPS" if wanted.tls else "IMAP"}"
-        host = "localhost"
-        port = {port}
-        username = "{USER}"
-        password = "{PASSWORD}"
-        max_messages = {wanted.messages}
-        tls_ca = "{server.certificate.authority}"
-        """
+def _is_wanted(peer: Peer, wanted: argparse.Namespace) -> bool:
+    return any(peer.name.startswith(word) for word in wanted.only) and not any(
+        peer.name.startswith(word) for word in wanted.without
     )
-    _run(place, "config", "import", str(place / "account.toml"))
 
 
-def _run(place: Path, *words: str) -> None:
-    environment = {**os.environ, "POSTROOM_HOME": str(place / "home")}
-    subprocess.run([sys.executable, "-m", "tui.cli", *words], env=environment, check=True, capture_output=True)
+def _source(world: World, contest: Contest, peer: Peer, wanted: argparse.Namespace) -> Source:
+    messages = wanted.each if contest.is_many else wanted.slow_messages if peer.is_slow else wanted.messages
+    users = wanted.accounts if contest.is_many else 1
+    return world.source(contest.protocol, is_tls=contest.is_tls, messages=messages, users=users, is_new=peer.empties)
 
 
-def _mbsync(server: DovecotServer, place: Path, wanted: argparse.Namespace, *, fsync: bool) -> None:
-    secured = f"SSLType IMAPS\nCertificateFile {server.certificate.authority}" if wanted.tls else "SSLType None"
-    (place / "mbsyncrc").write_text(
-        f"""FSync {"yes" if fsync else "no"}
-
-IMAPStore far
-Host localhost
-Port {server.ports.imaps if wanted.tls else server.ports.imap}
-User {USER}
-Pass {PASSWORD}
-{secured}
-AuthMechs LOGIN
-
-MaildirStore near
-Path {place}/
-Inbox {place}/INBOX
-
-Channel all
-Far :far:
-Near :near:
-Create Near
-Sync Pull New
-SyncState *
-"""
-    )
-    subprocess.run(["mbsync", "-q", "-c", str(place / "mbsyncrc"), "all"], check=True, capture_output=True)
+def _play(peer: Peer, source: Source, place: Path) -> Round:
+    place.mkdir()
+    try:
+        measured = running.run(peer.prepare(source, place))
+        if peer.arrived is not None and (arrived := peer.arrived(place)) != source.messages:
+            raise SystemExit(f"{peer.name} delivered {arrived} of {source.messages} messages")
+    finally:
+        shutil.rmtree(place)
+    return Round(source.messages, measured.seconds, measured.megabytes)
 
 
-def _bare_reader(server: DovecotServer, messages: int) -> None:
-    with socket.create_connection(("localhost", server.ports.imap)) as connection:
-        reader = connection.makefile("rb")
-        commands = (
-            f"a LOGIN {USER} {PASSWORD}",
-            "b EXAMINE INBOX",
-            f"c FETCH 1:{messages} (BODY.PEEK[])",
-        )
-        for command in commands:
-            connection.sendall(f"{command}\r\n".encode())
-            done = f"{command[0]} OK".encode()
-            while not reader.readline().startswith(done):
-                pass
+def _title(contest: Contest, peers: list[Peer], wanted: argparse.Namespace) -> str:
+    amount = f"{wanted.accounts} × {wanted.each}" if contest.is_many else f"{wanted.messages:,}"
+    slow = f"; those with * read {wanted.slow_messages:,}" if any(peer.is_slow for peer in peers) else ""
+    return f"== {contest.title}: {amount} messages{slow}; medians of {wanted.rounds} rounds, MB at most"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""Postroom itself, as whole processes, everything on: records, trail, run log, loop guard, exact bytes, all durable."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from benchmarks.peers.peer import Command, Peer, Source
+from core.db.bulk import table_of
+from core.db.doors import Database
+from core.models import Message
+
+FETCH = ("fetch", "--quiet")
+WORKER_ONCE = ("--worker", "--only", "fetch", "--once")
+
+
+def postroom(name: str = "postroom fetch", *, words: Sequence[str] = FETCH, processes: int = 1) -> Peer:
+    """`postroom fetch`, or workers that do what is due and end."""
+
+    def prepare(source: Source, place: Path) -> Sequence[Command]:
+        configure(place, source)
+        return [command(place, *words) for _ in range(processes)]
+
+    return Peer(name, prepare, taken_in)
+
+
+def configure(place: Path, source: Source) -> None:
+    """A Postroom with an account a user, none fetched yet."""
+    # The loop guard works as ever, but nobody here is stopped by it; the only server is the one of this benchmark.
+    settings = f"[settings]\nslots_per_host = 8\n[settings.loop]\nrecords = {source.messages + 1}\n"
+    (place / "accounts.toml").write_text(settings + "\n".join(_account(source, user) for user in source.users))
+    subprocess.run(
+        command(place, "config", "import", str(place / "accounts.toml")).words,
+        env=command(place).variables,
+        check=True,
+        capture_output=True,
+    )
+
+
+def command(place: Path, *words: str) -> Command:
+    """A `postroom` command in the home below this folder."""
+    return Command([sys.executable, "-m", "tui.cli", *words], {"POSTROOM_HOME": str(place / "home")})
+
+
+def taken_in(place: Path) -> int:
+    """How many messages are stored."""
+    database = Database(f"sqlite:///{place / 'home' / 'postroom.db'}")
+    try:
+        with database.reading() as session:
+            return int(session.connection().execute(select(func.count()).select_from(table_of(Message))).scalar_one())
+    finally:
+        database.close()
+
+
+def _account(source: Source, user: str) -> str:
+    return f"""
+[[account]]
+name = "{user}"
+type = "{source.protocol.upper()}{"S" if source.is_tls else ""}"
+host = "{source.host}"
+port = {source.port}
+username = "{user}"
+password = "{source.password}"
+max_messages = {source.messages + 1}
+tls_ca = "{source.authority}"
+"""
