@@ -24,6 +24,8 @@ T = TypeVar("T")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _OVERHEAD = 4096
 """Octets of a FETCH response besides the message, generously."""
+_MOST_DATES = 5000
+"""Messages whose dates are compared to find the oldest, when the first in the folder is not."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,11 @@ class ImapSource:
 
     def since(self, day: date) -> set[int]:
         """The UIDs of what came on this day or later, by the server's own dates (RFC 3501 §6.4.4)."""
-        return set(self._dialogue.search(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}".encode()))
+        return set(self._dialogue.search(b"SINCE " + _day(day)))
+
+    def larger_than(self, size: int) -> set[int]:
+        """The UIDs of messages of more bytes than this."""
+        return set(self._dialogue.search(b"LARGER %d" % size))
 
     def sizes(self, keys: Sequence[Key]) -> dict[Key, int]:
         """RFC822.SIZE of each that is still there."""
@@ -148,12 +154,21 @@ class ImapSource:
         return FolderStatus(*(values.get(name, 0) for name in ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ")))
 
     def oldest(self) -> datetime | None:
-        """When the first message of the selected folder came; None if it is empty."""
+        """When the oldest message of the selected folder came; None if it is empty or the server does not tell."""
         if not self._selected.exists:
             return None
-        answer = self._dialogue.command(b"FETCH", b"1", b"(UID INTERNALDATE)", phase="count")
-        dates = [body.date for body in self._understood(imap_fetch.bodies, answer).values()]
-        return dates[0] if dates else None
+        first = self._dates(b"FETCH", b"1")
+        if not first:
+            return None
+        # What was moved or copied here keeps its date, so that an older message may stand behind a newer one.
+        earlier = self._dialogue.search(b"BEFORE " + _day(first[0].date()))
+        later_sets = sequence_sets(sorted(earlier)[:_MOST_DATES])
+        return min([*first, *(each for uids in later_sets for each in self._dates(b"UID FETCH", uids))])
+
+    def _dates(self, verb: bytes, messages: bytes) -> list[datetime]:
+        answer = self._dialogue.command(verb, messages, b"(UID INTERNALDATE)", phase="count")
+        found = self._understood(imap_fetch.bodies, answer).values()
+        return [body.date for body in found if body.date is not None]
 
     def idle(self) -> Idling:
         """From here on the connection only waits for new mail in the selected folder; nothing else is asked of it.
@@ -262,6 +277,10 @@ def _fetched(key: Key, body: imap_fetch.Body | None) -> Fetched:
     if not body.raw and body.size:
         return Fetched(key, None, body.size, body.date, Missing.EMPTY)
     return Fetched(key, body.raw, body.size, body.date)
+
+
+def _day(day: date) -> bytes:
+    return f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}".encode()
 
 
 def _number(pattern: bytes, text: bytes) -> int:

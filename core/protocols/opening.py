@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, cast
 
 from core.errors import TlsFailed, WireError
 from core.protocols.certificate import Certificate
+from core.protocols.findings import Found, Shown
 from core.protocols.resolve import connect, resolve
 from core.protocols.server import Server, Timeouts
 from core.protocols.tls import Security, TlsFacts, explain
@@ -24,6 +25,8 @@ class Milestone:
     """resolve, connect, tls, greeting, ehlo, login, folder, count, mail_from, rcpt_to or data"""
     detail: str
     """What came of it, for a reader."""
+    found: Found = None
+    """What was learned by it beside, for a program."""
 
 
 class Conversation(Protocol):
@@ -52,11 +55,11 @@ def opening(server: Server, timeouts: Timeouts, begin: Callable[[Wire], Talk]) -
         yield Milestone("connect", str(address))
         talk = begin(wire)
         if server.security is Security.TLS:
-            yield Milestone("tls", tls_line(_secured(talk, server, timeouts, begin)))
+            yield _secured_by(_secured(talk, server, timeouts, begin))
         yield Milestone("greeting", talk.greet())
         if server.security is Security.STARTTLS:
             talk.ask_for_tls()
-            yield Milestone("tls", tls_line(_secured(talk, server, timeouts, begin)))
+            yield _secured_by(_secured(talk, server, timeouts, begin))
     return talk
 
 
@@ -72,6 +75,10 @@ def finished(steps: Generator[Milestone, None, Result]) -> Result:
 def tls_line(facts: TlsFacts) -> str:
     """What was agreed, in one line."""
     return f"{facts.version}, {facts.cipher}, {facts.subject}, {facts.days_left} days left"
+
+
+def _secured_by(facts: TlsFacts) -> Milestone:
+    return Milestone("tls", tls_line(facts), Shown(facts.certificate.expires))
 
 
 def _secured(talk: Talk, server: Server, timeouts: Timeouts, begin: Callable[[Wire], Talk]) -> TlsFacts:

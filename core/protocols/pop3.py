@@ -14,6 +14,8 @@ _WINDOW = 100
 """Commands sent ahead: enough to hide the way to the server, and far from filling its input."""
 _LONGEST_UIDL_LINE = 90
 _USUAL_UIDL_LINE = 25
+_LONGEST_HEADER = 1024 * 1024
+_USUAL_HEADER = 8192
 
 
 class Pop3Source:
@@ -66,6 +68,16 @@ class Pop3Source:
         sizes = self._all_sizes()
         found = ((key, sizes.get(self._number(key))) for key in keys)
         return {key: size for key, size in found if size is not None}
+
+    def first_header(self) -> bytes | None:
+        """The header of the first message; None where the server does not know TOP, which is optional (RFC 1939 §7)."""
+        try:
+            lines = self._dialogue.lines(b"TOP 1 0", phase="count", budget=_LONGEST_HEADER, expected=_USUAL_HEADER)
+        except WireError:
+            if not self.is_usable:
+                raise
+            return None
+        return b"\r\n".join([*lines, b"", b""])
 
     def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
         """RETR each."""

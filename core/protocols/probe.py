@@ -8,14 +8,15 @@ from enum import StrEnum
 
 from core.clock import elapsed_ms, monotonic
 from core.errors import PostroomError, SmtpRefused, WireError
-from core.protocols.causes import advice
-from core.protocols.imap import ImapSource
+from core.protocols.causes import advice, cause_of
+from core.protocols.findings import Asked, Found
 from core.protocols.opening import Milestone
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.sessions import opening_imap, opening_pop3
 from core.protocols.smtp import opening_smtp
 from core.protocols.smtp_reply import Reply
 from core.protocols.submission import Phase
+from core.protocols.survey import contents_line, survey_imap, survey_pop3
 from core.protocols.transcript import Transcript
 
 
@@ -40,6 +41,10 @@ class Step:
     """How long it took."""
     detail: str
     """What came of it, or what to change."""
+    cause: str = ""
+    """Which of the known causes it failed for, as `docs/test-connection.md` lists them; empty: none of these."""
+    found: Found = None
+    """What was learned by it, for a program."""
 
 
 def probe_incoming(
@@ -48,13 +53,14 @@ def probe_incoming(
     kind: Incoming,
     folder: str = "INBOX",
     *,
+    asked: Asked = Asked(),  # noqa: B008 - frozen
     timeouts: Timeouts | None = None,
     transcript: Transcript | None = None,
 ) -> Iterator[Step]:
     """Connect, log in, open the folder, count. Nothing is changed on the server."""
     if kind is Incoming.IMAP:
-        return _timed(_imap(server, login, folder, timeouts, transcript))
-    return _timed(_pop3(server, login, timeouts, transcript))
+        return _timed(_imap(server, login, folder, asked, timeouts=timeouts, transcript=transcript))
+    return _timed(_pop3(server, login, asked, timeouts=timeouts, transcript=transcript))
 
 
 def probe_smtp(
@@ -67,35 +73,42 @@ def probe_smtp(
     timeouts: Timeouts | None = None,
     transcript: Transcript | None = None,
 ) -> Iterator[Step]:
-    """Connect, log in, and go as far as the server's leave to send; then away, with nothing sent."""
+    """Connect, log in, and go as far as the server's leave to send; then away, with nothing sent.
+
+    Without a sender the test ends, well, once it is logged in.
+    """
     return _timed(_smtp(server, login, ehlo_name, (sender, recipient), timeouts=timeouts, transcript=transcript))
 
 
 def _imap(
-    server: Server, login: Login, folder: str, timeouts: Timeouts | None, transcript: Transcript | None
+    server: Server,
+    login: Login,
+    folder: str,
+    asked: Asked,
+    *,
+    timeouts: Timeouts | None,
+    transcript: Transcript | None,
 ) -> Generator[Milestone, None, None]:
     source = yield from opening_imap(server, login, timeouts, None, transcript)
     try:
         selected = source.select(folder, writable=False)
-        yield Milestone("folder", _folder_line(source, folder))
-        oldest = source.oldest()
-        since = f", the oldest from {oldest:%Y-%m-%d}" if oldest is not None else ""
-        yield Milestone("count", f"{_messages(selected.exists)}{since}")
+        yield Milestone("folder", f"{folder}; deleting moves to Trash (Gmail)" if source.deletes_into_trash else folder)
+        contents = survey_imap(source, selected, asked)
+        yield Milestone("count", contents_line(contents), contents)
         source.close()
     finally:
         source.drop()
 
 
 def _pop3(
-    server: Server, login: Login, timeouts: Timeouts | None, transcript: Transcript | None
+    server: Server, login: Login, asked: Asked, *, timeouts: Timeouts | None, transcript: Transcript | None
 ) -> Generator[Milestone, None, None]:
     source = yield from opening_pop3(server, login, timeouts, None, transcript)
     try:
         selected = source.select(writable=False)
         yield Milestone("folder", "the mailbox is open")
-        listing = source.list_new()
-        unnamed = "" if listing.has_uidl else "; the server gives them no names (UIDL), so they cannot be kept there"
-        yield Milestone("count", f"{_messages(selected.exists)}{unnamed}")
+        contents = survey_pop3(source, selected, asked)
+        yield Milestone("count", contents_line(contents), contents)
         source.close()
     finally:
         source.drop()
@@ -111,6 +124,10 @@ def _smtp(
     transcript: Transcript | None,
 ) -> Generator[Milestone, None, None]:
     connection = yield from opening_smtp(server, login, ehlo_name, timeouts, transcript)
+    if not all(envelope):
+        connection.quit()
+        yield Milestone(Phase.MAIL, "not tried: without a default sender nobody knows whom this mailbox sends as")
+        return
     try:
         for phase, reply in connection.check_envelope(*envelope):
             if not (reply.asks_for_more if phase is Phase.DATA else reply.is_positive):
@@ -125,10 +142,11 @@ def _timed(milestones: Generator[Milestone, None, None]) -> Iterator[Step]:
     started = monotonic()
     try:
         for milestone in milestones:
-            yield Step(milestone.step, True, elapsed_ms(started), milestone.detail)
+            yield Step(milestone.step, True, elapsed_ms(started), milestone.detail, found=milestone.found)
             started = monotonic()
     except PostroomError as error:
-        yield Step(_step_of(error), False, elapsed_ms(started), advice(error))
+        cause = cause_of(error)
+        yield Step(_step_of(error), False, elapsed_ms(started), advice(error), cause.name if cause else "")
 
 
 def _step_of(error: PostroomError) -> str:
@@ -140,14 +158,6 @@ def _step_of(error: PostroomError) -> str:
             return "count"
         case _:
             return phase
-
-
-def _folder_line(source: ImapSource, folder: str) -> str:
-    return f"{folder}; deleting moves to Trash (Gmail)" if source.deletes_into_trash else folder
-
-
-def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count} messages"
 
 
 def _refused(reply: Reply, phase: Phase, server: Server) -> SmtpRefused:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from core.clock import elapsed_ms, monotonic
 from core.errors import WireError
+from core.protocols.findings import Announced
 from core.protocols.opening import Milestone, finished, opening
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.smtp_dialogue import SmtpDialogue
@@ -128,7 +129,8 @@ def opening_smtp(
     dialogue = yield from opening(server, allowed, begin)
     wire = dialogue.wire
     with wire.closed_on_failure():
-        yield Milestone("ehlo", dialogue.ehlo())
+        features, limit = dialogue.ehlo(), dialogue.size_limit
+        yield Milestone("ehlo", f"{features}{_limit_line(limit)}", Announced(limit))
         connect_ms, started = elapsed_ms(started), monotonic()
         if login is not None:
             dialogue.log_in(login)
@@ -142,3 +144,7 @@ def opening_smtp(
         elapsed_ms(started),
     )
     return SmtpConnection(dialogue, facts)
+
+
+def _limit_line(limit: int) -> str:
+    return f"; messages up to {limit / 2**20:,.4g} MiB" if limit else ""

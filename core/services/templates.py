@@ -17,7 +17,10 @@ from core.services.mailboxes import untested
 from core.services.references import refusal, users_of
 from core.services.verbs import Resource
 
-SENDING = ("smtp_host", "smtp_port", "smtp_security", "smtp_auth", "tls_ca", "tls_fingerprint")
+SENDING = (
+    "smtp_host", "smtp_port", "smtp_security", "smtp_auth", "fallback", "fallback_port", "fallback_security",
+    "ehlo_name", "tls_ca", "tls_fingerprint",
+)  # fmt: skip
 """What a passed test of a mailbox vouches for."""
 
 _mailbox = table_of(Mailbox)

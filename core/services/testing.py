@@ -5,31 +5,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import update
 from sqlmodel import Session
 
-from core import clock
-from core.db.bulk import table_of
 from core.errors import BadInput, ConfigurationError, Problem
 from core.handles import Handles
-from core.models import AccountStatus, AccountType, MailboxStatus
+from core.models import AccountType
+from core.protocols.findings import Announced, Contents
 from core.protocols.probe import Incoming, Step, probe_incoming, probe_smtp
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.tls import Security, TlsTrust
 from core.protocols.transcript import Transcript
+from core.resources import checks
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE
 from core.secret import Secret
-from core.services import access
+from core.services import access, first_run
 from core.services.actor import Actor
 from core.services.drafts import Draft, drafted, read_given
 from core.services.lookup import Stored, living, named
+from core.services.tested import remember, versions
+from core.settings import write_size
 from core.vault.ref import Ref
 from core.vault.vault import login_owner
+
+__all__ = ["Tested", "remember", "test_account", "test_mailbox"]
 
 Tested = str | Mapping[str, Any]
 """The name of what is saved, or values that are not saved yet; a blank password there is the one that is kept."""
@@ -65,9 +69,10 @@ def test_account(
     with handles.database.reading() as session:
         owner = _owner(draft)
         login = Login(draft.values["username"], _password(session, handles, draft, owner))
-    passed = yield from _account_steps(draft, login, timeouts, transcript)
+        as_of = None if draft.row is None else versions(session, ACCOUNT, draft.row)
+    passed = yield from _watched(_account_steps(draft, login, timeouts, transcript))
     if passed and isinstance(what, str):
-        remember(handles, ACCOUNT, what)
+        remember(handles, ACCOUNT, what, passed, as_of)
 
 
 def test_mailbox(
@@ -91,31 +96,25 @@ def test_mailbox(
         if template["smtp_auth"]:
             owner = None if draft.row_id is None else ("mailbox", draft.row_id)
             login = Login(draft.values["username"], _password(session, handles, draft, owner))
-    sender = draft.values["default_sender"] or draft.values["username"]
+        as_of = None if draft.row is None else versions(session, MAILBOX, draft.row)
+    sender = _sender(draft)
     ehlo_name = template["ehlo_name"] or handles.host or "localhost"
 
     def probe(server: Server) -> Iterator[Step]:
         return probe_smtp(server, login, ehlo_name, sender, sender, timeouts=timeouts, transcript=transcript)
 
-    passed = False
-    for step in _mailbox_steps(probe, _servers(template)):
-        passed = step.ok
-        yield step
+    passed = yield from _watched(_mailbox_steps(probe, _servers(template), draft.values["max_size"]))
     if passed and isinstance(what, str):
-        remember(handles, MAILBOX, what)
+        remember(handles, MAILBOX, what, passed, as_of)
 
 
-def remember(handles: Handles, kind: Kind, name: str) -> None:
-    """Note that an account or mailbox, as it is saved, has passed its test just now."""
-    status = table_of(AccountStatus if kind is ACCOUNT else MailboxStatus)
-    key = next(iter(status.primary_key))
-
-    def work(session: Session) -> None:
-        row = named(session, kind, name)
-        session.connection().execute(update(status).where(key == row["id"]).values(tested_at=clock.utcnow()))
-
-    handles.database.writing(work)
-    handles.changes.moved(kind.name)
+def _watched(steps: Iterator[Step]) -> Generator[Step, None, list[Step]]:
+    """Hand the steps on; gives them all back if every one went well, and none otherwise."""
+    taken = []
+    for step in steps:
+        taken.append(step)
+        yield step
+    return taken if taken and all(step.ok for step in taken) else []
 
 
 def _require(actor: Actor, kind: str, what: Tested) -> None:
@@ -157,50 +156,54 @@ def _password(session: Session, handles: Handles, draft: Draft, owner: tuple[str
 
 def _account_steps(
     draft: Draft, login: Login, timeouts: Timeouts | None, transcript: Transcript | None
-) -> Generator[Step, None, bool]:
+) -> Iterator[Step]:
     values = draft.values
     kind = AccountType(values["type"])
     trust = TlsTrust(values["tls_ca"], values["tls_fingerprint"])
     server = Server(values["host"], values["port"] or kind.default_port, Security(kind.security), trust)
-    protocol, folders = (Incoming.IMAP, values["folders"]) if kind.is_imap else (Incoming.POP3, ["INBOX"])
-    found = []
+    protocol, folders = (Incoming.IMAP, values["folders"]) if kind.is_imap else (Incoming.POP3, [""])
+    asked = first_run.asked_of(values)
+    found: list[Contents] = []
     for number, folder in enumerate(folders):
-        for step in probe_incoming(server, login, protocol, folder, timeouts=timeouts, transcript=transcript):
+        for step in probe_incoming(
+            server, login, protocol, folder, asked=asked, timeouts=timeouts, transcript=transcript
+        ):
             # The way to the server is shown once; of the other folders only what is theirs, or what failed.
             if number == 0 or not step.ok or step.step in {"folder", "count"}:
                 yield step
             if not step.ok:
-                return False
-            if step.step == "count":
-                found.append(f"{step.detail} in {folder}" if len(folders) > 1 else step.detail)
-    yield Step("plan", True, 0.0, plan(values, ", ".join(found)))
-    return True
+                return
+            if isinstance(step.found, Contents):
+                found.append(step.found)
+    refusal = first_run.refusal(values, found)
+    yield Step("plan", refusal is None, 0.0, refusal or first_run.plan(values, found))
 
 
-def plan(values: Mapping[str, Any], found: str) -> str:
-    """What a first run would do with what is there: `would take in 412 messages, oldest 2019-03-01, and …`."""
-    start = values["start_from"]
-    taken = {"all": found, "now": "nothing of what is there"}.get(start, f"what is from {start} on, of {found}")
-    what = "what comes" if start == "now" else "them"
-    after = {
-        "keep": f"leave {what} on the server as {'it is' if start == 'now' else 'they are'}",
-        "delete": f"delete {what} on the server",
-        "move": f"move {what} to {values.get('move_to')} on the server",
-    }[values["after_fetch"]]
-    return f"a first run would take in {taken}, and {after}"
+def _sender(draft: Draft) -> str:
+    """Whom the test names as sender and recipient: what mail of this mailbox leaves as; empty if nobody knows."""
+    sender = draft.values["default_sender"] or draft.values["username"]
+    return sender if checks.mail_address(sender) is None else ""
 
 
-def _mailbox_steps(probe: Callable[[Server], Iterator[Step]], servers: list[Server]) -> Iterator[Step]:
+def _mailbox_steps(probe: Callable[[Server], Iterator[Step]], servers: list[Server], own_limit: int) -> Iterator[Step]:
     *others, last = servers
     for server in others:
         for step in probe(server):
             if not step.ok and step.step in _BEFORE_THE_SERVER:
                 yield Step(step.step, True, step.ms, f"{server.place}: {step.detail} The fallback follows.")
                 break
-            yield step
+            yield _limited(step, own_limit)
         else:
             return
-    yield from probe(last)
+    for step in probe(last):
+        yield _limited(step, own_limit)
+
+
+def _limited(step: Step, own_limit: int) -> Step:
+    """With a word where the mailbox's own limit means nothing, because the server's is lower."""
+    if not isinstance(step.found, Announced) or not 0 < step.found.size_limit < own_limit:
+        return step
+    return replace(step, detail=f"{step.detail}, less than the mailbox's own limit ({write_size(own_limit)})")
 
 
 def _servers(template: Stored) -> list[Server]:

@@ -11,7 +11,7 @@ from core.protocols.tls import Security, TlsTrust
 from core.protocols.transcript import Spoken, Transcript
 from core.secret import Secret
 from tests.protocols.conftest import KIND_NAMES, KINDS, SHORT, Post
-from tests.protocols.scripted import ScriptedServer, Talk
+from tests.protocols.scripted import ScriptedServer, Talk, line_script
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Phase as At
 from tests.servers.smtp import RuledSink
@@ -40,10 +40,37 @@ def test_each_step_of_a_good_connection_is_told(post: Post, incoming: Incoming, 
     details = {step.step: step.detail for step in steps}
     assert details["resolve"].startswith(("127.0.0.1", "::1"))
     assert details["login"] == user
-    assert details["count"] == ("2 messages, the oldest from 2024-02-01" if incoming is Incoming.IMAP else "2 messages")
+    assert details["count"] == ("2 messages, oldest 2024-02-01" if incoming is Incoming.IMAP else "2 messages")
     if security is not Security.NONE:
         assert details["tls"].startswith("TLSv1.3, TLS_AES_256_GCM_SHA384, localhost, ")
         assert details["tls"].endswith(" days left")
+
+
+def test_the_oldest_is_found_wherever_it_stands(post: Post) -> None:
+    user = post.dovecot.fresh_user()
+    for day in ("03-Mar-2024", "01-Feb-2019", "02-Feb-2019"):
+        post.dovecot.append(user, b"Subject: x\r\n\r\n", internal_date=f'"{day} 03:04:05 +0000"')
+    steps = list(probe_incoming(post.server(Incoming.IMAP, Security.TLS), post.login(user), Incoming.IMAP))
+    assert steps[-1].detail == "3 messages, oldest 2019-02-01"
+
+
+RECEIVED = b"Received: from a by b;\r\n\tWed, 6 Mar 2019 10:00:00 +0100"
+
+
+@pytest.mark.parametrize(
+    ("top", "line"),
+    [
+        ((b"+OK", RECEIVED, b"Date: Mon, 4 Mar 2019 10:00:00 +0000", b"", b"."), "1 message, oldest 2019-03-06"),
+        ((b"+OK", b"Date: Mon, 4 Mar 2019 10:00:00 +0000", b"", b"."), "1 message, oldest 2019-03-04"),
+        ((b"+OK", b"Date: soon", b"", b"."), "1 message"),
+        ((b"-ERR unknown command",), "1 message"),
+    ],
+)
+def test_pop3_tells_the_oldest_where_its_first_header_does(top: tuple[bytes, ...], line: str) -> None:
+    answers = {b"UIDL": (b"+OK", b"1 a", b"."), b"STAT": (b"+OK 1 10",), b"TOP": top, b"CAPA": (b"-ERR",)}
+    with ScriptedServer(line_script(b"+OK ready", answers, b"+OK")) as server:
+        steps = list(probe_incoming(server.server(), LOGIN, Incoming.POP3, timeouts=SHORT))
+    assert (steps[-1].step, steps[-1].detail) == ("count", line)
 
 
 def test_nothing_is_changed_by_a_test(post: Post) -> None:
