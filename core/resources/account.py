@@ -11,6 +11,7 @@ from core.models import Account, AccountStatus, AccountType, AfterFetch, Profile
 from core.resources import checks
 from core.resources.expressions import columns_of, name_of, status_of
 from core.resources.kind import Action, Column, ColumnType, Field, FieldType, Kind, Values
+from core.resources.methods import has_profile
 
 _c = columns_of(Account)
 
@@ -58,7 +59,7 @@ ACCOUNT = Kind(
         Field("username", FieldType.TEXT, "User name", "", is_required=True, check=checks.wire_argument, section="Login"),
         Field("password", FieldType.SECRET, "Password", "Sealed; never shown again.", section="Login"),
         Field("profile", FieldType.REFERENCE, "Sign-in profile", "For OAuth2 in place of a password.", refers_to="profile", section="Login"),
-        Field("refresh_token", FieldType.SECRET, "Refresh token", "For profiles that work with one.", section="Login"),
+        Field("refresh_token", FieldType.SECRET, "Refresh token", "For profiles that work with one.", section="Login", shown_when=has_profile),
         Field("address", FieldType.TEXT, "Address", "Empty: the user name, when it is an address.", check=checks.mail_address, section="Login"),
         Field("dispatching", FieldType.CHOICE, "Dispatching", "Choose the queue by the To address, or one queue for all.", "to", choices=("to", "queue"), section="Dispatch"),
         Field("queue", FieldType.REFERENCE, "Queue", "Where new records go.", refers_to="queue", section="Dispatch", shown_when=_by_queue),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from urllib.parse import urlsplit
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_.:\-\u0080-\U0010ffff]{1,253}(?<!-)")
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
 
 
@@ -63,13 +65,29 @@ def file_name(value: str) -> str | None:
 
 def web_address(value: str) -> str | None:
     """An https address, or http on this machine alone; empty is fine."""
-    if (
-        not value
-        or value.startswith("https://")
-        or re.match(r"http://(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]", value)
-    ):
+    if not value or _is_web_address(value):
         return None
-    return "is an https:// address (http:// only on this machine)."
+    return "is an https:// address (http:// only on this machine), without user name or spaces."
+
+
+def _is_web_address(value: str) -> bool:
+    if re.search(r"[\s\\\x00-\x1f]", value):
+        return False  # readers of addresses differ over these: what is checked must be what is called
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host) is not None)
+
+
+def tenant(value: str) -> str | None:
+    """A directory's id or domain, which becomes part of an address; empty is fine."""
+    if not value or re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", value):
+        return None
+    return f"is the directory's id or its domain, as in contoso.onmicrosoft.com; {value!r} is neither."
 
 
 def start_from(value: str) -> str | None:

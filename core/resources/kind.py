@@ -66,8 +66,14 @@ class Field:
     """The heading it stands under in the form."""
     shown_when: Callable[[Values], bool] | None = None
     """Whether the form shows it, given what else stands there."""
+    needed_when: Callable[[Values], bool] | None = None
+    """Whether it must be given, given what else stands there; `is_required` holds always."""
     check: Callable[[Any], str | None] | None = None
     """A further check of one value: the sentence that says what is wrong, or `None`."""
+
+    def is_needed(self, values: Values) -> bool:
+        """Whether it must be given, given what else stands there."""
+        return self.is_required or (self.needed_when is not None and self.needed_when(values))
 
     @property
     def column(self) -> str:
@@ -130,6 +136,19 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What a form says of the choice that stands in it."""
+
+    title: str
+    warning: str = ""
+    """Why another choice would be better; empty when it would not."""
+    steps: tuple[str, ...] = ()
+    """What is to be done, in turn, also outside of Postroom."""
+    page: str = ""
+    """Where the docs say more."""
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of thing, described."""
 
@@ -154,6 +173,8 @@ class Kind:
     """The model's attribute that pages by."""
     extras: tuple[str, ...] = field(default=())
     """Names that JSON rows carry beyond the columns; the service adds them."""
+    advise: Callable[[Values], Advice | None] | None = None
+    """What the form says of the choice that stands in it, where there is something to say."""
 
     @property
     def a_name(self) -> str:

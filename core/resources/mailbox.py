@@ -10,6 +10,7 @@ from core.models import Mailbox, MailboxStatus, Profile, Template
 from core.resources import checks
 from core.resources.expressions import columns_of, name_of, status_of
 from core.resources.kind import Action, Column, ColumnType, Field, FieldType, Kind
+from core.resources.methods import has_profile
 
 _c = columns_of(Mailbox)
 
@@ -33,7 +34,7 @@ MAILBOX = Kind(
         Field("username", FieldType.TEXT, "User name", "", check=checks.wire_argument, section="Login"),
         Field("password", FieldType.SECRET, "Password", "Sealed; never shown again.", section="Login"),
         Field("profile", FieldType.REFERENCE, "Sign-in profile", "For OAuth2 in place of a password.", refers_to="profile", section="Login"),
-        Field("refresh_token", FieldType.SECRET, "Refresh token", "For profiles that work with one.", section="Login"),
+        Field("refresh_token", FieldType.SECRET, "Refresh token", "For profiles that work with one.", section="Login", shown_when=has_profile),
         Field("default_sender", FieldType.TEXT, "Default sender", "Fills a missing From; the envelope sender unless one is given.", check=checks.mail_address, section="Message"),
         Field("force_from", FieldType.YES_NO, "Force From", "Replace From by the default sender; the old one becomes Reply-To.", False, section="Message"),
         Field("subject_prefix", FieldType.TEXT, "Subject prefix", "Put before the subject unless it stands there already.", section="Message"),

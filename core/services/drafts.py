@@ -15,7 +15,7 @@ from core.resources.values import read_value
 from core.secret import MASK, Secret
 from core.services.lookup import Stored, living
 from core.services.references import names_in
-from core.services.sealing import GivenSecret, read_secret
+from core.services.sealing import GivenSecret, kept_secrets, read_secret
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Draft:
     """The fields that were given."""
     where: str = ""
     """The file and entry it stands in, for problems."""
+    kept: frozenset[str] = frozenset()
+    """The secrets that are kept already."""
 
     @property
     def row_id(self) -> int | None:
@@ -109,6 +111,7 @@ def drafted(session: Session, kind: Kind, row: Stored | None, given: Given, wher
     return Draft(
         kind=kind, row=row, before=before, values={**base, **given.values}, secrets=given.secrets,
         given=frozenset(given.values) | frozenset(given.secrets), where=where,
+        kept=frozenset() if row is None else kept_secrets(session, kind.name, row["id"]),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from core.errors import SecretUnreadable
 from core.models import Secret as StoredSecret
@@ -65,6 +65,12 @@ def keep_secret(session: Session, vault: Vault, place: SecretPlace, value: Given
 def is_kept(session: Session, kind: str, owner_id: int | None, field: str) -> bool:
     """Whether there is such a secret."""
     return owner_id is not None and session.get(StoredSecret, (kind, owner_id, field)) is not None
+
+
+def kept_secrets(session: Session, kind: str, owner_id: int) -> frozenset[str]:
+    """The fields in which something has a secret."""
+    kept = select(StoredSecret.field).where(StoredSecret.kind == kind, StoredSecret.owner_id == owner_id)
+    return frozenset(session.exec(kept))
 
 
 def _from_place(form: str, place: str) -> GivenSecret:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -88,7 +88,7 @@ def _update(session: Session, guards: Guards, draft: Draft, stamps: dict[str, An
 
 
 def _with_secrets(draft: Draft, secrets: dict[str, Any]) -> Draft:
-    return Draft(draft.kind, draft.row, draft.before, draft.values, secrets, draft.given, draft.where)
+    return replace(draft, secrets=secrets)
 
 
 def _row_id(draft: Draft) -> int:

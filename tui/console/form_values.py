@@ -60,7 +60,8 @@ def given_values(kind: Kind, typed: Mapping[str, str]) -> dict[str, Any]:
     plain = defaults(kind)
     given = {field.name: given_of(field, typed[field.name]) for field in kind.fields if not field.is_secret}
     shown = shown_fields(kind, given)
-    given |= {field.name: given_of(field, plain[field.name]) for field in kind.fields if field.name not in shown}
+    hidden = [field for field in kind.fields if field.name not in shown and not field.is_secret]
+    given |= {field.name: given_of(field, plain[field.name]) for field in hidden}
     return given | {field.name: typed[field.name] for field in kind.fields if field.is_secret and typed[field.name]}
 
 

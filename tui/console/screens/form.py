@@ -20,9 +20,11 @@ from core.text import safe_text
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.dialogs.guide import Guide
 from tui.console.form_values import SECRET_SET, defaults, given_values, shown_fields, typed_of
-from tui.console.glyphs import BAD, GOOD
+from tui.console.glyphs import BAD, GOOD, WARN
 from tui.console.screens.base import DeskScreen
+from tui.console.widgets.choice_line import ChoiceLine
 from tui.console.widgets.form_field import FormField
 from tui.console.widgets.reference_line import ReferenceLine
 
@@ -35,6 +37,9 @@ class FormScreen(DeskScreen):
         Binding("ctrl+f", "finish", "save and finish", tooltip="Save, and go back", priority=True, id="form.finish"),
         Binding(
             "ctrl+t", "test", "test", tooltip="Try the connection with what stands here", priority=True, id="form.test"
+        ),
+        Binding(
+            "ctrl+g", "guide", "guide", tooltip="What is to be done for this choice", priority=True, id="form.guide"
         ),
         Binding("escape", "leave", "back", tooltip="Back, without saving", id="form.leave"),
         Binding("up", "app.focus_previous", "Up", show=False),
@@ -98,8 +103,9 @@ class FormScreen(DeskScreen):
         return any(action.name == "test" for action in self.kind.actions)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Test only where there is a connection."""
-        return (action != "test" or self._can_test) and super().check_action(action, parameters)
+        """Test only where there is a connection, a guide only where there is one."""
+        has_it = {"test": self._can_test, "guide": self.kind.advise is not None}.get(action, True)
+        return has_it and super().check_action(action, parameters)
 
     # -- values -----------------------------------------------------------------------------------------------------
 
@@ -118,9 +124,13 @@ class FormScreen(DeskScreen):
         self._show_fields()
 
     def _show_fields(self) -> None:
-        shown = shown_fields(self.kind, self.values)
+        values = self.values
+        shown = shown_fields(self.kind, values)
         for name, field in self.fields.items():
             field.display = name in shown
+            if field.field.needed_when is not None:
+                field.tell_needed(is_needed=field.field.is_needed(values))
+        self._say_warning(values)
 
     # -- checking ---------------------------------------------------------------------------------------------------
 
@@ -132,9 +142,10 @@ class FormScreen(DeskScreen):
 
     def on_form_field_entered(self, message: FormField.Entered) -> None:
         """Say what the field is for."""
-        help_text = message.field.field.help
-        needed = "Needed. " if message.field.field.is_required else ""
-        self.say(f"{message.field.field.label}: {needed}{help_text}" if help_text or needed else "")
+        field = message.field.field
+        needed = "Needed. " if field.is_needed(self.values) else ""
+        self.say(f"{field.label}: {needed}{field.help}" if field.help or needed else "")
+        self._say_warning(self.values)
 
     def on_form_field_left(self, message: FormField.Left) -> None:
         """Check it, unless nobody has typed anything yet."""
@@ -154,6 +165,22 @@ class FormScreen(DeskScreen):
         for name, field in self.fields.items():
             if name in self._touched or field.is_wrong:
                 field.complain(texts.get(name, ""))
+
+    # -- advice -----------------------------------------------------------------------------------------------------
+
+    def _say_warning(self, values: dict[str, Any]) -> None:
+        """Why another choice would be better, while one stands on a choice."""
+        advice = self.kind.advise(values) if self.kind.advise is not None else None
+        if advice is not None and advice.warning and isinstance(self.focused, ChoiceLine):
+            self.say(advice.warning, WARN)
+
+    def action_guide(self) -> None:
+        """What is to be done for the choice that stands here, step by step."""
+        advice = self.kind.advise(self.values) if self.kind.advise is not None else None
+        if advice is None:
+            self.tell("This provider does not offer this method for mail; choose another.", BAD)
+        else:
+            self.app.push_screen(Guide(advice))
 
     # -- saving -----------------------------------------------------------------------------------------------------
 

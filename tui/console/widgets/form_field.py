@@ -54,14 +54,14 @@ class FormField(Vertical):
         super().__init__(id=f"field-{field.name}")
         self.field = field
         self.widget = _widget(field, typed, ascii_only=ascii_only)
+        self._label = Static(_label(field, is_needed=field.is_required), markup=False, classes="label")
         self._problem = Static("", markup=False, classes="problem")
         self._sign = "x" if ascii_only else "✗"
 
     def compose(self) -> ComposeResult:
         """Label, widget, and room for a complaint."""
-        star = "*" if self.field.is_required else " "
         with Horizontal(classes="line"):
-            yield Static(Content.assemble(self.field.label, (star, "$text-primary")), markup=False, classes="label")
+            yield self._label
             yield self.widget
         yield self._problem
 
@@ -85,6 +85,10 @@ class FormField(Vertical):
         """Say whether a secret is kept already; it is never shown."""
         if isinstance(self.widget, Input) and self.field.is_secret:
             self.widget.placeholder = "•••••••• kept; type to replace it" if is_kept else "none"
+
+    def tell_needed(self, *, is_needed: bool) -> None:
+        """Say whether it must be given, now that other fields say what they say."""
+        self._label.update(_label(self.field, is_needed=is_needed))
 
     def complain(self, text: str) -> None:
         """Say what is wrong with it; nothing is, when the text is empty."""
@@ -124,6 +128,10 @@ class FormField(Vertical):
         """Chosen."""
         event.stop()
         self.post_message(self.Changed(self))
+
+
+def _label(field: Field, *, is_needed: bool) -> Content:
+    return Content.assemble(field.label, ("*" if is_needed else " ", "$text-primary"))
 
 
 def _widget(field: Field, typed: str, *, ascii_only: bool) -> Widget:
