@@ -81,15 +81,33 @@ CAUSES = (
     Cause("self-signed", "", (TlsFailed,), (), r"self-signed"),
     Cause("unknown authority", "", (TlsFailed,), (), r"unknown authority"),
     Cause("other pin", "", (TlsFailed,), (), r"another certificate"),
+    Cause("extra CA", "Give a file that can be read here, or the PEM text itself.", (TlsFailed,), (), r"extra CA"),
+    Cause("fingerprint", "Pin the SHA-256 that the test shows.", (TlsFailed,), (), r"64 hexadecimal"),
     Cause("no TLS on this port", "", (TlsFailed,), (), r"does not speak TLS"),
     Cause("TLS too old", "", (TlsFailed,), (), r"below 1\.2"),
-    Cause("TLS", "", (TlsFailed,)),
+    Cause("client certificate", "", (TlsFailed,), (), r"client certificate"),
+    Cause("weak TLS", "", (TlsFailed,), (), r"no safe way"),
+    Cause("TLS", "Try again; if it stays, show the server's operator this line.", (TlsFailed,)),
     Cause("no STARTTLS", "", (TlsMissing,)),
+    Cause(
+        "STARTTLS refused",
+        "The server offers STARTTLS and cannot do it now: try again later, or set security to TLS and its port.",
+        (WireError,),
+        ("tls",),
+        r"refused",
+    ),
     Cause(
         "TLS port without TLS",
         "If this is the port for TLS from the first byte (993, 995, 465), set security to TLS.",
         (DeadlineExceeded, ConnectionLost),
         ("greeting",),
+    ),
+    Cause(
+        "going away",
+        "The server takes no connections or mail now: try again later.",
+        (SmtpRefused,),
+        (),
+        r": 421\b",
     ),
     Cause("not this protocol", "Check the type and the port.", (ProtocolViolation,), ("greeting",)),
     Cause("EHLO name", "Set the EHLO name to this machine's full host name.", (SmtpRefused,), ("ehlo",)),
@@ -100,6 +118,13 @@ CAUSES = (
         ("greeting",),
     ),
     # Signing in.
+    Cause(
+        "password in clear",
+        "Set security to STARTTLS or TLS.",
+        (NotOffered, LoginRefused),
+        _LOGIN,
+        r"in clear|must issue a starttls|encryption required|: 538\b",
+    ),
     Cause(
         "app password",
         "Make an app password at the provider and use it here.",
@@ -145,7 +170,6 @@ CAUSES = (
     Cause(
         "password", "Check user name and password; some servers want the whole address as user name.", (LoginRefused,)
     ),
-    Cause("password in clear", "Set security to STARTTLS or TLS.", (NotOffered,), _LOGIN, r"in clear"),
     Cause("no login here", "", (NotOffered,), _LOGIN, r"offers no login"),
     Cause("login mechanism", "", (NotOffered,), _LOGIN),
     Cause("login out of order", "Try again later; the server cannot check passwords now.", (SmtpRefused,), _LOGIN),
@@ -172,6 +196,13 @@ CAUSES = (
     Cause("folder", "Check the folder's name; INBOX always exists.", (NoSuchFolder,)),
     # Sending.
     Cause(
+        "TLS wanted",
+        "The server takes mail over TLS only: set security to STARTTLS or TLS.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"starttls|encryption (is )?(needed|required)",
+    ),
+    Cause(
         "login needed",
         "The server wants a login: turn authentication on.",
         (SmtpRefused,),
@@ -179,11 +210,26 @@ CAUSES = (
         r"5\.7\.0|\b530\b|authenti(cation|cate) (is )?required|must (be )?authenticat|5\.5\.1 auth",
     ),
     Cause(
+        "sender's domain",
+        "The sender's domain is not known to DNS: check its spelling, or use a sender whose domain takes mail.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"domain (name )?(was |is )?(not found|unknown)|domain .{0,80}does not (exist|resolve)|[45]\.1\.8",
+    ),
+    Cause(
+        "sender's policy",
+        "The sender's domain does not let this server send for it (SPF, DKIM, DMARC): send through its own relay, or "
+        "have its DNS changed.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"\b(spf|dkim|dmarc)\b|5\.7\.2[0-9]",
+    ),
+    Cause(
         "sender not allowed",
         "Use a sender that belongs to this login.",
         (SmtpRefused,),
         _ENVELOPE,
-        r"5\.7\.60|5\.2\.252|sender address rejected|not owned|send as|sendas|5\.1\.[78]|not allowed to send",
+        r"5\.7\.60|5\.2\.252|sender address rejected|not owned|send as|sendas|5\.1\.7|not allowed to send",
     ),
     Cause(
         "relay denied",
@@ -218,10 +264,20 @@ CAUSES = (
         "The server takes smaller messages only: lower the mailbox's largest message.",
         (SmtpRefused,),
         _ENVELOPE,
-        r"5\.3\.4|\b552\b|size",
+        r"5\.3\.4|\b552\b|message size|too large",
+    ),
+    Cause(
+        "server full",
+        "The server has no room now: try again later, or tell its operator.",
+        (SmtpRefused,),
+        _ENVELOPE,
+        r"4\.3\.1|insufficient|: 452\b",
     ),
     Cause("sender refused", "The server does not take mail from this sender.", (SmtpRefused,), ("mail_from",)),
     Cause("recipient refused", "The server does not take mail for this recipient.", (SmtpRefused,), ("rcpt_to",)),
+    Cause(
+        "no mail taken", "The server does not take mail like this; its words say why.", (SmtpRefused,), ("data", "dot")
+    ),
     # In the middle.
     Cause("too slow", "The server or the way to it is slow; try again later.", (DeadlineExceeded,)),
     Cause("cut", "Try again; if it stays, look for a firewall or proxy in between.", (ConnectionLost,)),

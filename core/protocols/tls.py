@@ -199,6 +199,9 @@ def _compare(secured: ssl.SSLSocket, pin: str, place: str) -> None:
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 _TOO_OLD = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "VERSION_TOO_LOW", "WRONG_SSL_VERSION")
 _TOO_WEAK = ("TOO_SMALL", "TOO_WEAK", "NO_SHARED_CIPHER", "LEGACY", "HANDSHAKE_FAILURE", "NO_CIPHERS")
+NEEDS_CLIENT_CERTIFICATE = (
+    "The server asks for a client certificate, which is not supported: use another port or login."
+)
 _WANTS_CLIENT = ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE")
 
 
@@ -211,5 +214,5 @@ def _handshake_failure(error: Exception) -> str:
     if any(word in reason for word in _TOO_WEAK):
         return f"The server and we share no safe way to encrypt ({reason}). Its operator must update it."
     if any(word in reason for word in _WANTS_CLIENT):
-        return "The server asks for a client certificate, which is not supported."
+        return NEEDS_CLIENT_CERTIFICATE
     return f"The TLS handshake failed: {reason}"

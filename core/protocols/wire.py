@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from typing import Never
 
 from core.clock import Deadline
-from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, WireError
+from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, TlsFailed, WireError
 from core.protocols.certificate import Certificate
 from core.protocols.resolve import Address
-from core.protocols.tls import TlsFacts, TlsTrust, describe, handshake, look_at_certificate
+from core.protocols.tls import NEEDS_CLIENT_CERTIFICATE, TlsFacts, TlsTrust, describe, handshake, look_at_certificate
 
 _CHUNK = 64 * 1024
 _LARGEST_READ = 1024 * 1024
@@ -198,7 +198,7 @@ class Wire:
             self._fail(DeadlineExceeded(self._too_slow("answer"), **self._where()), error)
         except (OSError, ssl.SSLError) as error:
             self.close()
-            self._fail(ConnectionLost(self._cut(error), **self._where()), error)
+            self._fail(self._broken(error), error)
         if not data:
             self.close()
             raise ConnectionLost("The server ended the connection.", **self._where())
@@ -244,6 +244,12 @@ class Wire:
 
     def _too_slow(self, doing: str) -> str:
         return f"The server was too slow to {doing} ({self._phase})."
+
+    def _broken(self, error: OSError) -> WireError:
+        if "CERTIFICATE_REQUIRED" in str(error):
+            # With TLS 1.3 the client is done before the server asks: the refusal comes with the first answer.
+            return TlsFailed(NEEDS_CLIENT_CERTIFICATE, host=self.place, phase="tls")
+        return ConnectionLost(self._cut(error), **self._where())
 
     def _cut(self, error: OSError) -> str:
         if isinstance(error, ssl.SSLEOFError):

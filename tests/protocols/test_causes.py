@@ -17,7 +17,7 @@ from core.errors import (
     Unreachable,
     WireError,
 )
-from core.protocols.causes import CAUSES, advice, cause_of
+from core.protocols.causes import advice, cause_of
 from core.protocols.refusals import refusal, response_code, retry_after, words
 
 
@@ -88,11 +88,6 @@ def test_each_cause_is_told_from_all_others(failure: PostroomError, name: str) -
     assert cause is not None
     assert cause.name == name
     assert advice(failure).startswith(str(failure))
-
-
-def test_every_cause_in_the_table_is_reached_by_a_case() -> None:
-    assert {cause.name for cause in CAUSES} == {name for _, name in FAILURES}
-    assert len(CAUSES) >= 25
 
 
 def test_what_no_cause_explains_speaks_for_itself() -> None:

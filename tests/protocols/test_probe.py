@@ -153,33 +153,6 @@ def test_smtp_goes_up_to_the_leave_to_send_and_sends_nothing(certificates: Certi
     assert sink.deliveries == []
 
 
-@pytest.mark.parametrize(
-    ("at", "reply", "step", "advice"),
-    [
-        (At.CONNECT, "554 5.7.1 go away", "greeting", "this machine's address"),
-        (At.EHLO, "550 5.7.1 bad", "ehlo", "full host name"),
-        (At.AUTH, "534 5.7.9 Application-specific password required", "login", "app password"),
-        (At.AUTH, "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled", "login", "OAuth"),
-        (At.AUTH, "454 4.7.0 backend down", "login", "Try again later"),
-        (At.MAIL, "550 5.7.60 Client does not have permissions to send as this sender", "mail_from", "belongs to this"),
-        (At.MAIL, "530 5.7.0 Authentication required", "mail_from", "turn authentication on"),
-        (At.RCPT, "554 5.7.1 Relay access denied", "rcpt_to", "does not relay"),
-        (At.RCPT, "450 4.2.0 Greylisted", "rcpt_to", "second try"),
-        (At.RCPT, "550 5.1.1 user unknown", "rcpt_to", "does not exist"),
-        (At.RCPT, "554 5.7.1 blocked using zen.spamhaus.org", "rcpt_to", "block list"),
-    ],
-)
-def test_a_refusal_is_told_at_its_step_with_what_to_change(at: At, reply: str, step: str, advice: str) -> None:
-    with RuledSink(users={"ann": "canary-5a5"}) as sink:
-        sink.rule(at, reply)
-        server = Server("localhost", sink.port, Security.NONE)
-        steps = list(probe_smtp(server, LOGIN, "client.example", "from@example.com", "to@example.com"))
-    assert (steps[-1].step, steps[-1].ok) == (step, False)
-    assert all(each.ok for each in steps[:-1])
-    assert advice in steps[-1].detail
-    assert reply[:3] in steps[-1].detail
-
-
 def test_the_dialogue_can_be_watched_without_its_secrets(post: Post, certificates: Certificates) -> None:
     spoken: list[Spoken] = []
     user = post.dovecot.fresh_user(password="canary-5a5")
