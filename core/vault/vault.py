@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,14 +21,17 @@ from core.vault.keys import Keys
 from core.vault.place import KeyPlace
 from core.vault.ref import Ref
 from core.vault.seal import key_id_of, place_of, seal, unseal
+from core.vault.sealed import REQUEST_PLACE
 
 KEY_ID = "system.key_id"
 """The row that says which key this database's secrets are sealed with."""
 
+KEY_HOME = "system.key_home"
+"""The row that says on which machine that key was made, and where it is there."""
+
 PUBLIC_KEY = "system.public_key"
 """The row with that key's public half, for those who may not read the key."""
 
-_REQUEST = "request"
 _SECRET = "$secret"  # noqa: S105 - the mark of a secret, not one
 
 
@@ -135,7 +139,7 @@ class Vault:
         plain = {
             name: {_SECRET: value.reveal()} if isinstance(value, Secret) else value for name, value in values.items()
         }
-        return self.seal(session, _REQUEST, json.dumps(plain).encode())
+        return self.seal(session, REQUEST_PLACE, json.dumps(plain).encode())
 
     def open_values(self, sealed: bytes) -> dict[str, Any]:
         """The values of a request.
@@ -143,7 +147,7 @@ class Vault:
         Raises:
             SecretUnreadable: another key sealed them, or they were changed.
         """
-        values: dict[str, Any] = json.loads(self.open(_REQUEST, sealed))
+        values: dict[str, Any] = json.loads(self.open(REQUEST_PLACE, sealed))
         return {
             name: Secret(value[_SECRET]) if isinstance(value, dict) and _SECRET in value else value
             for name, value in values.items()
@@ -151,33 +155,63 @@ class Vault:
 
     # -- the key of this database -----------------------------------------------------------------------------------
 
-    def claim_key(self, session: Session) -> Key:
+    def known(self, key_id: str) -> bool:
+        """Whether this machine has the key of that id, and we may read it."""
+        try:
+            return self._keys.by_id(key_id) is not None
+        except SecretUnreadable:
+            return False
+
+    def sealed_with(self, key: Key, place: str, content: bytes) -> bytes:
+        """An envelope of a key that is not this database's yet."""
+        return seal(key, place, content)
+
+    def claim_key(self, session: Session, *, is_changing: bool = False) -> Key:
         """The key this database's secrets are sealed with; the first to seal decides which that is.
 
-        Two machines that start at once on one database each make a key.
+        Two machines that start at once on one database each make a key. Until the transaction ends nobody turns to
+        another key; with `is_changing` nobody else seals.
 
         Raises:
             SecretUnreadable: it is not here; the sentence names the one that is needed.
         """
-        known = session.get(Setting, KEY_ID)
+        known = session.get(Setting, KEY_ID, with_for_update={"read": not is_changing}, populate_existing=True)
         if known is None or (known.value != self.key.id and not is_anything_sealed(session)):
             self.note_key(session, self.key)
             return self.key
         found = self._keys.by_id(str(known.value))
         if found is None:
-            raise SecretUnreadable(
-                f"The secrets of this database are sealed with the key {known.value}, but the key here is "
-                f"{self.key.id}. Copy the right key to {self.place.name} on this machine, or set POSTROOM_KEY_FILE."
-            )
+            raise SecretUnreadable(self.needed(session))
         if session.get(Setting, PUBLIC_KEY) is None:
             self.note_key(session, found)
         return found
 
     def note_key(self, session: Session, key: Key) -> None:
         """Write down that secrets are sealed with this key from now on, with its public half."""
-        for name, value in ((KEY_ID, key.id), (PUBLIC_KEY, public_key_of(key).written)):
+        for name, value in (
+            (KEY_ID, key.id),
+            (PUBLIC_KEY, public_key_of(key).written),
+            (KEY_HOME, f"{platform.node()}: {self.place.name}"),
+        ):
             session.merge(Setting(name=name, value=value))
         session.flush()
+
+    def needed(self, session: Session) -> str:
+        """Which key this database needs, as a sentence; empty when it is here, or none is needed.
+
+        Raises:
+            ExposedFile: others can read the key here.
+            SecretUnreadable: there is none here, or we may not read it.
+        """
+        known, made = session.get(Setting, KEY_ID), session.get(Setting, KEY_HOME)
+        if known is None or not is_anything_sealed(session) or self._keys.by_id(str(known.value)) is not None:
+            return ""
+        where = f" It was made on {made.value}." if made is not None else ""
+        return (
+            f"The secrets of this database are sealed with the key {known.value}, but the key here is {self.key.id}."
+            f"{where} Copy that key to {self.place.name} on this machine, or set POSTROOM_KEY_FILE; if it is lost for "
+            "good: postroom key rotate --lost"
+        )
 
     def _public(self, session: Session) -> PublicKey | None:
         known, row = session.get(Setting, KEY_ID), session.get(Setting, PUBLIC_KEY)

@@ -39,6 +39,7 @@ PLACES = {
     "record": ("record", "RECORD"),
     "doctor": ("health", "doctor"),
     "db": ("database", "DATABASE"),
+    "key": ("key", "KEY"),
 }
 """Each command's module in this package, and what in it is the command: a function, or a group of them."""
 

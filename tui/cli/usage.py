@@ -45,6 +45,7 @@ Keeping
   init                           data folder, key, database; happens by itself at first use
   doctor                         is everything as it should be?
   db upgrade | backup FILE
+  key rotate [--drop-old|--lost] a new key for all secrets
 
 Every command takes --help, --json, --quiet, --debug. `postroom --version` says which version this is.
 The data is in POSTROOM_HOME; see also POSTROOM_DATABASE_URL, POSTROOM_DROP, POSTROOM_KEY_FILE, POSTROOM_CONFIG.
