@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import ConfigurationError
 
-_KEYS = ("home", "database_url", "drop", "key_file")
+_KEYS = ("home", "database_url", "drop", "key_file", "scripts")
 _KEYRING = "keyring:"
 
 
@@ -37,6 +37,9 @@ class Environment:
     """The entry of the system's keyring that holds the key instead; empty: named for the home. `POSTROOM_KEY_FILE`
     says so with `keyring:` or `keyring:NAME`."""
 
+    scripts_folder: Path | None = None
+    """Where the MIME scripts lie, if not in the home (`POSTROOM_SCRIPTS`)."""
+
     @property
     def is_sqlite(self) -> bool:
         """Whether the database is the embedded one."""
@@ -54,8 +57,8 @@ class Environment:
 
     @property
     def scripts(self) -> Path:
-        """The folder of the MIME scripts."""
-        return self.home / "scripts"
+        """The folder of the MIME scripts. Default: `scripts` in the home."""
+        return self.scripts_folder or self.home / "scripts"
 
 
 def read_environment(variables: Mapping[str, str] | None = None, **flags: str | None) -> Environment:
@@ -77,6 +80,7 @@ def read_environment(variables: Mapping[str, str] | None = None, **flags: str | 
         drop=Path(chosen["drop"]).expanduser().absolute() if chosen["drop"] else home / "drop",
         key_file=Path(key_file).expanduser().absolute() if key_file and keyring is None else None,
         keyring=keyring,
+        scripts_folder=Path(chosen["scripts"]).expanduser().absolute() if chosen["scripts"] else None,
     )
 
 

@@ -20,6 +20,7 @@ PostroomError
 │   ├── StoreFull              no space left                                         (75)
 │   ├── StoreRefused           values the database does not take: a fault of ours    (70)
 │   └── CannotWrite            a file or folder that cannot be created or written    (73)
+├── ScriptFailed               a mailbox's MIME script that did not do its part       (75)
 ├── LeaseLost                  another worker has taken over: stop, write nothing
 ├── Stopped                    a person or a signal asked for an orderly end
 └── WireError                  a server; carries host, phase, reply; transient unless it says otherwise
@@ -173,6 +174,12 @@ class CannotWrite(StoreError):
     """A file or folder cannot be created or written."""
 
     exit_code = 73
+
+
+class ScriptFailed(PostroomError):
+    """A MIME script cannot be run, or did not do its part; what it was to change is not sent."""
+
+    exit_code = 75
 
 
 class LeaseLost(PostroomError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -27,6 +27,7 @@ _ANSWER = re.compile(
     r"(?:(?:re|fwd?|aw|wg|antw|sv|vs|vb|rv|res|enc|tr|rif|odp|pd|ynt|回复|答复|转发)(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]\s*)+",
     re.IGNORECASE,
 )
+_BCC = (b"bcc", b"resent-bcc")
 _SAFE_MARK = re.compile(r"[!-~]{1,200}")
 
 
@@ -51,6 +52,8 @@ class Identity:
     bcc: tuple[str, ...] = ()
     return_path: str = ""
     """The envelope sender of all that leaves but the null sender's; may hold `{token}`."""
+    mime_script: str = ""
+    """The file in the scripts folder that may change each message; see `script`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def compose(
         UnsafeMessage: an address or header holds what must not leave.
     """
     block = HeaderBlock.cut(canonical_crlf(raw))
-    block.remove(lambda name, value: name in (b"bcc", b"resent-bcc"))
+    block.remove(lambda name, value: name in _BCC)
     own_address = _bare(identity.default_sender)
     warnings = _dress_from(block, identity, envelope, own_address, replace=replace_from)
     sender = _envelope_sender(block, identity, envelope, own_address, token)
@@ -100,6 +103,14 @@ def compose(
         tuple(address for address in bcc if address.lower() not in known),
         warnings,
     )
+
+
+def with_script_applied(composed: Composed, raw: bytes, *, host_mark: str) -> Composed:
+    """What a script made of a composed message, with what no script decides: no Bcc field, our mark."""
+    block = HeaderBlock.cut(canonical_crlf(raw))
+    block.remove(lambda name, value: name in _BCC)
+    _mark(block, host_mark)
+    return replace(composed, raw=block.assemble())
 
 
 def from_address(raw_from: str | None, envelope_sender: str | None) -> str:

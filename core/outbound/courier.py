@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 
-from core.errors import UnsafeMessage
+from core.errors import ScriptFailed, UnsafeMessage
+from core.models import OutgoingState
 from core.outbound.book import Book, Page
 from core.outbound.claiming import PASSED_OVER
 from core.outbound.compose import Composed, Envelope, compose
 from core.outbound.job import Job
 from core.outbound.outcome import Reading
 from core.outbound.relay import Fault, Relay, Sent
+from core.outbound.script_step import apply_script
 from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
 
@@ -87,10 +90,17 @@ class Courier(threading.Thread):
         started_at = self._book.now
         try:
             composed = self._composed(job, raw)
+            if not self._book.outlives(job, SURE):
+                # A script may have taken long.
+                page.lost.append(job)
+                return None
             addresses, bcc = self._addresses(job, composed)
             sent = self._relay.submit(composed, (*addresses, *bcc))
         except UnsafeMessage as problem:
             self._book.hold(job, str(problem), page)
+            return None
+        except ScriptFailed as problem:
+            self._deferred(job, raw, str(problem), started_at, page)
             return None
         if isinstance(sent, Fault):
             self._move_on([job], sent, page)
@@ -106,7 +116,7 @@ class Courier(threading.Thread):
 
     def _composed(self, job: Job, raw: bytes) -> Composed:
         try:
-            return compose(
+            composed = compose(
                 raw,
                 self._route.identity,
                 Envelope(job.due.sender, tuple(one.address for one in job.unanswered)),
@@ -116,10 +126,20 @@ class Courier(threading.Thread):
                 replace_from=job.replace_from,
                 token=str(job.due.id),
             )
+            return apply_script(composed, job, self._route, self._book)
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             # A message that our own code stumbles over must not stop all others, pass after pass.
             _log.exception("message %d could not be dressed for sending", job.due.id)
             raise UnsafeMessage(f"The message was not sent: it could not be read ({type(error).__name__}).") from error
+
+    def _deferred(self, job: Job, raw: bytes, why: str, started_at: datetime, page: Page) -> None:
+        """The mailbox's script failed: another mailbox would send it as nobody meant it, so it waits."""
+        handles, route = self._book.handles, self._route
+        outcome = OutgoingState.DEFERRED
+        tried = TryMade(job.number, route.mailbox_id, route.name, handles.host, "script", outcome, started_at, text=why)
+        job.tries.append(tried)
+        job.error, job.sent_by_id = why, route.mailbox_id
+        self._book.close(job, raw, page)
 
     def _addresses(self, job: Job, composed: Composed) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Whom it goes to: the recipients, or the one who gets all mail while a staging system is tried."""

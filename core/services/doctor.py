@@ -19,11 +19,12 @@ from core.db.engine import WAL_SAFE_SINCE, sqlite_version
 from core.db.schema import revision_of
 from core.db.upgrade import integrity_of
 from core.environment import Environment
-from core.errors import PostroomError
+from core.errors import PostroomError, ScriptFailed
 from core.handles import Handles
 from core.models import (
     Account,
     AccountStatus,
+    Mailbox,
     Message,
     MessageState,
     OutgoingMessage,
@@ -33,6 +34,7 @@ from core.models import (
     RunState,
     Validity,
 )
+from core.outbound.script_file import read_script
 from core.services.overview import live_workers
 from core.settings import RuntimeSettings, write_size
 from core.vault.keys import find_key
@@ -204,6 +206,22 @@ def _outbox(scene: _Scene) -> Finding:
     return Finding("outbox", Level.OK, f"{count} deferred")
 
 
+def _scripts(scene: _Scene) -> Finding:
+    """Whether each mailbox's MIME script can be run: there, and written by nobody else."""
+    mailbox = table_of(Mailbox)
+    wanted = select(mailbox.c.mime_script).where(mailbox.c.mime_script != "", mailbox.c.deleted_at.is_(None)).distinct()
+    names = sorted(scene.session.connection().scalars(wanted))
+    complaints: list[str] = []
+    for name in names:
+        try:
+            read_script(scene.handles.environment.scripts, name)
+        except ScriptFailed as error:
+            complaints.append(str(error))
+    if complaints:
+        return Finding("scripts", Level.ERROR, " ".join(dict.fromkeys(complaints)))
+    return Finding("scripts", Level.OK, f"{len(names)} in use")
+
+
 def _quarantine(scene: _Scene) -> Finding:
     table = table_of(Message)
     wanted = select(func.count()).where(table.c.state == MessageState.QUARANTINED.value)
@@ -224,5 +242,6 @@ _CHECKS: tuple[Callable[[_Scene], Finding], ...] = (
     _leases,
     _accounts,
     _outbox,
+    _scripts,
     _quarantine,
 )
