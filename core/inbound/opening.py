@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.credentials import note_certificate
 from core.errors import ConfigurationError
 from core.handles import Handles
 from core.models import Account, AccountType
@@ -31,6 +32,8 @@ def open_source(handles: Handles, account: Account, log: RunLog, timeouts: Timeo
         source = open_pop3(server, login, timeouts=timeouts, transcript=transcript)
     shown = tls_line(source.facts.tls) if source.facts.tls else "in clear"
     log.connected(server.place, shown, source.facts.connect_ms)
+    expires = source.facts.tls.certificate.expires if source.facts.tls else None
+    note_certificate(handles, "account", account.id or 0, expires)
     log.logged_in(account.username, source.facts.login_ms)
     return source
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from core.credentials import note_certificate
 from core.errors import ConfigurationError, Unreachable
 from core.handles import Handles
 from core.outbound.pool import Opened
 from core.outbound.route import Route
-from core.protocols.server import Login, Timeouts
-from core.protocols.smtp import open_smtp
+from core.protocols.server import Login, Server, Timeouts
+from core.protocols.smtp import SmtpConnection, open_smtp
 
 
 def connect(handles: Handles, route: Route, timeouts: Timeouts) -> Opened:
@@ -22,10 +23,16 @@ def connect(handles: Handles, route: Route, timeouts: Timeouts) -> Opened:
     *others, last = route.servers
     for server in others:
         try:
-            return Opened(route, open_smtp(server, login, ehlo_name=ehlo_name, timeouts=timeouts), server.place)
+            return _opened(handles, route, server, open_smtp(server, login, ehlo_name=ehlo_name, timeouts=timeouts))
         except Unreachable:
             continue
-    return Opened(route, open_smtp(last, login, ehlo_name=ehlo_name, timeouts=timeouts), last.place)
+    return _opened(handles, route, last, open_smtp(last, login, ehlo_name=ehlo_name, timeouts=timeouts))
+
+
+def _opened(handles: Handles, route: Route, server: Server, connection: SmtpConnection) -> Opened:
+    tls = connection.facts.tls
+    note_certificate(handles, "mailbox", route.mailbox_id, tls.certificate.expires if tls else None)
+    return Opened(route, connection, server.place)
 
 
 def _login(handles: Handles, route: Route) -> Login | None:
