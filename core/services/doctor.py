@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from core import clock
+from core.credentials import credentials_of, days_told, step_of
 from core.db.bulk import table_of
 from core.db.engine import WAL_SAFE_SINCE, sqlite_version
 from core.db.schema import revision_of
@@ -222,6 +223,15 @@ def _scripts(scene: _Scene) -> Finding:
     return Finding("scripts", Level.OK, f"{len(names)} in use")
 
 
+def _credentials(scene: _Scene) -> Finding:
+    found = credentials_of(scene.session)
+    ending = [one for one in found if step_of(one.ends, scene.now) is not None]
+    if not ending:
+        return Finding("credentials", Level.OK, days_told(found, scene.now, most=1) or "none whose end is known")
+    level = Level.ERROR if ending[0].ends <= scene.now else Level.WARNING
+    return Finding("credentials", level, f"{days_told(ending, scene.now)}. See: postroom list alert")
+
+
 def _quarantine(scene: _Scene) -> Finding:
     table = table_of(Message)
     wanted = select(func.count()).where(table.c.state == MessageState.QUARANTINED.value)
@@ -244,4 +254,5 @@ _CHECKS: tuple[Callable[[_Scene], Finding], ...] = (
     _outbox,
     _scripts,
     _quarantine,
+    _credentials,
 )

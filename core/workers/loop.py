@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from core import clock
+from core.credentials import tell_endings
 from core.db.changes import Watcher
 from core.db.schema import REVISION, revision_of
 from core.errors import PostroomError, SchemaMismatch, StoreError
@@ -92,6 +93,7 @@ def _fetch(handles: Handles, stop: threading.Event, *, once: bool) -> None:
         if once:
             fetcher.fetch_until_done()
             tell_troubles(handles)
+            tell_endings(handles)
             return
         _fetch_on(handles, fetcher, stop, wake)
     finally:

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session, SQLModel
 
 from core import clock
+from core.credentials import tell_endings
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
@@ -22,9 +23,10 @@ AT_ONCE = 500
 
 
 def sweep(handles: Handles) -> None:
-    """Tell of accounts in trouble, wake records whose time has come; remove what is old, a little at a time."""
+    """Tell what needs a person, wake records whose time has come; remove what is old, a little at a time."""
     now = clock.utcnow()
     tell_troubles(handles)
+    tell_endings(handles)
     wake_records(handles, now)
     kept = handles.settings().retention.runs
     if kept:
