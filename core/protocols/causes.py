@@ -171,7 +171,12 @@ CAUSES = (
         "password", "Check user name and password; some servers want the whole address as user name.", (LoginRefused,)
     ),
     Cause("no login here", "", (NotOffered,), _LOGIN, r"offers no login"),
-    Cause("login mechanism", "", (NotOffered,), _LOGIN),
+    Cause(
+        "login mechanism",
+        "Use another server of the provider, or a sign-in profile (OAuth).",
+        (NotOffered,),
+        _LOGIN,
+    ),
     Cause("login out of order", "Try again later; the server cannot check passwords now.", (SmtpRefused,), _LOGIN),
     # The mailbox.
     Cause(

@@ -45,6 +45,8 @@ class Step:
     """Which of the known causes it failed for, as `docs/test-connection.md` lists them; empty: none of these."""
     found: Found = None
     """What was learned by it, for a program."""
+    failure: PostroomError | None = None
+    """What it failed with."""
 
 
 def probe_incoming(
@@ -146,7 +148,7 @@ def _timed(milestones: Generator[Milestone, None, None]) -> Iterator[Step]:
             started = monotonic()
     except PostroomError as error:
         cause = cause_of(error)
-        yield Step(_step_of(error), False, elapsed_ms(started), advice(error), cause.name if cause else "")
+        yield Step(_step_of(error), False, elapsed_ms(started), advice(error), cause.name if cause else "", None, error)
 
 
 def _step_of(error: PostroomError) -> str:

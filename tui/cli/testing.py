@@ -1,29 +1,31 @@
 """`postroom test`: a connection, step by step."""
 
+# ruff: noqa: PT028 - this tests servers, not this program
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Annotated
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
 
-from typer import Argument, Context
+from typer import Argument, Context, Option
 
-from core.errors import LoginRefused, Misuse, TlsFailed, Unreachable
+from core.errors import LoginRefused, Misuse, TlsFailed, Unreachable, WireError
 from core.handles import Handles
 from core.protocols.probe import Step
+from core.protocols.transcript import Direction, Spoken, Transcript
+from core.resources.catalogue import kind_named
+from core.resources.kind import Kind
 from core.services.actor import Actor
-from core.services.testing import test_account, test_mailbox
+from core.services.testing import Tested, test_account, test_mailbox
+from tui.cli.assignments import read_fields
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import write_json, write_line
+from tui.cli.output import say, write_json, write_line
+from tui.cli.passwords import password_from_stdin
 
-_Test = Callable[[Handles, Actor, str], Iterator[Step]]
+_Test = Callable[..., Iterator[Step]]
 
-_TESTS: dict[str, _Test] = {
-    "account": test_account,
-    "accounts": test_account,
-    "mailbox": test_mailbox,
-    "mailboxes": test_mailbox,
-}
+_TESTS: dict[str, _Test] = {"account": test_account, "mailbox": test_mailbox}
 
 _UNREACHABLE = {"resolve", "connect", "greeting", "ehlo"}
 """Steps that fail when the server cannot be reached or does not answer."""
@@ -33,19 +35,24 @@ def test(
     ctx: Context,
     kind: Annotated[str, Argument(metavar="account|mailbox")],
     name: Annotated[str, Argument(metavar="NAME")],
+    values: Annotated[list[str] | None, Argument(metavar="[field=value…]")] = None,
+    password_stdin: Annotated[bool, Option("--password-stdin", help="Try this password, from stdin.")] = False,
 ) -> int:
-    """Try a connection, a line a step; nothing is fetched or sent.
+    """Try a connection, a line a step; nothing is fetched, sent or changed.
 
+    With values it is tried as it would be with them, before they are saved. --debug shows the dialogue.
     Exit code 69: unreachable; 77: login refused; 78: another setting.
     """
     invocation: Invocation = ctx.obj
-    if kind not in _TESTS:
-        raise Misuse(f"test is for an account or a mailbox, not {kind!r}.")
+    described = _testable(kind)
+    what = _tested(described, name, values or (), from_stdin=password_stdin)
     exit_code = 0
     with opened(invocation) as (handles, actor):
-        for step in _TESTS[kind](handles, actor, name):
+        for step in _steps(invocation, handles, actor, described, what):
             exit_code = exit_code or exit_code_of(step)
             _show(step, as_json=invocation.json)
+    if not exit_code and not isinstance(what, str):
+        say(invocation, f"It works with these values; to keep them: postroom set {described.name} {name} …")
     return exit_code
 
 
@@ -55,11 +62,36 @@ def exit_code_of(step: Step) -> int:
         return 0
     if step.step in _UNREACHABLE:
         return Unreachable.exit_code
+    if isinstance(step.failure, WireError) and step.step == "login":
+        # A server that is busy, slow or wants TLS first has not refused the login.
+        return type(step.failure).exit_code
     return LoginRefused.exit_code if step.step == "login" else TlsFailed.exit_code
+
+
+def _testable(name: str) -> Kind:
+    kind = kind_named(name)
+    if kind.name not in _TESTS:
+        raise Misuse(f"test is for an account or a mailbox, not {name!r}.")
+    return kind
+
+
+def _tested(kind: Kind, name: str, words: Sequence[str], *, from_stdin: bool) -> Tested:
+    given: dict[str, Any] = read_fields(kind, words)
+    given |= password_from_stdin(kind) if from_stdin else {}
+    return {kind.key: name, **given} if given else name
+
+
+def _steps(invocation: Invocation, handles: Handles, actor: Actor, kind: Kind, what: Tested) -> Iterator[Step]:
+    def told(spoken: Spoken) -> None:
+        say(invocation, f"{'>' if spoken.direction is Direction.SENT else '<'} {spoken.text}")
+
+    transcript = Transcript(told) if invocation.debug else None
+    return _TESTS[kind.name](handles, actor, what, transcript=transcript)
 
 
 def _show(step: Step, *, as_json: bool) -> None:
     if as_json:
-        write_json({"step": step.step, "ok": step.ok, "ms": step.ms, "detail": step.detail})
+        line: dict[str, Any] = {"step": step.step, "ok": step.ok, "ms": step.ms, "detail": step.detail}
+        write_json(line if step.ok else {**line, "cause": step.cause})
     else:
         write_line(f"{'ok' if step.ok else 'FAILED':<7} {step.step:<10} {step.ms:>8.1f} ms  {step.detail}")

@@ -1,0 +1,53 @@
+"""`postroom test`, and what is said where one is missing."""
+
+import pytest
+
+from tests.cli.conftest import Shell
+from tests.servers.smtp import Phase, RuledSink
+
+
+@pytest.fixture
+def mailbox(postroom: Shell, smtp_sink: RuledSink) -> Shell:
+    """A mailbox `main` on a relay."""
+    port = f"smtp_port={smtp_sink.port}"
+    postroom.ok("add", "template", "T", "smtp_host=127.0.0.1", port, "smtp_security=none", "smtp_auth=false")
+    postroom.ok("add", "mailbox", "main", "template=T", "default_sender=a@example.org")
+    return postroom
+
+
+def test_a_failed_step_names_its_cause(mailbox: Shell, smtp_sink: RuledSink) -> None:
+    smtp_sink.rule(Phase.RCPT, "554 5.7.1 Relay access denied")
+
+    ended = mailbox("test", "mailbox", "main", "--json")
+
+    assert ended.code == 78
+    assert list(ended.rows[-1]) == ["step", "ok", "ms", "detail", "cause"]
+    assert ended.rows[-1]["cause"] == "relay denied"
+
+
+def test_a_server_that_cannot_check_a_login_has_not_refused_it(mailbox: Shell) -> None:
+    with RuledSink(users={"u": "secret"}) as relay:
+        relay.rule(Phase.AUTH, "454 4.7.0 Temporary authentication failure")
+        mailbox.ok("set", "template", "T", f"smtp_port={relay.port}", "smtp_auth=true")
+        mailbox.ok("set", "mailbox", "main", "username=u", "--password-stdin", stdin=b"secret\n")
+
+        assert mailbox("test", "mailbox", "main").code == 69
+
+
+def test_values_are_tried_before_they_are_saved(mailbox: Shell, smtp_sink: RuledSink) -> None:
+    tried = mailbox.ok("test", "mailbox", "other", "template=T", "default_sender=b@example.org")
+    assert "It works with these values" in tried.err
+    assert mailbox("show", "mailbox", "other").code == 67
+
+    mailbox.ok("test", "mailbox", "main", "default_sender=b@example.org")
+    assert mailbox.ok("show", "mailbox", "main", "--json").rows[0]["default_sender"] == "a@example.org"
+
+
+def test_the_dialogue_is_shown_without_its_secrets(mailbox: Shell) -> None:
+    with RuledSink(users={"u": "canary-5a5"}) as relay:
+        mailbox.ok("set", "template", "T", f"smtp_port={relay.port}", "smtp_auth=true")
+        words = ("test", "mailbox", "main", "username=u", "--password-stdin", "--debug")
+        ended = mailbox.ok(*words, stdin=b"canary-5a5\n")
+    assert "> MAIL FROM:<a@example.org>" in ended.err
+    assert "< 235" in ended.err
+    assert "canary-5a5" not in ended.err + ended.out
