@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, cast, literal, select
+from sqlalchemy import ColumnElement, case, cast, func, literal, select
 from sqlmodel.sql.sqltypes import AutoString
 
 from core.models import Account, AccountStatus, AccountType, AfterFetch, Profile, Queue, Run, Validity
 from core.resources import checks
-from core.resources.expressions import columns_of, name_of, status_of
+from core.resources.expressions import columns_of, name_of, status_of, token_of
 from core.resources.kind import Action, Column, ColumnType, Field, FieldType, Kind, Values
 from core.resources.methods import has_profile
 
@@ -111,6 +111,9 @@ ACCOUNT = Kind(
         Column("due_at", "Next", _status("due_at"), ColumnType.TIME, width=6, is_filtered=False),
         Column("last_error", "Last error", cast(_status("last_error"), AutoString())),
         Column("tested_at", "Tested", _status("tested_at"), ColumnType.TIME, is_filtered=False),
+        Column("certificate_expires", "Certificate ends", _status("certificate_expires"), ColumnType.TIME, is_filtered=False),
+        Column("signed_in_as", "Signed in as", func.coalesce(token_of("account", "signed_in_as", _c.id), "")),
+        Column("sign_in_expires", "Sign-in ends", token_of("account", "refresh_expires_at", _c.id), ColumnType.TIME, is_filtered=False),
         Column("comment", "Comment", _c.comment),
     ),
     actions=(

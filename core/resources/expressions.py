@@ -30,6 +30,14 @@ def account_name(reference: ColumnElement[Any]) -> ColumnElement[str]:
     return func.coalesce(living, "deleted account")
 
 
+def token_of(kind: str, column: str, reference: ColumnElement[Any]) -> ColumnElement[Any]:
+    """One column of what OAuth2 gave an account or mailbox."""
+    from core.models import Token
+
+    table = columns_of(Token).values()[0].table.alias()
+    return select(table.c[column]).where(table.c.kind == kind, table.c.owner_id == reference).scalar_subquery()
+
+
 def status_of(model: type[SQLModel], column: str, key: str, reference: ColumnElement[Any]) -> ColumnElement[Any]:
     """One column of a one-to-one status table."""
     table = columns_of(model).values()[0].table.alias()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func
 
 from core.models import Mailbox, MailboxStatus, Profile, Template
 from core.resources import checks
-from core.resources.expressions import columns_of, name_of, status_of
+from core.resources.expressions import columns_of, name_of, status_of, token_of
 from core.resources.kind import Action, Column, ColumnType, Field, FieldType, Kind
 from core.resources.methods import has_profile
 
@@ -73,6 +73,9 @@ MAILBOX = Kind(
         Column("last_error", "Last error", _status("last_error")),
         Column("last_sent_at", "Last sent", _status("last_sent_at"), ColumnType.TIME, is_filtered=False),
         Column("tested_at", "Tested", _status("tested_at"), ColumnType.TIME, is_filtered=False),
+        Column("certificate_expires", "Certificate ends", _status("certificate_expires"), ColumnType.TIME, is_filtered=False),
+        Column("signed_in_as", "Signed in as", func.coalesce(token_of("mailbox", "signed_in_as", _c.id), "")),
+        Column("sign_in_expires", "Sign-in ends", token_of("mailbox", "refresh_expires_at", _c.id), ColumnType.TIME, is_filtered=False),
         Column("comment", "Comment", _c.comment),
     ),
     actions=(
