@@ -33,8 +33,6 @@ from core.settings import write_size
 from core.vault.ref import Ref
 from core.vault.vault import login_owner
 
-__all__ = ["Tested", "remember", "test_account", "test_mailbox"]
-
 Tested = str | Mapping[str, Any]
 """The name of what is saved, or values that are not saved yet; a blank password there is the one that is kept."""
 

@@ -35,6 +35,8 @@ async def test_an_account_is_created_by_keyboard_alone(open_console: Opener, han
         await console.type("s3cret-canary")
         assert "s3cret-canary" not in console.text
         await console.press("ctrl+f")
+        assert "Account support is not tested" in console.text
+        await console.press("y")
         assert "support" in console.lines[3]
         assert "1 account" in console.lines[1]
     kept = accounts.get(handles, actor, "support")
@@ -65,7 +67,7 @@ async def test_save_stays_and_a_second_save_changes(open_console: Opener, handle
     async with open_console() as console:
         await console.press("e")
         await console.type("2")
-        await console.press("ctrl+s")
+        await console.press("ctrl+s", "y")
         assert isinstance(console.app.screen, FormScreen)
         assert "Account support2" in console.lines[0]
         await console.type("3")
@@ -80,7 +82,8 @@ async def test_the_last_letters_before_a_save_are_saved(open_console: Opener, ha
         await console.press("e")
         for key in ("a", "b", "c", "ctrl+f"):
             console.app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await console.until_seen("supportabc")
+        await console.until_seen("supportabc is not tested")
+        await console.press("y")
     assert accounts.get(handles, actor, "supportabc")
 
 
@@ -260,5 +263,58 @@ async def test_what_stands_in_a_form_is_tested_before_it_is_saved(
         assert "login" in console.text
         assert password not in console.text
         await console.press("escape", "ctrl+f")
+        if not is_right:
+            await console.press("y")
     row = search.matching(handles, actor, ACCOUNT).rows[0]
     assert (row["tested_at"] is not None) is is_right
+
+
+def _fill(form: FormScreen, dovecot: DovecotServer, certificates: Certificates, **more: str) -> None:
+    given = {
+        "name": "support", "host": "127.0.0.1", "port": str(dovecot.ports.imaps), "username": dovecot.fresh_user(),
+        "password": "secret", "tls_ca": str(certificates.good.authority), **more,
+    }  # fmt: skip
+    for name, text in given.items():
+        form.fields[name].typed = text
+
+
+async def test_saving_untested_may_test_first_and_saves_when_that_goes_well(
+    open_console: Opener, handles: Handles, actor: Actor, dovecot: DovecotServer, certificates: Certificates
+) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        _fill(console.app.screen, dovecot, certificates, password="a wrong one")
+        await console.press("ctrl+s", "t")
+        await console.until_seen("It does not work yet.")
+        await console.press("escape")
+        assert console.app.screen.name_now is None
+        console.app.screen.fields["password"].typed = "secret"
+        await console.press("ctrl+s", "t")
+        await console.until_seen("All well.")
+        await console.press("escape")
+        assert console.app.screen.name_now == "support"
+        await console.press("escape", "e")
+        console.app.screen.fields["comment"].typed = "nothing that was tested"
+        await console.press("ctrl+f")
+        assert "Accounts" in console.lines[0]
+    assert search.matching(handles, actor, ACCOUNT).rows[0]["tested_at"] is not None
+
+
+async def test_saving_untested_may_be_thought_better_of_and_asks_once(
+    open_console: Opener, handles: Handles, actor: Actor, dovecot: DovecotServer, certificates: Certificates
+) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        form = console.app.screen
+        _fill(form, dovecot, certificates)
+        await console.press("ctrl+s", "escape")
+        assert form.name_now is None
+        await console.press("ctrl+s", "y")
+        assert form.name_now == "support"
+        form.fields["comment"].typed = "c"
+        await console.press("ctrl+s")
+        assert console.app.screen is form
+        assert not form.is_changed
+        form.fields["username"].typed = "somebody else"
+        await console.press("ctrl+s")
+        assert "is not tested" in console.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -93,9 +93,9 @@ class Orders:
         kind: Kind,
         tested: str | Mapping[str, Any],
         name: str | None = None,
-        then: Callable[[bool | None], None] | None = None,
+        then: Callable[[Sequence[Any] | None], None] | None = None,
     ) -> None:
-        """Try a connection, saved under a name or as it stands in a form."""
+        """Try a connection, saved under a name or as it stands in a form; `then` is given the steps of a good test."""
         title = f"Test {kind.name} {name or (tested if isinstance(tested, str) else tested.get(kind.key) or '')}"
         steps = partial(_steps, self._desk, kind, tested, name)
         self._app.push_screen(Steps(title, steps, ascii_only=self._desk.ascii_only), then)

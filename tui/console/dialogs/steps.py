@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from rich.cells import cell_len
@@ -39,8 +39,8 @@ class Step(Protocol):
         """What was found, or what to change."""
 
 
-class Steps(ModalScreen[bool]):
-    """Shows the steps; gives back whether all went well."""
+class Steps(ModalScreen[Sequence[Any]]):
+    """Shows the steps; gives them back when all went well, and none otherwise."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "leave", "Close"),
@@ -61,6 +61,7 @@ class Steps(ModalScreen[bool]):
         self._signs = ("+", "x") if ascii_only else ("✓", "✗")
         self._number = 0
         self._lines: list[Content] = []
+        self._taken: list[Step] = []
         self.is_over = False
         """Whether the last step was told."""
         self.is_well = False
@@ -83,7 +84,7 @@ class Steps(ModalScreen[bool]):
     def action_again(self) -> None:
         """Try it once more."""
         self._number += 1
-        self._lines, self.is_over, self.is_well = [], False, True
+        self._lines, self._taken, self.is_over, self.is_well = [], [], False, True
         self._body.update("")
         self._end.update("trying …   esc leaves")
         # A daemon thread: closing the dialog waits for no server.
@@ -92,7 +93,7 @@ class Steps(ModalScreen[bool]):
     def action_leave(self) -> None:
         """Close; what was still to come is forgotten."""
         self._number += 1
-        self.dismiss(self.is_over and self.is_well)
+        self.dismiss(tuple(self._taken) if self.is_over and self.is_well else ())
 
     def on_steps_told(self, message: Steps.Told) -> None:
         """Show it."""
@@ -100,6 +101,7 @@ class Steps(ModalScreen[bool]):
             return
         if message.step is not None:
             self.is_well = self.is_well and message.step.ok
+            self._taken.append(message.step)
             self._lines.append(self._line(message.step))
             self._body.update(Content("\n").join(self._lines))
             self.query_one(VerticalScroll).scroll_end(animate=False)

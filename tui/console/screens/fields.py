@@ -1,0 +1,217 @@
+"""What all forms share: fields drawn from a description, checked as one leaves them, and nothing lost unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Static
+
+from core.errors import BadInput, PostroomError, Problem
+from core.resources.catalogue import kind_named
+from core.resources.kind import Kind
+from tui.console.desk import Desk
+from tui.console.dialogs.choose import Choice, Choose
+from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.dialogs.guide import Guide
+from tui.console.form_values import SECRET_SET, defaults, given_values, shown_fields, typed_of
+from tui.console.glyphs import BAD, WARN
+from tui.console.screens.base import DeskScreen
+from tui.console.widgets.choice_line import ChoiceLine
+from tui.console.widgets.form_field import FormField
+from tui.console.widgets.reference_line import ReferenceLine
+
+
+class FieldsScreen(DeskScreen):
+    """Fields in sections and buttons below; says what is wrong beside the field as one leaves it."""
+
+    def __init__(self, desk: Desk, title: str, kind: Kind, verbs: Any, name: str | None) -> None:
+        super().__init__(desk, title)
+        self.kind = kind
+        self.name_now = name
+        """The name it is saved under; none while it is new."""
+        self.verbs = verbs
+        """What reads, checks and writes it."""
+        self._version: int | None = None
+        self._saved = defaults(kind)
+        self._touched: set[str] = set()
+        self._is_loaded = name is None
+        self.fields = {
+            one.name: FormField(one, self._saved[one.name], ascii_only=desk.ascii_only) for one in kind.fields
+        }
+        """The fields by name."""
+
+    def compose_body(self) -> ComposeResult:
+        """Sections of fields, then the buttons."""
+        section = ""
+        with VerticalScroll(classes="form", can_focus=False):
+            for field in self.kind.fields:
+                if field.section != section:
+                    section = field.section
+                    yield Static(section, markup=False, classes="section")
+                yield self.fields[field.name]
+            with Horizontal(classes="buttons"):
+                yield from self.buttons()
+
+    def buttons(self) -> ComposeResult:
+        """What stands below the fields."""
+        yield Button("Back", id="leave", compact=True)
+
+    def on_mount(self) -> None:
+        """Show the fields that count; ask for the values."""
+        self._show_fields()
+        self.fields[self.kind.fields[0].name].widget.focus()
+        if self.name_now is not None:
+            self._ask_values(self.name_now)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What stands here, as services are given it."""
+        return given_values(self.kind, self._typed)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything stands here that is not saved."""
+        return self._is_loaded and self._typed != self._saved
+
+    @property
+    def _typed(self) -> dict[str, str]:
+        return {name: field.typed for name, field in self.fields.items()}
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A guide only where there is one."""
+        return (action != "guide" or self.kind.advise is not None) and super().check_action(action, parameters)
+
+    # -- values -----------------------------------------------------------------------------------------------------
+
+    def _ask_values(self, name: str) -> None:
+        verbs, desk = self.verbs, self.desk
+        self.calls.ask(lambda: verbs.get(desk.handles, desk.actor, name), self._arrived)
+
+    def _arrived(self, values: dict[str, Any]) -> None:
+        self._version = values.get("version")
+        for name, field in self.fields.items():
+            field.typed = typed_of(field.field, values.get(name))
+            if field.field.is_secret:
+                field.tell_kept(is_kept=values.get(name) == SECRET_SET)
+        self._saved = self._typed
+        self._is_loaded = True
+        self._show_fields()
+
+    def _show_fields(self) -> None:
+        values = self.values
+        shown = shown_fields(self.kind, values)
+        for name, field in self.fields.items():
+            field.display = name in shown
+            if field.field.needed_when is not None:
+                field.tell_needed(is_needed=field.field.is_needed(values))
+        self._say_warning(values)
+
+    # -- checking ---------------------------------------------------------------------------------------------------
+
+    def on_form_field_changed(self, message: FormField.Changed) -> None:
+        """Other fields may count now; a complaint is looked at again."""
+        self._show_fields()
+        if message.field.is_wrong:
+            self._check()
+
+    def on_form_field_entered(self, message: FormField.Entered) -> None:
+        """Say what the field is for."""
+        field = message.field.field
+        needed = "Needed. " if field.is_needed(self.values) else ""
+        self.say(f"{field.label}: {needed}{field.help}" if field.help or needed else "")
+        self._say_warning(self.values)
+
+    def on_form_field_left(self, message: FormField.Left) -> None:
+        """Check it, unless nobody has typed anything yet."""
+        if isinstance(message, FormField.Entered) or not self._is_loaded:
+            return
+        name = message.field.field.name
+        if message.field.typed != self._saved[name] or self.name_now is not None:
+            self._touched.add(name)
+            self._check()
+
+    def _check(self) -> None:
+        verbs, desk, given, name = self.verbs, self.desk, self.values, self.name_now
+        self.calls.ask(lambda: verbs.check(desk.handles, given, name=name), self._checked, lane="check")
+
+    def _checked(self, problems: Sequence[Problem]) -> None:
+        texts = {problem.field: problem.text for problem in problems}
+        for name, field in self.fields.items():
+            if name in self._touched or field.is_wrong:
+                field.complain(texts.get(name, ""))
+
+    # -- advice -----------------------------------------------------------------------------------------------------
+
+    def _say_warning(self, values: dict[str, Any]) -> None:
+        """Why another choice would be better, while one stands on a choice."""
+        advice = self.kind.advise(values) if self.kind.advise is not None else None
+        if advice is not None and advice.warning and isinstance(self.focused, ChoiceLine):
+            self.say(advice.warning, WARN)
+
+    def action_guide(self) -> None:
+        """What is to be done for the choice that stands here, step by step."""
+        advice = self.kind.advise(self.values) if self.kind.advise is not None else None
+        if advice is None:
+            self.tell("This provider does not offer this method for mail; choose another.", BAD)
+        else:
+            self.app.push_screen(Guide(advice))
+
+    def refused(self, error: PostroomError) -> None:
+        """Show what is wrong beside each field, and go to the first."""
+        problems = error.problems if isinstance(error, BadInput) else ()
+        texts = {problem.field: problem.text for problem in problems}
+        for name, field in self.fields.items():
+            field.complain(texts.get(name, ""))
+        wrong = [field for name, field in self.fields.items() if name in texts]
+        if not wrong:
+            self.complain(error)
+            return
+        wrong[0].widget.focus()
+        rest = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        self.tell(f"Not saved: {wrong[0].field.label} {texts[wrong[0].field.name]}{rest}", BAD)
+
+    # -- leaving ----------------------------------------------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Back; ask first when something would be lost."""
+        self.leave_then(self.app.pop_screen)
+
+    def leave_then(self, go: Callable[[], Any]) -> None:
+        """Go, once nothing would be lost by it or that is said to be fine."""
+        if not self.is_changed:
+            go()
+            return
+        text = "What you changed here is not saved.\n\nThrow it away?"
+        self.app.push_screen(Confirm(Question(text, yes="Throw away", no="Stay here")), partial(self._left, go))
+
+    def _left(self, go: Callable[[], Any], is_sure: bool | None) -> None:
+        if is_sure:
+            go()
+
+    # -- beside -----------------------------------------------------------------------------------------------------
+
+    def when_typed(self, then: Callable[[], None]) -> None:
+        """Do something once all that was typed before stands in its field."""
+        # These keys overtake letters that still wait in the field's own queue: let it have them first.
+        if self.focused is None:
+            then()
+        else:
+            self.focused.call_later(self.call_later, then)
+
+    def on_reference_line_asked(self, message: ReferenceLine.Asked) -> None:
+        """Open the list of names."""
+        kind = kind_named(message.line.refers_to)
+
+        def names() -> Sequence[Choice]:
+            return [Choice(name, name) for name in self.desk.names(kind)]
+
+        title = f"Choose a {kind.name}"
+        self.app.push_screen(Choose(title, names, message.line.taken()), message.line.answered)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Buttons do what their keys do."""
+        getattr(self, f"action_{event.button.id}")()
