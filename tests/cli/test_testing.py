@@ -1,5 +1,7 @@
 """`postroom test`, and what is said where one is missing."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Shell
@@ -51,3 +53,19 @@ def test_the_dialogue_is_shown_without_its_secrets(mailbox: Shell) -> None:
     assert "> MAIL FROM:<a@example.org>" in ended.err
     assert "< 235" in ended.err
     assert "canary-5a5" not in ended.err + ended.out
+
+
+def test_what_is_saved_without_a_test_is_pointed_out(mailbox: Shell, tmp_path: Path) -> None:
+    hint = "Mailbox main is not tested: postroom test mailbox main"
+    assert hint in mailbox.ok("set", "mailbox", "main", "default_sender=b@example.org").err
+    mailbox.ok("test", "mailbox", "main")
+    assert "not tested" not in mailbox.ok("set", "mailbox", "main", "priority=3").err
+    assert hint in mailbox.ok("set", "mailbox", "main", "username=u").err
+    assert "not tested" not in mailbox.ok("set", "mailbox", "main", "username=v", "--quiet").err
+    assert "a b is not tested: postroom test mailbox 'a b'" in mailbox.ok("add", "mailbox", "a b", "template=T").err
+
+    file = tmp_path / "work.toml"
+    file.write_text('[[mailbox]]\nname = "new"\ntemplate = "T"\n')
+    assert "not tested" not in mailbox.ok("config", "import", str(file), "--dry-run").err
+    assert "Mailbox new is not tested" in mailbox.ok("config", "import", str(file)).err
+    assert "not tested" not in mailbox.ok("config", "import", str(file)).err

@@ -11,12 +11,17 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core.errors import CannotWrite, NoInput
+from core.resources.catalogue import kind_named
+from core.resources.kind import Kind
 from core.services.config_export import export_text
-from core.services.config_text import Difference, import_text
+from core.services.config_text import Difference, Imported, import_text
 from core.services.config_text import diff as differences_of
+from core.services.tested import LOGINS
 from tui.cli.commands import group
 from tui.cli.opened import opened
+from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
+from tui.cli.untested import say_untested
 
 CONFIG = group("Configuration as text (TOML).")
 
@@ -33,10 +38,9 @@ def import_(
     text = read_file(file)
     with opened(ctx.obj) as (handles, actor):
         imported = import_text(handles, actor, text, file, dry_run=dry_run)
-    for difference in imported.differences:
-        _tell(difference, as_json=ctx.obj.json)
-    for warning in imported.warnings:
-        say(ctx.obj, f"Warning: {warning}")
+        _tell_imported(ctx.obj, imported)
+        if not dry_run:
+            say_untested(ctx.obj, handles, _connections(imported))
     done = "would change; nothing was changed" if dry_run else "changed"
     say(ctx.obj, f"{len(imported.differences)} {done}, {imported.unchanged} stand there already.")
 
@@ -82,6 +86,18 @@ def read_file(file: str) -> str:
         raise NoInput(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise NoInput(f"{file} cannot be read: it is not UTF-8.") from error
+
+
+def _tell_imported(invocation: Invocation, imported: Imported) -> None:
+    for difference in imported.differences:
+        _tell(difference, as_json=invocation.json)
+    for warning in imported.warnings:
+        say(invocation, f"Warning: {warning}")
+
+
+def _connections(imported: Imported) -> list[tuple[Kind, str]]:
+    changed = [(one.kind, one.name) for one in imported.differences if one.kind in LOGINS]
+    return [(kind_named(kind), name) for kind, name in changed]
 
 
 def _tell(difference: Difference, *, as_json: bool) -> None:
