@@ -22,6 +22,7 @@ from tui.cli.assignments import read_assignments, read_fields, toml_value
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
+from tui.cli.untested import say_untested
 
 _KIND = Annotated[str, Argument(metavar="KIND")]
 _NAME = Annotated[str, Argument(metavar="NAME")]
@@ -41,6 +42,7 @@ def add(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, password
     with opened(ctx.obj) as (handles, actor):
         resource_of(described).add(handles, actor, name, given)
         _warn(ctx.obj, handles, described, name)
+        say_untested(ctx.obj, handles, [(described, name)])
     _told(ctx.obj, "added", described, name)
 
 
@@ -61,6 +63,7 @@ def change(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, passw
     with opened(ctx.obj) as (handles, actor):
         resource_of(described).change(handles, actor, name, given)
         _warn(ctx.obj, handles, described, str(given.get(described.key, name)))
+        say_untested(ctx.obj, handles, [(described, str(given.get(described.key, name)))])
     _told(ctx.obj, "changed", described, name)
 
 
