@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from core import clock
+from core.errors import BadInput, OAuthRefused, OAuthUnavailable, PostroomError
+from core.oauth import web
 from core.oauth.app import App
 from core.oauth.grant import Grant
+from core.oauth.problems import Refusal, refusal_from, translated
+from core.oauth.providers import provider_of
+from core.resources.checks import web_address
+from core.text import clean
+
+VALID_FOR = timedelta(minutes=15)
+"""How long an address for a browser may be used."""
+
+_PENDING = frozenset({"authorization_pending", "slow_down"})
+_SLOWER = 5.0
+"""Seconds added when the provider asks for it (RFC 8628 §3.5)."""
+_USUAL_INTERVAL, _LONGEST_INTERVAL = 5.0, 60.0
+_LONGEST_CODE = 64
 
 
 @dataclass
@@ -36,6 +55,8 @@ class CodeSignIn:
     verifier: str = field(repr=False)
     redirect_uri: str
     expires_at: datetime
+    flow: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What finishing needs; nobody else's business."""
 
 
 def begin_device(app: App, login_hint: str = "") -> DeviceSignIn:
@@ -45,7 +66,25 @@ def begin_device(app: App, login_hint: str = "") -> DeviceSignIn:
         OAuthRefused: the provider does not want this app.
         OAuthUnavailable: the provider cannot be asked now.
     """
-    raise NotImplementedError
+    try:
+        answer = provider_of(app, web.Web()).begin_device(login_hint)
+    except Refusal as refusal:
+        raise _told(refusal, app) from None
+    address = answer.get("verification_uri") or answer.get("verification_url")  # Google's name for it
+    code, device_code = answer.get("user_code"), answer.get("device_code")
+    if not (_is_short(code) and isinstance(device_code, str) and _is_https(address)):
+        raise OAuthUnavailable(
+            f"The provider of profile {app.profile} gave no device code that makes sense. Try again."
+        )
+    complete = answer.get("verification_uri_complete")
+    return DeviceSignIn(
+        user_code=clean(str(code)),
+        verification_uri=str(address),
+        expires_at=clock.utcnow() + timedelta(seconds=_number(answer.get("expires_in"), 900.0, 3600.0)),
+        interval=_number(answer.get("interval"), _USUAL_INTERVAL, _LONGEST_INTERVAL),
+        state=answer,
+        verification_uri_complete=str(complete) if _is_https(complete) else "",
+    )
 
 
 def poll_device(app: App, begun: DeviceSignIn) -> Grant | None:
@@ -55,7 +94,16 @@ def poll_device(app: App, begun: DeviceSignIn) -> Grant | None:
         OAuthRefused: the person declined, or the code has run out.
         OAuthUnavailable: the provider cannot be asked now; poll again.
     """
-    raise NotImplementedError
+    if clock.utcnow() >= begun.expires_at:
+        raise OAuthRefused("The code has run out before anybody signed in. Begin the sign-in again.")
+    try:
+        return provider_of(app, web.Web()).poll_device(begun.state)
+    except Refusal as refusal:
+        if refusal.error not in _PENDING:
+            raise _told(refusal, app) from None
+        if refusal.error == "slow_down":
+            begun.interval = min(begun.interval + _SLOWER, _LONGEST_INTERVAL)
+        return None
 
 
 def begin_code(app: App, login_hint: str, redirect_uri: str) -> CodeSignIn:
@@ -65,7 +113,18 @@ def begin_code(app: App, login_hint: str, redirect_uri: str) -> CodeSignIn:
         OAuthRefused: the provider does not want this app.
         OAuthUnavailable: the provider cannot be asked now.
     """
-    raise NotImplementedError
+    try:
+        flow = provider_of(app, web.Web()).begin_code(login_hint, redirect_uri)
+    except Refusal as refusal:
+        raise _told(refusal, app) from None
+    return CodeSignIn(
+        url=str(flow["auth_uri"]),
+        state=str(flow["state"]),
+        verifier=str(flow["code_verifier"]),
+        redirect_uri=redirect_uri,
+        expires_at=clock.utcnow() + VALID_FOR,
+        flow=flow,
+    )
 
 
 def finish_code(app: App, begun: CodeSignIn, query: str) -> Grant:
@@ -81,4 +140,74 @@ def finish_code(app: App, begun: CodeSignIn, query: str) -> Grant:
         OAuthRefused: the person declined, it was used before or has run out.
         OAuthUnavailable: the provider cannot be asked now.
     """
-    raise NotImplementedError
+    answer = answer_in(query)
+    if answer.get("state") != begun.state:
+        raise BadInput(
+            "This address belongs to another sign-in. Paste the one that the browser shows at the end of this."
+        )
+    if clock.utcnow() >= begun.expires_at:
+        raise OAuthRefused("The sign-in took more than 15 minutes. Begin it again.")
+    _use_up(begun)
+    if "error" in answer:
+        raise _told(refusal_from(answer), app)
+    try:
+        return provider_of(app, web.Web()).finish_code(begun.flow, answer)
+    except Refusal as refusal:
+        raise _told(refusal, app) from None
+
+
+def answer_in(query: str) -> dict[str, str]:
+    """What a browser brought back, from the whole address or its query.
+
+    Raises:
+        BadInput: there is neither a code nor an error in it.
+    """
+    text = query.strip()
+    try:
+        parts = urlsplit(text)
+        found = parse_qs(parts.query if parts.scheme else text.lstrip("?"), max_num_fields=50)
+    except ValueError:
+        found = {}
+    answer = {name: values[0] for name, values in found.items()}
+    if not answer.get("code") and not answer.get("error"):
+        raise BadInput(
+            "This is not the address the browser was sent to: it holds no code. Copy all of it from the address bar."
+        )
+    return answer
+
+
+_used: dict[str, datetime] = {}
+_using = threading.Lock()
+
+
+def _use_up(begun: CodeSignIn) -> None:
+    """A state is good once; what has run out need not be remembered."""
+    now = clock.utcnow()
+    with _using:
+        for state in [state for state, until in _used.items() if until < now]:
+            del _used[state]
+        if begun.state in _used:
+            raise OAuthRefused("This sign-in was finished already. Begin another one.")
+        _used[begun.state] = begun.expires_at
+
+
+def _told(refusal: Refusal, app: App) -> PostroomError:
+    """Whoever signs in is here: nothing is to be remembered as dead."""
+    error = translated(refusal, app)
+    return error if isinstance(error, OAuthUnavailable) else OAuthRefused(str(error))
+
+
+def _is_short(code: object) -> bool:
+    return isinstance(code, str) and 0 < len(code) <= _LONGEST_CODE
+
+
+def _is_https(address: object) -> bool:
+    return isinstance(address, str) and web_address(address) is None and len(address) < 2000
+
+
+def _number(value: object, usual: float, most: float) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float | str) else usual
+    except ValueError:
+        return usual
+    return min(number, most) if number >= 1 else usual

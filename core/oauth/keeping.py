@@ -1,0 +1,83 @@
+"""Tokens in their row: read, opened, sealed, written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import Token
+from core.oauth.held import Held, brought_up_to_date, content_of, held_in
+from core.oauth.signer import Signer
+from core.oauth.turn import Turn, is_row
+from core.vault.seal import key_id_of
+from core.vault.sealed import token_place
+
+_token = table_of(Token)
+
+
+def read(handles: Handles, session: Session, signer: Signer) -> Held:
+    """What is kept, as far as it still holds.
+
+    Raises:
+        SecretUnreadable: it cannot be opened here.
+    """
+    row = session.get(Token, (signer.kind, signer.owner_id), populate_existing=True)
+    content = b""
+    if row is not None and row.sealed:
+        content = handles.vault.open(token_place(signer.kind, signer.owner_id), row.sealed)
+    return brought_up_to_date(held_in(row, content), signer)
+
+
+def write_granted(handles: Handles, session: Session, signer: Signer, turn: Turn, held: Held) -> bool:
+    """Keep what the provider gave; false if it came too late: somebody else has kept something else since.
+
+    Also without the turn, as long as nothing else was kept: the provider may have taken the old refresh token back.
+    """
+    mine = turn.is_mine() | (is_row(signer.kind, signer.owner_id) & _as_it_was(held))
+    values = _columns(handles, session, signer, held)
+    return bool(session.connection().execute(update(_token).where(mine).values(values)).rowcount)
+
+
+def write_refused(handles: Handles, session: Session, signer: Signer, turn: Turn, held: Held) -> bool:
+    """Keep that the provider refused; false if there is something newer that it may not be true of."""
+    values = _columns(handles, session, signer, held)
+    hit = session.connection().execute(update(_token).where(turn.is_mine(), _as_it_was(held)).values(values))
+    return bool(hit.rowcount)
+
+
+def write_unasked(handles: Handles, session: Session, signer: Signer, held: Held) -> None:
+    """Keep what needed no question to the provider, unless something else was kept meanwhile."""
+    is_idle = is_row(signer.kind, signer.owner_id) & _as_it_was(held) & (_token.c.lease_owner == "")
+    session.connection().execute(update(_token).where(is_idle).values(_columns(handles, session, signer, held)))
+
+
+def write_signed_in(handles: Handles, session: Session, signer: Signer, held: Held, **columns: Any) -> None:
+    """Keep what a person got by signing in, whoever is renewing meanwhile."""
+    values = _columns(handles, session, signer, held) | columns | {"fence": _token.c.fence + 1}
+    session.connection().execute(update(_token).where(is_row(signer.kind, signer.owner_id)).values(values))
+
+
+def _as_it_was(held: Held) -> Any:
+    return _token.c.sealed.is_(None) if held.sealed is None else _token.c.sealed == held.sealed
+
+
+def _columns(handles: Handles, session: Session, signer: Signer, held: Held) -> dict[str, Any]:
+    place = token_place(signer.kind, signer.owner_id)
+    sealed = handles.vault.seal(session, place, content_of(held))
+    return {
+        "profile_id": signer.profile_id,
+        "sealed": sealed,
+        "key_id": key_id_of(sealed),
+        "expires_at": held.expires_at,
+        "refresh_expires_at": held.refresh_expires_at,
+        "signed_in_as": held.signed_in_as,
+        "needs_sign_in": held.needs_sign_in,
+        "retry_after": held.retry_after,
+        "last_error": held.last_error,
+        "lease_owner": "",
+        "lease_until": None,
+    }

@@ -1,0 +1,20 @@
+"""Whether the right person signed in. Decides only: values in, a value out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def is_the_owner(signed_in_as: Iterable[str], username: str, address: str) -> bool:
+    """Whether one of the provider's names for who signed in is the user name or the address that is configured.
+
+    A provider that says nothing is believed: then only the mail server can tell. User names without a domain are
+    compared with the part before the @.
+    """
+    said = {name.strip().casefold() for name in signed_in_as if name.strip()}
+    ours = {name.strip().casefold() for name in (username, address) if name.strip()}
+    if not said or not ours or said & ours:
+        return True
+    if any("@" in name for name in ours):
+        return False
+    return bool({name.partition("@")[0] for name in said} & ours)

@@ -1,0 +1,95 @@
+"""One question to the provider for a new access token, and what is to be kept of the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from core.errors import ConfigurationError, NeedsSignIn, OAuthRefused, OAuthUnavailable, PostroomError
+from core.oauth import web
+from core.oauth.grant import Grant
+from core.oauth.held import Held
+from core.oauth.person import is_the_owner
+from core.oauth.problems import Refusal, translated
+from core.oauth.providers import provider_of
+from core.oauth.signer import Signer
+
+AFTER_REFUSAL = timedelta(minutes=5)
+"""So long an app that was refused is not tried again, unless its profile changes or a person asks for it."""
+
+AFTER_FAILURE = timedelta(seconds=30)
+"""So long a provider that cannot be asked is left alone, unless it asks for more."""
+
+
+def renewed(signer: Signer, held: Held) -> Grant:
+    """Ask the provider, by the profile's method.
+
+    Raises:
+        NeedsSignIn: the grant is dead.
+        OAuthRefused: the provider refuses the app.
+        OAuthUnavailable: it cannot be asked now.
+    """
+    try:
+        grant = _asked(signer, held)
+    except Refusal as refusal:
+        raise translated(refusal, signer.app, signer.whom) from None
+    names = (grant.signed_in_as, *grant.also_known_as)
+    if signer.app.method != "client_secret" and not is_the_owner(names, signer.username, signer.address):
+        raise NeedsSignIn(wrong_person(signer, grant))
+    return grant
+
+
+def wrong_person(signer: Signer, grant: Grant) -> str:
+    """What to say when somebody else signed in."""
+    who, field = grant.signed_in_as, "address" if signer.kind == "account" else "default sender"
+    return (
+        f"{who} signed in, but {signer.title} is for {signer.username}. {signer.cure} If {who} may open that mailbox "
+        f"as well (a shared one), set the {field} of {signer.title} to {who} first."
+    )
+
+
+def after_failure(held: Held, error: PostroomError, now: datetime) -> Held:
+    """What is to be kept when there was no grant: who must do something, or when to try again."""
+    if isinstance(error, NeedsSignIn):
+        return replace(
+            held, access=None, expires_at=None, renew_at=None, needs_sign_in=str(error), last_error=str(error)
+        )
+    wait = AFTER_REFUSAL
+    if isinstance(error, OAuthUnavailable):
+        wait = max(AFTER_FAILURE, timedelta(seconds=error.retry_after or 0.0))
+    is_refused = isinstance(error, ConfigurationError)
+    return replace(held, retry_after=now + wait, last_error=str(error), is_refused=is_refused)
+
+
+def not_yet(held: Held) -> PostroomError:
+    """The error while the provider is not to be asked again."""
+    if held.is_refused:
+        return OAuthRefused(held.last_error)
+    return OAuthUnavailable(held.last_error)
+
+
+def _asked(signer: Signer, held: Held) -> Grant:
+    provider = provider_of(signer.app, web.Web())
+    match signer.app.method:
+        case "client_secret":
+            return provider.for_application()
+        case "password":
+            if not signer.password:
+                raise OAuthRefused(
+                    f"{signer.title.capitalize()} has no password, which its profile needs. {signer.cure}"
+                )
+            return provider.by_password(signer.username, signer.password)
+    if held.refresh is None:
+        raise NeedsSignIn(nobody_yet(signer))
+    try:
+        return provider.by_refresh_token(held.refresh)
+    except Refusal as refusal:
+        if refusal.error != "invalid_grant" or signer.seed is None or signer.seed == held.refresh:
+            raise
+    # The one that came after the seed is dead; the seed itself may be good still.
+    return provider_of(signer.app, web.Web()).by_refresh_token(signer.seed)
+
+
+def nobody_yet(signer: Signer) -> str:
+    """What to say when there was no sign-in yet."""
+    return f"Nobody has signed in for {signer.title} yet. {signer.cure.replace('Sign in again', 'Sign in')}"
