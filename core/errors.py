@@ -20,6 +20,7 @@ PostroomError
 │   ├── StoreFull              no space left                                         (75)
 │   ├── StoreRefused           values the database does not take: a fault of ours    (70)
 │   └── CannotWrite            a file or folder that cannot be created or written    (73)
+├── WorkerNeeded               only a worker could do it, and none is running         (75)
 ├── ScriptFailed               a mailbox's MIME script that did not do its part       (75)
 ├── LeaseLost                  another worker has taken over: stop, write nothing
 ├── Stopped                    a person or a signal asked for an orderly end
@@ -174,6 +175,12 @@ class CannotWrite(StoreError):
     """A file or folder cannot be created or written."""
 
     exit_code = 73
+
+
+class WorkerNeeded(PostroomError):
+    """This process may not do it (it lacks the key), and no worker is running that could."""
+
+    exit_code = 75
 
 
 class ScriptFailed(PostroomError):
