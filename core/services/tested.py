@@ -17,9 +17,11 @@ from core.protocols.probe import Step
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
+from core.resources.template import TEMPLATE
 from core.services import accounts, mailboxes
 from core.services.drafts import drafted, read_given
 from core.services.lookup import Stored, named
+from core.services.references import users_of
 
 LOGINS = {ACCOUNT.name: accounts.LOGIN, MAILBOX.name: mailboxes.LOGIN}
 """The fields that a test vouches for, by the kinds that have a connection to be tested."""
@@ -72,6 +74,19 @@ def is_untested(handles: Handles, kind: Kind, given: Mapping[str, Any], *, name:
         status = _status(kind)
         tested = select(status.c.tested_at).where(next(iter(status.primary_key)) == draft.row_id)
         return session.connection().execute(tested).scalar() is None
+
+
+def untested_among(handles: Handles, saved: Iterable[tuple[Kind, str]]) -> list[tuple[Kind, str]]:
+    """Those that no test has passed as they are now; for a template, the mailboxes that send by it."""
+    connections: dict[tuple[str, str], Kind] = {}
+    with handles.database.reading() as session:
+        for kind, name in saved:
+            if kind is TEMPLATE:
+                users = users_of(session, TEMPLATE, named(session, TEMPLATE, name)["id"])
+                connections |= {(MAILBOX.name, user): MAILBOX for user in users.get(MAILBOX, [])}
+            elif kind.name in LOGINS:
+                connections[kind.name, name] = kind
+    return [(kind, name) for (_, name), kind in connections.items() if is_untested(handles, kind, {}, name=name)]
 
 
 def _status(kind: Kind) -> Table:

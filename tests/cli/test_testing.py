@@ -62,6 +62,9 @@ def test_what_is_saved_without_a_test_is_pointed_out(mailbox: Shell, tmp_path: P
     assert "not tested" not in mailbox.ok("set", "mailbox", "main", "priority=3").err
     assert hint in mailbox.ok("set", "mailbox", "main", "username=u").err
     assert "not tested" not in mailbox.ok("set", "mailbox", "main", "username=v", "--quiet").err
+    mailbox.ok("test", "mailbox", "main")
+    assert "not tested" not in mailbox.ok("set", "template", "T", "comment=c").err
+    assert hint in mailbox.ok("set", "template", "T", "ehlo_name=client.example.org").err
     assert "a b is not tested: postroom test mailbox 'a b'" in mailbox.ok("add", "mailbox", "a b", "template=T").err
 
     file = tmp_path / "work.toml"

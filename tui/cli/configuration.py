@@ -96,8 +96,7 @@ def _tell_imported(invocation: Invocation, imported: Imported) -> None:
 
 
 def _connections(imported: Imported) -> list[tuple[Kind, str]]:
-    changed = [(one.kind, one.name) for one in imported.differences if one.kind in LOGINS]
-    return [(kind_named(kind), name) for kind, name in changed]
+    return [(kind_named(one.kind), one.name) for one in imported.differences if one.kind in {"template", *LOGINS}]
 
 
 def _tell(difference: Difference, *, as_json: bool) -> None:

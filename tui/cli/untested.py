@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from core.handles import Handles
 from core.resources.kind import Kind
-from core.services.tested import is_untested
+from core.services.tested import untested_among
 from tui.cli.options import Invocation
 from tui.cli.output import say
 
@@ -15,8 +15,8 @@ _MOST = 10
 
 
 def say_untested(invocation: Invocation, handles: Handles, saved: Iterable[tuple[Kind, str]]) -> None:
-    """Name those among what was just saved that no test has passed as they are now, and how to test them."""
-    untested = [(kind, name) for kind, name in saved if is_untested(handles, kind, {}, name=name)]
+    """Name the connections that no test has passed as they are now that something was saved, and how to test them."""
+    untested = untested_among(handles, saved)
     for kind, name in untested[:_MOST]:
         say(invocation, f"{kind.name.capitalize()} {name} is not tested: postroom test {kind.name} {shlex.quote(name)}")
     if len(untested) > _MOST:
