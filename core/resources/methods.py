@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from core.resources.kind import Values
 
 PROVIDERS = ("gmail", "office365", "custom")
+PERSONAL = frozenset({"authorization_code", "device_code"})
+"""The methods for which somebody signs in, with a browser, before mail flows."""
 NAMES = ("client_secret", "password", "refresh_token", "authorization_code", "device_code")
 
 
@@ -39,7 +41,7 @@ class Method:
     @property
     def asks_a_person(self) -> bool:
         """Whether somebody signs in, with a browser, before mail flows."""
-        return self.name in {"authorization_code", "device_code"}
+        return self.name in PERSONAL
 
 
 _OFFICE365 = "docs/oauth-office365.md"
