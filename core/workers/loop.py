@@ -20,6 +20,7 @@ from core.workers.health import Heartbeat
 from core.workers.idler import Idler
 from core.workers.orders import Order, finish, report, take_orders
 from core.workers.sender import Sender
+from core.workers.sign_ins import SignIns
 from core.workers.sweeper import sweep
 
 LOOK = 1.0
@@ -104,6 +105,7 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: t
     watcher = Watcher(handles.database)
     idler = Idler(handles, wake)
     idler.start()
+    sign_ins = SignIns(handles, stop)
     sweeps_at = clock.monotonic()
     try:
         while not stop.is_set():
@@ -112,6 +114,7 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: t
                 fetcher.fetch_due()
                 for order in take_orders(handles, ("fetch",)):
                     _carry_out(handles, fetcher, order)
+                sign_ins.take()
                 if clock.monotonic() >= sweeps_at:
                     sweep(handles)
                     sweeps_at = clock.monotonic() + SWEEP
