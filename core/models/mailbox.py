@@ -55,7 +55,5 @@ class MailboxStatus(SQLModel, table=True):
     """The largest message its server takes (RFC 1870), as it last said; 0: unknown or no limit."""
     server_max_recipients: int = 0
     """The most recipients its server took in one transaction before it refused more; 0: unknown."""
-    rate_tokens: float = 0.0
-    """What was left of its rate at `rate_at`, in messages."""
-    rate_at: datetime | None = moment(nullable=True)
-    """When `rate_tokens` was reckoned; none: its rate has not been used."""
+    rate_taken: list[list[int]] = json_list()
+    """What was taken of its rate within the last minute: pairs of a second (since 1970, UTC) and a count."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -14,10 +15,11 @@ from core.db.leases import Lease
 from core.errors import StoreError
 from core.failpoints import fp
 from core.handles import Handles
-from core.outbound.ended import Delivery, Terms, close_round, delivery_of, held_because
+from core.outbound.ended import Delivery, Terms, close_round, delivery_of, held_because, put_off
 from core.outbound.job import Job
 from core.outbound.pool import Pool
 from core.outbound.relay import Fault
+from core.outbound.reserving import give_back as give_back_rates
 from core.outbound.retry import cool_until
 from core.outbound.route import Route
 from core.outbound.summary import Summary
@@ -43,6 +45,8 @@ class Page:
     """Messages that go on to another mailbox."""
     unbegun: list[Job] = field(default_factory=list)
     """Messages to be given back: we stop."""
+    not_needed: dict[int, int] = field(default_factory=dict)
+    """What was taken of rates and is to be given back, by mailbox."""
     lost: list[Job] = field(default_factory=list)
     """Messages whose lease ran out: nothing is written of them."""
     next_window: list[Job] = field(default_factory=list)
@@ -56,6 +60,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a mailbox's server takes."""
+
+    size: int = 0
+    """Bytes of a message; 0: unknown, or no limit."""
+    recipients: int = 0
+    """Of one transaction; 0: it has refused none."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Written:
     """What a commit has come to."""
 
@@ -63,6 +77,12 @@ class _Written:
     """The settled messages that were still ours."""
     raws: dict[int, bytes]
     """The marked ones."""
+
+
+def give_back_jobs(session: Session, jobs: Sequence[Job]) -> None:
+    """An orderly stop: these are as if they had not been taken, and their mailboxes' rates neither."""
+    give_back(session, [job.lease for job in jobs])
+    give_back_rates(session, Counter(job.mailbox_id for job in jobs if job.mailbox_id is not None))
 
 
 class Book:
@@ -94,6 +114,10 @@ class Book:
         self._base = (clock.utcnow(), clock.monotonic())
         self._told: dict[int, float] = {}
         self._leases: set[Lease] = set()
+        self._limits: dict[int, Limits] = {}
+        self._limits_to_tell: set[int] = set()
+        self.is_without_mailbox = False
+        """Whether it was seen that a message has no mailbox, now or before."""
 
     @property
     def is_stopping(self) -> bool:
@@ -133,6 +157,19 @@ class Book:
         """A mailbox's way out."""
         return self._routes[mailbox_id]
 
+    def limits_of(self, mailbox_id: int) -> Limits:
+        """What is known of a mailbox's server."""
+        route = self._routes[mailbox_id]
+        return self._limits.get(mailbox_id) or Limits(route.server_max_size, route.server_max_recipients)
+
+    def learn(self, mailbox_id: int, *, size: int | None = None, recipients: int | None = None) -> None:
+        """What its server has just said; it is written with the next page."""
+        known = self.limits_of(mailbox_id)
+        found = Limits(known.size if size is None else size, recipients or known.recipients)
+        if found != known:
+            self._limits[mailbox_id] = found
+            self._limits_to_tell.add(mailbox_id)
+
     def outlives(self, job: Job, seconds: float) -> bool:
         """Whether a message surely stays ours for so long."""
         return self.handles.renewer.outlives(job.lease, seconds)
@@ -150,6 +187,10 @@ class Book:
         """A message cannot leave as it is."""
         page.over.append((job, held_because(job, why, self.now)))
 
+    def put_off(self, job: Job, until: datetime, why: str, page: Page) -> None:
+        """A message goes on later; what it has come to so far is kept."""
+        page.over.append((job, put_off(job, until, why)))
+
     def write(self, page: Page, mailbox_id: int) -> None:
         """Commit a page; afterwards tell of it, and let go of what is over."""
         news = self._news(page, mailbox_id)
@@ -157,7 +198,8 @@ class Book:
 
         def work(session: Session) -> _Written:
             ours = settle(session, settlements, news, self.now)
-            give_back(session, [job.lease for job in page.unbegun])
+            give_back_jobs(session, page.unbegun)
+            give_back_rates(session, page.not_needed)
             until = lease_end(time_of(session), self.handles.renewer.seconds)
             marked = hand_over(session, [job.lease for job in page.next_window], mailbox_id, until)
             return _Written(ours, bytes_of(session, sorted(marked)))
@@ -185,16 +227,26 @@ class Book:
 
     def _news(self, page: Page, mailbox_id: int) -> list[MailboxNews]:
         route = self._routes[mailbox_id]
+        has_learned = mailbox_id in self._limits_to_tell
         if page.fault is not None:
             failures = route.failures + 1
             with self._lock:
                 self.summary.faults[route.name] = page.fault
-            return [MailboxNews(mailbox_id, failures, cool_until(failures, self.now), page.fault.text)]
+            until = cool_until(failures, self.now)
+            return [self._with_limits(MailboxNews(mailbox_id, failures, until, page.fault.text))]
         with self._lock:
-            if not page.has_worked or clock.monotonic() - self._told.get(mailbox_id, -_TELL_EACH) < _TELL_EACH:
+            is_told = clock.monotonic() - self._told.get(mailbox_id, -_TELL_EACH) < _TELL_EACH
+            if not page.has_worked or (is_told and not has_learned):
                 return []
             self._told[mailbox_id] = clock.monotonic()
-        return [MailboxNews(mailbox_id)]
+        return [self._with_limits(MailboxNews(mailbox_id))]
+
+    def _with_limits(self, news: MailboxNews) -> MailboxNews:
+        if news.mailbox_id not in self._limits_to_tell:
+            return news
+        self._limits_to_tell.discard(news.mailbox_id)
+        limits = self._limits[news.mailbox_id]
+        return replace(news, server_max_size=limits.size, server_max_recipients=limits.recipients)
 
     def _surely(self, work: Callable[[Session], _Written]) -> _Written:
         for left in reversed(range(_SETTLE_TRIES)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,16 +11,17 @@ from sqlmodel import Session
 from core.db.leases import Lease
 from core.failpoints import fp
 from core.handles import Handles
-from core.models import OutgoingState
-from core.outbound.ended import Delivery, Terms, close_round, delivery_of
+from core.models import Lane, OutgoingState
+from core.outbound.ended import Delivery, Terms, close_round, delivery_of, put_off
 from core.outbound.job import Job
-from core.outbound.outcome import wait_until
-from core.outbound.pick import Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.outcome import TOO_LARGE, too_large_for_all
+from core.outbound.pick import OUT_OF_RATE, Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.rates import Rates
 from core.outbound.retry import is_expired, next_attempt_at
 from core.outbound.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
 from core.outbox.claim import Due, due_messages, lease_end, take, time_of
-from core.outbox.settle import RecipientResult, Settlement, TryMade, settle, write_turns
+from core.outbox.settle import RecipientResult, Settlement, TryMade, settle, write_rates, write_turns
 from core.settings import RuntimeSettings
 
 PASSED_OVER = "passed over"
@@ -36,6 +37,10 @@ class Taken:
     routes: dict[int, Route] = field(default_factory=dict)
     now: datetime | None = None
     """When it was taken, by the database's time."""
+    line: Mapping[tuple[int, bool], int] = field(default_factory=dict)
+    """How many wait for a mailbox's rate by now."""
+    without_mailbox: int = 0
+    """How many there is no mailbox for."""
 
     @property
     def is_empty(self) -> bool:
@@ -43,17 +48,30 @@ class Taken:
         return not self.jobs and not self.over
 
 
-def claim(handles: Handles, settings: RuntimeSettings, pass_began: datetime | None, limit: int) -> Taken:
-    """Take up to so many due messages, urgent ones first; commits before it returns."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be taken."""
+
+    limit: int
+    lanes: Sequence[Lane] = tuple(Lane)
+    pass_began: datetime | None = None
+    """What was tried before is due only if it was so then; `None`: whenever its time has come."""
+    line: Mapping[tuple[int, bool], int] = field(default_factory=dict)
+    """How many wait for a mailbox's rate already."""
+
+
+def claim(handles: Handles, settings: RuntimeSettings, wanted: Wanted) -> Taken:
+    """Take due messages, urgent ones first; commits before it returns."""
 
     def work(session: Session) -> Taken:
         now = time_of(session)
-        due = due_messages(session, now, pass_began or now, limit)
+        due = due_messages(session, now, wanted.pass_began or now, wanted.limit, wanted.lanes)
         if not due:
-            return Taken(now=now)
+            return Taken(now=now, line=wanted.line)
         snapshot = load_snapshot(session, is_claiming=True)
         leases = take(session, due, handles.worker_id, lease_end(now, handles.renewer.seconds))
-        return _Batch(handles, settings, snapshot, now).dealt(session, due, leases)
+        rates = Rates.beginning(snapshot.rates, now, wanted.line)
+        return _Batch(handles, settings, snapshot, rates, now).dealt(session, due, leases)
 
     taken = handles.database.writing(work)
     fp("K10")
@@ -63,14 +81,18 @@ def claim(handles: Handles, settings: RuntimeSettings, pass_began: datetime | No
 class _Batch:
     """One batch while it is dealt to the mailboxes."""
 
-    def __init__(self, handles: Handles, settings: RuntimeSettings, snapshot: Snapshot, now: datetime) -> None:
+    def __init__(
+        self, handles: Handles, settings: RuntimeSettings, snapshot: Snapshot, rates: Rates, now: datetime
+    ) -> None:
         self._snapshot = snapshot
+        self._rates = rates
         self._now = now
         self._terms = Terms(settings, snapshot.routes, handles.host, now)
         self._turns: dict[int, int] = {}
         self._next_turn = snapshot.last_turn + 1
         self._jobs: list[Job] = []
         self._over: list[tuple[Job, Settlement]] = []
+        self._without_mailbox = 0
 
     def dealt(self, session: Session, due: Sequence[Due], leases: dict[int, Lease]) -> Taken:
         """Deal all, write what is over already and whose turns were taken."""
@@ -79,8 +101,10 @@ class _Batch:
         if self._over:
             settle(session, [settlement for _, settlement in self._over], (), self._now)
         write_turns(session, self._turns)
+        write_rates(session, self._rates.written())
         over = [delivery_of(job, settlement, "") for job, settlement in self._over]
-        return Taken(self._jobs, over, dict(self._snapshot.routes), self._now)
+        routes = dict(self._snapshot.routes)
+        return Taken(self._jobs, over, routes, self._now, self._rates.line, self._without_mailbox)
 
     def _deal(self, due: Due, lease: Lease) -> None:
         job = Job(due, lease, ())
@@ -93,22 +117,37 @@ class _Batch:
         chosen = self._chosen(due)
         if isinstance(chosen, Choice):
             job.hops, job.replace_from = chosen.hops, chosen.replace_from
+            self._rates.take(chosen.hops[0].mailbox)
+            job.is_only_too_large = all(self._is_too_small(hop, due) for hop in chosen.passed_over)
             self._note_passed_over(job, chosen)
             self._jobs.append(job)
         elif isinstance(chosen, Wait) and self._may_wait(due):
-            why = self._why(chosen)
-            # Who was deferred by his own server keeps its reply: it tells who must come again.
-            job.results = {
-                one.id: RecipientResult(OutgoingState.DEFERRED, text=why)
-                for one in due.pending
-                if one.state == OutgoingState.QUEUED
-            }
-            settlement = job.settlement()
-            settlement.ending = wait_until(due, chosen.until, why)
-            self._over.append((job, settlement))
+            self._put_off(job, chosen)
+        elif isinstance(chosen, NoMailbox) and chosen.is_too_large:
+            self._fail(job, too_large_for_all(due.size, self._limits_of(chosen)))
         else:
+            self._without_mailbox += isinstance(chosen, NoMailbox)
             job.tries.append(self._turn_try(job, None, "", OutgoingState.DEFERRED, chosen.why))
             self._close(job, chosen.why)
+
+    def _put_off(self, job: Job, waiting: Wait) -> None:
+        if waiting.rate_of is not None:
+            self._rates.wait(waiting.rate_of, is_urgent=job.due.is_urgent)
+        settlement = put_off(job, waiting.until, self._why(waiting))
+        self._over.append((job, settlement))
+
+    def _fail(self, job: Job, why: str) -> None:
+        job.results = {one.id: RecipientResult(OutgoingState.FAILED, None, TOO_LARGE, why) for one in job.due.pending}
+        job.tries.append(self._turn_try(job, None, "", OutgoingState.FAILED, why))
+        self._close(job, why)
+
+    def _is_too_small(self, hop: Hop, due: Due) -> bool:
+        most = self._snapshot.roster.mailboxes[hop.mailbox].max_size
+        return bool(most) and due.size > most
+
+    def _limits_of(self, none: NoMailbox) -> dict[str, int]:
+        passed_over = (self._snapshot.roster.mailboxes[hop.mailbox] for hop in none.passed_over)
+        return {facts.name: facts.max_size for facts in passed_over if facts.max_size}
 
     def _chosen(self, due: Due) -> Choice | Wait | NoMailbox:
         address = due.header_from or due.sender or ""
@@ -116,8 +155,16 @@ class _Batch:
             # Never given to another relay: this one may have it already.
             return again
         before = self._greylisting_mailbox(due, address)
+        if isinstance(before, Wait):
+            return before
         chosen = pick(
-            self._snapshot.roster, address, self._now, forced=due.mailbox_id, size=due.size, turns=self._turns
+            self._snapshot.roster,
+            address,
+            self._now,
+            forced=due.mailbox_id,
+            size=due.size,
+            turns=self._turns,
+            out_of_rate=self._rates.used_up(is_urgent=due.is_urgent),
         )
         if before is not None:
             others = chosen.hops if isinstance(chosen, Choice) else ()
@@ -128,12 +175,12 @@ class _Batch:
             self._next_turn += 1
         return chosen
 
-    def _greylisting_mailbox(self, due: Due, address: str) -> Choice | None:
+    def _greylisting_mailbox(self, due: Due, address: str) -> Choice | Wait | None:
         """A recipient that was deferred waits for the same sender to come again: another one starts anew."""
         if not any(one.reply_code is not None and 400 <= one.reply_code < 500 for one in due.pending):
             return None
         again = self._same_mailbox(due, address)
-        return again if isinstance(again, Choice) else None
+        return again if isinstance(again, Choice) or (again is not None and again.rate_of is not None) else None
 
     def _same_mailbox(self, due: Due, address: str) -> Choice | Wait | None:
         """The mailbox that tried last and no other; `None` if it is gone."""
@@ -142,6 +189,8 @@ class _Batch:
             return None
         if mailbox.cooling_until is not None and mailbox.cooling_until > self._now:
             return Wait(mailbox.cooling_until, f"{mailbox.name} cools down until {mailbox.cooling_until:%H:%M:%S}")
+        if (until := self._rates.used_up(is_urgent=due.is_urgent).get(mailbox.id)) is not None:
+            return Wait(until, f"{mailbox.name} {OUT_OF_RATE}", rate_of=mailbox.id)
         from_class, _ = self._snapshot.roster.tiers_for(address.strip().lower())
         replaces = from_class is FromClass.NONE and due.mailbox_id is None
         return Choice((Hop(mailbox.id, "tried it before"),), mailbox.id, from_class, replaces)
@@ -163,7 +212,7 @@ class _Batch:
 
     def _with_reason(self, hop: Hop) -> str:
         reason = self._snapshot.routes[hop.mailbox].last_error
-        return f"{hop.why}: {reason}" if reason else hop.why
+        return f"{hop.why}: {reason}" if reason and hop.why != OUT_OF_RATE else hop.why
 
     def _why(self, waiting: Wait) -> str:
         names = self._snapshot.routes

@@ -14,8 +14,11 @@ from core.outbound.claiming import PASSED_OVER
 from core.outbound.compose import Composed, Envelope, compose
 from core.outbound.job import Job
 from core.outbound.outcome import Reading
+from core.outbound.pick import OUT_OF_RATE
 from core.outbound.relay import Fault, Relay, Sent
+from core.outbound.reserving import Reserve
 from core.outbound.script_step import apply_script
+from core.outbox.claim import PendingRecipient
 from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
 
@@ -28,8 +31,9 @@ SURE = 5.0
 class Courier(threading.Thread):
     """Serves one mailbox over one connection."""
 
-    def __init__(self, book: Book, mailbox_id: int, timeouts: Timeouts) -> None:
-        super().__init__(name=f"courier-{mailbox_id}", daemon=True)
+    def __init__(self, book: Book, mailbox_id: int, timeouts: Timeouts, *, only_urgent: bool = False) -> None:
+        super().__init__(name=f"courier-{mailbox_id}{'-urgent' * only_urgent}", daemon=True)
+        self._only_urgent = only_urgent
         self._book = book
         self._room = book.room
         self._mailbox_id = mailbox_id
@@ -49,20 +53,34 @@ class Courier(threading.Thread):
             self._relay.drop()
             self._book.fail(error)
         finally:
-            self._room.left(self._mailbox_id)
+            self._room.left(self._mailbox_id, is_urgent=self._only_urgent)
 
     def _next_window(self) -> Page:
         """The next messages, with a connection there and their mark committed; an empty page when there are none."""
-        while not self._book.is_stopping and (taken := self._room.take(self._mailbox_id)):
+        if self._only_urgent and self._is_not_wanted():
+            return Page()
+        while not self._book.is_stopping and (taken := self._taken()):
             fault = self._relay.connect()
             if fault is not None:
                 self._cannot(taken, fault)
                 break
+            self._learn_size()
             page = Page(next_window=taken)
             self._book.write(page, self._mailbox_id)
             if page.next_window:
                 return page
         return Page()
+
+    def _is_not_wanted(self) -> bool:
+        """Whether the relay takes no further connection: another one sends what is urgent after its next message."""
+        return self._relay.connect() is not None and self._room.is_served(self._mailbox_id)
+
+    def _taken(self) -> list[Job]:
+        return self._room.take(self._mailbox_id, only_urgent=self._only_urgent)
+
+    def _learn_size(self) -> None:
+        if (limit := self._relay.size_limit) is not None:
+            self._book.learn(self._mailbox_id, size=limit)
 
     def _hand_over(self, marked: Page) -> Page:
         """Submit a marked window and settle it; the page holds the next one, marked in the same commit."""
@@ -75,15 +93,22 @@ class Courier(threading.Thread):
             if not self._book.outlives(job, SURE):
                 page.lost.append(job)
                 continue
+            if self._must_make_way(job):
+                page.moved += [(each, each.settlement()) for each in window[position:]]
+                break
             fault = self._carry(job, marked.raws[job.due.id], page)
             if fault is not None:
                 self._move_on(window[position + 1 :], fault, page)
                 self._goes_down(fault, page)
                 break
         if page.fault is None and self._relay.is_ready and not self._book.is_stopping:
-            page.next_window = self._room.take(self._mailbox_id)
+            page.next_window = self._taken()
         self._book.write(page, self._mailbox_id)
         return page
+
+    def _must_make_way(self, job: Job) -> bool:
+        """Whether something urgent has come that no other connection has taken yet."""
+        return not job.due.is_urgent and self._room.is_pressed(self._mailbox_id)
 
     def _carry(self, job: Job, raw: bytes, page: Page) -> Fault | None:
         """Submit one message and note what came of it; gives back what keeps the mailbox from going on."""
@@ -108,18 +133,34 @@ class Courier(threading.Thread):
         job.sent_by_id = self._mailbox_id
         job.tries.append(sent.as_try(job, self._route, started_at))
         self._note(job, sent, addresses, bcc, page)
-        if not job.unanswered or sent.result.uncertain:
+        has_left = bool(job.unanswered or self._bcc_left(job, sent, bcc))
+        if not has_left or sent.result.uncertain:
             self._book.close(job, raw, page)
+        elif sent.reading.blame or not sent.reading.results:
+            self._to_the_next([job], raw, page)
         else:
-            self._to_the_next(job, raw, page)
+            self._go_on(job, page)
         return _fault_of(sent)
+
+    def _go_on(self, job: Job, page: Page) -> None:
+        """The rest of the recipients, in another transaction of the same mailbox, once this one is written."""
+        if self._route.has_rate:
+            reserve = Reserve(self._book.handles)
+            if (until := reserve.take(self._mailbox_id, is_urgent=job.due.is_urgent)) is not None:
+                self._book.put_off(job, until, f"{self._route.name} {OUT_OF_RATE}", page)
+                return
+        page.moved.append((job, job.settlement()))
+
+    def _bcc_left(self, job: Job, sent: Sent, bcc: Sequence[str]) -> tuple[str, ...]:
+        """The Bcc recipients that the relay wants in another transaction."""
+        return job.bcc_of(tuple(bcc)) if sent.reading.most_recipients else ()
 
     def _composed(self, job: Job, raw: bytes) -> Composed:
         try:
             composed = compose(
                 raw,
                 self._route.identity,
-                Envelope(job.due.sender, tuple(one.address for one in job.unanswered)),
+                Envelope(job.due.sender, tuple(one.address for one in self._those_who_fit(job))),
                 message_id=job.due.message_id,
                 now=self._book.now,
                 host_mark=self._book.host_mark,
@@ -146,10 +187,21 @@ class Courier(threading.Thread):
         redirect = self._book.terms.settings.staging_redirect
         return ((redirect,), ()) if redirect else (composed.envelope.recipients, job.bcc_of(composed.bcc))
 
+    def _those_who_fit(self, job: Job) -> list[PendingRecipient]:
+        """The recipients of the next transaction: no more than the relay takes at once, as far as that is known."""
+        most = self._book.limits_of(self._mailbox_id).recipients
+        is_redirected = bool(self._book.terms.settings.staging_redirect)
+        return job.unanswered[:most] if most and not is_redirected else job.unanswered
+
     def _note(self, job: Job, sent: Sent, addresses: Sequence[str], bcc: Sequence[str], page: Page) -> None:
         if sent.result.taken:
             page.has_worked = True
             self._room.works(self._mailbox_id)
+        self._book.learn(self._mailbox_id, recipients=sent.reading.most_recipients)
+        if sent.reading.is_too_large:
+            job.too_large_for[self._route.name] = self._relay.size_limit or 0
+        elif sent.reading.blame:
+            job.is_only_too_large = False
         job.error = sent.reading.blame or job.error
         is_redirected = bool(self._book.terms.settings.staging_redirect)
         for one in job.unanswered:
@@ -177,21 +229,36 @@ class Courier(threading.Thread):
     def _move_on(self, jobs: Sequence[Job], fault: Fault, page: Page) -> None:
         for job in jobs:
             job.error = fault.text
+            job.is_only_too_large = False
             job.sent_by_id = self._mailbox_id
             job.tries.append(fault.as_try(job, self._route, self._book.now))
-            self._to_the_next(job, b"", page)
+        self._to_the_next(jobs, b"", page)
 
-    def _to_the_next(self, job: Job, raw: bytes, page: Page) -> None:
+    def _to_the_next(self, jobs: Sequence[Job], raw: bytes, page: Page) -> None:
         """On to the next mailbox that may work, or to the end of the round."""
-        job.position += 1
-        while (mailbox_id := job.mailbox_id) is not None and (why := self._room.is_down(mailbox_id)):
-            name = self._book.route_of(mailbox_id).name
-            job.tries.append(TryMade(job.number, mailbox_id, name, "", "turn", PASSED_OVER, self._book.now, text=why))
+        reserve = Reserve(self._book.handles)
+        for index, job in enumerate(jobs):
             job.position += 1
-        if job.mailbox_id is None:
-            self._book.close(job, raw, page)
-        else:
-            page.moved.append((job, job.settlement()))
+            while (mailbox_id := job.mailbox_id) is not None and (
+                why := self._room.is_down(mailbox_id) or self._out_of_rate(job, mailbox_id, reserve, len(jobs) - index)
+            ):
+                name = self._book.route_of(mailbox_id).name
+                now = self._book.now
+                job.tries.append(TryMade(job.number, mailbox_id, name, "", "turn", PASSED_OVER, now, text=why))
+                job.is_only_too_large = False
+                job.position += 1
+            if job.mailbox_id is None:
+                self._book.close(job, raw, page)
+            else:
+                page.moved.append((job, job.settlement()))
+        page.not_needed.update(reserve.left())
+
+    def _out_of_rate(self, job: Job, mailbox_id: int, reserve: Reserve, likely: int) -> str:
+        """Why the rate of the mailbox that it moves to forbids it; empty when one was taken, or there is no rate."""
+        if not self._book.route_of(mailbox_id).has_rate:
+            return ""
+        until = reserve.take(mailbox_id, is_urgent=job.due.is_urgent, likely=likely)
+        return OUT_OF_RATE if until is not None else ""
 
 
 def _fault_of(sent: Sent) -> Fault | None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core import clock
 from core.errors import CannotWrite
 from core.handles import Handles
-from core.outbound.book import Book
-from core.outbound.claiming import Taken, claim
+from core.models import Lane
+from core.outbound import no_mailbox
+from core.outbound.book import Book, give_back_jobs
+from core.outbound.claiming import Taken, Wanted, claim
 from core.outbound.courier import Courier
 from core.outbound.ended import Delivery
 from core.outbound.pool import Pool
 from core.outbound.retry import RetryRule, next_attempt_at
 from core.outbound.summary import Summary
+from core.outbound.urgent import UrgentLane
 from core.outbound.waiting_room import WaitingRoom
-from core.outbox.claim import give_back
 from core.outbox.orders import hold_what_waits, is_any_held, release_what_was_held
 from core.outbox.pick_up import pick_up
 from core.outbox.reap import is_any_lost, reap
@@ -35,6 +37,9 @@ BATCH = 500
 MOST_IN_HAND = 1000
 """Messages taken and not settled: more would only wait here instead of in the database."""
 
+URGENT_BATCH = 100
+"""Urgent messages taken in one transaction beside the others."""
+
 LOOK_AGAIN = 0.5
 """Seconds between two looks for new messages while others are on their way."""
 
@@ -50,6 +55,7 @@ def deliver_due(
     pool: Pool | None = None,
     timeouts: Timeouts | None = None,
     couriers: int = COURIERS,
+    stays: bool = False,
 ) -> Summary:
     """Send what is due until nothing is; with `stop` set, finish the messages that are begun and give back the rest.
 
@@ -59,7 +65,8 @@ def deliver_due(
         log: is told of each message once its outcome is committed.
         pool: connections kept between passes; without one they are closed at the end.
         timeouts: how long a relay may take.
-        couriers: the most connections of one mailbox at a time.
+        couriers: the most connections of one mailbox at a time; one more is kept for what is urgent.
+        stays: what is due again is tried again in this pass, as a worker does; else a pass tries nothing twice.
 
     Raises:
         StoreError: the database is out of reach; what was in hand is left to its leases.
@@ -71,7 +78,7 @@ def deliver_due(
     book = Book(handles, settings, room=room, pool=own_pool, stop=stop or threading.Event(), log=log)
     try:
         _prepare(handles, settings, book)
-        _Pass(handles, settings, book, timeouts or Timeouts()).run()
+        _Pass(handles, settings, book, timeouts or Timeouts(), stays=stays).run()
     finally:
         if pool is None:
             own_pool.close()
@@ -90,8 +97,12 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
         pass
     with handles.database.reading() as session:
         has_lost, has_held = is_any_lost(session), is_any_held(session, HELD_BY_SETTING)
+        is_without_mailbox = no_mailbox.is_told(session)
     if has_lost:
         reap_lost(handles, settings)
+    if is_without_mailbox:
+        book.is_without_mailbox = True
+        no_mailbox.try_again(handles)
     if settings.hold_all:
         book.summary.held += handles.database.writing(lambda session: hold_what_waits(session, HELD_BY_SETTING))
     elif has_held:
@@ -115,20 +126,30 @@ def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:
 class _Pass:
     """Claims, and sees to it that there is a courier wherever messages wait."""
 
-    def __init__(self, handles: Handles, settings: RuntimeSettings, book: Book, timeouts: Timeouts) -> None:
+    def __init__(
+        self, handles: Handles, settings: RuntimeSettings, book: Book, timeouts: Timeouts, *, stays: bool
+    ) -> None:
         self._handles = handles
         self._settings = settings
         self._book = book
         self._room = book.room
         self._timeouts = timeouts
+        self._stays = stays
         self._began: datetime | None = None
+        self._line: dict[tuple[int, bool], int] = {}
+        self._line_began: datetime | None = None
         self._couriers: list[Courier] = []
+        self._enlisting = threading.Lock()
+        self._urgent = UrgentLane(handles, book, self._claim_urgent, lambda: self._began)
 
     def run(self) -> None:
         """Until nothing is due and nothing in hand, or we stop."""
+        if self._settings.hold_all:
+            return
+        self._urgent.start()
         try:
             while not self._book.is_stopping:
-                found = self._settings.hold_all is False and self._claim()
+                found = self._claim()
                 self._send_couriers()
                 if not found:
                     if not self._room.in_hand:
@@ -142,34 +163,56 @@ class _Pass:
     def _claim(self) -> bool:
         """Take what is due, as much as fits; false if nothing was, or nothing fits."""
         fits = min(BATCH, MOST_IN_HAND - self._room.in_hand)
-        if fits < BATCH // 2:
-            return False
-        taken = claim(self._handles, self._settings, self._began, fits)
+        return fits >= BATCH // 2 and self._take(tuple(Lane), fits)
+
+    def _claim_urgent(self) -> None:
+        """Take what is urgent, however much is in hand."""
+        self._take((Lane.URGENT,), URGENT_BATCH)
+        self._send_couriers()
+
+    def _take(self, lanes: tuple[Lane, ...], limit: int) -> bool:
+        taken = claim(self._handles, self._settings, Wanted(limit, lanes, self._began, self._line))
         self._note(taken)
         self._room.admit(taken.jobs)
         self._book.tell(taken.over)
+        if taken.without_mailbox and not self._book.is_without_mailbox:
+            self._book.is_without_mailbox = True
+            no_mailbox.tell(self._handles)
         return not taken.is_empty
 
     def _note(self, taken: Taken) -> None:
         if taken.now is not None:
-            self._began = self._began or taken.now
+            if not self._stays:
+                self._began = self._began or taken.now
+            self._line = self._line_after(taken, taken.now)
             self._book.claimed(taken.jobs, taken.routes, taken.now)
         # A mailbox that is first in line again does not cool down any more.
         self._room.came_back({job.hops[0].mailbox for job in taken.jobs})
         if not taken.is_empty:
             self._handles.changes.moved("outbox")
 
+    def _line_after(self, taken: Taken, now: datetime) -> dict[tuple[int, bool], int]:
+        """Who waits for a rate; begun anew each minute, since by then the first of them come again."""
+        if self._line_began is None or now - self._line_began > timedelta(minutes=1):
+            self._line_began = now
+            return {}
+        return dict(taken.line)
+
     def _send_couriers(self) -> None:
-        self._couriers = [courier for courier in self._couriers if courier.is_alive()]
-        for mailbox_id in self._room.enlist():
-            courier = Courier(self._book, mailbox_id, self._timeouts)
-            self._couriers.append(courier)
-            courier.start()
+        with self._enlisting:
+            self._couriers = [courier for courier in self._couriers if courier.is_alive()]
+            for mailbox_id, is_urgent in self._room.enlist():
+                courier = Courier(self._book, mailbox_id, self._timeouts, only_urgent=is_urgent)
+                self._couriers.append(courier)
+                courier.start()
 
     def _finish(self) -> None:
+        self._urgent.close()
         for courier in self._couriers:
             courier.join()
-        left = [job.lease for job in self._room.drain()]
+        left = self._room.drain()
         self._book.let_go_of_all()
         if left:
-            self._handles.database.writing(lambda session: give_back(session, left))
+            self._handles.database.writing(lambda session: give_back_jobs(session, left))
+        if self._book.is_without_mailbox:
+            no_mailbox.tell(self._handles)

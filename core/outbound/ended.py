@@ -13,7 +13,7 @@ from core.mail.envelope import OutgoingEnvelope, fresh_message_id
 from core.models import OutgoingState
 from core.outbound.job import Job
 from core.outbound.notice import FailedRecipient, failure_notice
-from core.outbound.outcome import Ended, bcc_after, end_of_round
+from core.outbound.outcome import TOO_LARGE, Ended, bcc_after, end_of_round, too_large_for_all, wait_until
 from core.outbound.retry import RetryRule
 from core.outbound.route import Route
 from core.outbox.entry import Entry, read_entry
@@ -55,6 +55,9 @@ class Terms:
 
 def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Settlement:
     """All that is to be written when a message's round is over."""
+    if job.too_large_for and job.is_only_too_large and job.unanswered:
+        error = too_large_for_all(job.due.size, job.too_large_for)
+        job.results |= {one.id: RecipientResult(OutgoingState.FAILED, None, TOO_LARGE, error) for one in job.unanswered}
     sent_by_id = job.sent_by_id if job.sent_by_id is not None else job.due.sent_by_id
     ended = end_of_round(
         job.due,
@@ -81,6 +84,18 @@ def held_because(job: Job, why: str, now: datetime) -> Settlement:
         job.results[one.id] = RecipientResult(OutgoingState.HELD, text=why)
     settlement = job.settlement()
     settlement.ending = Ending(OutgoingState.HELD, job.number, now, why, job.due.uncertain_since, job.sent_by_id)
+    return settlement
+
+
+def put_off(job: Job, until: datetime, why: str) -> Settlement:
+    """A message that nobody can send before `until`; to wait for that is no try."""
+    until = min(until, job.due.expires_at or until)
+    # Who was deferred by his own server keeps its reply: it tells who must come again.
+    for one in job.unanswered:
+        if one.state == OutgoingState.QUEUED:
+            job.results[one.id] = RecipientResult(OutgoingState.DEFERRED, text=why)
+    settlement = job.settlement()
+    settlement.ending = wait_until(job.due, until, why)
     return settlement
 
 

@@ -34,6 +34,10 @@ class Job:
     """Why the last mailbox could not send it."""
     sent_by_id: int | None = None
     """The mailbox that tried last."""
+    too_large_for: dict[str, int] = field(default_factory=dict)
+    """The mailboxes that take no message of this size, and the most they take, if that is known."""
+    is_only_too_large: bool = True
+    """Whether nothing but its size has kept it from leaving in this round."""
 
     @property
     def number(self) -> int:

@@ -27,7 +27,8 @@ PRECEDENCE = (
 """With mixed recipients the first that applies is the message's state; else it is sent."""
 
 _PHASES = {Phase.MAIL: "mail", Phase.RCPT: "rcpt", Phase.DATA: "data", Phase.DOT: "dot"}
-_TOO_LARGE = "5.3.4"
+TOO_LARGE = "5.3.4"
+"""Message too big for system (RFC 3463 §3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Reading:
     """Why this mailbox cannot send it; empty: it can."""
     does_cool: bool = False
     """Whether the mailbox is left alone for a while."""
+    is_too_large: bool = False
+    """Whether the message is merely larger than this mailbox takes, which is well otherwise."""
+    most_recipients: int = 0
+    """So many were taken, then more were too many: the rest goes in another transaction. 0: all had answers."""
     reply: Reply | None = None
     """What decided."""
     text: str = ""
@@ -57,14 +62,34 @@ def read_result(result: SubmitResult, sender: str) -> Reading:
     results: dict[str, RecipientResult] = {}
     blame = ""
     about_all = _about_all(result, sender, text)
+    most = _most_recipients(result)
     for address, reply in result.recipients:
+        if most and (reply is None or reply.is_too_many):
+            continue  # its turn comes in the next transaction
         judged = about_all if reply is None or reply.is_positive else _judged(reply, Phase.RCPT, sender)
         if isinstance(judged, RecipientResult):
             results[address] = judged
         else:
             blame = blame or judged
-    does_cool = bool(blame) and not _is_about_size(result.reply)
-    return Reading(results, blame, does_cool, result.reply, text)
+    is_too_large = bool(blame) and _is_about_size(result)
+    return Reading(results, blame, bool(blame) and not is_too_large, is_too_large, most, result.reply, text)
+
+
+def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
+    """Why a message is not sent that is over the limit of every mailbox; limits by the mailboxes' names, in bytes."""
+    largest = max(limits.values(), default=0)
+    names = ", ".join(f"{name} {limit}" for name, limit in sorted(limits.items()))
+    return (
+        f"The message has {size} bytes, more than any mailbox takes ({names or 'no limit is known'}). "
+        f"Send at most {largest} bytes, or raise the limit."
+    )
+
+
+def _most_recipients(result: SubmitResult) -> int:
+    """How many recipients a transaction took before the server said that more are too many; 0: it did not say so."""
+    if not any(reply is not None and reply.is_too_many for _, reply in result.recipients):
+        return 0
+    return sum(reply is not None and reply.is_positive for _, reply in result.recipients)
 
 
 def message_state(states: Iterable[str]) -> OutgoingState:
@@ -156,7 +181,7 @@ def _about_all(result: SubmitResult, sender: str, text: str) -> RecipientResult 
 
 def _judged(reply: Reply, phase: Phase, sender: str) -> RecipientResult | str:
     match judge_reply(reply.code, reply.enhanced, reply.text, _PHASES[phase], sender=sender):
-        case Fault.MAILBOX:
+        case Fault.MAILBOX | Fault.TOO_LARGE:
             return str(reply)
         case Fault.RECIPIENT_TRANSIENT:
             return _result(OutgoingState.DEFERRED, reply)
@@ -168,9 +193,11 @@ def _result(state: OutgoingState, reply: Reply) -> RecipientResult:
     return RecipientResult(state, reply.code, reply.enhanced, reply.text)
 
 
-def _is_about_size(reply: Reply | None) -> bool:
-    # Another mailbox may take it, but this one is well.
-    return reply is not None and (reply.code == 552 or reply.enhanced == _TOO_LARGE)
+def _is_about_size(result: SubmitResult) -> bool:
+    reply = result.reply
+    if reply is None or reply.is_ours:
+        return False
+    return judge_reply(reply.code, reply.enhanced, reply.text, _PHASES[result.phase]) is Fault.TOO_LARGE
 
 
 def _given_up(

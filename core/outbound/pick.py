@@ -12,7 +12,11 @@ from core.outbound.roster import FromClass, MailboxFacts, Roster, loop_in_failov
 
 __all__ = ["Choice", "Hop", "MailboxFacts", "NoMailbox", "Roster", "Wait", "loop_in_failovers", "pick"]
 
+OUT_OF_RATE = "has used up its rate"
+"""Why a mailbox is left out that may send no more for now."""
+
 _NO_TURNS: Mapping[int, int] = MappingProxyType({})
+_NO_RATES: Mapping[int, datetime] = MappingProxyType({})
 
 
 class Hop(NamedTuple):
@@ -48,6 +52,8 @@ class Wait:
     until: datetime
     why: str
     passed_over: tuple[Hop, ...] = ()
+    rate_of: int | None = None
+    """The mailbox whose rate it waits for, if that is what is first to come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,15 @@ def pick(
     forced: int | None = None,
     size: int = 0,
     turns: Mapping[int, int] = _NO_TURNS,
+    out_of_rate: Mapping[int, datetime] = _NO_RATES,
 ) -> Choice | Wait | NoMailbox:
     """Choose who sends a message from this address (the first From address; without one the envelope sender).
 
     `turns` are turns taken since the roster was drawn up, by mailbox: the caller adds `turn_of` with the next number.
+    `out_of_rate` says of mailboxes whose rate is used up when each may take this message.
     """
     address = from_address.strip().lower()
-    search = _Search(roster, address, now, size)
+    search = _Search(roster, address, now, size, out_of_rate)
     if forced is not None:
         return _forced(roster, search, forced)
     from_class, tiers = roster.tiers_for(address)
@@ -123,7 +131,9 @@ class _Search:
         "_address",
         "_hops",
         "_now",
+        "_out_of_rate",
         "_passed_over",
+        "_rate_of",
         "_roster",
         "_seen",
         "_size",
@@ -132,7 +142,9 @@ class _Search:
         "from_class",
     )
 
-    def __init__(self, roster: Roster, address: str, now: datetime, size: int) -> None:
+    def __init__(
+        self, roster: Roster, address: str, now: datetime, size: int, out_of_rate: Mapping[int, datetime]
+    ) -> None:
         self._roster = roster
         self._address = address
         self._now = now
@@ -142,7 +154,9 @@ class _Search:
         self._hops: list[Hop] = []
         self._passed_over: list[Hop] = []
         self._too_small = 0
+        self._out_of_rate = out_of_rate
         self._until: datetime | None = None
+        self._rate_of: int | None = None
 
     def whose_turn(self, queue: Iterable[MailboxFacts]) -> MailboxFacts | None:
         """The first in turn that may take it. A cooling one keeps its turn; one out of rate gives it to the next."""
@@ -150,7 +164,7 @@ class _Search:
 
     def is_out_of_rate(self, mailbox: MailboxFacts) -> bool:
         """Whether its rate is used up."""
-        return mailbox.out_of_rate_until is not None and mailbox.out_of_rate_until > self._now
+        return mailbox.id in self._out_of_rate
 
     def add(self, mailbox: MailboxFacts, why: str) -> None:
         """Put a mailbox next in the order, unless it is there already or cannot send this now."""
@@ -163,8 +177,8 @@ class _Search:
             self.pass_over(mailbox, f"takes at most {mailbox.max_size} bytes")
         elif mailbox.cooling_until is not None and mailbox.cooling_until > self._now:
             self.pass_over(mailbox, f"cools down until {mailbox.cooling_until:%H:%M:%S}", mailbox.cooling_until)
-        elif mailbox.out_of_rate_until is not None and mailbox.out_of_rate_until > self._now:
-            self.pass_over(mailbox, "its rate is used up", mailbox.out_of_rate_until)
+        elif self.is_out_of_rate(mailbox):
+            self.pass_over(mailbox, OUT_OF_RATE, self._out_of_rate[mailbox.id], is_for_rate=True)
         else:
             self._seen.add(mailbox.id)
             self._hops.append(Hop(mailbox.id, why))
@@ -181,12 +195,14 @@ class _Search:
                 self.add(failover, f"failover of {named_by.name}")
             named_by = failover
 
-    def pass_over(self, mailbox: MailboxFacts, why: str, until: datetime | None = None) -> None:
+    def pass_over(
+        self, mailbox: MailboxFacts, why: str, until: datetime | None = None, *, is_for_rate: bool = False
+    ) -> None:
         """Leave a mailbox out, and remember when it could come in."""
         self._seen.add(mailbox.id)
         self._passed_over.append(Hop(mailbox.id, why))
         if until is not None and (self._until is None or until < self._until):
-            self._until = until
+            self._until, self._rate_of = until, mailbox.id if is_for_rate else None
 
     def wait_for_rate(self, queue: Iterable[MailboxFacts]) -> Choice | Wait | NoMailbox:
         """The rate is used up all around: it waits; neither a failover nor a worse priority is there for that."""
@@ -204,7 +220,7 @@ class _Search:
         names = self._roster.mailboxes
         reasons = "; ".join(f"{names[hop.mailbox].name}: {hop.why}" for hop in passed_over)
         if self._until is not None:
-            return Wait(self._until, reasons, passed_over)
+            return Wait(self._until, reasons, passed_over, self._rate_of)
         return NoMailbox(f"no mailbox: {reasons}", bool(self._too_small), passed_over)
 
     def _fits(self, mailbox: MailboxFacts) -> bool:

@@ -108,6 +108,11 @@ class Relay:
         """Whether there is a connection that takes another message."""
         return self._opened is not None and self._opened.is_fresh_enough
 
+    @property
+    def size_limit(self) -> int | None:
+        """The largest message that the relay takes, in bytes; 0: it does not say; `None`: there is no connection."""
+        return self._opened.connection.size_limit if self._opened is not None else None
+
     def connect(self) -> Fault | None:
         """See to it that there is a connection; else tell why there is none."""
         if self._opened is not None:

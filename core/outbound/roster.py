@@ -34,12 +34,10 @@ class MailboxFacts:
     """Addresses and domains (`example.org`, also `@example.org`)."""
     failover: int | None = None
     cooling_until: datetime | None = None
-    out_of_rate_until: datetime | None = None
-    """When its rate allows a message again, if it is used up."""
     last_turn: int = 0
     """The turn it last took; the smallest of its group is next."""
     max_size: int = 0
-    """The largest message in bytes; 0: no limit."""
+    """The largest message in bytes that it takes, by its own setting or by its server's word; 0: no limit is known."""
     can_send: bool = True
     """Whether its template has a server to send to."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from core.db.bulk import table_of
 from core.mail.strict_address import strict_address
 from core.models import Mailbox, MailboxStatus, Template
 from core.outbound.compose import Identity
+from core.outbound.rate import Rate
 from core.outbound.roster import MailboxFacts, Roster
 from core.protocols.server import Server
 from core.protocols.tls import Security, TlsTrust
@@ -39,6 +40,11 @@ class Route:
     failures: int = 0
     """In a row."""
     last_error: str = ""
+    has_rate: bool = False
+    server_max_size: int = 0
+    """The largest message its server takes, as it last said; 0: unknown, or no limit."""
+    server_max_recipients: int = 0
+    """The most recipients its server took in one transaction before it refused more; 0: unknown."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ class Snapshot:
     roster: Roster
     last_turn: int
     """The highest turn that was taken."""
+    rates: Mapping[int, Rate]
+    """Of the mailboxes that have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,9 @@ class _Fared:
     cooling_until: datetime | None = None
     failures: int = 0
     last_error: str = ""
+    server_max_size: int = 0
+    server_max_recipients: int = 0
+    rate_taken: Sequence[Sequence[int]] = ()
 
 
 def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
@@ -75,6 +86,7 @@ def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
                 mailbox.from_filter,
                 mailbox.failover_id,
                 mailbox.max_size,
+                mailbox.rate_per_minute,
                 mailbox.default_sender,
                 mailbox.force_from,
                 mailbox.subject_prefix,
@@ -108,20 +120,29 @@ def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
         routes={row.id: _route(row, fared.get(row.id, nothing)) for row in rows},
         roster=Roster(_facts(row, fared.get(row.id, nothing)) for row in rows),
         last_turn=max((one.last_turn for one in fared.values()), default=0),
+        rates={
+            row.id: Rate.read(row.rate_per_minute, fared.get(row.id, nothing).rate_taken)
+            for row in rows
+            if row.rate_per_minute
+        },
     )
 
 
 def _load_fared(session: Session, *, is_claiming: bool) -> dict[int, _Fared]:
     status = table_of(MailboxStatus).c
     asked = select(
-        status.mailbox_id, status.last_turn, status.cooling_until, status.failures, status.last_error
+        status.mailbox_id,
+        status.last_turn,
+        status.cooling_until,
+        status.failures,
+        status.last_error,
+        status.server_max_size,
+        status.server_max_recipients,
+        status.rate_taken,
     ).order_by(status.mailbox_id)
     if is_claiming:
         asked = asked.with_for_update()
-    return {
-        row.mailbox_id: _Fared(row.last_turn, row.cooling_until, row.failures, row.last_error)
-        for row in session.connection().execute(asked)
-    }
+    return {key: _Fared(*rest) for key, *rest in session.connection().execute(asked)}
 
 
 def _facts(row: Any, fared: _Fared) -> MailboxFacts:
@@ -134,7 +155,7 @@ def _facts(row: Any, fared: _Fared) -> MailboxFacts:
         failover=row.failover_id,
         cooling_until=fared.cooling_until,
         last_turn=fared.last_turn,
-        max_size=row.max_size,
+        max_size=min(filter(None, (row.max_size, fared.server_max_size)), default=0),
         can_send=bool(row.smtp_host),
     )
 
@@ -160,6 +181,9 @@ def _route(row: Any, fared: _Fared) -> Route:
         version=(row.mailbox_version, row.template_version),
         failures=fared.failures,
         last_error=fared.last_error,
+        has_rate=bool(row.rate_per_minute),
+        server_max_size=fared.server_max_size,
+        server_max_recipients=fared.server_max_recipients,
     )
 
 

@@ -24,6 +24,7 @@ class WaitingRoom:
         self._most_couriers = couriers_each
         self._limits: dict[int, int] = {}
         self._couriers: Counter[int] = Counter()
+        self._urgent_couriers: set[int] = set()
         self._waiting: dict[int, list[tuple[int, int, Job]]] = {}
         self._down: dict[int, str] = {}
         self._proven: set[int] = set()
@@ -52,19 +53,25 @@ class WaitingRoom:
                 self._put(job)
             self._changed.notify_all()
 
-    def take(self, mailbox_id: int) -> list[Job]:
+    def take(self, mailbox_id: int, *, only_urgent: bool = False) -> list[Job]:
         """The next window of a mailbox; empty when none waits or it cannot send."""
         with self._changed:
             window: list[Job] = []
             size = 0
             waiting = self._waiting.get(mailbox_id)
             while waiting and len(window) < WINDOW and mailbox_id not in self._down:
-                if window and size + waiting[0][2].due.size > WINDOW_BYTES:
+                following = waiting[0][2].due
+                if (only_urgent and not following.is_urgent) or (window and size + following.size > WINDOW_BYTES):
                     break
                 job = heapq.heappop(waiting)[2]
                 size += job.due.size
                 window.append(job)
             return window
+
+    def is_pressed(self, mailbox_id: int) -> bool:
+        """Whether an urgent message waits for a connection of this mailbox."""
+        with self._changed:
+            return self._has_urgent(mailbox_id)
 
     def drain(self, mailbox_id: int | None = None) -> list[Job]:
         """All that wait for this mailbox, or for any."""
@@ -104,6 +111,11 @@ class WaitingRoom:
         with self._changed:
             self._proven.add(mailbox_id)
 
+    def is_served(self, mailbox_id: int) -> bool:
+        """Whether others work for this mailbox, over connections that it has."""
+        with self._changed:
+            return mailbox_id in self._proven and self._couriers[mailbox_id] > 0
+
     def fewer(self, mailbox_id: int) -> bool:
         """One more connection was refused while others work: be content with those; false if it was the only one."""
         with self._changed:
@@ -113,23 +125,36 @@ class WaitingRoom:
             self._limits[mailbox_id] = others
             return True
 
-    def enlist(self) -> list[int]:
-        """The mailboxes that need a courier now, one entry for each; they count as being there."""
+    def enlist(self) -> list[tuple[int, bool]]:
+        """The mailboxes that need a courier now, one entry for each, and whether it is one for urgent messages alone.
+
+        They count as being there. Beside the others each mailbox has one connection for what is urgent.
+        """
         with self._changed:
-            needed: list[int] = []
+            needed: list[tuple[int, bool]] = []
             for key, waiting in self._waiting.items():
+                if self._couriers[key] and self._has_urgent(key) and key not in self._urgent_couriers:
+                    self._urgent_couriers.add(key)
+                    needed.append((key, True))
                 limit = self._limits.get(key, self._most_couriers)
                 wanted = min(limit, -(-len(waiting) // WINDOW))
                 for _ in range(wanted - self._couriers[key]):
                     self._couriers[key] += 1
-                    needed.append(key)
+                    needed.append((key, False))
             return needed
 
-    def left(self, mailbox_id: int) -> None:
+    def left(self, mailbox_id: int, *, is_urgent: bool = False) -> None:
         """A courier went home."""
         with self._changed:
-            self._couriers[mailbox_id] -= 1
+            if is_urgent:
+                self._urgent_couriers.discard(mailbox_id)
+            else:
+                self._couriers[mailbox_id] -= 1
             self._changed.notify_all()
+
+    def _has_urgent(self, mailbox_id: int) -> bool:
+        waiting = self._waiting.get(mailbox_id)
+        return waiting[0][2].due.is_urgent if waiting else False
 
     def _put(self, job: Job) -> None:
         assert job.mailbox_id is not None

@@ -22,6 +22,8 @@ WAITING = (OutgoingState.QUEUED, OutgoingState.DEFERRED, OutgoingState.UNCERTAIN
 STILL_TO_BE_SENT = tuple(state.value for state in WAITING)
 """The same of a recipient."""
 
+_URGENT = Lane.URGENT.rank
+
 _m = table_of(OutgoingMessage).c
 _COLUMNS = (
     _m.id,
@@ -50,6 +52,11 @@ _DUE = skip_locked(
     .where(_m.state == bindparam("state"), _m.lane_rank == bindparam("rank"), _m.next_attempt_at <= bindparam("until"))
     .order_by(_m.next_attempt_at, _m.id)
     .limit(bindparam("most"))
+)
+_SOONEST = (
+    select(_m.id)
+    .where(_m.state == bindparam("state"), _m.lane_rank == bindparam("rank"), _m.next_attempt_at <= bindparam("until"))
+    .limit(1)
 )
 _r = table_of(Recipient).c
 _RECIPIENTS = (
@@ -114,6 +121,11 @@ class Due:
     recipients: tuple[PendingRecipient, ...]
 
     @property
+    def is_urgent(self) -> bool:
+        """Whether it overtakes the others."""
+        return self.lane_rank == _URGENT
+
+    @property
     def pending(self) -> list[PendingRecipient]:
         """The recipients it is still to be sent to, Bcc ones not among them."""
         return [one for one in self.recipients if one.state in STILL_TO_BE_SENT and not one.is_bcc]
@@ -127,13 +139,15 @@ def time_of(session: Session) -> datetime:
     return clock.utcnow()
 
 
-def due_messages(session: Session, now: datetime, pass_began: datetime, limit: int) -> list[Due]:
+def due_messages(
+    session: Session, now: datetime, pass_began: datetime, limit: int, lanes: Iterable[Lane] = Lane
+) -> list[Due]:
     """The messages to be sent next, urgent ones first, then whichever waits longest.
 
     What was tried before counts as due only if it was so when this pass began: a pass tries nothing twice.
     """
     rows: list[Any] = []
-    for lane in Lane:
+    for lane in lanes:
         waiting: list[Any] = []
         for state in WAITING:
             until = now if state is OutgoingState.QUEUED else min(now, pass_began)
@@ -144,6 +158,16 @@ def due_messages(session: Session, now: datetime, pass_began: datetime, limit: i
             break
     recipients = _recipients_of(session, [row.id for row in rows])
     return [_due(row, tuple(recipients.get(row.id, ()))) for row in rows]
+
+
+def is_any_due(session: Session, now: datetime, pass_began: datetime, lanes: Iterable[Lane] = Lane) -> bool:
+    """Whether `due_messages` would find something."""
+    return any(
+        session.connection().execute(_SOONEST, {"state": state.value, "rank": lane.rank, "until": until}).first()
+        for lane in lanes
+        for state in WAITING
+        for until in (now if state is OutgoingState.QUEUED else min(now, pass_began),)
+    )
 
 
 def take(session: Session, due: Sequence[Due], owner: str, until: datetime) -> dict[int, Lease]:

@@ -123,6 +123,10 @@ class MailboxNews:
     """In a row; none: it works."""
     cooling_until: datetime | None = None
     error: str = ""
+    server_max_size: int | None = None
+    """The largest message its server takes, if that is news."""
+    server_max_recipients: int | None = None
+    """The most recipients its server takes in one transaction, if that is news."""
 
 
 def settle(session: Session, settlements: Sequence[Settlement], news: Sequence[MailboxNews], now: datetime) -> set[int]:
@@ -211,8 +215,23 @@ def _write_mailbox(session: Session, news: MailboxNews, now: datetime) -> None:
     }
     if not news.failures:
         values["last_sent_at"] = now
+    if news.server_max_size is not None:
+        values["server_max_size"] = news.server_max_size
+    if news.server_max_recipients is not None:
+        values["server_max_recipients"] = news.server_max_recipients
     insert_missing(session, MailboxStatus, [{"mailbox_id": news.mailbox_id, "last_turn": 0, "failures": 0}])
     session.connection().execute(update(table).where(table.c.mailbox_id == news.mailbox_id).values(**values))
+
+
+def write_rates(session: Session, taken: Mapping[int, list[list[int]]]) -> None:
+    """What was taken of rates within the last minute, by mailbox."""
+    if taken:
+        table = table_of(MailboxStatus)
+        insert_missing(session, MailboxStatus, [{"mailbox_id": key, "failures": 0} for key in taken])
+        session.connection().execute(
+            update(table).where(table.c.mailbox_id == bindparam("of")).values(rate_taken=bindparam("pairs")),
+            [{"of": key, "pairs": pairs} for key, pairs in taken.items()],
+        )
 
 
 def write_turns(session: Session, turns: Mapping[int, int]) -> None:

@@ -76,6 +76,9 @@ class Exchange:
         self._phase = Phase.RCPT
         self._answers += [self._next() for _ in first]
         for start in range(0, len(rest), _WINDOW):
+            if self._is_full(self._answers[-_WINDOW:]):
+                self._phase = Phase.DATA
+                return self._command(b"DATA", leave=True)
             window = rest[start : start + _WINDOW]
             is_last = start + _WINDOW >= len(rest)
             self._dialogue.begin(Phase.RCPT)
@@ -91,10 +94,16 @@ class Exchange:
         self._phase = Phase.RCPT
         for recipient in self._recipients:
             self._answers.append(self._command(f"RCPT TO:<{recipient}>".encode()))
+            if self._is_full(self._answers[-1:]):
+                break
         if not any(answer.is_positive for answer in self._answers):
             return None
         self._phase = Phase.DATA
         return self._command(b"DATA", leave=True)
+
+    def _is_full(self, newest: Sequence[Reply]) -> bool:
+        """Whether the relay wants no more recipients in this transaction: it is ended with those it took."""
+        return any(answer.is_too_many for answer in newest) and any(answer.is_positive for answer in self._answers)
 
     def _last_refusal(self) -> Reply | None:
         """What the relay said before the connection broke tells more than the break."""

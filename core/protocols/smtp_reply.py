@@ -45,8 +45,23 @@ class Reply:
         """5yz: will not work."""
         return 500 <= self.code < 600
 
+    @property
+    def is_too_many(self) -> bool:
+        """To RCPT: this transaction has its most recipients."""
+        return is_too_many_recipients(self.code, self.enhanced, self.text)
+
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+
+
+def is_too_many_recipients(code: int, enhanced: str, text: str) -> bool:
+    """Whether a reply to RCPT says that this transaction has its most recipients: the rest goes in another one.
+
+    Old servers say 552 where 452 is meant; it is to be read as 452 (RFC 5321 §4.5.3.1.10).
+    """
+    if enhanced in ("4.5.3", "5.5.3"):  # RFC 3463 §3.6
+        return code in (450, 451, 452, 550, 552)
+    return code in (452, 552) and "too many" in text.lower() and not enhanced
 
 
 @lru_cache(maxsize=512)

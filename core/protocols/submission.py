@@ -33,7 +33,8 @@ class SubmitResult:
     reply: Reply | None
     """The reply that decided; None when the connection broke before it."""
     recipients: tuple[tuple[str, Reply | None], ...]
-    """What was said to each recipient, in the order given; None: not asked, or no answer came."""
+    """What was said to each recipient, in the order given; None: no answer came, or he was not asked, since the relay
+    wanted no more."""
     taken: bool
     """The relay took the message for every recipient whose reply is positive."""
     dot_sent: bool

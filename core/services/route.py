@@ -6,13 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from core import clock
 from core.errors import NotFound
 from core.handles import Handles
 from core.mail.strict_address import strict_address
 from core.outbound.pick import Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.rates import Rates
 from core.outbound.roster import Roster
 from core.outbound.route import load_snapshot
+from core.outbox.claim import time_of
 from core.services import access
 from core.services.actor import Actor
 
@@ -50,17 +51,19 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
     access.require(actor, access.SEE, "mailbox")
     sender, _ = strict_address(sender), strict_address(recipient)
     with handles.database.reading() as session:
-        roster = load_snapshot(session, is_claiming=False).roster
+        snapshot = load_snapshot(session, is_claiming=False)
+        now = time_of(session)
+    roster = snapshot.roster
     names = {mailbox.id: mailbox.name for mailbox in roster.mailboxes.values()}
     for name in down:
         if name not in names.values():
             raise NotFound(f"There is no mailbox {name!r}. To see what there is: postroom list mailbox")
-    now = clock.utcnow()
     without = Roster(
         replace(mailbox, cooling_until=now + _DOWN_FOR) if mailbox.name in down else mailbox
         for mailbox in roster.mailboxes.values()
     )
-    return _told(pick(without, sender, now), names)
+    used_up = Rates.beginning(snapshot.rates, now, {}).used_up(is_urgent=False)
+    return _told(pick(without, sender, now, out_of_rate=used_up), names)
 
 
 def _told(chosen: Choice | Wait | NoMailbox, names: dict[int, str]) -> Simulated:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import datetime
-
-from sqlalchemy import func, select
 
 from core import clock
-from core.db.bulk import table_of
 from core.db.changes import Watcher
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
-from core.models import OutgoingMessage, OutgoingState
+from core.models import OutgoingState
 from core.outbound.deliver import Delivery, deliver_due
 from core.outbound.pool import Pool
 from core.outbound.summary import Summary
-from core.outbox.claim import WAITING
+from core.outbox.claim import is_any_due, time_of
 from core.outbox.pick_up import has_mail
 from core.workers.orders import Order, finish, report, take_orders
 
@@ -45,7 +41,7 @@ class Sender:
     def run(self, *, once: bool = False) -> Summary:
         """Work until `stop` is set, finishing what is in hand; with `once`, do what is due and return."""
         try:
-            return self._pass() if once else self._work_on()
+            return self._pass(stays=False) if once else self._work_on()
         finally:
             self._pool.close()
 
@@ -57,7 +53,7 @@ class Sender:
                 try:
                     orders = take_orders(self._handles, ("deliver",))
                     if orders or self._has_work():
-                        total += self._pass()
+                        total += self._pass(stays=True)
                     for order in orders:
                         self._answer(order)
                     self._pool.tidy()
@@ -73,9 +69,9 @@ class Sender:
             watcher.close()
         return total
 
-    def _pass(self) -> Summary:
+    def _pass(self, *, stays: bool) -> Summary:
         self._next_pass = clock.monotonic() + REAP
-        return deliver_due(self._handles, stop=self._stop, log=_tell, pool=self._pool)
+        return deliver_due(self._handles, stop=self._stop, log=_tell, pool=self._pool, stays=stays)
 
     def _has_work(self) -> bool:
         return (
@@ -83,16 +79,9 @@ class Sender:
         )
 
     def _is_something_due(self) -> bool:
-        table = table_of(OutgoingMessage).c
         with self._handles.database.reading() as session:
-            soonest = [
-                session.connection()
-                .execute(select(func.min(table.next_attempt_at)).where(table.state == state, table.lane_rank == rank))
-                .scalar()
-                for state in WAITING
-                for rank in range(3)
-            ]
-        return any(isinstance(at, datetime) and at <= clock.utcnow() for at in soonest)
+            now = time_of(session)
+            return is_any_due(session, now, now)
 
     def _answer(self, order: Order) -> None:
         try:

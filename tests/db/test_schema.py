@@ -88,7 +88,7 @@ def test_a_database_of_the_first_version_keeps_its_rows_when_it_is_upgraded(hand
 
     with handles.database.reading() as session:
         status = session.exec(select(MailboxStatus)).one()
-    assert (status.last_turn, status.rate_tokens, status.server_max_size) == (7, 0.0, 0)
+    assert (status.last_turn, status.rate_taken, status.server_max_size) == (7, [], 0)
     assert revision_of(handles.database) == REVISION
 
 

@@ -10,6 +10,7 @@ from tests.outbound.world import (
     add_mailbox,
     attempts,
     change,
+    mail,
     mailbox_status,
     make_due,
     put,
@@ -218,15 +219,43 @@ def test_an_unsafe_message_waits_for_a_person_and_stops_nobody(handles, smtp_sin
     assert rows(handles)[0].last_error
 
 
-def test_a_message_refused_for_its_size_does_not_cool_the_mailbox(handles, smtp_sink):
-    first = add_mailbox(handles, "first", smtp_sink)
-    smtp_sink.rule(Phase.MAIL, "552 5.3.4 too big")
+def test_a_message_that_every_mailbox_refuses_for_its_size_fails_with_a_sentence_and_cools_none(
+    handles, smtp_sink, second_sink
+):
+    failover = add_mailbox(handles, "second", second_sink, active=False)
+    first = add_mailbox(handles, "first", smtp_sink, failover=failover)
+    for sink in (smtp_sink, second_sink):
+        sink.rule(Phase.MAIL, "552 5.3.4 too big")
     put(handles)
 
     deliver_due(handles, timeouts=QUICK)
 
-    assert states(handles) == ["deferred"]
+    assert [(attempt.mailbox, attempt.reply_code) for attempt in attempts(handles)] == [("first", 552), ("second", 552)]
+    assert states(handles) == ["failed"]
+    failed = recipients(handles)["bob@example.net"]
+    assert failed.enhanced_code == "5.3.4"
+    assert "more than any mailbox takes (first 33554432, second 33554432)" in failed.text
     assert mailbox_status(handles, first).cooling_until is None
+
+
+def test_a_servers_limit_is_learned_and_a_larger_message_goes_elsewhere_or_fails(handles, smtp_sink):
+    with RuledSink(size_limit=1000) as narrow:
+        first = add_mailbox(handles, "narrow", narrow)
+        put(handles)
+        deliver_due(handles, timeouts=QUICK)
+        assert mailbox_status(handles, first).server_max_size == 1000
+
+        large = mail("large") + b"line after line\r\n" * 100
+        put(handles, raw=large)
+        deliver_due(handles, timeouts=QUICK)
+        assert states(handles) == ["sent", "failed"]
+        assert "more than any mailbox takes (narrow 1000)" in rows(handles)[1].last_error
+        assert narrow.hits[Phase.MAIL] == 1
+
+        add_mailbox(handles, "wide", smtp_sink)
+        put(handles, raw=large)
+        deliver_due(handles, timeouts=QUICK)
+        assert (states(handles)[2], len(smtp_sink.deliveries)) == ("sent", 1)
 
 
 def test_a_cooling_mailbox_works_again_after_one_success(handles, smtp_sink):

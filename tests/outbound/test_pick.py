@@ -165,17 +165,17 @@ def test_cooling_peers_leave_it_to_the_next_priority() -> None:
 
 
 def test_out_of_rate_gives_the_turn_to_the_next_never_to_the_failover() -> None:
-    boxes = [box(1, failover=3, out_of_rate_until=LATER), box(2, last_turn=1), box(3, active=False)]
-    choice = pick(Roster(boxes), "x@example.org", NOW)
+    boxes = [box(1, failover=3), box(2, last_turn=1), box(3, active=False)]
+    choice = pick(Roster(boxes), "x@example.org", NOW, out_of_rate={1: LATER})
     assert isinstance(choice, Choice)
     assert (choice.chain, choice.turn_of) == ((2,), 2)
 
 
 def test_all_out_of_rate_waits_and_uses_no_worse_priority() -> None:
-    boxes = [box(1, failover=2, out_of_rate_until=LATER), box(2, active=False), box(3, priority=20)]
-    outcome = pick(Roster(boxes), "x@example.org", NOW)
+    boxes = [box(1, failover=2), box(2, active=False), box(3, priority=20)]
+    outcome = pick(Roster(boxes), "x@example.org", NOW, out_of_rate={1: LATER})
     assert isinstance(outcome, Wait)
-    assert outcome.until == LATER
+    assert (outcome.until, outcome.rate_of) == (LATER, 1)
 
 
 def test_a_message_over_the_limit_goes_to_who_takes_it() -> None:

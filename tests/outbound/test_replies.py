@@ -10,6 +10,11 @@ CASES = [
     (535, "5.7.8", "authentication failed", "login", Fault.MAILBOX),
     (550, "5.1.0", "sender refused", "mail", Fault.MAILBOX),
     (451, "4.3.0", "later", "mail", Fault.MAILBOX),
+    # the announced size is over the limit (RFC 1870): another mailbox may take it
+    (552, "5.3.4", "message size exceeds fixed maximum", "mail", Fault.TOO_LARGE),
+    (552, "", "too big", "mail", Fault.TOO_LARGE),
+    (554, "5.3.4", "too big", "mail", Fault.TOO_LARGE),
+    (452, "4.3.1", "no space", "mail", Fault.MAILBOX),
     # 421 anywhere
     (421, "4.7.0", "too many connections", "rcpt", Fault.MAILBOX),
     (421, "", "closing", "data", Fault.MAILBOX),
@@ -35,6 +40,13 @@ CASES = [
     (554, "5.2.252", "SendAsDenied", "dot", Fault.MAILBOX),
     (550, "5.7.60", "SMTP; Client does not have permissions to send as this sender", "dot", Fault.MAILBOX),
     (554, "", "5.2.252 SendAsDenied", "dot", Fault.MAILBOX),
+    (
+        554,
+        "5.2.0",
+        "STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied",
+        "dot",
+        Fault.MAILBOX,
+    ),
     (550, "5.7.1", "Sender address rejected: not owned by user", "rcpt", Fault.MAILBOX),
     (550, "5.7.1", "Client was not authenticated to send anonymous mail during MAIL FROM", "rcpt", Fault.MAILBOX),
     (554, "5.7.1", "<alice@example.org>: not allowed here", "rcpt", Fault.MAILBOX),

@@ -72,14 +72,12 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(sa.Column("server_max_recipients", sa.Integer(), server_default="0", nullable=False))
-        batch_op.add_column(sa.Column("rate_tokens", sa.Float(), server_default="0", nullable=False))
-        batch_op.add_column(sa.Column("rate_at", core.models.base.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("rate_taken", sa.JSON(), server_default="[]", nullable=False))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("mailbox_status", schema=None) as batch_op:
-        batch_op.drop_column("rate_at")
-        batch_op.drop_column("rate_tokens")
+        batch_op.drop_column("rate_taken")
         batch_op.drop_column("server_max_recipients")
         batch_op.drop_column("server_max_size")
         batch_op.drop_column("certificate_expires")
