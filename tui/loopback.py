@@ -1,0 +1,124 @@
+"""Where a browser comes back to after a sign-in: a listener on this machine alone, for one answer (RFC 8252 §7.3)."""
+
+from __future__ import annotations
+
+import hmac
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+from core.errors import ConfigurationError
+
+_PATIENCE = 5.0
+"""Seconds a connection may take to say what it wants."""
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Postroom</title>
+<body style="font-family: sans-serif; margin: 4em auto; max-width: 30em"><h1>{title}</h1><p>{text}</p></body></html>
+"""
+
+
+class Loopback:
+    """Listens on 127.0.0.1 and ::1, on one port, until the answer with the right state comes."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._state = ""
+        self._servers = _servers(port, self._heard)
+        self.port = int(self._servers[0].server_address[1])
+
+    def __enter__(self) -> Loopback:
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, args=(0.1,), name="loopback", daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    @property
+    def redirect_uri(self) -> str:
+        """What the provider is told; registered as `http://localhost`, the port does not count there."""
+        return f"http://localhost:{self.port}"
+
+    def expect(self, state: str) -> None:
+        """The state of the sign-in: whatever else calls here is turned away."""
+        self._state = state
+
+    def answer(self, seconds: float) -> str | None:
+        """The query that the browser came back with, or `None` if it has not within that time."""
+        try:
+            return self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def _heard(self, query: str) -> bool:
+        states = parse_qs(query, max_num_fields=50).get("state", [""])
+        if not self._state or not hmac.compare_digest(states[0].encode(), self._state.encode()):
+            return False
+        self._answers.put(query)
+        return True
+
+
+def _servers(port: int, heard: Callable[[str], bool]) -> list[_Server4]:
+    """One on each loopback address; a machine may lack IPv6, or somebody may have the port there."""
+    try:
+        first = _Server4("127.0.0.1", port, heard)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Nothing can listen on 127.0.0.1 port {port}: {error.strerror}. Choose another port, or use --paste."
+        ) from error
+    try:
+        return [first, _Server6("::1", int(first.server_address[1]), heard)]
+    except OSError:
+        return [first]
+
+
+class _Server4(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, heard: Callable[[str], bool]) -> None:
+        self.heard = heard
+        super().__init__((host, port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hangs up in the middle is nobody's business."""
+
+
+class _Server6(_Server4):
+    address_family = socket.AF_INET6
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = _PATIENCE
+    server_version = "Postroom"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Take an answer; a page says how it went."""
+        host = (self.headers.get("Host") or "").rpartition(":")[0]
+        # A name that resolves to this machine only for the while is a web page's trick (DNS rebinding).
+        if host not in {"localhost", "127.0.0.1", "[::1]"}:
+            self._say(400, "Not here", "This address is for a sign-in of Postroom alone.")
+        elif cast("_Server4", self.server).heard(urlsplit(self.path).query):
+            self._say(200, "Thank you", "Go back to Postroom: it says how the sign-in went. This window can be closed.")
+        else:
+            self._say(404, "Nothing waits for this", "The sign-in is another one, or over. Begin again in Postroom.")
+
+    def _say(self, status: int, title: str, text: str) -> None:
+        page = _PAGE.format(title=title, text=text).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the path holds the code."""
