@@ -37,6 +37,7 @@ PLACES = {
     "outbox": ("outbox", "OUTBOX"),
     "delivery": ("delivery", "DELIVERY"),
     "record": ("record", "RECORD"),
+    "oauth": ("oauth", "OAUTH"),
     "doctor": ("health", "doctor"),
     "db": ("database", "DATABASE"),
     "key": ("key", "KEY"),

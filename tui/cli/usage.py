@@ -41,6 +41,11 @@ Changing
   delivery retry|cancel ID…|--all
   config import FILE | export [FILE] | diff FILE
 
+Signing in
+  oauth login account|mailbox NAME [--device|--paste]
+                                 sign in with OAuth2, from a terminal
+  oauth status                   how the sign-ins stand, and when they end
+
 Keeping
   init                           data folder, key, database; happens by itself at first use
   doctor                         is everything as it should be?
