@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -61,6 +62,21 @@ def write_size(value: int) -> str:
     return str(value)
 
 
+def read_loopback(value: str) -> str:
+    """An address that only this machine reaches: `127.0.0.1`, `::1`, `localhost`.
+
+    Raises:
+        ValueError: others could reach it, or it is no address.
+    """
+    try:
+        is_loopback = value == "localhost" or ip_address(value).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise ValueError(f"{value!r} is not on loopback: write 127.0.0.1, ::1 or localhost.")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(read_duration), PlainSerializer(write_duration, return_type=str)]
 Size = Annotated[int, BeforeValidator(read_size), PlainSerializer(write_size, return_type=str)]
 
@@ -109,8 +125,8 @@ class ListenerSettings(_Section):
 
     enabled: bool = False
     """Default: false."""
-    host: str = "127.0.0.1"
-    """Default: 127.0.0.1."""
+    host: Annotated[str, AfterValidator(read_loopback)] = "127.0.0.1"
+    """An address of this machine alone: there is no TLS. Default: 127.0.0.1."""
     port: int = Field(default=2525, ge=1, le=65535)
     """Default: 2525."""
     username: str = ""

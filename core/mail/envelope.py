@@ -128,7 +128,7 @@ def fresh_message_id(host: str = "", key: str = "") -> str:
 
 def _checked_address(name: str, address: str, problems: list[Problem]) -> str:
     try:
-        return strict_address(address)
+        return strict_address(address, allow_utf8=True)
     except ValueError as error:
         problems.append(Problem("", name, str(error)))
         return address

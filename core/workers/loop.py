@@ -14,6 +14,7 @@ from core.db.schema import REVISION, revision_of
 from core.errors import PostroomError, SchemaMismatch, StoreError
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
+from core.outbound.listener import Listener
 from core.workers.fetcher import Fetcher
 from core.workers.handoff import Handover
 from core.workers.health import Heartbeat
@@ -55,6 +56,8 @@ def run_workers(
         threads.append(_Part("handoff", lambda: Handover(handles, stop).run(), stop))
     if only != "fetch":
         threads.append(_Part("send", lambda: Sender(handles, stop).run(once=once), stop))
+    if only != "fetch" and not once:
+        threads.append(_Part("listen", lambda: Listener(handles, stop).run(), stop))
     try:
         for thread in threads:
             thread.start()

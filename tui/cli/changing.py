@@ -53,7 +53,7 @@ def change(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, passw
     """
     described = kind_named(kind)
     if described is SETTING:
-        _change_settings(ctx.obj, name, values or ())
+        _change_settings(ctx.obj, name, values or (), password_stdin=password_stdin)
         return
     described = _editable(kind)
     given = read_fields(described, values or ())
@@ -87,10 +87,14 @@ def _editable(name: str) -> Kind:
     raise Misuse(f"{kind.title} are not added, changed or deleted by hand.")
 
 
-def _change_settings(invocation: Invocation, name: str, values: Sequence[str]) -> None:
+def _change_settings(invocation: Invocation, name: str, values: Sequence[str], *, password_stdin: bool) -> None:
     """Both `retry.first=2m` and `retry.first value=2m` are understood."""
     words = [name, *values] if "=" in name else [word.replace("value=", f"{name}=", 1) for word in values]
     given = {key: _setting_value(key, text) for key, text in read_assignments(words).items()}
+    if password_stdin:
+        if not name.endswith("password"):
+            raise Misuse(f"{name} is no password.")
+        given[name] = Secret(sys.stdin.readline().rstrip("\r\n"))
     if not given:
         raise Misuse(f"Nothing to set: postroom set setting {name}=VALUE")
     with opened(invocation) as (handles, actor):
@@ -101,7 +105,7 @@ def _change_settings(invocation: Invocation, name: str, values: Sequence[str]) -
 def _setting_value(name: str, text: str) -> Any:
     value = toml_value(text)
     if name.endswith("password") and isinstance(value, str):
-        raise Misuse(f"{name} must not be an argument; use {name}='{{ file = \"PATH\" }}'.")
+        raise Misuse(f"{name} must not be an argument; use --password-stdin, or {name}='{{ file = \"PATH\" }}'.")
     return value
 
 

@@ -1,0 +1,53 @@
+"""Who answers at the listener's port: one of our workers, somebody else, or nobody."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from hashlib import sha256
+
+from core.environment import Environment
+from core.text import bounded, clean
+
+_WITHIN = 2.0
+_LONGEST_GREETING = 512
+
+
+@dataclass(frozen=True)
+class Occupant:
+    """What is found at a port."""
+
+    is_there: bool
+    """Whether anybody answers."""
+    is_ours: bool = False
+    """Whether it is a worker of this home."""
+    greeting: str = ""
+    """Its first line, cleaned; empty if it says nothing."""
+
+
+def mark_of(environment: Environment) -> str:
+    """What a worker's greeting ends with, so that workers of one home know each other; it tells nothing else."""
+    return sha256(str(environment.home).encode("utf-8", "surrogateescape")).hexdigest()[:10]
+
+
+def occupant_of(host: str, port: int, mark: str) -> Occupant:
+    """Connect and read the greeting."""
+    try:
+        with socket.create_connection((host, port), timeout=_WITHIN) as connection:
+            greeting = _first_line(connection)
+    except OSError:
+        return Occupant(is_there=False)
+    return Occupant(True, greeting.endswith(f" {mark}"), greeting)
+
+
+def _first_line(connection: socket.socket) -> str:
+    received = b""
+    try:
+        while b"\n" not in received and len(received) < _LONGEST_GREETING:
+            piece = connection.recv(_LONGEST_GREETING)
+            if not piece:
+                break
+            received += piece
+    except OSError:
+        pass  # it is somebody who waits for us to speak
+    return bounded(clean(received.partition(b"\n")[0].decode("latin-1")).strip(), 80)
