@@ -82,3 +82,5 @@ class Rules:
     followup_in_body: bool = False
     followup_in_attachments: bool = False
     loop: LoopRule = LoopRule()  # noqa: RUF009
+    return_secret: bytes | None = None
+    """What the tokens in return paths are reckoned with; `None`: there are none."""

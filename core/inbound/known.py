@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.inbound.placement import Ending, KnownRecord, Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that we sent: bounces of it are ours."""
+
+    ids: tuple[int, ...]
+    """Its rows in the outbox; several when it was put in more than once under one Message-ID."""
+    message_id: str
+    number: str | None = None
+    """The record that it answers, if any."""
 
 
 class Known:
@@ -18,7 +29,7 @@ class Known:
         records: Iterable[KnownRecord] = (),
         message_ids: Mapping[str, str] | None = None,
         recorded_at: Mapping[str, Sequence[datetime]] | None = None,
-        outgoing: Mapping[str, str | None] | None = None,
+        outgoing: Iterable[Sent] = (),
         copies: Mapping[tuple[str, str], tuple[str, str]] | None = None,
         *,
         of_others: Iterable[str] = (),
@@ -32,10 +43,14 @@ class Known:
         self.recorded_at = {sender: sorted(times) for sender, times in (recorded_at or {}).items()}
         """Lower-case sender to when the messages were received that made his records of this account; for our own
         addresses every message that was recorded. From the earliest message's window on is enough."""
-        self.outgoing = dict(outgoing or {})
-        """Message-ID of what we sent to the number of its record, if it has one: whose bounces are ours."""
+        self._sent = {name: sent for sent in outgoing for name in (*sent.ids, sent.message_id)}
         self.copies = dict(copies or {})
         """(SHA-256, Message-ID) of this account's recorded messages to (folder, record number)."""
+
+    def sent(self, returned_id: int | None, message_id: str) -> Sent | None:
+        """What we sent that a report is about, by the token it came to, else by the Message-ID it quotes."""
+        by_token = self._sent.get(returned_id) if returned_id is not None else None
+        return by_token or (self._sent.get(message_id) if message_id else None)
 
     def copy_in_another_folder(self, sha256: str, message_id: str, folder: str) -> tuple[str, str] | None:
         """Folder and record number of the same bytes and Message-ID in another folder of the account."""

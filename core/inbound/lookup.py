@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from core.db.bulk import table_of
 from core.inbound.judging import Judged
-from core.inbound.known import Known
+from core.inbound.known import Known, Sent
 from core.inbound.marks import source_of
 from core.inbound.placement import KnownRecord, Verdict
 from core.models import Account, FolderMark, Message, MessageState, OutgoingMessage, Queue, Record
@@ -107,8 +107,12 @@ def load_known(
     }
     by_message_id, of_others = _records_of_messages(session, account, answered)
     copies = _copies(session, account, verdicts)
-    sent = _sent(session, {verdict.facts.bounce.original_message_id for verdict in verdicts if verdict.facts.bounce})
-    numbers |= {*by_message_id.values(), *(number for _, number in copies.values()), *filter(None, sent.values())}
+    sent = _sent(session, [verdict for verdict in verdicts if verdict.facts.bounce])
+    numbers |= {
+        *by_message_id.values(),
+        *(number for _, number in copies.values()),
+        *(one.number for one in sent if one.number),
+    }
     return Known(
         records=_records(session, numbers),
         message_ids=by_message_id,
@@ -189,15 +193,25 @@ def _recorded_at(
     return {**found, **{sender: known[sender] for sender in senders & known.keys()}}
 
 
-def _sent(session: Session, message_ids: set[str]) -> dict[str, str | None]:
-    statement = select(_outgoing.c.message_id, _record.c.number).outerjoin(
-        _record, _record.c.id == _outgoing.c.record_id
+def _sent(session: Session, bounces: Sequence[Verdict]) -> list[Sent]:
+    """The messages of ours that these reports are about."""
+    if not bounces:
+        return []
+    message_ids = {one.facts.bounce.original_message_id for one in bounces if one.facts.bounce} - {""}
+    ids = {one.returned_id for one in bounces if one.returned_id is not None}
+    statement = (
+        select(_outgoing.c.id, _outgoing.c.message_id, _record.c.number)
+        .outerjoin(_record, _record.c.id == _outgoing.c.record_id)
+        .order_by(_outgoing.c.id)
     )
-    return {
-        row.message_id: row.number
-        for chunk in _chunks(message_ids - {""})
-        for row in session.connection().execute(statement.where(_outgoing.c.message_id.in_(chunk)))
-    }
+    found: dict[str, Sent] = {}
+    for column, wanted in ((_outgoing.c.message_id, message_ids), (_outgoing.c.id, ids)):
+        for chunk in _chunks(wanted):
+            for row in session.connection().execute(statement.where(column.in_(chunk))):
+                known = found.get(row.message_id, Sent((), row.message_id))
+                rows = tuple(sorted({*known.ids, row.id}))
+                found[row.message_id] = Sent(rows, row.message_id, known.number or row.number)
+    return list(found.values())
 
 
 def _chunks(values: Iterable[T]) -> Iterator[list[T]]:

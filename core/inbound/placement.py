@@ -50,6 +50,8 @@ class Verdict:
     """Where a new record would land; there unless the message has ended."""
     draft: RecordDraft | None = None
     """The record it would make."""
+    returned_id: int | None = None
+    """The outgoing message that the token of a bounce's address stands for."""
 
     @property
     def loop_key(self) -> str:
@@ -93,6 +95,8 @@ class Placement:
     """What becomes different on that record."""
     reason: str = ""
     """Why it is quarantined."""
+    reports_on: tuple[int, ...] = ()
+    """The rows of the outgoing message that a bounce is about."""
     is_copy: bool = False
     """The same message lies in another folder: it belongs to that one's record and adds nothing to it."""
 

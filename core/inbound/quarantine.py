@@ -120,6 +120,7 @@ def _settled(
         elif placement.is_follow_up and record_id is not None:
             rows.changes.append((record_id, placement.changes))
         rows.offer(row.id, placement, record_id)
+        rows.report(placement, record_id)
         rows.write(session)
         _move(session, row.id, judged, placement, record_id)
         return MessageState(placement.state.value)

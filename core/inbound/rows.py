@@ -16,7 +16,7 @@ from core.db import bulk
 from core.db.bulk import table_of
 from core.db.engine import Dumped
 from core.failpoints import fp
-from core.inbound.changes import RecordChanges
+from core.inbound.changes import NO_CHANGES, RecordChanges
 from core.inbound.judging import Judged
 from core.inbound.marks import is_server_told, source_of
 from core.inbound.offers import ActiveHandoff, offers_of
@@ -24,6 +24,7 @@ from core.inbound.placement import Ending, Placement
 from core.inbound.trail import Step, Trail
 from core.mail.summary import Summary
 from core.models import Account, AfterFetch, Delivery, Message, MessageState, Quarantine, RawMessage, Record
+from core.outbox.bounces import Report, note_bounces
 from core.protocols.source import Key
 
 NO_SUMMARY = Summary("", "", "", "", "", (), None, None, is_report=False)
@@ -59,6 +60,7 @@ class Rows:
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     changes: list[tuple[int, RecordChanges]] = field(default_factory=list)
     offers: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     _of_all: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,7 @@ class Rows:
         row["opened_record"] = opened and placement.state is Ending.RECORDED
         self._add(row, judged)
         self.offer(message_id, placement, record_id)
+        self.report(placement, record_id)
         if placement.state is Ending.QUARANTINED:
             self._quarantine(message_id, placement.reason, "")
 
@@ -143,6 +146,13 @@ class Rows:
         if self.handoffs:
             self.offers += offers_of(self.handoffs, placement, message_id, record_id, self.now)
 
+    def report(self, placement: Placement, record_id: int | None) -> None:
+        """Tell the outbox of a bounce of what it sent, and the record of what was added to it."""
+        if placement.reports_on and placement.verdict.facts.bounce is not None:
+            self.reports.append(Report(placement.reports_on, placement.verdict.facts.bounce.outcomes))
+            if record_id is not None:
+                self.changes.append((record_id, NO_CHANGES))
+
     def write(self, session: Session) -> None:
         """Insert everything, and bring changed records up to date."""
         bulk.insert_rows(session, Record, self.records)
@@ -155,6 +165,8 @@ class Rows:
         for record_id, changes in self.changes:
             if changes:
                 self._change(session, record_id, changes)
+        if self.reports:
+            note_bounces(session, self.reports, self.now)
 
     def _touch(self, session: Session, record_ids: Sequence[int]) -> None:
         if record_ids:

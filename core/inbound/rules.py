@@ -18,6 +18,7 @@ from core.inbound.offers import ActiveHandoff, active_handoffs
 from core.inbound.record_types import RecordType
 from core.mail.addresses import bare_addresses
 from core.models import Account, Filter, Mailbox, Queue, SystemAddress, Validity
+from core.outbox.return_token import secret_of
 from core.settings import RuntimeSettings
 
 _queue, _address, _filter, _account, _mailbox = (
@@ -70,6 +71,7 @@ def load_rules(handles: Handles, account: Account) -> LoadedRules:
             followup_in_body=settings.followup_in_body,
             followup_in_attachments=settings.followup_in_attachments,
             loop=_loop_rule(session, handles, settings),
+            return_secret=secret_of(session),
         )
         handoffs = active_handoffs(session)
     return LoadedRules(rules, {row.name: row.id for row in queues}, handoffs)

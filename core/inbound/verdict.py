@@ -22,6 +22,7 @@ from core.inbound.placement import Ending, KnownRecord, Placement, Verdict
 from core.inbound.record_types import MessageView, RecordDraft
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.headers import Headers
+from core.outbox.return_token import outgoing_id_in
 
 __all__ = [
     "Bounce",
@@ -35,6 +36,9 @@ __all__ = [
     "judge",
     "settle",
 ]
+
+_ADDRESSED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
+"""Where the address stands that a report was sent to."""
 
 _UNTRUSTED = Step(Stage.TRUST, "untrusted", "no control headers")
 _TRUSTED = Step(Stage.TRUST, "trusted", "no control headers")
@@ -55,7 +59,16 @@ def judge(facts: MessageFacts, rules: Rules) -> Verdict:
     sender = facts.summary.from_address.lower()
     own = comes_from_us(sender, marks, rules.loop)
     if facts.bounce is not None:
-        return Verdict(facts, rules, sender, own, (trust, _IS_BOUNCE), complaints, ending=Ending.BOUNCE)
+        return Verdict(
+            facts,
+            rules,
+            sender,
+            own,
+            (trust, _IS_BOUNCE),
+            complaints,
+            ending=Ending.BOUNCE,
+            returned_id=_returned_id(facts.headers, rules),
+        )
     steps: tuple[Step, ...] = (_NO_FILTERS,)
     if rules.filters:
         filtered = run_filters(rules.filters, headers, facts.body, controls, extra=_countable(facts))
@@ -138,6 +151,13 @@ def _trust(headers: Headers, rules: Rules) -> tuple[Headers, Controls, Step, tup
     return headers, controls, Step(Stage.TRUST, "trusted", f"says {', '.join(controls) or 'nothing'}"), complaints
 
 
+def _returned_id(headers: Headers, rules: Rules) -> int | None:
+    """The message whose own return path a report came to."""
+    if rules.return_secret is None:
+        return None
+    return outgoing_id_in(rules.return_secret, (text for name in _ADDRESSED for text in headers.raw_all(name)))
+
+
 def _countable(facts: MessageFacts) -> Mapping[str, Callable[[], str]]:
     """Headers that filters can match and nobody sends."""
 
@@ -191,13 +211,14 @@ def _bounced(verdict: Verdict, known: Known) -> Placement:
     """A report of our mail goes to its record, if it has one; any other is listed."""
     assert verdict.facts.bounce is not None
     original = verdict.facts.bounce.original_message_id
-    if original not in known.outgoing:
+    sent = known.sent(verdict.returned_id, original)
+    if sent is None:
         step = Step(Stage.BOUNCE, "not ours", f"we did not send {original or 'what it reports'}")
         return Placement(verdict, Ending.BOUNCE, (*verdict.trail, step), verdict.complaints)
-    number = known.outgoing[original]
-    record = known.records.get(number) if number is not None else None
-    step = Step(Stage.BOUNCE, "ours", f"we sent {original}{f', for record {number}' if record else ''}")
-    return Placement(verdict, Ending.BOUNCE, (*verdict.trail, step), verdict.complaints, record=record)
+    record = known.records.get(sent.number) if sent.number is not None else None
+    step = Step(Stage.BOUNCE, "ours", f"we sent {sent.message_id}{f', for record {sent.number}' if record else ''}")
+    trail = (*verdict.trail, step)
+    return Placement(verdict, Ending.BOUNCE, trail, verdict.complaints, record=record, reports_on=sent.ids)
 
 
 def _copied(verdict: Verdict, known: Known, folder: str, number: str) -> Placement:

@@ -22,6 +22,7 @@ from core.outbound.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
 from core.outbox.claim import Due, due_messages, lease_end, take, time_of
 from core.outbox.settle import RecipientResult, Settlement, TryMade, settle, write_rates, write_turns
+from core.outbox.suppression import Held, held_among
 from core.settings import RuntimeSettings
 
 PASSED_OVER = "passed over"
@@ -93,9 +94,11 @@ class _Batch:
         self._jobs: list[Job] = []
         self._over: list[tuple[Job, Settlement]] = []
         self._without_mailbox = 0
+        self._held: Mapping[str, Held] = {}
 
     def dealt(self, session: Session, due: Sequence[Due], leases: dict[int, Lease]) -> Taken:
         """Deal all, write what is over already and whose turns were taken."""
+        self._held = held_among(session, (one.address for each in due for one in each.pending), self._now)
         for one in due:
             self._deal(one, leases[one.id])
         if self._over:
@@ -112,6 +115,13 @@ class _Batch:
             settlement = close_round(job, due.last_error, self._terms)
             assert settlement.ending is not None
             settlement.ending = replace(settlement.ending, attempts=due.attempts)  # it was not tried
+            self._over.append((job, settlement))
+            return
+        job.results = self._suppressed(due)
+        if not job.unanswered:
+            settlement = close_round(job, due.last_error, self._terms)
+            assert settlement.ending is not None
+            settlement.ending = replace(settlement.ending, attempts=due.attempts)  # nor was this
             self._over.append((job, settlement))
             return
         chosen = self._chosen(due)
@@ -148,6 +158,14 @@ class _Batch:
     def _limits_of(self, none: NoMailbox) -> dict[str, int]:
         passed_over = (self._snapshot.roster.mailboxes[hop.mailbox] for hop in none.passed_over)
         return {facts.name: facts.max_size for facts in passed_over if facts.max_size}
+
+    def _suppressed(self, due: Due) -> dict[int, RecipientResult]:
+        """The recipients that nothing is sent to; those a relay may have are asked for again, whoever they are."""
+        return {
+            one.id: RecipientResult(OutgoingState.HELD, text=str(held))
+            for one in due.pending
+            if one.state != OutgoingState.UNCERTAIN and (held := self._held.get(one.address.lower())) is not None
+        }
 
     def _chosen(self, due: Due) -> Choice | Wait | NoMailbox:
         address = due.header_from or due.sender or ""

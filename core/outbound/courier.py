@@ -17,6 +17,7 @@ from core.outbound.outcome import Reading
 from core.outbound.pick import OUT_OF_RATE
 from core.outbound.relay import Fault, Relay, Sent
 from core.outbound.reserving import Reserve
+from core.outbound.return_path import ReturnTokens
 from core.outbound.script_step import apply_script
 from core.outbox.claim import PendingRecipient
 from core.outbox.settle import TryMade
@@ -38,6 +39,7 @@ class Courier(threading.Thread):
         self._room = book.room
         self._mailbox_id = mailbox_id
         self._route = book.route_of(mailbox_id)
+        self._tokens = ReturnTokens(book.handles)
         self._relay = Relay(book.handles, self._route, book.pool, timeouts)
 
     def run(self) -> None:
@@ -165,7 +167,7 @@ class Courier(threading.Thread):
                 now=self._book.now,
                 host_mark=self._book.host_mark,
                 replace_from=job.replace_from,
-                token=str(job.due.id),
+                token=self._tokens.of(job.due.id, self._route.identity),
             )
             return apply_script(composed, job, self._route, self._book)
         except (ValueError, LookupError, TypeError, RecursionError) as error:

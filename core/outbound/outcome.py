@@ -11,20 +11,9 @@ from core.outbound.replies import Fault, judge_reply
 from core.outbound.retry import RetryRule, is_expired, next_attempt_at
 from core.outbox.claim import Due
 from core.outbox.settle import Ending, RecipientResult
+from core.outbox.standing import message_state
 from core.protocols.smtp_reply import Reply
 from core.protocols.submission import Phase, SubmitResult
-
-PRECEDENCE = (
-    OutgoingState.SENDING,
-    OutgoingState.UNCERTAIN,
-    OutgoingState.DEFERRED,
-    OutgoingState.QUEUED,
-    OutgoingState.HELD,
-    OutgoingState.FAILED,
-    OutgoingState.EXPIRED,
-    OutgoingState.CANCELLED,
-)
-"""With mixed recipients the first that applies is the message's state; else it is sent."""
 
 _PHASES = {Phase.MAIL: "mail", Phase.RCPT: "rcpt", Phase.DATA: "data", Phase.DOT: "dot"}
 TOO_LARGE = "5.3.4"
@@ -90,12 +79,6 @@ def _most_recipients(result: SubmitResult) -> int:
     if not any(reply is not None and reply.is_too_many for _, reply in result.recipients):
         return 0
     return sum(reply is not None and reply.is_positive for _, reply in result.recipients)
-
-
-def message_state(states: Iterable[str]) -> OutgoingState:
-    """A message's state by those of its recipients."""
-    present = set(states)
-    return next((state for state in PRECEDENCE if state in present), OutgoingState.SENT)
 
 
 @dataclass(frozen=True, slots=True)

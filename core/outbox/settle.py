@@ -41,8 +41,9 @@ _TO_END = PreparedUpdate(
 )
 _TO_GO_ON = PreparedUpdate(update(_m).where(_IS_MINE).values(handing_over=False))
 _TO_RECIPIENT = PreparedUpdate(
+    # A report of a bounce may have been faster than our note that the relay took it.
     update(_r)
-    .where(_r.c.id == bindparam("of"))
+    .where(_r.c.id == bindparam("of"), _r.c.state != OutgoingState.BOUNCED)
     .values(**_bound("state", "reply_code", "enhanced_code", "text", "settled_at"))
 )
 

@@ -58,7 +58,7 @@ def folders(values: list[str]) -> str | None:
 
 def file_name(value: str) -> str | None:
     """A bare file name within a folder of ours; empty is fine."""
-    if value and ("/" in value or value.startswith(".") or "\x00" in value):
+    if value and (re.search(r"[/\\\x00-\x1f\x7f]", value) or value.startswith(".") or len(value.encode()) > 255):
         return "is the name of a file in the scripts folder, without a path."
     return None
 

@@ -39,7 +39,7 @@ MAILBOX = Kind(
         Field("force_from", FieldType.YES_NO, "Force From", "Replace From by the default sender; the old one becomes Reply-To.", False, section="Message"),
         Field("subject_prefix", FieldType.TEXT, "Subject prefix", "Put before the subject unless it stands there already.", section="Message"),
         Field("bcc", FieldType.WORDS, "Bcc", "Addresses that receive a copy of everything.", (), check=checks.mail_addresses, section="Message"),
-        Field("return_path", FieldType.TEXT, "Return path", "Where bounces go; {token} makes it one per message.", section="Message"),
+        Field("return_path", FieldType.TEXT, "Return path", "Where bounces go; {token} in it leads each back to its message: bounces+{token}@example.org.", section="Message"),
         Field("mime_script", FieldType.TEXT, "MIME script", "A Python file in the scripts folder that may change each message.", check=checks.file_name, section="Message"),
         Field("priority", FieldType.NUMBER, "Priority", "The lowest number takes the turns.", 10, minimum=0, maximum=9999, section="Turns"),
         Field("failover", FieldType.REFERENCE, "Failover mailbox", "Tried when this one cannot send.", refers_to="mailbox", section="Turns"),

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.errors import Problem
 from core.models import Mailbox, MailboxStatus
+from core.outbound.compose import TOKEN
 from core.resources import checks
 from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE
@@ -19,6 +20,8 @@ from core.services.guards import Change, Guards
 from core.services.inboxes import follow_mailbox
 from core.services.lookup import Stored, living
 from core.services.verbs import Resource
+
+_LONGEST_TOKEN = "x" * 26
 
 LOGIN = ("template", "username", "password", "profile", "refresh_token")
 """What a passed test vouches for: when one of these changes, it must be tested anew."""
@@ -79,7 +82,7 @@ def _addresses(draft: Draft) -> dict[str, str]:
     complaints: dict[str, str] = {}
     if draft.values["force_from"] and not draft.values["default_sender"]:
         complaints["default_sender"] = "is missing; it is what From is replaced by."
-    if complaint := checks.mail_address(str(draft.values["return_path"]).replace("{token}", "token")):
+    if complaint := checks.mail_address(str(draft.values["return_path"]).replace(TOKEN, _LONGEST_TOKEN)):
         complaints["return_path"] = complaint
     wrong = [word for word in draft.values["from_filter"] if not _is_from_class(word)]
     if wrong:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.facts import Bounce
 from core.inbound.filters import CompiledFilter, compile_filter
+from core.inbound.known import Sent
 from core.inbound.loop_guard import LoopRule
 from core.inbound.trail import Stage
 from core.inbound.verdict import Ending, Known, KnownRecord, MessageFacts, Placement, Rules, Verdict, judge, settle
@@ -153,14 +154,14 @@ BOUNCED = Bounce("<out@host>", ("gone@y.example",))
 
 
 def test_a_bounce_of_our_mail_goes_to_its_record() -> None:
-    known = Known([KnownRecord(N1, "Support", "open")], outgoing={"<out@host>": N1})
+    known = Known([KnownRecord(N1, "Support", "open")], outgoing=[Sent((7,), "<out@host>", N1)])
     placed = place(mail(bounce=BOUNCED), known)
     assert (placed.state, placed.record and placed.record.number) == (Ending.BOUNCE, N1)
     assert stages(placed) == [Stage.TRUST, Stage.BOUNCE, Stage.BOUNCE]
 
 
-@pytest.mark.parametrize("outgoing", [{}, {"<out@host>": None}])
-def test_a_bounce_without_a_record_makes_none(outgoing: dict[str, str | None]) -> None:
+@pytest.mark.parametrize("outgoing", [(), (Sent((7,), "<out@host>"),)])
+def test_a_bounce_without_a_record_makes_none(outgoing: tuple[Sent, ...]) -> None:
     placed = place(mail(bounce=BOUNCED), Known(outgoing=outgoing))
     assert (placed.state, placed.record, placed.draft) == (Ending.BOUNCE, None, None)
 
