@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from core.db.audit_guard import guard_audit
 from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
 from core.db.faults import translated
@@ -44,7 +45,7 @@ def open_database(environment: Environment) -> Database:
         StoreError: it cannot be made or reached.
     """
     if environment.is_sqlite:
-        _make_sqlite(environment)
+        make_sqlite(environment.database_file)
         _refuse_exposed(environment.database_file)
         return _checked(Database(environment.database_url))
     database = Database(environment.database_url)
@@ -72,8 +73,12 @@ def _checked(database: Database) -> Database:
     return database
 
 
-def _make_sqlite(environment: Environment) -> None:
-    file = environment.database_file
+def make_sqlite(file: Path) -> None:
+    """Make an SQLite database unless it is there; of many processes at once one builds.
+
+    Raises:
+        CannotWrite: its folder cannot be written.
+    """
     if file.exists():
         return
     make_home(file.parent)
@@ -96,7 +101,7 @@ def _build_sqlite(file: Path) -> None:
         with engine.connect() as connection:
             # In this order: a page size set after the first table, or after WAL, silently stays 4 kB.
             connection.exec_driver_sql("PRAGMA page_size=16384")
-            _create_all(connection)
+            create_all(connection)
             connection.commit()
         with engine.connect() as connection:
             connection.exec_driver_sql(f"PRAGMA journal_mode={journal_mode()}")
@@ -125,7 +130,7 @@ def _make_postgres(url: str) -> None:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             if not inspect(connection).has_table("alembic_version"):
-                _create_all(connection)
+                create_all(connection)
     except DBAPIError as error:
         problem = translated(error)
         if isinstance(problem, StoreBusy):
@@ -135,8 +140,10 @@ def _make_postgres(url: str) -> None:
         engine.dispose()
 
 
-def _create_all(connection: Connection) -> None:
+def create_all(connection: Connection) -> None:
+    """All tables, and what guards them, in an empty database."""
     metadata.create_all(connection)
+    guard_audit(connection)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{REVISION}')")  # noqa: S608 - our own constant
 

@@ -8,9 +8,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from core.db.engine import make_engine, sqlite_module
+from core.db.backup import backup_sqlite
+from core.db.engine import make_engine
 from core.environment import Environment
-from core.errors import NoInput
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -34,26 +34,6 @@ def upgrade(environment: Environment) -> Path | None:
         connection.commit()
     engine.dispose()
     return copy
-
-
-def backup_sqlite(environment: Environment, target: Path) -> Path:
-    """Copy the live database through SQLite's backup API; a copied file without its log would be torn.
-
-    Raises:
-        NoInput: there is no database yet.
-    """
-    if not environment.database_file.exists():
-        raise NoInput(f"There is no database at {environment.database_file}.")
-    driver = sqlite_module()
-    target.unlink(missing_ok=True)
-    source, copy = driver.connect(str(environment.database_file)), driver.connect(str(target))
-    try:
-        source.backup(copy)
-        target.chmod(0o600)
-    finally:
-        source.close()
-        copy.close()
-    return target
 
 
 def _is_file(environment: Environment) -> bool:

@@ -36,6 +36,7 @@ from core.models import (
     Validity,
 )
 from core.outbound.script_file import read_script
+from core.services.keys import told, unopened
 from core.services.overview import live_workers
 from core.settings import RuntimeSettings, write_size
 from core.vault.keys import find_key
@@ -111,6 +112,20 @@ def _key(environment: Environment) -> Finding:
         return Finding("key", Level.OK, f"{place.name} (id {find_key(environment).id})")
     except PostroomError as error:
         return Finding("key", Level.ERROR, str(error))
+
+
+def _secrets(scene: _Scene) -> Finding:
+    try:
+        problem = scene.handles.vault.needed(scene.session)
+    except PostroomError as error:
+        problem = str(error)
+    if problem:
+        return Finding("secrets", Level.ERROR, problem)
+    if not scene.handles.vault.can_open():
+        return Finding("secrets", Level.OK, "not looked at: the key is the service's")
+    if names := unopened(scene.handles):
+        return Finding("secrets", Level.WARNING, f"Some do not open, enter them again: {told(names)}.")
+    return Finding("secrets", Level.OK, "all open")
 
 
 def _drop(environment: Environment) -> Finding:
@@ -247,6 +262,7 @@ def _some(names: list[str]) -> str:
 
 _CHECKS: tuple[Callable[[_Scene], Finding], ...] = (
     _engine,
+    _secrets,
     _default_queue,
     _workers,
     _leases,

@@ -60,7 +60,7 @@ def rotate(handles: Handles, actor: Actor, *, drop_old: bool = False) -> Turned:
     """
     access.require(actor, "rotate", "key")
     vault, place = handles.vault, handles.vault.place
-    coming, holding = place.read(NEXT), _noted(handles)
+    coming, holding = place.read(NEXT), noted_key(handles)
     if coming is not None and coming.id == holding:
         return _promoted(handles, Turned(coming.id, place.name, was_cut_off=True), drop_old=drop_old)
     handles.database.writing(vault.claim_key)  # refuses a key that is not this database's
@@ -86,7 +86,7 @@ def give_up_lost(handles: Handles, actor: Actor) -> Turned:
     access.require(actor, "rotate", "key")
     vault = handles.vault
     key = vault.place.make(new_key())
-    if _noted(handles) in {"", key.id} or vault.known(_noted(handles)):
+    if noted_key(handles) in {"", key.id} or vault.known(noted_key(handles)):
         raise BadInput(f"The key of this database is here ({vault.place.name}), so it is not lost. To turn to another "
                        "one: postroom key rotate")  # fmt: skip
 
@@ -146,7 +146,8 @@ def _promoted(handles: Handles, turned: Turned, *, drop_old: bool) -> Turned:
     return Turned(turned.key_id, turned.place, turned.resealed, turned.left, where, turned.was_cut_off)
 
 
-def _noted(handles: Handles) -> str:
+def noted_key(handles: Handles) -> str:
+    """The id of the key that the secrets of this database are sealed with; empty before anything was."""
     with handles.database.reading() as session:
         known = session.get(Setting, KEY_ID)
     return "" if known is None else str(known.value)

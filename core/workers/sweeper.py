@@ -11,10 +11,12 @@ from sqlmodel import Session, SQLModel
 
 from core import clock
 from core.credentials import tell_endings
+from core.db.audit_guard import forget_audit
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
-from core.models import Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
+from core.models import Audit, Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
+from core.workers.key_watch import tell_missing_key
 from core.workers.waking import wake_records
 
 ORDERS_KEPT = timedelta(days=7)
@@ -27,8 +29,12 @@ def sweep(handles: Handles) -> None:
     now = clock.utcnow()
     tell_troubles(handles)
     tell_endings(handles)
+    tell_missing_key(handles, now)
     wake_records(handles, now)
-    kept = handles.settings().retention.runs
+    retention = handles.settings().retention
+    if retention.audit:
+        _forget_audit(handles, now - retention.audit)
+    kept = retention.runs
     if kept:
         _remove_old(handles, Run, RunEvent, "run_id", now - kept)
         _remove_deliveries(handles, now - kept)
@@ -52,6 +58,14 @@ def _remove_old(
         if not session.connection().execute(old).first():
             return
     _until_done(lambda: handles.database.writing(remove))
+
+
+def _forget_audit(handles: Handles, before: datetime) -> None:
+    table = table_of(Audit)
+    with handles.database.reading() as session:
+        if not session.connection().execute(select(table.c.id).where(table.c.at < before).limit(1)).first():
+            return
+    _until_done(lambda: handles.database.writing(lambda session: forget_audit(session, before, AT_ONCE)))
 
 
 def _remove_deliveries(handles: Handles, before: datetime) -> None:

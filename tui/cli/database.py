@@ -1,18 +1,27 @@
-"""`postroom db upgrade` and `db backup`."""
+"""`postroom db upgrade`, `db backup`, `db restore` and `db copy`."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Context
 
 from core.db.schema import REVISION
-from core.db.upgrade import backup_sqlite, upgrade
-from core.errors import CannotWrite, Misuse
+from core.db.upgrade import upgrade
+from core.environment import Environment
+from core.errors import NotPermitted, PostroomError, SchemaMismatch, StoreBusy, StoreError
+from core.gateway import system_user
+from core.handles import Handles
+from core.services import databases
+from core.services.actor import Actor, Role
 from tui.cli.commands import group
+from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import say
+from tui.cli.output import say, write_json, write_line
 
 DATABASE = group("The database.")
 
@@ -27,14 +36,85 @@ def upgrade_(ctx: Context) -> None:
 
 @DATABASE.command("backup")
 def backup(ctx: Context, file: Annotated[str, Argument(metavar="FILE")]) -> None:
-    """Copy the live database into a file."""
+    """Copy the live database into a new file, while all goes on; for SQLite."""
     invocation: Invocation = ctx.obj
-    if not invocation.environment.is_sqlite:
-        raise Misuse("A PostgreSQL database is backed up with pg_dump.")
-    target = Path(file)
-    if target.exists():
-        raise CannotWrite(f"{file} is there already and was left as it is.")
-    if not target.parent.is_dir():
-        raise CannotWrite(f"{file} cannot be written: there is no folder {target.parent}.")
-    backup_sqlite(invocation.environment, target)
-    say(invocation, f"Copied to {file}. The key is not in it: keep that elsewhere.")
+    with opened(invocation) as (handles, actor):
+        key_id = databases.back_up(handles, actor, Path(file))
+        place = handles.vault.place.name
+    if invocation.json:
+        write_json({"event": "backed up", "file": file, "key": key_id})
+    else:
+        say(invocation, f"Copied to {file}. The key that opens its secrets is not in it: keep {key_id} ({place}) too, "
+                        "elsewhere.")  # fmt: skip
+
+
+@DATABASE.command("restore")
+def restore(ctx: Context, file: Annotated[str, Argument(metavar="FILE")]) -> None:
+    """Put a backup in the place of the database, which is kept; stop the workers and close the consoles first."""
+    invocation: Invocation = ctx.obj
+    with _one_who_may_restore(invocation) as actor:
+        restored = databases.put_back(invocation.environment, actor, Path(file))
+    if invocation.json:
+        write_json({"event": "restored", "file": file, "kept": str(restored.kept or ""), "held": restored.held})
+        return
+    write_line(f"{file} is the database now.{f' The one before is {restored.kept}.' if restored.kept else ''}")
+    if restored.held:
+        say(
+            invocation,
+            f"{restored.held} messages were waiting to be sent when it was made. They may have been sent since and "
+            "are held: postroom list outbox state:held, then postroom outbox release or cancel.",
+        )
+    with opened(invocation) as (handles, _):
+        problem = _key_problem(handles)
+    if problem:
+        say(invocation, problem)
+
+
+@DATABASE.command("copy")
+def copy(ctx: Context, url: Annotated[str, Argument(metavar="URL")]) -> None:
+    """Copy everything into an empty database: postgresql://… or sqlite:///PATH; stop the workers first."""
+    invocation: Invocation = ctx.obj
+    with opened(invocation) as (handles, actor):
+        copied = databases.copy_to(handles, actor, url, lambda table, rows: _tell(invocation, table, rows))
+    if invocation.json:
+        write_json({"event": "copied", "rows": copied.total, "tables": copied.rows})
+    else:
+        write_line(f"Copied {copied.total} rows of {len(copied.rows)} tables.")
+        say(invocation, "To use it: set POSTROOM_DATABASE_URL. The key stays the same.")
+
+
+def _tell(invocation: Invocation, table: str, rows: int) -> None:
+    if rows and not invocation.json:
+        say(invocation, f"{table}: {rows}")
+
+
+@contextmanager
+def _one_who_may_restore(invocation: Invocation) -> Iterator[Actor]:
+    """Who asks, by the roles of the live database; where that cannot be opened, the owner of the data folder."""
+    environment = invocation.environment
+    if environment.is_sqlite and not environment.database_file.exists():
+        yield _owner(environment)
+        return
+    try:
+        with opened(invocation) as (handles, actor):
+            databases.refuse_workers(handles.database, "replaced")
+    except StoreBusy:
+        raise
+    except (StoreError, SchemaMismatch):
+        actor = _owner(environment)  # damaged, or of another version: that is why it is replaced
+    yield actor
+
+
+def _owner(environment: Environment) -> Actor:
+    folder = environment.home if environment.home.exists() else environment.home.parent
+    if os.geteuid() not in {0, folder.stat().st_uid if folder.exists() else os.geteuid()}:
+        raise NotPermitted(f"The data folder {folder} is another user's, who alone may restore a database there.")
+    return Actor(system_user(), os.uname().nodename, Role.SUPER_SECURITY_ADMIN)
+
+
+def _key_problem(handles: Handles) -> str:
+    try:
+        with handles.database.reading() as session:
+            return handles.vault.needed(session)
+    except PostroomError as error:
+        return str(error)

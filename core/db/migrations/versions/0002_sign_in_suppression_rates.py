@@ -5,6 +5,7 @@ import sqlmodel.sql.sqltypes
 from alembic import op
 
 import core.models.base
+from core.db.audit_guard import guard_audit, unguard_audit
 
 revision = "0002"
 down_revision = "0001"
@@ -74,8 +75,11 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("server_max_recipients", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("rate_taken", sa.JSON(), server_default="[]", nullable=False))
 
+    guard_audit(op.get_bind())
+
 
 def downgrade() -> None:
+    unguard_audit(op.get_bind())
     with op.batch_alter_table("mailbox_status", schema=None) as batch_op:
         batch_op.drop_column("rate_taken")
         batch_op.drop_column("server_max_recipients")

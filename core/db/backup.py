@@ -1,0 +1,69 @@
+"""Copying a live SQLite database into a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+from core.db.engine import sqlite_module
+from core.environment import Environment
+from core.errors import CannotWrite, NoInput
+
+
+def backup_sqlite(environment: Environment, target: Path) -> Path:
+    """Copy the live database through SQLite's backup API; a copied file without its log would be torn.
+
+    Raises:
+        NoInput: there is no database yet.
+        CannotWrite: the copy cannot be written; nothing of it is left.
+    """
+    if not environment.database_file.exists():
+        raise NoInput(f"There is no database at {environment.database_file}.")
+    copying = target.with_name(f".{target.name}.copying")
+    try:
+        copied(environment.database_file, copying)
+        synced(copying)
+        copying.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise CannotWrite(f"{target} cannot be written: {error.strerror}.") from error
+    except driver_errors() as error:
+        raise CannotWrite(f"{target} cannot be written: {error}.") from error
+    finally:
+        copying.unlink(missing_ok=True)
+    return target
+
+
+def copied(source: Path, target: Path) -> None:
+    """Copy a database, used or not, into a file that nobody else can read."""
+    target.unlink(missing_ok=True)
+    # Closed to all others before the first byte is in it.
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    driver = sqlite_module()
+    with (
+        contextlib.closing(driver.connect(str(source))) as original,
+        contextlib.closing(driver.connect(str(target))) as copy,
+    ):
+        original.backup(copy)
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What the SQLite driver raises."""
+    return (sqlite3.Error, sqlite_module().Error)
+
+
+def synced(file: Path) -> None:
+    """Have a file on the disk."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's names on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,146 @@
+"""Putting a backup of an SQLite database back: checked first, brought to this version, the live one kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect
+
+from core.db.backup import copied, driver_errors, sync_folder, synced
+from core.db.engine import journal_mode, sqlite_module
+from core.db.schema import REVISION
+from core.db.upgrade import alembic_config
+from core.environment import Environment
+from core.errors import BadInput, CannotWrite, NoInput, SchemaMismatch, StoreBusy
+
+_PAGE_SIZE = 16384
+
+
+def staged(environment: Environment, file: Path) -> Path:
+    """A checked copy of a backup beside the live database, brought to this version's revision.
+
+    Raises:
+        NoInput: there is no such file.
+        BadInput: it is no sound database of ours.
+        SchemaMismatch: it was made by a newer version.
+        CannotWrite: there is no room for the copy.
+    """
+    if not file.is_file():
+        raise NoInput(f"There is no file {file}.")
+    staging = environment.database_file.with_name(f".{environment.database_file.name}.restoring")
+    try:
+        staging.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _refuse_foreign(file)
+        copied(file, staging)
+        _refuse_broken(staging, file)
+        _bring_up_to_date(staging, file)
+    except OSError as error:
+        raise CannotWrite(f"The backup cannot be copied to {staging}: {error.strerror}.") from error
+    except BaseException:
+        staging.unlink(missing_ok=True)
+        raise
+    return staging
+
+
+def put_in_place(environment: Environment, staging: Path, kept: Path) -> None:
+    """Put a staged database in the live one's place, which is kept beside it whole.
+
+    Raises:
+        StoreBusy: somebody has the live one open; nothing was changed.
+        CannotWrite: the folder cannot be written.
+    """
+    live = environment.database_file
+    try:
+        with contextlib.ExitStack() as held:
+            if live.exists():
+                held.enter_context(_alone(live))
+                found = live.stat()
+                staging.chmod(found.st_mode & 0o777)
+                os.chown(staging, found.st_uid, found.st_gid)
+                synced(staging)
+                for end in ("", "-wal", "-shm"):  # what a damaged one could not fold in belongs to it
+                    with contextlib.suppress(FileNotFoundError):
+                        live.with_name(live.name + end).rename(kept.with_name(kept.name + end))
+            staging.rename(live)
+            sync_folder(live.parent)
+    except OSError as error:
+        raise CannotWrite(f"The database {live} cannot be replaced: {error.strerror}.") from error
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _refuse_foreign(file: Path) -> None:
+    with file.open("rb") as opened:
+        if opened.read(16) != b"SQLite format 3\0":
+            raise BadInput(f"{file} is no SQLite database. A backup is made with: postroom db backup FILE")
+
+
+def _refuse_broken(staging: Path, file: Path) -> None:
+    try:
+        with contextlib.closing(sqlite_module().connect(str(staging))) as connection:
+            words = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)").fetchall()]
+            strays = [] if words != ["ok"] else connection.execute("PRAGMA foreign_key_check").fetchall()
+    except driver_errors() as error:
+        raise BadInput(f"{file} is damaged ({error}) and was not restored. Take an older backup.") from error
+    if words != ["ok"]:
+        word = words[0].splitlines()[-1]
+        raise BadInput(f"{file} is damaged ({word}) and was not restored. Take an older backup.")
+    if strays:
+        raise BadInput(
+            f"{file} is not whole ({strays[0][0]} refers to what is not there) and was not restored. Take an older "
+            "backup."
+        )
+
+
+def _bring_up_to_date(staging: Path, file: Path) -> None:
+    engine = create_engine(f"sqlite:///{staging}", module=sqlite_module())
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                raise BadInput(f"{file} is no database of Postroom.")
+            revision = str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
+            if revision not in _known_revisions():
+                raise SchemaMismatch(
+                    f"{file} is of revision {revision}, which a newer version made; this one knows {REVISION}. "
+                    "Restore it with that version."
+                )
+            command.upgrade(alembic_config(connection), "head")
+            connection.commit()
+        with engine.connect() as connection:
+            if connection.exec_driver_sql("PRAGMA page_size").scalar() != _PAGE_SIZE:
+                connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+                connection.exec_driver_sql(f"PRAGMA page_size={_PAGE_SIZE}")
+                connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql(f"PRAGMA journal_mode={journal_mode()}")
+    finally:
+        engine.dispose()
+
+
+def _known_revisions() -> set[str]:
+    return {one.revision for one in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+
+
+@contextlib.contextmanager
+def _alone(live: Path) -> Iterator[None]:
+    """Hold the live database, its log folded into it, with nobody else's hand on it."""
+    connection = sqlite_module().connect(str(live), isolation_level=None, timeout=0)
+    try:
+        try:
+            # Leaving WAL needs that nobody else has the file open, be it only to read.
+            connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+            connection.execute("BEGIN EXCLUSIVE")
+        except driver_errors() as error:
+            if "locked" in str(error) or "busy" in str(error):
+                raise StoreBusy(
+                    f"The database {live} is in use. Stop the workers, close the consoles, then try again; nothing was "
+                    "changed."
+                ) from error
+            # Damaged: what is wrong with it is why it is replaced.
+        yield
+    finally:
+        connection.close()

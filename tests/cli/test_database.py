@@ -1,0 +1,60 @@
+"""`postroom db` as an administrator uses it: a backup comes back, whatever is wrong with what is there."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cli.conftest import Shell
+
+
+def test_a_backup_comes_back_and_what_was_there_is_kept(postroom: Shell, tmp_path: Path) -> None:
+    postroom.ok("add", "queue", "Before")
+    backup, live = tmp_path / "backup.db", postroom.home / "postroom.db"
+    told = postroom.ok("db", "backup", str(backup))
+    assert str(postroom.home / "key") in told.err
+    assert backup.stat().st_mode & 0o777 == 0o600
+    postroom.ok("add", "queue", "After")
+    live.chmod(0o660)
+
+    (row,) = postroom.ok("db", "restore", str(backup), "--json").rows
+
+    assert "Before" in postroom.ok("list", "queue").out
+    assert "After" not in postroom.ok("list", "queue").out
+    with sqlite3.connect(row["kept"]) as kept:
+        assert kept.execute("SELECT count(*) FROM queue WHERE name = 'After'").fetchone() == (1,)
+    assert live.stat().st_mode & 0o777 == 0o660
+    lines = postroom.ok("list", "audit", "--json").rows
+    assert [(line["verb"], line["kind"]) for line in lines[:1]] == [("restore", "database")]
+    assert "the file is sound" in postroom("doctor").out
+
+
+def test_a_damaged_database_gives_way_to_a_backup(postroom: Shell, tmp_path: Path) -> None:
+    postroom.ok("add", "queue", "Kept")
+    postroom.ok("db", "backup", str(tmp_path / "backup.db"))
+    (postroom.home / "postroom.db").write_bytes(b"nonsense" * 4096)
+    assert postroom("list", "queue").code != 0
+
+    told = postroom.ok("db", "restore", str(tmp_path / "backup.db"))
+
+    assert "Kept" in postroom.ok("list", "queue").out
+    (kept,) = postroom.home.glob("postroom.db.before-*")
+    assert kept.name in told.out
+    assert kept.read_bytes().startswith(b"nonsense")
+
+
+def test_a_backup_without_its_key_is_said_in_a_sentence(
+    postroom: Shell, tmp_path: Path, new_shell: Callable[[str], Shell]
+) -> None:
+    (tmp_path / "password").write_text("kanarienvogel")
+    postroom.ok("add", "account", "a", "type=IMAPS", "host=h", "username=u", f'password={{file="{tmp_path}/password"}}')
+    postroom.ok("db", "backup", str(tmp_path / "backup.db"))
+    other = new_shell("elsewhere")
+
+    told = other.ok("db", "restore", str(tmp_path / "backup.db"))
+
+    assert f"There is no key at {other.home}/key, so secrets cannot be opened." in told.err
+    assert other("--worker", "--once").code == 78
+    anew = other.ok("key", "rotate", "--lost")
+    assert "enter them again: account a: password" in anew.err
+    other.ok("set", "account", "a", f'password={{file="{tmp_path}/password"}}')
+    assert "Some do not open" not in other("doctor").out
