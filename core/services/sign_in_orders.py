@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -48,10 +49,8 @@ def by_code(
 ) -> SignedIn | None:
     """As `sign_in.finish`, by a worker; what the browser came back with travels sealed."""
     _require_worker(handles, subject)
-    values = {
-        "url": begun.url, "state": Secret(begun.state), "verifier": Secret(begun.verifier), "answer": Secret(answer),
-        "redirect_uri": begun.redirect_uri, "expires_at": begun.expires_at.isoformat(),
-    }  # fmt: skip
+    written = json.dumps({**asdict(begun), "expires_at": begun.expires_at.isoformat()})
+    values = {"begun": Secret(written), "answer": Secret(answer)}
     request_id = requests.ask(handles, actor, VERB, subject, values=values)
     for event in _followed(handles, request_id, pause):
         if event["step"] == "signed in":

@@ -19,7 +19,6 @@ from core.models.base import Resource
 from core.oauth import waiting
 from core.oauth.sign_in import CodeSignIn
 from core.oauth.waiting import Prompt, SignedIn
-from core.secret import Secret
 from core.workers.orders import Order, finish, report, take_orders
 
 KIND = "sign in"
@@ -67,11 +66,10 @@ def carry_out(handles: Handles, order: Order, pause: waiting.Pause) -> bool:
     """Sign in as an order says, telling how it goes; false if it was given up."""
     kind, owner_id = _owner(handles, order.subject)
     if values := _values(handles, order):
-        begun = CodeSignIn(
-            url=values["url"], state=_plain(values["state"]), verifier=_plain(values["verifier"]),
-            redirect_uri=values["redirect_uri"], expires_at=datetime.fromisoformat(values["expires_at"]),
-        )  # fmt: skip
-        _tell(handles, order, waiting.by_code(handles, kind, owner_id, begun, _plain(values["answer"])))
+        begun = json.loads(values["begun"].reveal())
+        begun["expires_at"] = datetime.fromisoformat(begun["expires_at"])
+        done = waiting.by_code(handles, kind, owner_id, CodeSignIn(**begun), values["answer"].reveal())
+        _tell(handles, order, done)
         return True
     for step in waiting.by_device(handles, kind, owner_id, pause):
         _tell(handles, order, step)
@@ -103,6 +101,7 @@ def _owner(handles: Handles, subject: str) -> tuple[str, int]:
 
 
 def _values(handles: Handles, order: Order) -> dict[str, Any]:
+    """What a browser came back with; empty: it is to be done with a device code."""
     with handles.database.reading() as session:
         sealed = session.exec(select(col(Request.sealed_values)).where(col(Request.id) == order.id)).one()
     return handles.vault.open_values(sealed) if sealed else {}
@@ -122,7 +121,3 @@ def _word_for(error: PostroomError) -> str:
     if isinstance(error, OAuthUnavailable):
         return "unavailable"
     return "bad input" if isinstance(error, BadInput) else "refused"
-
-
-def _plain(value: Any) -> str:
-    return value.reveal() if isinstance(value, Secret) else str(value)
