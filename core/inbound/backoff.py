@@ -6,7 +6,7 @@ import math
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from core.errors import ConfigurationError, LoginRefused, PostroomError, Throttled, WireError
+from core.errors import ConfigurationError, LoginRefused, NeedsSignIn, PostroomError, Throttled, WireError
 
 LONGEST = timedelta(hours=1)
 """The longest wait that we choose ourselves."""
@@ -30,7 +30,7 @@ class FailureKind(StrEnum):
     THROTTLED = "throttled"
     """The server asked to come back later."""
     LOGIN = "login"
-    """User name, password or token were refused: a person must mend them."""
+    """User name, password or token were refused, or somebody must sign in: a person must mend them."""
     CONFIGURATION = "configuration"
     """A certificate, folder or other setting: a person must mend it."""
 
@@ -42,7 +42,7 @@ class FailureKind(StrEnum):
 
 def kind_of(error: PostroomError) -> FailureKind:
     """What kind of failure ended a fetch; what cannot be known passes by itself."""
-    if isinstance(error, LoginRefused):
+    if isinstance(error, LoginRefused | NeedsSignIn):
         return FailureKind.LOGIN
     if isinstance(error, Throttled):
         return FailureKind.THROTTLED

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from core import clock
 from core.db import leases
 from core.db.bulk import table_of
-from core.errors import LeaseLost, PostroomError, Stopped, StoreError, Throttled
+from core.errors import LeaseLost, NeedsSignIn, OAuthUnavailable, PostroomError, Stopped, StoreError, Throttled
 from core.handles import Handles
 from core.inbound.backoff import FailureKind, has_failed_for_too_long, kind_of, next_due
 from core.inbound.due import Claimed
@@ -128,16 +128,22 @@ def _after(
             "last_ok_at": now,
             "due_at": now if outcome.has_more or _was_called_again(status, now) else now + interval,
         }
-    kind, asked = kind_of(error), error.retry_after if isinstance(error, Throttled) else None
+    kind, asked = kind_of(error), error.retry_after if isinstance(error, Throttled | OAuthUnavailable) else None
     due = next_due(status.failures + 1, now, interval, kind=kind, retry_after=asked)
     return {
-        "status": (Status.THROTTLED if kind is FailureKind.THROTTLED else Status.FAILING).value,
+        "status": _status_after(error).value,
         "failures": status.failures + 1,
         "first_failure_at": status.first_failure_at or now,
         "last_error": outcome.error[:1000],
         "retry_after": due if asked is not None else None,
         "due_at": due,
     }
+
+
+def _status_after(error: PostroomError) -> Status:
+    if isinstance(error, NeedsSignIn):
+        return Status.NEEDS_SIGN_IN
+    return Status.THROTTLED if kind_of(error) is FailureKind.THROTTLED else Status.FAILING
 
 
 def _was_called_again(status: Any, now: datetime) -> bool:

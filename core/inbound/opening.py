@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from core.credentials import note_certificate
 from core.errors import ConfigurationError
 from core.handles import Handles
 from core.models import Account, AccountType
+from core.oauth.login import logged_in
+from core.oauth.scopes import Use
 from core.protocols.opening import tls_line
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.sessions import open_imap, open_pop3
@@ -13,29 +18,47 @@ from core.protocols.source import Source
 from core.protocols.tls import Security, TlsTrust
 from core.protocols.transcript import Transcript
 from core.runlog import RunLog
-from core.secret import Secret
+from core.vault.vault import login_owner
+
+Opened = TypeVar("Opened")
 
 
 def open_source(handles: Handles, account: Account, log: RunLog, timeouts: Timeouts) -> Source:
     """Connect and log in, as the account says.
 
     Raises:
-        ConfigurationError: there is no password, or it cannot be opened.
+        ConfigurationError: there is no password, or it cannot be opened; somebody must sign in.
         WireError: the server cannot be reached or refuses.
     """
-    server, login = server_of(account), login_of(handles, account)
+    server = server_of(account)
     transcript = Transcript(lambda spoken: log.dialogue(spoken.direction, spoken.text)) if log.debug else None
-    source: Source
-    if AccountType(account.type).is_imap:
-        source = open_imap(server, login, timeouts=timeouts, transcript=transcript)
-    else:
-        source = open_pop3(server, login, timeouts=timeouts, transcript=transcript)
+
+    def open_with(login: Login) -> Source:
+        if AccountType(account.type).is_imap:
+            return open_imap(server, login, timeouts=timeouts, transcript=transcript)
+        return open_pop3(server, login, timeouts=timeouts, transcript=transcript)
+
+    source = logged_in_as(handles, account, open_with)
     shown = tls_line(source.facts.tls) if source.facts.tls else "in clear"
     log.connected(server.place, shown, source.facts.connect_ms)
     expires = source.facts.tls.certificate.expires if source.facts.tls else None
     note_certificate(handles, "account", account.id or 0, expires)
-    log.logged_in(account.username, source.facts.login_ms)
+    log.logged_in(account.username + (" with a token" if account.profile_id else ""), source.facts.login_ms)
     return source
+
+
+def logged_in_as(handles: Handles, account: Account, open_with: Callable[[Login], Opened]) -> Opened:
+    """Open a connection with the account's password, or with a token when it has a profile.
+
+    Raises:
+        ConfigurationError: there is no password, or it cannot be opened; somebody must sign in.
+        WireError: the server cannot be reached or refuses.
+    """
+    if account.profile_id is None:
+        return open_with(login_of(handles, account))
+    kind, owner_id = login_owner(account.id or 0, account.mailbox_id)
+    use = Use.IMAP if AccountType(account.type).is_imap else Use.POP
+    return logged_in(handles, kind, owner_id, use, open_with)
 
 
 def server_of(account: Account) -> Server:
@@ -51,9 +74,8 @@ def server_of(account: Account) -> Server:
 
 def login_of(handles: Handles, account: Account) -> Login:
     """As whom; the password is opened here and goes no further than the connection."""
-    kind, owner = ("mailbox", account.mailbox_id) if account.mailbox_id else ("account", account.id)
     with handles.database.reading() as session:
-        password: Secret | None = handles.vault.fetch(session, kind, owner or 0, "password")
+        password = handles.vault.fetch(session, *login_owner(account.id or 0, account.mailbox_id), "password")
     if password is None:
         raise ConfigurationError(
             f"Account {account.name} has no password. Set one: postroom set account {account.name} --password-stdin"

@@ -45,8 +45,8 @@ def trouble_of(account: Failing, now: datetime, silence: timedelta) -> str | Non
             f"Account {account.name} was made invalid-temporarily: it has failed since {since}. {account.error} "
             "Mend it, then set its validity to valid."
         )
-    if account.validity != Validity.VALID:
-        return None
+    if account.validity != Validity.VALID or account.status == Status.NEEDS_SIGN_IN:
+        return None  # a missing sign-in has an alert of its own, at once
     is_throttled = account.status == Status.THROTTLED
     if now - account.since >= silence or (account.failures >= MANY and not is_throttled):
         return f"Account {account.name} has not been fetched since {since}: {account.error}"

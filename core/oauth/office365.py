@@ -73,19 +73,22 @@ class Office365:
 
     def finish_code(self, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Grant:
         """Tokens for the code that a browser brought back."""
-        return self._granted(lambda client: client.acquire_token_by_auth_code_flow(dict(flow), dict(answer)))
+        return self._granted(
+            lambda client: client.acquire_token_by_auth_code_flow(dict(flow), dict(answer)), is_checked=True
+        )
 
     @property
     def _scopes(self) -> list[str]:
         return [scope for scope in self.app.scopes if scope not in _ADDED_BY_MSAL]
 
-    def _granted(self, ask: Any, *, is_public: bool = False) -> Grant:
-        answer = self._asked(ask, is_public=is_public)
+    def _granted(self, ask: Any, *, is_public: bool = False, is_checked: bool = False) -> Grant:
+        answer = self._asked(ask, is_public=is_public, is_checked=is_checked)
         if "error" in answer:
             raise refusal_from(answer, skew=self.web.skew)
         return grant_from(answer, clock.utcnow(), HOST)
 
-    def _asked(self, ask: Any, *, is_public: bool = False) -> Any:
+    def _asked(self, ask: Any, *, is_public: bool = False, is_checked: bool = False) -> Any:
+        """Ask by msal; with `is_checked` what comes beside the tokens matters (the nonce of a sign-in)."""
         try:
             return ask(self._client(is_public))
         except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
@@ -93,6 +96,8 @@ class Office365:
             said = self.web.last.document()
             if "error" in said:
                 raise refusal_from(said, skew=self.web.skew) from None
+            if "access_token" in said and not is_checked:
+                return said  # a rotated refresh token must not be lost for what came beside it
             raise _nonsense(error) from None
 
     def _client(self, is_public: bool) -> Any:

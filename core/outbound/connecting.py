@@ -5,6 +5,8 @@ from __future__ import annotations
 from core.credentials import note_certificate
 from core.errors import ConfigurationError, Unreachable
 from core.handles import Handles
+from core.oauth.login import logged_in
+from core.oauth.scopes import Use
 from core.outbound.pool import Opened
 from core.outbound.route import Route
 from core.protocols.server import Login, Server, Timeouts
@@ -15,10 +17,17 @@ def connect(handles: Handles, route: Route, timeouts: Timeouts) -> Opened:
     """Connect and sign in; the template's fallback is tried when nothing answers at the first place.
 
     Raises:
-        WireError: the relay does not answer, or refuses.
-        ConfigurationError: the password cannot be had.
+        WireError: the relay does not answer, or refuses; or there is no token for now.
+        ConfigurationError: the password cannot be had; somebody must sign in.
     """
-    login = _login(handles, route)
+    if route.has_login and route.has_profile:
+        return logged_in(
+            handles, "mailbox", route.mailbox_id, Use.SMTP, lambda login: _connected(handles, route, login, timeouts)
+        )
+    return _connected(handles, route, _login(handles, route), timeouts)
+
+
+def _connected(handles: Handles, route: Route, login: Login | None, timeouts: Timeouts) -> Opened:
     ehlo_name = route.ehlo_name or handles.host or "localhost"
     *others, last = route.servers
     for server in others:
@@ -38,8 +47,6 @@ def _opened(handles: Handles, route: Route, server: Server, connection: SmtpConn
 def _login(handles: Handles, route: Route) -> Login | None:
     if not route.has_login:
         return None
-    if route.has_profile:
-        raise ConfigurationError(f"Mailbox {route.name} signs in with a profile, which senders cannot do yet.")
     with handles.database.reading() as session:
         password = handles.vault.fetch(session, "mailbox", route.mailbox_id, "password")
     if password is None:

@@ -17,6 +17,7 @@ from core.errors import (
     Throttled,
     TlsFailed,
     TlsMissing,
+    TokenRefused,
     Unreachable,
     WireError,
 )
@@ -60,7 +61,8 @@ def advice(error: PostroomError) -> str:
     """What happened and what to change, in one or two sentences."""
     cause = cause_of(error)
     # Errors of ours that already say what to do need no second sentence.
-    return str(error) if cause is None or not cause.advice else f"{error} {cause.advice}".strip()
+    says_all = cause is None or not cause.advice or isinstance(error, TokenRefused)
+    return str(error) if cause is None or says_all else f"{error} {cause.advice}".strip()
 
 
 CAUSES = (

@@ -225,15 +225,14 @@ class ImapDialogue:
         self._secrets = (token,)
         if self._transcript is not None:
             self._transcript.hide(token)
-        if self.offers("AUTH=XOAUTH2"):
-            self._authenticate(b"XOAUTH2", sasl.xoauth2(username, token))
-        elif self.offers("AUTH=OAUTHBEARER"):
-            host, _, port = self.wire.place.rpartition(":")
-            self._authenticate(b"OAUTHBEARER", sasl.oauthbearer(username, token, host, int(port)))
-        else:
+        offered = [name for name in sasl.TOKEN_MECHANISMS if self.offers(f"AUTH={name}")]
+        if not offered:
             raise NotOffered("The server takes no access tokens (OAuth 2).", host=self.wire.place, phase="login")
+        host, _, port = self.wire.place.rpartition(":")
+        message = sasl.by_token(offered[0], username, token, host, int(port))
+        self._authenticate(offered[0].encode(), message, sasl.dismissal(offered[0]))
 
-    def _authenticate(self, mechanism: bytes, message: bytes) -> None:
+    def _authenticate(self, mechanism: bytes, message: bytes, dismissal: bytes = b"") -> None:
         """AUTHENTICATE (RFC 3501 §6.2.2), with the message at once where the server lets us (RFC 4959)."""
         self._begin("login", self.timeouts.login, None)
         command = b"AUTHENTICATE " + mechanism
@@ -247,8 +246,8 @@ class ImapDialogue:
         line = self._line()
         while not line.startswith(tag + b" "):
             if line.startswith(b"+"):
-                # A refused token is told in a challenge; the refusal itself follows an empty line (RFC 7628 §3.2.3).
-                self._send_secret(b"")
+                # A refused token is told in a challenge; the refusal itself follows our answer (RFC 7628 §3.2.3).
+                self._send_secret(dismissal)
             else:
                 self._unexpected(line)
             line = self._line()

@@ -58,11 +58,7 @@ class Pop3Dialogue:
         self._secrets = login.secrets()
         self.refresh_capabilities()
         if login.token is not None:
-            token = login.token()
-            self._secrets = (token,)
-            if self._transcript is not None:
-                self._transcript.hide(token)
-            self._authenticate(b"XOAUTH2", sasl.xoauth2(login.username, token))
+            self._log_in_with_token(login.username, login.token())
         elif self.offers("USER") or not self._mechanisms() & {"PLAIN"}:
             self._user_and_pass(login)
         else:
@@ -186,7 +182,20 @@ class Pop3Dialogue:
         self.command(b"USER " + user.encode(), phase="login", seconds=seconds)
         self.command(b"PASS " + password.encode(), phase="login", seconds=seconds, shown="PASS")
 
-    def _authenticate(self, mechanism: bytes, message: bytes) -> None:
+    def _log_in_with_token(self, username: str, token: str) -> None:
+        self._secrets = (token,)
+        if self._transcript is not None:
+            self._transcript.hide(token)
+        # Where no mechanism is announced at all, it may be known all the same.
+        known = self._mechanisms() or {"XOAUTH2"}
+        offered = [name for name in sasl.TOKEN_MECHANISMS if name in known]
+        if not offered:
+            raise NotOffered("The server takes no access tokens (OAuth 2).", host=self.wire.place, phase="login")
+        host, _, port = self.wire.place.rpartition(":")
+        message = sasl.by_token(offered[0], username, token, host, int(port))
+        self._authenticate(offered[0].encode(), message, sasl.dismissal(offered[0]))
+
+    def _authenticate(self, mechanism: bytes, message: bytes, dismissal: bytes = b"") -> None:
         """AUTH (RFC 5034), the message in a line of its own: as part of the command it may be too long."""
         self.begin("login", self.timeouts.login, self.caps.command)
         self._send(b"AUTH " + mechanism, "")
@@ -196,7 +205,7 @@ class Pop3Dialogue:
             if self._transcript is not None:
                 self._transcript.received(challenge)
                 self._transcript.sent_secret("")
-            # A refused token is told in a second challenge; the refusal itself follows an empty line.
-            self.wire.send((answer or b"") + b"\r\n")
+            # A refused token is told in a second challenge; the refusal itself follows our answer.
+            self.wire.send((dismissal if answer is None else answer) + b"\r\n")
             answer = None
         self._status()

@@ -30,6 +30,23 @@ def oauthbearer(username: str, token: str, host: str, port: int) -> bytes:
     return f"n,a={name},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01".encode()
 
 
+TOKEN_MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
+"""In the order in which they are tried: the big hosts all know the first."""
+
+
+def by_token(mechanism: str, username: str, token: str, host: str, port: int) -> bytes:
+    """The one message of either."""
+    return xoauth2(username, token) if mechanism == "XOAUTH2" else oauthbearer(username, token, host, port)
+
+
+def dismissal(mechanism: str) -> bytes:
+    """What answers the challenge that tells why a token was refused; only then the refusal itself comes.
+
+    An empty line for XOAUTH2; OAUTHBEARER has a byte for it (RFC 7628 §3.2.3).
+    """
+    return encoded(b"\x01") if mechanism == "OAUTHBEARER" else b""
+
+
 def encoded(message: bytes) -> bytes:
     """As it goes over the wire."""
     return base64.b64encode(message)

@@ -83,7 +83,7 @@ class SmtpDialogue:
         self._secrets = login.secrets()
         offered = set(self.features.get("AUTH", "").replace("=", " ").split())
         token = login.token
-        if token is not None and offered & {"XOAUTH2", "OAUTHBEARER"}:
+        if token is not None and offered & set(sasl.TOKEN_MECHANISMS):
             self._log_in_with_token(login.username, token(), offered)
         elif token is None and "PLAIN" in offered:
             message = sasl.plain(login.username, login.password.reveal())
@@ -167,15 +167,13 @@ class SmtpDialogue:
         self._secrets = (token,)
         if self._transcript is not None:
             self._transcript.hide(token)
-        if "XOAUTH2" in offered:
-            reply = self._auth(b"XOAUTH2", sasl.encoded(sasl.xoauth2(username, token)))
-        else:
-            host, _, port = self.wire.place.rpartition(":")
-            message = sasl.oauthbearer(username, token, host, int(port))
-            reply = self._auth(b"OAUTHBEARER", sasl.encoded(message))
+        mechanism = next(name for name in sasl.TOKEN_MECHANISMS if name in offered)
+        host, _, port = self.wire.place.rpartition(":")
+        message = sasl.by_token(mechanism, username, token, host, int(port))
+        reply = self._auth(mechanism.encode(), sasl.encoded(message))
         if reply.code == 334:
-            # A refused token is told in a challenge; the refusal itself follows an empty line.
-            reply = self._answer_challenge(b"")
+            # A refused token is told in a challenge; the refusal itself follows our answer.
+            reply = self._answer_challenge(sasl.dismissal(mechanism))
         self._settle_login(reply)
 
     def _auth_login(self, login: Login) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from core import clock
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
-from core.inbound.opening import login_of, server_of
+from core.inbound.opening import logged_in_as, server_of
 from core.protocols.server import Timeouts
 from core.protocols.sessions import open_imap
 from core.workers import idle_book
@@ -176,7 +176,8 @@ class Idler:
         account = idle_book.account_of(self._handles, account_id)
         if account is None or not account.folders or self._is_closing.is_set():
             return
-        source = open_imap(server_of(account), login_of(self._handles, account), timeouts=TIMEOUTS)
+        server = server_of(account)
+        source = logged_in_as(self._handles, account, lambda login: open_imap(server, login, timeouts=TIMEOUTS))
         try:
             selected = source.select(account.folders[0], writable=False)
             line = source.idle()
