@@ -205,7 +205,7 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "custom", "refresh_token", "Other provider, refresh token",
-        ("client_id", "client_secret", "secret_expires", "auth_url", "token_url", "scopes"), ("client_id", "token_url"),
+        ("client_id", "client_secret", "secret_expires", "auth_url", "device_url", "token_url", "scopes"), ("client_id", "token_url"),
         "the refresh token of the account, pasted into its form or got by signing in",
         (
             "Register a client at the provider and have it give a refresh token for the mailbox.",
@@ -215,7 +215,7 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "custom", "authorization_code", "Other provider, authorization code",
-        ("client_id", "client_secret", "secret_expires", "auth_url", "token_url", "scopes"),
+        ("client_id", "client_secret", "secret_expires", "auth_url", "device_url", "token_url", "scopes"),
         ("client_id", "auth_url", "token_url"),
         "its owner, who signs in with a browser",
         (
@@ -227,7 +227,7 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "custom", "device_code", "Other provider, device code",
-        ("client_id", "client_secret", "secret_expires", "device_url", "token_url", "scopes"),
+        ("client_id", "client_secret", "secret_expires", "auth_url", "device_url", "token_url", "scopes"),
         ("client_id", "device_url", "token_url"),
         "its owner, who signs in on any other screen",
         (

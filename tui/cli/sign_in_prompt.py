@@ -42,7 +42,7 @@ class SignInPrompt:
             told = {"address": prompt.address, "code": prompt.code, "link": prompt.link}
             write_json({"event": "prompt", **told, "expires_at": prompt.expires_at})
         else:
-            say(self._invocation, f"To sign in for {whose}, open this address on any screen and enter the code:")
+            say(self._invocation, f"To sign in for {whose}, open this on any screen and enter the code:")
             write_line(prompt.address)
             write_line(prompt.code)
         sys.stdout.flush()
@@ -54,7 +54,7 @@ class SignInPrompt:
         if self._invocation.json:
             write_json({"event": "prompt", "url": url, "expires_at": ends})
         else:
-            say(self._invocation, f"To sign in for {whose}, open this address in a browser:")
+            say(self._invocation, f"To sign in for {whose}, open this in a browser:")
             write_line(url)
         sys.stdout.flush()
 
