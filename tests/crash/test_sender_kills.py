@@ -14,6 +14,7 @@ import pytest
 from core import clock
 from core.models import OutgoingMessage
 from tests.outbound.world import add_mailbox, attempts, change, make_due, put, rows, states
+from tests.servers.smtp import RuledSink
 
 MESSAGES = 40
 
@@ -106,6 +107,25 @@ def test_a_kill_between_the_reply_and_its_commit_is_told_as_uncertain(handles, s
     let_leases_run_out(handles)
     send_once(handles)
     assert (states(handles), len(smtp_sink.deliveries)) == (["sent"], 2)
+
+
+@pytest.mark.parametrize("failpoint", ["K11:kill@3", "K12:kill@3", "K14:kill@3"])
+def test_a_kill_between_the_parts_of_a_message_to_many_doubles_only_the_part_in_hand(handles, failpoint):
+    with RuledSink(most_recipients=10) as sink:
+        add_mailbox(handles, "main", sink)
+        everyone = tuple(f"r{number}@example.net" for number in range(60))
+        put(handles, to=everyone)
+
+        assert send_once(handles, failpoint) == -signal.SIGKILL
+        assert len(sink.deliveries) in (2, 3)
+        finish(handles)
+
+        copies = Counter(address for delivered in sink.deliveries for address in delivered.recipients)
+        assert set(copies) == set(everyone)
+        # The relay had the third part; its reply never came.
+        twice = {address for address, count in copies.items() if count > 1}
+        assert twice == (set(everyone[20:30]) if failpoint.startswith("K12") else set())
+        assert "uncertain" in [attempt.outcome for attempt in attempts(handles)] or not twice
 
 
 def test_kills_at_random_moments_lose_nothing(handles, smtp_sink):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
 from tui.demo.certificates import ServerCertificate
 from tui.demo.ledger import Delivered
 from tui.demo.sink import SmtpSink
@@ -94,6 +96,16 @@ class RuledSession(SinkSession):
         elif self.transport is not None:
             self.transport.close()
 
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take a recipient, unless the transaction has its most."""
+        if self.sink.most_recipients and len(envelope.rcpt_tos) >= self.sink.most_recipients:
+            return "452 4.5.3 Error: too many recipients"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Ok"
+
     async def settle(self, delivered: Delivered) -> str:
         text = " ".join(delivered.recipients) + "\n" + delivered.raw.decode("latin-1")
         action = self.sink.action_for(Phase.DOT, text)
@@ -137,10 +149,13 @@ class RuledSink(SmtpSink):
         auth_required: bool = False,
         ledger: Path | None = None,
         size_limit: int = 33_554_432,
+        most_recipients: int = 0,
     ) -> None:
         super().__init__(
             security, certificate, users, auth_required=auth_required, ledger=ledger, size_limit=size_limit
         )
+        self.most_recipients = most_recipients
+        """Of one transaction; 0: as many as come."""
         self.hits: Counter[Phase] = Counter()
         """How often each phase was reached."""
         self._rules: tuple[Rule, ...] = ()
