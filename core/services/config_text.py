@@ -24,7 +24,7 @@ from core.services.lookup import living
 from core.services.references import dangling, ids_of
 from core.services.writing import write
 
-__all__ = ["Difference", "Imported", "diff", "export_text", "import_text"]
+__all__ = ["Difference", "Imported", "diff", "export_text", "import_entries", "import_text"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,12 @@ def import_text(handles: Handles, actor: Actor, text: str, file: str, *, dry_run
         BadInput: everything that is wrong with it, each with file, entry and field.
     """
     access.require(actor, "import", "configuration")
-    read = read_text(text, file)
+    return import_entries(handles, actor, read_text(text, file), dry_run=dry_run)
+
+
+def import_entries(handles: Handles, actor: Actor, read: Text, *, dry_run: bool = False) -> Imported:
+    """The same for entries that were read already, from whatever they stood in."""
+    access.require(actor, "import", "configuration")
 
     def work(session: Session) -> Imported:
         one_at_a_time(session, "configuration")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from core.errors import CannotWrite, NoInput
+from core.errors import CannotWrite, Misuse, NoInput
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.services.config_export import export_text
@@ -33,16 +33,25 @@ def import_(
     ctx: Context,
     file: _FILE,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    legacy: Annotated[bool, Option("--legacy", help="The file holds an older gateway's SMTP settings.")] = False,
+    name: Annotated[str, Option("--name", metavar="NAME", help="With --legacy: the mailbox's name.")] = "",
 ) -> None:
-    """Take a file in: all of it or nothing. What it does not mention stays as it is."""
+    """Take a file in: all of it or nothing. What it does not mention stays as it is.
+
+    With --legacy it holds SMTP settings under JavaMail's property keys, or as key = value, and becomes a mailbox.
+    """
+    if legacy:
+        _import_legacy(ctx.obj, file, name, dry_run=dry_run)
+        return
+    if name:
+        raise Misuse("--name goes with --legacy alone.")
     text = read_file(file)
     with opened(ctx.obj) as (handles, actor):
         imported = import_text(handles, actor, text, file, dry_run=dry_run)
         _tell_imported(ctx.obj, imported)
         if not dry_run:
             say_untested(ctx.obj, handles, _connections(imported))
-    done = "would change; nothing was changed" if dry_run else "changed"
-    say(ctx.obj, f"{len(imported.differences)} {done}, {imported.unchanged} stand there already.")
+    _tell_sum(ctx.obj, imported, dry_run=dry_run)
 
 
 @CONFIG.command("export")
@@ -81,11 +90,37 @@ def read_file(file: str) -> str:
         NoInput: it cannot be read.
     """
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise NoInput(f"{file} cannot be read: {error.strerror}.") from error
+        return _read_bytes(file).decode("utf-8")
     except UnicodeDecodeError as error:
         raise NoInput(f"{file} cannot be read: it is not UTF-8.") from error
+
+
+def _read_bytes(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise NoInput(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _import_legacy(invocation: Invocation, file: str, name: str, *, dry_run: bool) -> None:
+    from core.services.legacy.migration import migrate
+
+    data = _read_bytes(file)
+    with opened(invocation) as (handles, actor):
+        migrated = migrate(handles, actor, data, file, name=name, dry_run=dry_run)
+        _tell_imported(invocation, migrated.imported)
+        for note in migrated.notes:
+            if invocation.json:
+                write_json({"event": "note", "key": note.key, "line": note.line, "text": note.text})
+            say(invocation, f"{note}")
+        if not dry_run:
+            say_untested(invocation, handles, _connections(migrated.imported))
+    _tell_sum(invocation, migrated.imported, dry_run=dry_run)
+
+
+def _tell_sum(invocation: Invocation, imported: Imported, *, dry_run: bool) -> None:
+    done = "would change; nothing was changed" if dry_run else "changed"
+    say(invocation, f"{len(imported.differences)} {done}, {imported.unchanged} stand there already.")
 
 
 def _tell_imported(invocation: Invocation, imported: Imported) -> None:

@@ -1,0 +1,1 @@
+"""Settings of an older gateway: read, understood, taken over."""
