@@ -6,7 +6,6 @@ Imports nothing but the standard library (and platformdirs when no home is given
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +86,8 @@ def read_environment(variables: Mapping[str, str] | None = None, **flags: str | 
 def _read_file(name: str | None) -> dict[str, str]:
     if not name:
         return {}
+    import tomllib  # late: `postroom send` seldom needs it
+
     try:
         content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:

@@ -7,7 +7,6 @@ place is passed, with a probability, or (without `@`) each time.
 from __future__ import annotations
 
 import os
-import random
 import re
 import signal
 import threading
@@ -81,6 +80,8 @@ _armed: Failpoints | None = None
 
 
 def _falls(probability: float) -> bool:
+    import random  # late: only tests come here
+
     return probability >= 1 or random.random() < probability  # noqa: S311 - chance, not secrecy
 
 

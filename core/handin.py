@@ -10,7 +10,6 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 import stat
 import time
 from dataclasses import dataclass
@@ -138,7 +137,7 @@ def _make_drop(environment: Environment) -> None:
 
 
 def _write_durably(folder: Path, content: bytes) -> None:
-    name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
+    name = f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(8).hex()}{SUFFIX}"
     unfinished = folder / f".{name}.part"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

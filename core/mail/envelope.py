@@ -5,11 +5,10 @@ Imports nothing but the standard library, because `postroom send` starts here.
 
 from __future__ import annotations
 
-import platform
+import os
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 
 from core.errors import Problem, UnsafeMessage
 from core.mail.addresses import bare_addresses
@@ -122,8 +121,12 @@ def message_id_of(raw: bytes, *, host: str = "", key: str = "") -> str:
 
 def fresh_message_id(host: str = "", key: str = "") -> str:
     """A new Message-ID of this host; the same key makes the same one."""
-    domain = _domain(host or platform.node())
-    return f"<{sha256(key.encode()).hexdigest()[:32]}@{domain}>" if key else new_message_id(domain)
+    domain = _domain(host or os.uname().nodename)
+    if not key:
+        return new_message_id(domain)
+    from hashlib import sha256  # late: `postroom send` starts here, mostly without a key
+
+    return f"<{sha256(key.encode()).hexdigest()[:32]}@{domain}>"
 
 
 def _checked_address(name: str, address: str, problems: list[Problem]) -> str:

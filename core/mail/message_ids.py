@@ -1,7 +1,7 @@
 """Message-IDs (RFC 5322 3.6.4): what names a message in threads, well formed or not. Never proof of a duplicate."""
 
+import os
 import re
-from uuid import uuid4
 
 from core.mail.strict_address import ascii_domain
 
@@ -27,7 +27,7 @@ def read_message_ids(value: str | None) -> tuple[str, ...]:
 
 def new_message_id(domain: str) -> str:
     """A Message-ID that nobody has used, in angle brackets; `ValueError` if the domain is none."""
-    return f"<{uuid4().hex}@{ascii_domain(domain)}>"
+    return f"<{os.urandom(16).hex()}@{ascii_domain(domain)}>"
 
 
 def _without_angles(value: str) -> list[str]:

@@ -2,13 +2,16 @@
 
 import json
 import re
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from core.handin import Dropped, read_dropped
-from tests.cli.conftest import Shell
+from tests.cli.conftest import ROOT, Shell
+from tui.cli.local_names import read_local_names
 
 MAIL = b"Subject: Printer\nFrom: anna@example.org\nTo: help@example.org\n\nIt burns.\n"
 
@@ -158,6 +161,8 @@ def test_json_holds_the_message_id(postroom: Shell) -> None:
         (["a@example.org\nRCPT TO:<b@example.org>"], MAIL, 65, "line break"),
         (["-f", "a@b@c", "help@example.org"], MAIL, 65, "a@b@c"),
         (["help@example.org"], b"Subject: x\0y\n\nhi\n", 65, "NUL"),
+        (["help@example.org"], b"Subject: x\rBcc: y@example.org\n\nhi\n", 65, "CR"),
+        (["alice@example.org)bob@example.com"], MAIL, 65, "alice@example.org)bob@example.com"),
         (["--lane", "fast", "help@example.org"], MAIL, 65, "lane"),
         (["--expires", "soon", "help@example.org"], MAIL, 65, "--expires"),
         (["--nonsense", "help@example.org"], MAIL, 64, "--nonsense"),
@@ -165,6 +170,10 @@ def test_json_holds_the_message_id(postroom: Shell) -> None:
         (["-bs"], MAIL, 64, "-bs"),
         (["-bd"], MAIL, 64, "--worker"),
         (["-q"], MAIL, 64, "postroom deliver"),
+        (["-q30m"], MAIL, 64, "postroom deliver"),
+        (["-bp"], MAIL, 64, "postroom list outbox"),
+        (["-bx", "help@example.org"], MAIL, 64, "-bx"),
+        (["-I"], MAIL, 64, "aliases"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_in_a_sentence(
@@ -177,11 +186,85 @@ def test_what_cannot_be_taken_is_refused_in_a_sentence(
     assert not list(postroom.home.glob("drop/*.mail"))
 
 
-def test_a_drop_folder_that_cannot_be_made_is_73(postroom: Shell) -> None:
+def test_what_cannot_be_stored_is_to_be_tried_again(postroom: Shell) -> None:
     postroom.home.write_text("a file where the home should be")
     ended = postroom("send", "help@example.org", stdin=MAIL)
-    assert ended.code == 73
+    assert (ended.code, ended.out) == (75, "")
     assert str(postroom.home) in ended.err
+
+
+def test_a_disk_that_fills_is_told_and_leaves_nothing_half_written(postroom: Shell) -> None:
+    """As a full disk does it: the file may grow to 100 kB, the message is larger."""
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+    program = limited + "from tui.cli.__main__ import main; sys.exit(main(['send', 'help@example.org']))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=MAIL + b"x" * 200_000,
+        cwd=ROOT,
+        env=postroom.variables,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (75, b"")
+    assert b"not taken" in done.stderr
+    assert list((postroom.home / "drop").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("called_by", "words", "stdin", "recipients", "sender"),
+    [
+        ("PHP mail()", ["-t", "-i"], MAIL, ("help@example.org",), None),
+        ("PHP mail() with -f", ["-t", "-i", "-fweb@example.org"], MAIL, ("help@example.org",), "web@example.org"),
+        (
+            "cron",
+            ["-FCronDaemon", "-i", "-B8BITMIME", "-oem", "anna@example.org"],
+            b"From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@x> ls\nAuto-Submitted: auto-generated\n\nout\n",
+            ("anna@example.org",),
+            None,
+        ),
+        (
+            "mutt",
+            ["-oem", "-oi", "-N", "failure,delay", "-R", "hdrs", "-f", "me@example.org", "--", "x@example.org"],
+            MAIL,
+            ("x@example.org",),
+            "me@example.org",
+        ),
+        ("git send-email", ["-i", "x@example.org", "y@example.org"], MAIL, ("x@example.org", "y@example.org"), None),
+        ("mailx", ["-i", "-t"], MAIL, ("help@example.org",), None),
+        ("Rails", ["-i", "-f", "<app@example.org>", "--", "x@example.org"], MAIL, ("x@example.org",), "app@example.org"),
+        ("fail2ban", ["-t", "-f", "fail2ban@example.org"], MAIL, ("help@example.org",), "fail2ban@example.org"),
+        (
+            "a thorough one",
+            ["-Am", "-G", "-Lx", "-O", "DeliveryMode=b", "-odi", "-oQ/tmp", "-h", "3", "-X/dev/null", "-C/etc/x",
+             "-V", "id", "-n", "-U", "-tif", "me@example.org"],
+            MAIL,
+            ("help@example.org",),
+            "me@example.org",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_programs_call_it_as_they_call_sendmail(
+    postroom: Shell,
+    called_by: str,
+    words: list[str],
+    stdin: bytes,
+    recipients: tuple[str, ...],
+    sender: str | None,
+) -> None:
+    postroom.ok("send", *words, stdin=stdin)
+    (message,) = dropped(postroom)
+    assert (message.envelope.recipients, message.envelope.sender) == (recipients, sender)
+
+
+def test_a_name_without_domain_is_a_user_of_this_machine(postroom: Shell) -> None:
+    domain = read_local_names().domain
+    cron = b"From: nobody-here (Cron Daemon)\nTo: nobody-here\nSubject: Cron\n\nout\n"
+    postroom.ok("send", "-f", "www-data", "nobody-here", stdin=cron)
+    (message,) = dropped(postroom)
+    assert message.envelope.recipients == (f"nobody-here@{domain}",)
+    assert message.envelope.sender == f"www-data@{domain}"
+    assert f"From: nobody-here@{domain} (Cron Daemon)\r\n".encode() in message.raw
 
 
 def test_twenty_at_once_on_a_home_that_is_not_there(postroom: Shell, tmp_path: Path) -> None:
@@ -209,11 +292,6 @@ def test_first_uses_at_once_find_one_key_and_one_set_of_templates(postroom: Shel
 
 
 def test_the_name_sendmail_is_send(postroom: Shell, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    from tests.cli.conftest import ROOT
-
     program = tmp_path / "sendmail"
     program.write_text(f"#!{sys.executable}\nimport sys\nfrom tui.cli.__main__ import main\nsys.exit(main())\n")
     program.chmod(0o755)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -64,12 +63,18 @@ def unknown_command(word: str) -> Misuse:
 
 def _show_cause(words: Sequence[str]) -> None:
     if "--debug" in words:
-        sys.stderr.write(safe_text(traceback.format_exc(), multiline=True))
+        sys.stderr.write(safe_text(_traceback(), multiline=True))
+
+
+def _traceback() -> str:
+    import traceback  # late: what ends well needs none
+
+    return traceback.format_exc()
 
 
 def _keep_traceback(words: Sequence[str]) -> str:
     """Write the traceback where it can be found again; gives back the sentence that says where."""
-    text = traceback.format_exc()
+    text = _traceback()
     if "--debug" in words:
         sys.stderr.write(safe_text(text, multiline=True))
     try:

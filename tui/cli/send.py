@@ -12,11 +12,17 @@ from datetime import datetime
 
 from core.clock import utcnow
 from core.environment import Environment, read_environment
+from core.errors import StoreError
 from core.handin import hand_in
 from core.mail.envelope import OutgoingEnvelope
+from tui.cli.local_names import LocalNames, read_local_names
 from tui.cli.moments import read_moment
 from tui.cli.sendmail_flags import HELP, asks_for_help, read_flags
-from tui.cli.submission import from_field, local_address, prepared, read_message
+from tui.cli.submission import from_field, local_user, prepared, read_message
+
+
+class NotStored(StoreError):
+    """The message could not be stored, so it was not taken."""
 
 
 def send(words: list[str]) -> int:
@@ -26,11 +32,13 @@ def send(words: list[str]) -> int:
         return 0
     flags = read_flags(words)
     environment = _environment(flags)
-    sender = None if flags.sender is None else flags.sender.strip().removeprefix("<").removesuffix(">")
+    names = read_local_names()
+    sender = None if flags.sender is None else _sender(flags.sender, names)
     now = utcnow()
     moments = {"expires_at": _moment("--expires", flags.expires, now), "not_before": _moment("--at", flags.at, now)}
     raw = read_message(sys.stdin.buffer, ignore_dots=flags.ignore_dots)
-    submission = prepared(raw, flags.recipients, from_headers=flags.from_headers, from_field=_from(flags.name, sender))
+    own_from = _from(flags.name, sender, names)
+    submission = prepared(raw, flags.recipients, names, from_headers=flags.from_headers, from_field=own_from)
     envelope = OutgoingEnvelope(
         recipients=submission.recipients,
         sender=sender,
@@ -40,7 +48,7 @@ def send(words: list[str]) -> int:
         notify="never" not in flags.notify.lower(),
         **moments,
     )
-    message_id = hand_in(environment, envelope, submission.raw)
+    message_id = _handed_in(environment, envelope, submission.raw)
     sys.stdout.write(f"{json.dumps({'message_id': message_id}) if flags.json else message_id}\n")
     return 0
 
@@ -49,11 +57,23 @@ def _environment(flags: Namespace) -> Environment:
     return read_environment(home=flags.home, database_url=flags.database_url, drop=flags.drop, key_file=flags.key_file)
 
 
-def _from(name: str, sender: str | None) -> str:
+def _handed_in(environment: Environment, envelope: OutgoingEnvelope, raw: bytes) -> str:
+    """Take it; whatever keeps us from storing it may pass: 75 makes a mail system try again (sysexits.h)."""
+    try:
+        return hand_in(environment, envelope, raw)
+    except StoreError as error:
+        raise NotStored(str(error)) from error
+
+
+def _sender(given: str, names: LocalNames) -> str:
+    return names.address_of(given.strip().removeprefix("<").removesuffix(">"))
+
+
+def _from(name: str, sender: str | None, names: LocalNames) -> str:
     """A From for a message without one; empty where nothing is known of the writer: the mailbox fills in its own."""
     if not name and not sender:
         return ""
-    return from_field(name, sender or local_address())
+    return from_field(name, sender or names.address_of(local_user()))
 
 
 def _moment(option: str, text: str | None, now: datetime) -> datetime | None:

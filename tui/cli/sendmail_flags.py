@@ -1,4 +1,8 @@
-"""The flags of `postroom send`: ours, and those of sendmail that scripts use."""
+"""The flags of `postroom send`: ours, and those of sendmail that scripts use.
+
+What Postfix's sendmail(1), msmtp and esmtp take is taken here: what has a meaning for us is done, what is a matter of
+their own queues and files is read and left alone, what would be a lie is refused.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,17 @@ from core.errors import Misuse
 
 _MODES = {
     "m": "",
+    "a": "",
     "s": "-bs (SMTP on stdin) is not offered: hand each message in with `postroom send`, or use the SMTP listener.",
     "d": "-bd (a daemon) is `postroom --worker` here.",
+    "D": "-bD (a daemon) is `postroom --worker` here.",
+    "l": "-bl (a daemon) is `postroom --worker` here.",
     "p": "-bp (the mail queue) is `postroom list outbox` here.",
-    "i": "-bi (rebuild aliases) is not offered: there are no aliases.",
+    "i": "-bi (rebuild aliases) has nothing to do here: /etc/aliases is read as it is.",
     "v": "-bv (verify addresses) is not offered; see `postroom route`.",
+    "t": "-bt (test addresses) is not offered; see `postroom route`.",
+    "h": "-bh (host status) is not offered; see `postroom list mailbox`.",
+    "H": "-bH (purge host status) is not offered; see `postroom list mailbox`.",
 }
 
 HELP = """\
@@ -26,14 +36,20 @@ Takes a message on stdin, durably, and prints its Message-ID. A worker, or `post
   -f, -r SENDER   the envelope sender; '' or '<>' for none
   -F NAME         the name in From, if the message has no From
   -N WHEN         never: nobody is told when it fails; else the sender is
-  -V ID, -B TYPE, -o…, -bm, -v, -m, -n, -G, -U, -e, -h, -L, -O, -p, -R, -X
+  -V ID, -R WHAT, -B TYPE, -o…, -O…, -bm, -v, -m, -n, -G, -U, -e, -h, -L, -A, -C, -p, -X
                   taken as sendmail takes them, without effect here
   --mailbox NAME  send through this mailbox
   --lane LANE     urgent, normal (default) or bulk
   --expires TIME  not sent later than this: 10m, or a time
   --at TIME       not sent before: 10m, or a time (2027-01-31T08:00)
   --key KEY       the same key again is the same message: taken once
+
+A recipient without @ is a user of this machine: /etc/aliases says who that is, else it is name@ this machine.
+Ends with 0 when the message is taken; 64 a wrong flag, 65 a bad address or header, 75 it cannot be stored now.
 """
+
+_WITH_VALUE = "VBhLOpRXAC"
+_WITHOUT_VALUE = "vmnGU"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,6 +71,8 @@ def read_flags(words: list[str]) -> argparse.Namespace:
     flags = _parser().parse_intermixed_args(words)
     if complaint := _MODES.get(flags.mode[:1] or "m", f"-b{flags.mode} is not a mode this program knows."):
         raise Misuse(complaint)
+    if flags.rebuilds_aliases:
+        raise Misuse(_MODES["i"])
     if flags.queue_run is not None:
         raise Misuse("-q (run the queue) is `postroom deliver` here.")
     flags.ignore_dots = flags.ignore_dots or "i" in flags.options
@@ -62,7 +80,8 @@ def read_flags(words: list[str]) -> argparse.Namespace:
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="postroom send", add_help=False, allow_abbrev=False)
+    # With a usage of its own the parser need not make one up, each time.
+    parser = _Parser(prog="postroom send", usage="postroom send", add_help=False, allow_abbrev=False)
     add = parser.add_argument
     add("recipients", nargs="*", metavar="RCPT")
     add("-t", dest="from_headers", action="store_true")
@@ -73,9 +92,10 @@ def _parser() -> _Parser:
     add("-b", dest="mode", default="m")
     add("-o", dest="options", action="append", default=[])
     add("-q", dest="queue_run", nargs="?", const="", default=None)
-    for flag in "VBhLOpRX":
+    add("-I", dest="rebuilds_aliases", action="store_true")
+    for flag in _WITH_VALUE:
         add(f"-{flag}", dest=f"unused_{flag}", default="")
-    for flag in "vmnGU":
+    for flag in _WITHOUT_VALUE:
         add(f"-{flag}", dest=f"unused_{flag}", action="store_true")
     add("-e", dest="unused_e", default="")
     for option in ("mailbox", "lane", "expires", "at", "key"):

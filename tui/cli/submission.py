@@ -11,14 +11,16 @@ from typing import IO
 from core.errors import BadInput, UnsafeMessage
 from core.mail.addresses import bare_addresses
 from core.mail.canonical import canonical_crlf
-from core.mail.envelope import recipients_of
+from core.mail.envelope import check_header, recipients_of
 from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.strict_address import strict_address
+from tui.cli.local_names import LocalNames
 
 LARGEST = 256 << 20
 """Bytes of a message; whatever is larger is a mistake, and must not fill the memory."""
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_OF_PEOPLE = (b"From", b"Sender", b"To", b"Cc", b"Bcc")
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,15 @@ def read_message(stdin: IO[bytes], *, ignore_dots: bool) -> bytes:
     return b"".join(kept)
 
 
-def prepared(raw: bytes, named: Sequence[str], *, from_headers: bool, from_field: str = "") -> Submission:
+def prepared(
+    raw: bytes, named: Sequence[str], names: LocalNames, *, from_headers: bool, from_field: str = ""
+) -> Submission:
     """The message without Bcc, with a From if one is given and none is there; recipients as named, then its own.
 
     Args:
         raw: what was read from stdin.
         named: the recipients on the command line.
+        names: who is meant by a name without @.
         from_headers: whether To, Cc and Bcc name recipients too.
         from_field: what stands in From if the message has none.
 
@@ -61,9 +66,15 @@ def prepared(raw: bytes, named: Sequence[str], *, from_headers: bool, from_field
     """
     if not raw.strip():
         raise BadInput("There is no message: stdin was empty.")
-    block = HeaderBlock.cut(canonical_crlf(_with_header(raw)))
+    raw = _with_header(raw)
+    check_header(raw)
+    block = HeaderBlock.cut(canonical_crlf(raw))
+    for field in _OF_PEOPLE:
+        value = block.first(field.lower())
+        if value is not None and (full := names.qualified(value.strip())) != value.strip():
+            block.replace(field, full)
     found = recipients_of(block) if from_headers else ()
-    recipients = tuple(dict.fromkeys([*_split(named), *found]))
+    recipients = tuple(dict.fromkeys(each for word in [*_split(named), *found] for each in names.recipients_of(word)))
     if not recipients:
         raise BadInput(_nobody(from_headers=from_headers))
     block.remove(lambda name, value: name in (b"bcc", b"resent-bcc"))
@@ -90,11 +101,14 @@ def from_field(name: str, address: str) -> str:
     return f"{encode_text(name.strip(), len('From: ')).decode('ascii')}\r\n <{checked}>"
 
 
-def local_address() -> str:
-    """The address of the user of this process on this machine."""
-    from getpass import getuser
+def local_user() -> str:
+    """The name of the user of this process."""
+    import pwd
 
-    return f"{getuser()}@{os.uname().nodename or 'localhost'}"
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _with_header(raw: bytes) -> bytes:
