@@ -38,6 +38,8 @@ class _Taken:
     written: Written
     pending: list[Pending]
     recorded_at: Mapping[str, Sequence[datetime]]
+    topics: tuple[str, ...]
+    """What moved."""
 
 
 @dataclass
@@ -137,7 +139,8 @@ class Intake:
             if judged:
                 batch.lines.append(self.log.line("info", "stored", batch_line(judged), ms=clock.elapsed_ms(started)))
             written = self.log.write(session, self.log.counts + Counts(**batch.tally), batch.lines)
-            return _Taken(written, batch.pending, batch.recorded_at)
+            topics = ("message", "record", *(("outbox", "suppression") if rows.reports else ()))
+            return _Taken(written, batch.pending, batch.recorded_at, topics)
 
         taken = self.handles.database.writing(store)
         fp("K4")
@@ -145,7 +148,7 @@ class Intake:
         self._remember(taken.recorded_at)
         if settled is not None and settled.folder:
             mark.uid_settled = settled.uid
-        self.handles.changes.moved("message", "record")
+        self.handles.changes.moved(*taken.topics)
         return taken.pending
 
     def _remember(self, recorded_at: Mapping[str, Sequence[datetime]]) -> None:

@@ -79,6 +79,13 @@ def held_among(session: Session, addresses: Iterable[str], now: datetime) -> dic
     return found
 
 
+def bounced_among(session: Session, addresses: Iterable[str]) -> set[str]:
+    """Those of these addresses that bounced for good since they were last released, in lower case."""
+    lowered = {address.lower() for address in addresses}
+    asked = select(_s.c.address).where(_s.c.address.in_(lowered), _s.c.bounces > 0)
+    return set(session.connection().scalars(asked))
+
+
 def release(session: Session, addresses: Sequence[str], by: str) -> int:
     """Send to these again, also what was held for them; the count begins anew. Gives back how many messages go out."""
     now = time_of(session)

@@ -10,6 +10,7 @@ from core.resources.mailbox import MAILBOX
 from core.resources.outbox import OUTBOX
 from core.resources.profile import PROFILE
 from core.resources.routing import ADDRESS, DELIVERY, FILTER, HANDOFF, QUEUE
+from core.resources.suppression import SUPPRESSION
 from core.resources.system import ALERT, AUDIT, SETTING, WORKER
 from core.resources.template import TEMPLATE
 
@@ -22,6 +23,7 @@ KINDS: tuple[Kind, ...] = (
     MAILBOX,
     TEMPLATE,
     OUTBOX,
+    SUPPRESSION,
     QUEUE,
     ADDRESS,
     FILTER,

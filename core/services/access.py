@@ -22,6 +22,7 @@ OPERATING = frozenset(
         ("outbox", "hold"),
         ("outbox", "release"),
         ("outbox", "cancel"),
+        ("suppression", "release"),
         ("quarantine", "retry"),
         ("quarantine", "release"),
         ("quarantine", "export"),

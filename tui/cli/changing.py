@@ -14,9 +14,10 @@ from core.handles import Handles
 from core.resources.catalogue import CONFIGURED, kind_named
 from core.resources.incoming import RECORD
 from core.resources.kind import Kind
+from core.resources.suppression import SUPPRESSION
 from core.resources.system import SETTING
 from core.secret import Secret
-from core.services import settings
+from core.services import settings, suppressions
 from core.services.catalogue import resource_of
 from tui.cli.assignments import read_assignments, read_fields, toml_value
 from tui.cli.opened import opened
@@ -68,11 +69,16 @@ def change(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, passw
 
 
 def delete(ctx: Context, kind: _KIND, name: _NAME) -> None:
-    """Delete one thing; refused while others need it. A setting gets its default back."""
+    """Delete one thing; refused while others need it.
+
+    A setting gets its default back; a suppressed address is released, and what was held for it goes out.
+    """
     described = kind_named(kind)
     with opened(ctx.obj) as (handles, actor):
         if described is SETTING:
             settings.change(handles, actor, {name: None})
+        elif described is SUPPRESSION:
+            suppressions.release(handles, actor, [name])
         else:
             resource_of(_editable(kind)).delete(handles, actor, name)
     _told(ctx.obj, "deleted", described, name)

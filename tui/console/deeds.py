@@ -96,6 +96,14 @@ def _outbox(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
     return work
 
 
+def _suppression_release(desk: Desk, rows: list[Row]) -> str:
+    from core.services import suppressions
+
+    freed = suppressions.release(desk.handles, desk.actor, [row["address"] for row in rows])
+    who = rows[0]["address"] if len(rows) == 1 else f"{len(rows)} addresses"
+    return f"Released {who}; {freed} of the messages held for them go out."
+
+
 def _quarantine_retry(desk: Desk, rows: list[Row]) -> str:
     from core.services import quarantine
 
@@ -121,4 +129,5 @@ _DEEDS: dict[tuple[str, str], Callable[[Desk, list[Row]], str]] = {
     ("outbox", "release"): _outbox("release", "Released"),
     ("outbox", "cancel"): _outbox("cancel", "Cancelled"),
     ("quarantine", "retry"): _quarantine_retry,
+    ("suppression", "release"): _suppression_release,
 }

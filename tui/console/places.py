@@ -26,7 +26,7 @@ _ORDER = (
     ("mailbox", "template", "outbox"),
     ("record", "message"),
     ("queue", "address", "filter", "handoff"),
-    ("profile", "alert", "worker", "audit", "setting"),
+    ("profile", "suppression", "alert", "worker", "audit", "setting"),
 )
 
 _GROUPS = {"message": "Records"}

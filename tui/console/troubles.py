@@ -73,11 +73,20 @@ def _outbox(row: Row, now: datetime) -> Trouble:
         "expired": Trouble(f"{subject}: not sent in time. {error}r tries it again.", BAD),
         "uncertain": Trouble(f"{subject}: the relay may have taken it. {error}r sends it again, x cancels it.", WARN),
         "deferred": Trouble(f"{subject}: {error or 'refused for now. '}{again}r tries it now.", WARN),
-        "held": Trouble(f"{subject}: held. l releases it.", WARN),
+        "held": Trouble(f"{subject}: held. {error or 'l releases it.'}", WARN),
         "queued": Trouble(f"{subject}: waits for a worker. {again}f sends it now."),
         "sent": Trouble(f"{subject}: taken by the relay{f' through {by}' if by else ''}. enter shows it.", GOOD),
     }
+    if row.get("state") == "sent" and error:
+        return Trouble(f"{subject}: {error}enter shows it.", WARN)
     return said.get(str(row.get("state")), Trouble(f"{subject}: {row.get('state')}. enter shows it."))
+
+
+def _suppression(row: Row, now: datetime) -> Trouble:
+    address, said, until = row.get("address"), _sentence(row.get("last_text")), row.get("held_until")
+    if isinstance(until, datetime) and until > now:
+        return Trouble(f"Nothing is sent to {address} until {until:%Y-%m-%d}. {said}l releases it.", WARN)
+    return Trouble(f"{address} gets mail; the next bounce for good holds it. {said}")
 
 
 def _run(row: Row, _: datetime) -> Trouble:
@@ -136,6 +145,7 @@ _SAYERS: dict[str, Callable[[Row, datetime], Trouble]] = {
     "account": _account,
     "mailbox": _mailbox,
     "outbox": _outbox,
+    "suppression": _suppression,
     "run": _run,
     "quarantine": _quarantine,
     "record": _record,
