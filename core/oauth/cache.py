@@ -22,7 +22,7 @@ from core.oauth.held import Held, Step, digest_of, next_step, with_grant
 from core.oauth.person import is_the_owner
 from core.oauth.renewal import after_failure, nobody_yet, not_yet, renewed, wrong_person
 from core.oauth.signer import Signer, signer_of
-from core.oauth.turn import Turn, give_back, is_row, make_row, take_turn
+from core.oauth.turn import Turn, give_back, is_row, is_taken, make_row, take_turn
 from core.secret import Secret
 
 PATIENCE = 40.0
@@ -104,11 +104,12 @@ def get_token(handles: Handles, signer: Signer, *, by_hand: bool = False) -> Giv
     while True:
         with handles.database.reading() as session:
             held = keeping.read(handles, session, signer)
+            is_busy = is_taken(session, signer.kind, signer.owner_id, clock.utcnow())
         held = _asked_by_hand(held, signer) if by_hand else held
         step = next_step(held, signer, clock.utcnow())
         if step is not Step.RENEW:
             return _settled(handles, signer, held, step)
-        turn = _turn(handles, signer)
+        turn = None if is_busy else _turn(handles, signer)
         if turn is not None:
             return _with_turn(handles, signer, turn, by_hand=by_hand)
         if deadline.is_over():

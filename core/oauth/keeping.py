@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
+from core.errors import SecretUnreadable
 from core.handles import Handles
 from core.models import Token
 from core.oauth.held import Held, brought_up_to_date, content_of, held_in
@@ -17,18 +19,25 @@ from core.vault.seal import key_id_of
 from core.vault.sealed import token_place
 
 _token = table_of(Token)
+_log = logging.getLogger("postroom.oauth")
 
 
 def read(handles: Handles, session: Session, signer: Signer) -> Held:
-    """What is kept, as far as it still holds.
+    """What is kept, as far as it still holds; what does not open is got anew where nobody need sign in for it.
 
     Raises:
-        SecretUnreadable: it cannot be opened here.
+        SecretUnreadable: it cannot be opened here, and only a person can get another.
     """
     row = session.get(Token, (signer.kind, signer.owner_id), populate_existing=True)
-    content = b""
-    if row is not None and row.sealed:
+    if row is None or not row.sealed:
+        return brought_up_to_date(held_in(row, b""), signer)
+    try:
         content = handles.vault.open(token_place(signer.kind, signer.owner_id), row.sealed)
+    except SecretUnreadable as error:
+        if signer.app.asks_a_person:
+            raise
+        _log.warning("%s: the token is got anew: %s", signer.title, error)
+        return brought_up_to_date(Held(sealed=row.sealed), signer)
     return brought_up_to_date(held_in(row, content), signer)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import not_, select, update
 from sqlmodel import Session
 
 from core.db.bulk import database_now, insert_missing, skip_locked, table_of
@@ -46,6 +46,13 @@ def make_row(session: Session, kind: str, owner_id: int) -> None:
     """See to it that there is a row."""
     texts = dict.fromkeys(("key_id", "refused_token", "signed_in_as", "needs_sign_in", "last_error", "lease_owner"), "")
     insert_missing(session, Token, [{"kind": kind, "owner_id": owner_id, "fence": 0, **texts}])
+
+
+def is_taken(session: Session, kind: str, owner_id: int, now: datetime) -> bool:
+    """Whether somebody has the turn: looked at before it is asked for, since asking is a write."""
+    free = is_free(session, Token, now)
+    taken = select(_token.c.fence).where(is_row(kind, owner_id), not_(free))
+    return session.connection().execute(taken).first() is not None
 
 
 def take_turn(session: Session, kind: str, owner_id: int, worker: str, now: datetime) -> Turn | None:

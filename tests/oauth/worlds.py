@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import Session
 
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import Alert, Profile, Token
+from core.models import Account, Alert, Profile, Token
 from core.oauth.app import App
 from core.secret import Secret
-from tests.accounts import add_account, change_account, rows_of
+from tests.accounts import add_account, rows_of
 from tests.fakes.token_server import TokenServer
 
 OFFICE365 = {"provider": "office365", "tenant_id": "contoso.example"}
@@ -56,6 +56,27 @@ def enter_seed(handles: Handles, account_id: int, seed: str) -> None:
     )
 
 
+def change_token(handles: Handles, **values: Any) -> None:
+    """Change columns of the only row of tokens as they are."""
+    statement = update(table_of(Token)).values(values)
+    handles.database.writing(lambda session: session.connection().execute(statement))
+
+
+def change_profile(handles: Handles, profile_id: int | None, **values: Any) -> None:
+    """Change columns of a profile as they are."""
+    table = table_of(Profile)
+    statement = update(table).where(table.c.id == profile_id).values(values)
+    handles.database.writing(lambda session: session.connection().execute(statement))
+
+
+def account_row(handles: Handles, account_id: int) -> Account:
+    """An account as it stands."""
+    with handles.database.reading() as session:
+        found = session.get(Account, account_id)
+    assert found is not None
+    return found
+
+
 def token_row(handles: Handles) -> Any:
     """The only row of tokens there is."""
     (row,) = rows_of(handles, Token, "owner_id")
@@ -68,6 +89,3 @@ def alerts(handles: Handles) -> dict[str, str]:
     with handles.database.reading() as session:
         rows = session.connection().execute(select(table).where(table.c.closed_at.is_(None))).all()
     return {row.subject: row.text for row in rows}
-
-
-__all__ = ["OFFICE365", "add_profile", "add_signer", "alerts", "app_at", "change_account", "enter_seed", "token_row"]
