@@ -21,7 +21,7 @@ from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.steps import Steps
-from tui.console.glyphs import BAD
+from tui.console.glyphs import BAD, GOOD
 from tui.console.worker_process import start_worker
 
 ALL_VALID = "validity:valid -validity:invalid"
@@ -99,6 +99,21 @@ class Orders:
         title = f"Test {kind.name} {name or (tested if isinstance(tested, str) else tested.get(kind.key) or '')}"
         steps = partial(_steps, self._desk, kind, tested, name)
         self._app.push_screen(Steps(title, steps, ascii_only=self._desk.ascii_only), then)
+
+    def sign_in(self, kind: Kind, name: str, then: Callable[[], None] = lambda: None) -> None:
+        """Sign in with OAuth2 for an account or a mailbox; `then` is called once somebody has."""
+        from tui.console.dialogs.sign_in import SignInDialog
+        from tui.console.signing_in import begun
+
+        def closed(done: Any) -> None:
+            if done is not None:
+                whom = f" as {done.as_whom}" if done.as_whom else ""
+                self._tell(f"Signed in{whom} for {done.kind} {done.name}.", GOOD)
+                then()
+
+        steps = begun(self._desk, kind.name, name)
+        title = f"Sign in for {kind.name} {name}"
+        self._app.push_screen(SignInDialog(title, steps, ascii_only=self._desk.ascii_only), closed)
 
     def choose_queue(self, then: Callable[[str], None]) -> None:
         """Ask for a queue."""
