@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import os
 import pwd
 import stat
@@ -23,6 +25,11 @@ REFUSED = "refused"
 LARGEST = 256 << 20
 """Bytes of a file that is taken."""
 
+_log = logging.getLogger("postroom.drop")
+
+_OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR)
+"""Faults that say nothing of the file: it is read later."""
+
 _AT_ONCE = 200
 _BYTES_AT_ONCE = 16 << 20
 
@@ -33,6 +40,8 @@ class _Found:
 
     name: str
     entry: Entry
+    inode: int
+    """Which file that was: by now the name may stand for another one."""
 
 
 def pick_up(handles: Handles) -> int:
@@ -49,7 +58,7 @@ def pick_up(handles: Handles) -> int:
             for batch in _batches(folder, _complete_files(folder)):
                 stored = _store(handles, folder, batch)
                 for found in stored:
-                    _remove(folder, found.name)
+                    _remove(folder, found)
                 count += len(stored)
     except FileNotFoundError:
         return count
@@ -102,23 +111,37 @@ def _batches(folder: int, names: Sequence[str]) -> Iterator[list[_Found]]:
 def _look_at(folder: int, name: str) -> _Found | None:
     """Read one file, or move it aside; none too when another worker was faster."""
     try:
-        content, owner = _read(folder, name)
+        content, facts = _read(folder, name)
         dropped = read_dropped(content)
         envelope = dropped.envelope
         if not envelope.key:
-            # The file's own name: it is taken once, though we may be stopped before it is removed.
-            envelope = replace(envelope, key=f"drop:{name}")
+            # The file itself: it is taken once, though we may be stopped before it is removed.
+            envelope = replace(envelope, key=f"drop:{name}:{facts.st_ino}")
+        owner = _user(facts.st_uid)
         entry = read_entry(envelope, dropped.raw, submitted_by=owner, message_id=dropped.message_id)
-        return _Found(name, entry)
+        return _Found(name, entry, facts.st_ino)
     except FileNotFoundError:
         return None
-    except (BadInput, OSError) as error:
+    except BadInput as error:
         _put_aside(folder, name, str(error))
+        return None
+    except OSError as error:
+        if error.errno in _OUR_OWN:
+            raise
+        _put_aside(folder, name, _reason(error))
         return None
 
 
-def _read(folder: int, name: str) -> tuple[bytes, str]:
-    """The content of a file and who owns it. A link, a pipe or a device is not opened as what it points to."""
+def _reason(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "It is a link, not a file."
+    if error.errno == errno.EACCES:
+        return "It cannot be read: its folder needs the set-group-ID bit (chmod g+s) and the worker's group."
+    return f"It cannot be read ({error.strerror})."
+
+
+def _read(folder: int, name: str) -> tuple[bytes, os.stat_result]:
+    """The content of a file and whose it is. A link, a pipe or a device is not opened as what it points to."""
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
         facts = os.fstat(descriptor)
@@ -129,7 +152,7 @@ def _read(folder: int, name: str) -> tuple[bytes, str]:
             raise BadInput("The file has more than one name.")
         if facts.st_size > LARGEST:
             raise BadInput(f"The file is larger than {LARGEST} bytes.")
-        return file.read(LARGEST + 1), _user(facts.st_uid)
+        return file.read(LARGEST + 1), facts
 
 
 def _store(handles: Handles, folder: int, batch: Sequence[_Found]) -> list[_Found]:
@@ -154,31 +177,42 @@ def _acceptable(entry: Entry, known: dict[str, int]) -> Entry:
     return entry if not name or name in known else held(entry, f"There is no mailbox {name!r}.")
 
 
-def _remove(folder: int, name: str) -> None:
+def _remove(folder: int, found: _Found) -> None:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
+        # Whoever swapped the file under our hands has handed in another one: that one is read next time.
+        if os.stat(found.name, dir_fd=folder, follow_symlinks=False).st_ino == found.inode:
+            os.unlink(found.name, dir_fd=folder)
 
 
 def _put_aside(folder: int, name: str, reason: str) -> None:
-    """Move a bad file where nobody looks for mail, with the reason beside it."""
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(REFUSED, 0o700, dir_fd=folder)
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            aside = os.open(REFUSED, flags, dir_fd=folder)
-        except OSError:
+    """Move a bad file where nobody looks for mail, with the reason beside it; it must not keep the good ones."""
+    _log.warning("not taken from the drop folder: %s: %s", ascii(name), reason)
+    try:
+        _move_aside(folder, name, reason)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        _log.warning("left in the drop folder: %s cannot be moved (%s)", ascii(name), error.strerror)
+
+
+def _move_aside(folder: int, name: str, reason: str) -> None:
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(REFUSED, 0o700, dir_fd=folder)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        aside = os.open(REFUSED, flags, dir_fd=folder)
+    except OSError:
+        _hide(folder, name)
+        return
+    try:
+        if os.fstat(aside).st_uid != os.geteuid():
+            # Not made by us: whoever made it would be given what others wrote.
             _hide(folder, name)
             return
-        try:
-            if os.fstat(aside).st_uid != os.geteuid():
-                # Not made by us: whoever made it would be given what others wrote.
-                _hide(folder, name)
-                return
-            os.rename(name, name, src_dir_fd=folder, dst_dir_fd=aside)
-            _write_reason(aside, name, reason)
-        finally:
-            os.close(aside)
+        os.rename(name, name, src_dir_fd=folder, dst_dir_fd=aside)
+        _write_reason(aside, name, reason)
+    finally:
+        os.close(aside)
 
 
 def _hide(folder: int, name: str) -> None:

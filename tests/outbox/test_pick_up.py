@@ -1,15 +1,17 @@
 """The drop folder is emptied into the outbox, whatever somebody has put there."""
 
+import errno
 import json
 import os
 import pwd
+import socket
 import threading
 
 import pytest
 from sqlalchemy import select
 
 from core.db.bulk import table_of
-from core.errors import StoreError
+from core.errors import CannotWrite, StoreError
 from core.handin import OutgoingEnvelope, hand_in
 from core.models import OutgoingRaw
 from core.outbox import pick_up as module
@@ -62,7 +64,7 @@ def test_an_unfinished_file_is_left_alone(handles):
 
 def test_a_file_that_outlived_its_commit_is_not_taken_twice(handles, monkeypatch):
     drop(handles)
-    monkeypatch.setattr(module, "_remove", lambda folder, name: None)
+    monkeypatch.setattr(module, "_remove", lambda folder, found: None)
     pick_up(handles)
     monkeypatch.undo()
 
@@ -104,7 +106,9 @@ def test_an_unknown_mailbox_makes_it_wait_for_a_person(handles):
     ]
 
 
-@pytest.mark.parametrize("hostile", ["link", "hard link", "pipe", "folder", "text", "cut", "forged"])
+@pytest.mark.parametrize(
+    "hostile", ["link", "hard link", "pipe", "socket", "folder", "text", "cut", "forged", "sparse"]
+)
 def test_a_hostile_file_is_put_aside_with_the_reason_and_stops_nobody(handles, tmp_path, hostile):
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
@@ -119,6 +123,13 @@ def test_a_hostile_file_is_put_aside_with_the_reason_and_stops_nobody(handles, t
             bad.hardlink_to(secret)
         case "pipe":
             os.mkfifo(bad)
+        case "socket":
+            # As a device would be: an entry that is no file.
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(str(bad))
+        case "sparse":
+            with bad.open("wb") as file:
+                file.truncate(300 << 30)
         case "folder":
             bad.mkdir()
         case "text":
@@ -146,6 +157,62 @@ def test_a_refused_folder_that_is_a_link_is_not_followed(handles, tmp_path):
     assert pick_up(handles) == 0
     assert sorted(tmp_path.iterdir()) == before
     assert left(handles) == [".refused-0.mail", "refused"]
+
+
+def test_what_is_put_aside_is_told_in_one_sentence(handles, caplog):
+    (handles.environment.drop / "0\x1b[2J.mail").symlink_to("/etc/passwd")
+    drop(handles)
+    assert pick_up(handles) == 1
+    [line] = [record.getMessage() for record in caplog.records if record.name == "postroom.drop"]
+    assert line == r"not taken from the drop folder: '0\x1b[2J.mail': It is a link, not a file."
+    assert pick_up(handles) == 0
+
+
+def test_what_cannot_even_be_moved_keeps_nobody(handles, monkeypatch, caplog):
+    (handles.environment.drop / "0.mail").write_bytes(b"bad")
+    drop(handles)
+
+    def stuck(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", stuck)
+        assert pick_up(handles) == 1
+    assert "left in the drop folder: '0.mail'" in caplog.text
+    assert "0.mail" in left(handles)
+
+
+def test_a_fault_of_this_machine_puts_nothing_aside(handles, monkeypatch):
+    drop(handles)
+
+    def exhausted(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_read", exhausted)
+        with pytest.raises(CannotWrite):
+            pick_up(handles)
+    assert pick_up(handles) == 1
+
+
+def test_a_file_swapped_under_the_reader_is_another_message(handles, monkeypatch):
+    drop(handles)
+    [name] = left(handles)
+    place = handles.environment.drop / name
+    swapped = place.read_bytes().replace(b"Subject: x", b"Subject: y")
+    insert = module.insert_durably
+
+    def swapping(*given):
+        place.with_name("new").write_bytes(swapped)
+        place.with_name("new").rename(place)
+        return insert(*given)
+
+    monkeypatch.setattr(module, "insert_durably", swapping)
+    assert pick_up(handles) == 1
+    monkeypatch.undo()
+    assert left(handles) == [name]
+    assert pick_up(handles) == 1
+    assert [row.subject for row in rows(handles)] == ["x", "y"]
 
 
 def test_a_file_that_is_too_large_is_put_aside_unread(handles, monkeypatch):
