@@ -22,6 +22,8 @@ from core.inbound.placement import Ending, KnownRecord, Placement, Verdict
 from core.inbound.record_types import MessageView, RecordDraft
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.headers import Headers
+from core.outbox.probe_mark import HEADER as PROBE
+from core.outbox.probe_mark import is_mark
 from core.outbox.return_token import outgoing_id_in
 
 __all__ = [
@@ -47,6 +49,7 @@ _IS_BOUNCE = Step(Stage.BOUNCE, "report", "it reports a message that could not b
 _NO_FILTERS = Step(Stage.FILTERS, "", "no filter matched")
 _NOT_IGNORED = Step(Stage.IGNORE, "", "not asked for")
 _IGNORED = Step(Stage.IGNORE, "Ignore", "a control header or filter says that it makes no record")
+_IS_PROBE = Step(Stage.IGNORE, "round trip", "a probe of ours, sent to see whether mail arrives here")
 _NO_LOOP = Step(Stage.LOOP_GUARD, "", "within its limits")
 _NO_LOOKUP = Step(Stage.FOLLOW_UP, "", "no record number, answers nothing")
 _NOT_KNOWN = Step(Stage.FOLLOW_UP, "", "what it names or answers is on no record")
@@ -58,6 +61,8 @@ def judge(facts: MessageFacts, rules: Rules) -> Verdict:
     headers, controls, trust, complaints = _trust(facts.headers, rules)
     sender = facts.summary.from_address.lower()
     own = comes_from_us(sender, marks, rules.loop)
+    if is_mark(rules.return_secret, facts.headers.raw(PROBE)):
+        return Verdict(facts, rules, sender, own, (trust, _IS_PROBE), complaints, ending=Ending.IGNORED)
     if facts.bounce is not None:
         return Verdict(
             facts,
