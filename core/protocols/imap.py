@@ -90,6 +90,16 @@ class ImapSource:
         """The UIDs of messages of more bytes than this."""
         return set(self._dialogue.search(b"LARGER %d" % size))
 
+    def with_subject_word(self, word: str) -> set[int]:
+        """The UIDs of messages with this word in their subject; only a word of our own, never text from outside.
+
+        Raises:
+            Misuse: it is not one word of ASCII letters and digits.
+        """
+        if not (word.isascii() and word.isalnum()):
+            raise Misuse(f"{word!r} is not searched for.")
+        return set(self._dialogue.search(b"SUBJECT " + word.encode()))
+
     def sizes(self, keys: Sequence[Key]) -> dict[Key, int]:
         """RFC822.SIZE of each that is still there."""
         by_uid = self._by_uid(keys)
