@@ -236,7 +236,7 @@ class RuntimeSettings(_Section):
     slots_per_host: int = Field(default=4, ge=1, le=100)
     """Accounts fetched at once from one server. Default: 4."""
     idle_max: int = Field(default=1000, ge=0)
-    """Connections kept waiting in IDLE. Default: 1000."""
+    """Connections that a worker keeps waiting in IDLE, one a folder. Default: 1000."""
     min_free_disk: Size = 500 << 20
     """Fetching stops below this much free disk; sending goes on. Default: 500MiB."""
     retry: RetrySettings = RetrySettings()

@@ -7,7 +7,6 @@ on one account for a moment, both make it due, which is as if one had.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from core.errors import ConfigurationError, NotOffered, PostroomError, Throttled
 from core.handles import Handles
 from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, FolderMark, Validity, Worker
 from core.protocols.source import Selected
+from core.workers.idle_spots import Mine
 
 AFTER_REFUSAL = timedelta(hours=1)
 """A provider that limits connections, or refuses us, is only polled for so long."""
@@ -34,29 +34,17 @@ _IMAP = tuple(kind.value for kind in AccountType if kind.is_imap)
 _account, _status, _worker = table_of(Account), table_of(AccountStatus), table_of(Worker)
 
 
-@dataclass(frozen=True)
-class Mine:
-    """An account that this worker idles on."""
-
-    account_id: int
-    version: int
-    """When it grows, the connection is opened anew."""
-    host: str
-    is_well: bool
-    """Whether its last run ended well; only then is a connection opened: whoever is refused must not ask twice."""
-
-
 def mine(handles: Handles) -> list[Mine]:
     """The accounts that this worker is to idle on; those that were paused, changed or deleted are gone from it."""
     held = (
-        select(_account.c.id, _account.c.version, _account.c.host, _status.c.failures)
+        select(_account.c.id, _account.c.version, _account.c.host, _account.c.folders, _status.c.failures)
         .join(_status, _status.c.account_id == _account.c.id)
         .where(_status.c.idle_owner == handles.worker_id, *_wanted(clock.utcnow()))
         .order_by(_account.c.priority, _account.c.id)
     )
     with handles.database.reading() as session:
         rows = session.connection().execute(held).all()
-    return [Mine(row.id, row.version, row.host, row.failures == 0) for row in rows]
+    return [Mine(row.id, row.version, row.host, row.failures == 0, tuple(row.folders)) for row in rows]
 
 
 def claim(handles: Handles, count: int) -> int:

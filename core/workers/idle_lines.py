@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from core import clock
 from core.errors import PostroomError, WireError
 from core.protocols.imap_idle import Idling
+from core.workers.idle_spots import Spot
 
 TICK = 1.0
 """Seconds between two looks at which connections are to be renewed or given up."""
@@ -26,9 +27,9 @@ class IdleLines:
     `heard` and `lost` are called on the watching thread and must return at once.
     """
 
-    def __init__(self, heard: Callable[[int], None], lost: Callable[[int, PostroomError], None]) -> None:
+    def __init__(self, heard: Callable[[Spot], None], lost: Callable[[Spot, PostroomError], None]) -> None:
         self._heard, self._lost = heard, lost
-        self._lines: dict[int, Idling] = {}
+        self._lines: dict[Spot, Idling] = {}
         self._orders: deque[Callable[[], None]] = deque()
         self._is_closed = False
         self._selector = selectors.DefaultSelector()
@@ -45,14 +46,14 @@ class IdleLines:
         """Begin to watch."""
         self._thread.start()
 
-    def add(self, account_id: int, line: Idling) -> None:
+    def add(self, spot: Spot, line: Idling) -> None:
         """Watch this connection from now on."""
-        self._order(lambda: self._add(account_id, line))
+        self._order(lambda: self._add(spot, line))
 
-    def remove(self, account_ids: Collection[int]) -> None:
+    def remove(self, spots: Collection[Spot]) -> None:
         """Say goodbye to these."""
-        if account_ids:
-            self._order(lambda: self._remove(account_ids))
+        if spots:
+            self._order(lambda: self._remove(spots))
 
     def close(self) -> None:
         """Say goodbye to all and end."""
@@ -77,45 +78,45 @@ class IdleLines:
             now = clock.monotonic()
             if now - looked_at >= TICK:
                 looked_at = now
-                for account_id in [key for key, line in self._lines.items() if line.acts_at <= now]:
-                    self._tend(account_id, Idling.act)
+                for spot in [key for key, line in self._lines.items() if line.acts_at <= now]:
+                    self._tend(spot, Idling.act)
 
-    def _tend(self, account_id: int, do: Callable[[Idling], bool | None]) -> None:
-        line = self._lines.get(account_id)
+    def _tend(self, spot: Spot, do: Callable[[Idling], bool | None]) -> None:
+        line = self._lines.get(spot)
         if line is None:
             return
         descriptor = line.fileno()
         try:
             has_news = do(line)
         except WireError as error:
-            self._forget(account_id, descriptor)
-            self._lost(account_id, error)
+            self._forget(spot, descriptor)
+            self._lost(spot, error)
             return
         except Exception:  # noqa: BLE001 - logged, and the connection given up
             # A fault of ours on one line must not make a thousand others deaf.
-            _log.exception("account %s: an idling connection ended unexpectedly", account_id)
-            self._forget(account_id, descriptor)
+            _log.exception("account %s, %s: an idling connection ended unexpectedly", *spot)
+            self._forget(spot, descriptor)
             line.drop()
-            self._lost(account_id, PostroomError("An idling connection ended unexpectedly."))
+            self._lost(spot, PostroomError("An idling connection ended unexpectedly."))
             return
         if has_news:
-            self._heard(account_id)
+            self._heard(spot)
 
-    def _add(self, account_id: int, line: Idling) -> None:
-        self._remove((account_id,))
-        self._lines[account_id] = line
-        self._selector.register(line.fileno(), selectors.EVENT_READ, account_id)
+    def _add(self, spot: Spot, line: Idling) -> None:
+        self._remove((spot,))
+        self._lines[spot] = line
+        self._selector.register(line.fileno(), selectors.EVENT_READ, spot)
         # What came with the last answer is here already, and no selector tells of it.
-        self._tend(account_id, Idling.hear)
+        self._tend(spot, Idling.hear)
 
-    def _remove(self, account_ids: Collection[int]) -> None:
-        for account_id in account_ids:
-            if (line := self._lines.get(account_id)) is not None:
-                self._forget(account_id, line.fileno())
+    def _remove(self, spots: Collection[Spot]) -> None:
+        for spot in spots:
+            if (line := self._lines.get(spot)) is not None:
+                self._forget(spot, line.fileno())
                 line.leave()
 
-    def _forget(self, account_id: int, descriptor: int) -> None:
-        del self._lines[account_id]
+    def _forget(self, spot: Spot, descriptor: int) -> None:
+        del self._lines[spot]
         self._selector.unregister(descriptor)
 
     def _end(self) -> None:

@@ -11,10 +11,9 @@ import logging
 import random
 import resource
 import threading
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from core import clock
 from core.errors import PostroomError, StoreError
@@ -23,26 +22,14 @@ from core.inbound.opening import logged_in_as, server_of
 from core.protocols.server import Timeouts
 from core.protocols.sessions import open_imap
 from core.workers import idle_book
-from core.workers.idle_book import Mine
 from core.workers.idle_lines import IdleLines
+from core.workers.idle_spots import OPENERS, Entry, Spot, outdated, spots_of, to_open
 
 LOOK = 5.0
 """Seconds between two looks at which accounts are to idle."""
 
 GATHER = 0.1
 """Seconds in which news is gathered into one write; a flood of mail is not a flood of writes."""
-
-OPENERS = 8
-"""Connections opened at once; a thousand that were cut together do not come back together."""
-
-OPENERS_PER_HOST = 4
-"""Of these, to one server: a server that hangs does not keep the others waiting."""
-
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
-"""Seconds between two tries to open a connection that broke: doubling, each by half more or less, by lot."""
-
-STEADY = 60.0
-"""Seconds a connection must have stood for its breaking to count as the first one."""
 
 OTHER_FILES = 512
 """Descriptors left to everything else the process does."""
@@ -52,26 +39,6 @@ TIMEOUTS = Timeouts(connect=15.0, login=15.0, command=30.0)
 _log = logging.getLogger("postroom.idle")
 
 
-@dataclass
-class _Entry:
-    """What this worker does about one account."""
-
-    version: int
-    host: str
-    is_opening: bool = False
-    is_open: bool = False
-    opened_at: float = 0.0
-    breaks: int = 0
-    """How often in a row its connection broke or could not be opened."""
-    not_before: float = 0.0
-
-
-def pause_after(breaks: int, lot: float) -> float:
-    """Seconds until the next try after so many failures in a row; `lot` is a number from 0 to 1 by chance."""
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(max(breaks, 1) - 1, 16))
-    return longest * (0.5 + lot)
-
-
 class Idler:
     """The part of a worker that waits for new mail."""
 
@@ -79,9 +46,9 @@ class Idler:
         self._handles = handles
         self._wake = wake
         self._look = look
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[Spot, Entry] = {}
         self._news: set[int] = set()
-        self._ends: deque[tuple[int, PostroomError]] = deque()
+        self._ends: deque[tuple[Spot, PostroomError]] = deque()
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._is_closing = threading.Event()
@@ -133,90 +100,93 @@ class Idler:
         if idle_book.claim(self._handles, min(room - len(ours), room)):
             ours = idle_book.mine(self._handles)
         too_many = [one.account_id for one in ours[max(room, 0) :]]
-        ill = [one.account_id for one in ours if not one.is_well and not self._is_open(one.account_id)]
+        listening = self._listening()
+        ill = [one.account_id for one in ours if not one.is_well and one.account_id not in listening]
         if too_many or ill:
             idle_book.release(self._handles, [*too_many, *ill])
         unwanted = {*too_many, *ill}
-        self._align([one for one in ours if one.account_id not in unwanted])
+        self._align(spots_of([one for one in ours if one.account_id not in unwanted], room))
 
-    def _align(self, ours: Sequence[Mine]) -> None:
-        wanted = {one.account_id: one for one in ours}
+    def _align(self, wanted: Mapping[Spot, Entry]) -> None:
         with self._lock:
-            gone = [key for key, entry in self._entries.items() if _is_outdated(entry, wanted.get(key))]
-            for account_id in gone:
-                del self._entries[account_id]
-            for account_id, one in wanted.items():
-                self._entries.setdefault(account_id, _Entry(one.version, one.host))
+            gone = outdated(self._entries, wanted)
+            for spot in gone:
+                del self._entries[spot]
+            for spot, entry in wanted.items():
+                self._entries.setdefault(spot, entry)
         self._lines.remove(gone)
 
-    def _is_open(self, account_id: int) -> bool:
-        entry = self._entries.get(account_id)
-        return entry is not None and entry.is_open
+    def _listening(self) -> set[int]:
+        with self._lock:
+            return {spot.account_id for spot, entry in self._entries.items() if entry.is_open}
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
     def _open_due(self) -> None:
         now = clock.monotonic()
         with self._lock:
-            for account_id in to_open(self._entries, now):
-                entry = self._entries[account_id]
+            for spot in to_open(self._entries, now):
+                entry = self._entries[spot]
                 entry.is_opening = True
-                self._openers.submit(self._open, account_id, entry)
+                self._openers.submit(self._open, spot, entry)
 
-    def _open(self, account_id: int, entry: _Entry) -> None:
+    def _open(self, spot: Spot, entry: Entry) -> None:
         try:
-            self._listen(account_id, entry)
+            self._listen(spot, entry)
         except PostroomError as error:
-            self._ended(account_id, error)
+            self._ended(spot, error)
         else:
             entry.is_opening = False
             self._bell.set()
 
-    def _listen(self, account_id: int, entry: _Entry) -> None:
-        account = idle_book.account_of(self._handles, account_id)
-        if account is None or not account.folders or self._is_closing.is_set():
+    def _listen(self, spot: Spot, entry: Entry) -> None:
+        account = idle_book.account_of(self._handles, spot.account_id)
+        if account is None or spot.folder not in account.folders or self._is_closing.is_set():
             return
         server = server_of(account)
         source = logged_in_as(self._handles, account, lambda login: open_imap(server, login, timeouts=TIMEOUTS))
         try:
-            selected = source.select(account.folders[0], writable=False)
+            selected = source.select(spot.folder, writable=False)
             line = source.idle()
             is_behind = idle_book.is_behind(self._handles, account, selected)
         except BaseException:
             source.drop()
             raise
         with self._lock:
-            is_wanted = self._entries.get(account_id) is entry
+            is_wanted = self._entries.get(spot) is entry
             if is_wanted:
                 entry.is_open, entry.opened_at = True, clock.monotonic()
-                self._lines.add(account_id, line)
+                self._lines.add(spot, line)
         if not is_wanted:
             line.leave()
         elif is_behind:
-            self._heard(account_id)
+            self._heard(spot)
 
     # -- what the lines tell ----------------------------------------------------------------------------------------
 
-    def _heard(self, account_id: int) -> None:
+    def _heard(self, spot: Spot) -> None:
         with self._lock:
-            self._news.add(account_id)
+            self._news.add(spot.account_id)
         self._bell.set()
 
-    def _ended(self, account_id: int, error: PostroomError) -> None:
-        self._ends.append((account_id, error))
+    def _ended(self, spot: Spot, error: PostroomError) -> None:
+        self._ends.append((spot, error))
         self._bell.set()
 
     def _note_ends(self) -> None:
         while self._ends:
-            account_id, error = self._ends.popleft()
-            _log.info("account %s: idling ended: %s", account_id, error)
-            with self._lock:
-                entry = self._entries.get(account_id)
-                if entry is not None:
-                    _note_break(entry, clock.monotonic())
+            spot, error = self._ends.popleft()
+            _log.info("account %s, %s: idling ended: %s", *spot, error)
             wait = idle_book.refused_for(error)
-            if wait is not None:
-                idle_book.leave_alone(self._handles, account_id, wait)
+            with self._lock:
+                entry = self._entries.get(spot)
+                if entry is not None:
+                    entry.broke(clock.monotonic(), random.random())  # noqa: S311 - spreads load
+                    if wait is not None:
+                        entry.not_before = clock.monotonic() + wait.total_seconds()
+            if wait is not None and (entry is None or entry.is_first):
+                # One more connection than a server allows, or a folder it has not: the first one goes on listening.
+                idle_book.leave_alone(self._handles, spot.account_id, wait)
 
     def _tell(self) -> None:
         """Make due what has new mail, and wake the fetcher of this process."""
@@ -232,32 +202,6 @@ class Idler:
             raise
         self._wake.set()
         self._is_closing.wait(GATHER)
-
-
-def to_open(entries: Mapping[int, _Entry], now: float) -> list[int]:
-    """Which connections to open now: as many as there are openers, few of one server."""
-    busy = Counter(entry.host for entry in entries.values() if entry.is_opening)
-    chosen: list[int] = []
-    for account_id, entry in entries.items():
-        if busy.total() >= OPENERS:
-            break
-        is_idle = not entry.is_open and not entry.is_opening and entry.not_before <= now
-        if is_idle and busy[entry.host] < OPENERS_PER_HOST:
-            chosen.append(account_id)
-            busy[entry.host] += 1
-    return chosen
-
-
-def _note_break(entry: _Entry, now: float) -> None:
-    if entry.is_open and now - entry.opened_at > STEADY:
-        entry.breaks = 0
-    entry.is_open = entry.is_opening = False
-    entry.breaks += 1
-    entry.not_before = now + pause_after(entry.breaks, random.random())  # noqa: S311 - spreads load
-
-
-def _is_outdated(entry: _Entry, wanted: Mine | None) -> bool:
-    return wanted is None or wanted.version != entry.version
 
 
 def _descriptors() -> int:

@@ -16,7 +16,8 @@ from core.models import Setting, Worker
 from core.protocols.imap_idle import RENEW_AFTER
 from core.workers import idle_book
 from core.workers.health import Heartbeat
-from core.workers.idler import LONGEST_PAUSE, Idler, pause_after
+from core.workers.idle_spots import FOLDERS_EACH, LONGEST_PAUSE, Entry, Mine, Spot, pause_after, spots_of, to_open
+from core.workers.idler import Idler
 from core.workers.loop import run_workers
 from tests.accounts import (
     ON_SQLITE,
@@ -175,6 +176,57 @@ def test_a_quiet_folder_is_not_made_due(handles: Handles, dovecot: DovecotServer
     assert not is_due(handles, account)
 
 
+@ON_SQLITE
+def test_new_mail_in_any_of_several_folders_is_heard(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    dovecot.create_folder(user, "Sales")
+    account = add_account(handles, name=user, **at(dovecot, user), folders=["INBOX", "Sales"])
+    fetched_well(handles, user)
+    with idling(handles) as idler:
+        until(lambda: len(idler) == 2)
+        for folder in ("Sales", "INBOX"):
+            assert not is_due(handles, account)
+            dovecot.deliver(user, [message(f"{user}-{folder}")], folder)
+            until(lambda: is_due(handles, account))
+            fetched_well(handles, user)
+    assert len(records(handles)) == 2
+
+
+@ON_SQLITE
+def test_a_server_that_allows_one_connection_is_listened_to_at_the_first_folder(
+    handles: Handles, certificates: Certificates
+) -> None:
+    options = DovecotOptions(max_connections_per_user=1)
+    with DovecotServer(certificates.good, users={}, options=options) as server:
+        user = server.fresh_user()
+        server.create_folder(user, "Sales")
+        account = add_account(handles, name=user, **at(server, user), folders=["INBOX", "Sales"])
+        fetched_well(handles, user)
+        with Proxy(server.ports.imap) as proxy:
+            change_account(handles, account, port=proxy.port, version=2)
+            with idling(handles) as idler:
+                until(lambda: len(idler) == 1 and proxy.connections == 2)
+                server.deliver(user, [message("new")])
+                until(lambda: is_due(handles, account))
+                assert len(idler) == 1
+    assert status_of(handles, account).idle_after is None
+
+
+def test_every_account_is_listened_to_before_any_has_a_second_folder() -> None:
+    many = Mine(1, 1, "a", is_well=True, folders=("INBOX", "One", "Two", "Three", "Four"))
+    few = Mine(2, 1, "a", is_well=True, folders=("INBOX", "One"))
+    assert list(spots_of([many, few], 3)) == [Spot(1, "INBOX"), Spot(2, "INBOX"), Spot(1, "One")]
+    assert len(spots_of([many], 1000)) == FOLDERS_EACH
+    assert spots_of([many], 0) == {}
+
+
+def test_a_second_folder_is_opened_once_the_first_one_stands() -> None:
+    entries = {Spot(1, "INBOX"): Entry(1, "a"), Spot(1, "One"): Entry(1, "a", is_first=False)}
+    assert to_open(entries, 0.0) == [Spot(1, "INBOX")]
+    entries[Spot(1, "INBOX")].is_open = True
+    assert to_open(entries, 0.0) == [Spot(1, "One")]
+
+
 WITHOUT = {
     "another worker idles on it": {"idle_owner": "another"},
     "it is paused": {"paused": True},
@@ -247,7 +299,7 @@ def test_what_a_dead_worker_idled_on_is_taken_over(handles: Handles, dovecot: Do
 def test_a_connection_that_breaks_comes_back_and_nothing_is_missed(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.workers.idler.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("core.workers.idle_spots.FIRST_PAUSE", 0.01)
     account, user = fetched(handles, dovecot)
     with Proxy(dovecot.ports.imap) as proxy, idling(handles) as idler:
         change_account(handles, account, port=proxy.port, version=2)
@@ -261,7 +313,7 @@ def test_a_connection_that_breaks_comes_back_and_nothing_is_missed(
 def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.workers.idler.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("core.workers.idle_spots.FIRST_PAUSE", 0.01)
     account, user = fetched(handles, dovecot)
     ahead = 0.0
     monotonic = clock.monotonic
