@@ -66,6 +66,7 @@ class Courier(threading.Thread):
             if fault is not None:
                 self._cannot(taken, fault)
                 break
+            self._room.works(self._mailbox_id)
             self._learn_size()
             page = Page(next_window=taken)
             self._book.write(page, self._mailbox_id)
@@ -198,7 +199,6 @@ class Courier(threading.Thread):
     def _note(self, job: Job, sent: Sent, addresses: Sequence[str], bcc: Sequence[str], page: Page) -> None:
         if sent.result.taken:
             page.has_worked = True
-            self._room.works(self._mailbox_id)
         self._book.learn(self._mailbox_id, recipients=sent.reading.most_recipients)
         if sent.reading.is_too_large:
             job.too_large_for[self._route.name] = self._relay.size_limit or 0

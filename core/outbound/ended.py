@@ -34,6 +34,8 @@ class Delivery:
     text: str
     """The relay's word, or why it was not sent."""
     next_attempt_at: datetime
+    waits: bool = False
+    """Whether it was not tried: whoever may send it can do so only later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,16 @@ def delivery_of(job: Job, settlement: Settlement, mailbox: str) -> Delivery:
     texts = [_said(result.reply_code, result.enhanced_code, result.text) for result in job.results.values()]
     text = ending.last_error or next(iter(texts), "")
     recipients = sum(1 for one in job.due.recipients if not one.is_bcc)
-    return Delivery(job.due.id, job.due.message_id, ending.state, mailbox, recipients, text, ending.next_attempt_at)
+    return Delivery(
+        id=job.due.id,
+        message_id=job.due.message_id,
+        state=ending.state,
+        mailbox=mailbox,
+        recipients=recipients,
+        text=text,
+        next_attempt_at=ending.next_attempt_at,
+        waits=ending.attempts == job.due.attempts and not ending.is_last,
+    )
 
 
 def _said(code: int | None, enhanced: str, text: str) -> str:

@@ -107,7 +107,7 @@ class WaitingRoom:
                 self._down.pop(key, None)
 
     def works(self, mailbox_id: int) -> None:
-        """A relay took a message from it."""
+        """It has a connection that its relay took."""
         with self._changed:
             self._proven.add(mailbox_id)
 

@@ -15,6 +15,7 @@ from core.outbound.pool import Pool
 from core.outbound.summary import Summary
 from core.outbox.claim import is_any_due, time_of
 from core.outbox.pick_up import has_mail
+from core.workers.delivered import told_summary
 from core.workers.orders import Order, finish, report, take_orders
 
 LOOK = 1.0
@@ -52,10 +53,10 @@ class Sender:
             while not self._stop.is_set():
                 try:
                     orders = take_orders(self._handles, ("deliver",))
-                    if orders or self._has_work():
-                        total += self._pass(stays=True)
+                    done = self._pass(stays=True) if orders or self._has_work() else Summary()
+                    total += done
                     for order in orders:
-                        self._answer(order)
+                        self._answer(order, done)
                     self._pool.tidy()
                     watcher.wait(LOOK, self._stop)
                 except StoreError as error:
@@ -83,14 +84,17 @@ class Sender:
             now = time_of(session)
             return is_any_due(session, now, now)
 
-    def _answer(self, order: Order) -> None:
+    def _answer(self, order: Order, done: Summary) -> None:
         try:
-            report(self._handles, order, "deliver", ok=True, detail="what was due has been tried")
+            report(self._handles, order, "deliver", ok=True, detail=told_summary(done))
             finish(self._handles, order, ok=True)
         except PostroomError as error:
             _log.warning("%s", error)
 
 
 def _tell(delivery: Delivery) -> None:
-    level = logging.INFO if delivery.state is OutgoingState.SENT else logging.WARNING
+    if delivery.waits:
+        level = logging.DEBUG  # a hundred thousand may wait for a rate, and nothing is wrong with any
+    else:
+        level = logging.INFO if delivery.state is OutgoingState.SENT else logging.WARNING
     _log.log(level, "%s", delivery)
