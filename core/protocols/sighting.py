@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from core.protocols.source import Key
 _LARGEST = 64 * 1024
 """Octets of a message that may be the one: what is looked for is small."""
 _MOST = 50
+_JUNK = re.compile(r"(^|[/.])(junk( e-?mail)?|spam|bulk mail)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class ImapWatch:
         return next(filter(None, (self._found(folder, word) for folder in self._folders)), None)
 
     def look_aside(self, word: str) -> Sighting | None:
-        """Whether it was taken for junk (RFC 6154 §2)."""
-        junk = [folder.name for folder in self._source.folders() if "\\JUNK" in folder.attributes]
+        """Whether it was taken for junk (RFC 6154 §2, or by the folder's usual names)."""
+        junk = [one.name for one in self._source.folders() if "\\JUNK" in one.attributes or _JUNK.search(one.name)]
         return next(filter(None, (self._found(folder, word) for folder in junk)), None)
 
     def remove(self, sighting: Sighting) -> bool:

@@ -154,5 +154,5 @@ def _refusal(result: SubmitResult, host: str) -> PostroomError:
     reply = result.recipients[0][1]
     reply = result.reply if reply is None or reply.is_positive else reply
     assert reply is not None  # without a reply there is an error
-    text = f"The relay refused the probe: {reply}."
+    text = f"The server refused the probe: {reply}."
     return SmtpRefused(text, code=reply.code, enhanced=reply.enhanced, text=reply.text, host=host, phase=result.phase)
