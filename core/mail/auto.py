@@ -43,6 +43,11 @@ def is_automatic(headers: Headers) -> str | None:
     return _report_or_loop(headers) or _daemon(headers)
 
 
+def is_daemon(address: str) -> bool:
+    """Whether an address is a mail system's or a list keeper's, whom nobody answers."""
+    return _DAEMONS.match(address) is not None
+
+
 def _report_or_loop(headers: Headers) -> str | None:
     if (headers.raw("content-type") or "")[:64].lower().startswith("multipart/report"):
         return "it is a report"

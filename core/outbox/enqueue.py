@@ -114,6 +114,7 @@ def _message_row(key: int, entry: Entry, mailboxes: dict[str, int], now: datetim
         "subject": entry.subject,
         "size": len(entry.raw),
         "mailbox_id": mailboxes[envelope.mailbox] if envelope.mailbox else None,
+        "record_id": entry.record_id,
         "key": envelope.key or None,
         "notify": envelope.notify,
         "submitted_by": entry.submitted_by,

@@ -29,6 +29,8 @@ class Entry:
     """Who handed it in: a system user, a program."""
     held_because: str = ""
     """It is taken, but waits for a person."""
+    record_id: int | None = None
+    """The record that it answers: a bounce of it is added there."""
 
 
 def read_entry(

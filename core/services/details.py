@@ -12,9 +12,10 @@ from core.db.alike import is_text
 from core.db.bulk import table_of
 from core.errors import Misuse, NotFound
 from core.handles import Handles
-from core.models import Attempt, Message, Record, Run, RunEvent
+from core.models import Attempt, Message, OutgoingMessage, Record, Run, RunEvent
 from core.resources.incoming import MESSAGE
 from core.resources.kind import Kind
+from core.resources.outbox import OUTBOX
 from core.resources.system import SETTING
 from core.services import access, recipients, settings
 from core.services.actor import Actor
@@ -83,6 +84,16 @@ def _setting(handles: Handles, name: str) -> dict[str, Any]:
     raise NotFound(f"There is no setting {name!r}. To see what there is: postroom list setting")
 
 
+def _replies(session: Session, record_id: int) -> list[dict[str, Any]]:
+    """What was sent for a record, with what became of it."""
+    outgoing = table_of(OutgoingMessage)
+    columns = [column.sql.label(column.name) for column in OUTBOX.columns]
+    sent = select(*columns).where(outgoing.c.record_id == record_id).order_by(outgoing.c.id).limit(MOST)
+    found = [dict(one) for one in session.connection().execute(sent).mappings()]
+    recipients.put_into(session, OUTBOX, found)
+    return [as_json(OUTBOX, one) for one in found]
+
+
 def _record(session: Session, row: Mapping[str, Any]) -> dict[str, Any]:
     record = session.get(Record, row["id"])
     columns = [column.sql.label(column.name) for column in MESSAGE.columns]
@@ -92,6 +103,7 @@ def _record(session: Session, row: Mapping[str, Any]) -> dict[str, Any]:
     messages = [{**as_json(MESSAGE, one), "trail": steps(one["trail"])} for one in found]
     return {
         "messages": messages,
+        "replies": _replies(session, row["id"]),
         "fields": record.fields if record else {},
         "trail": messages[0]["trail"] if messages else [],
         "pending_until": record.pending_until if record else None,

@@ -1,17 +1,18 @@
-"""`postroom record set`."""
+"""`postroom record set` and `record reply`."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 from typer import Argument, Context
 
 from core.errors import Misuse
-from core.services import records
+from core.services import records, reply
 from tui.cli.assignments import read_assignments
 from tui.cli.commands import group
 from tui.cli.opened import opened
-from tui.cli.output import say
+from tui.cli.output import say, write_json
 
 RECORD = group("One record.")
 
@@ -31,6 +32,15 @@ def change(
     say(ctx.obj, f"Record {number} changed.")
 
 
-@RECORD.callback()
-def _keep_the_verb() -> None:
-    """A group of one command would lose its verb without this."""
+@RECORD.command("reply")
+def answer(ctx: Context, number: Annotated[str, Argument(metavar="NUMBER")]) -> None:
+    """Answer a record: the text comes from stdin, and goes to who wrote last."""
+    if sys.stdin.isatty():
+        say(ctx.obj, f"Write the answer to record {number}; a line with Ctrl+D alone ends it.")
+    text = sys.stdin.buffer.read(reply.LONGEST_TEXT * 4 + 1).decode("utf-8", "replace")
+    with opened(ctx.obj) as (handles, actor):
+        message_id = reply.reply(handles, actor, number, text)
+    if ctx.obj.json:
+        write_json({"event": "reply", "record": number, "message_id": message_id})
+    else:
+        sys.stdout.write(f"{message_id}\n")
