@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from typer import Argument, Context, Option
@@ -22,6 +23,7 @@ from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
 from tui.cli.passwords import password_from_stdin
+from tui.cli.roundtrip import round_trip
 
 _Test = Callable[..., Iterator[Step]]
 
@@ -33,17 +35,21 @@ _UNREACHABLE = {"resolve", "connect", "greeting", "ehlo"}
 
 def test(
     ctx: Context,
-    kind: Annotated[str, Argument(metavar="account|mailbox")],
+    kind: Annotated[str, Argument(metavar="account|mailbox|roundtrip")],
     name: Annotated[str, Argument(metavar="NAME")],
-    values: Annotated[list[str] | None, Argument(metavar="[field=value…]")] = None,
+    values: Annotated[list[str] | None, Argument(metavar="[field=value…|ACCOUNT]")] = None,
     password_stdin: Annotated[bool, Option("--password-stdin", help="Try this password, from stdin.")] = False,
+    within: Annotated[str, Option("--within", metavar="60s", help="How long a round trip may take.")] = "",
 ) -> int:
     """Try a connection, a line a step; nothing is fetched, sent or changed.
 
     With values it is tried as it would be with them, before they are saved. --debug shows the dialogue.
-    Exit code 69: unreachable; 77: login refused; 78: another setting.
+    test roundtrip MAILBOX ACCOUNT sends a probe through the mailbox and sees it arrive in the account.
+    Exit code 69: unreachable; 77: login refused; 78: another setting; 75: the probe was not seen in time.
     """
     invocation: Invocation = ctx.obj
+    if kind == "roundtrip":
+        return round_trip(invocation, name, values or (), within, partial(_show, as_json=invocation.json))
     described = _testable(kind)
     what = _tested(described, name, values or (), from_stdin=password_stdin)
     exit_code = 0
