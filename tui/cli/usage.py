@@ -15,6 +15,7 @@ Working
                                  take in .eml, mbox or stdin by an account's rules
   pause | resume | stop ACCOUNT… hold an account back, let it go on, end its run after the batch in hand
   test account|mailbox NAME      try a connection, step by step
+  test roundtrip MAILBOX ACCOUNT send a probe through the one and see it arrive in the other
 
 Sending
   send [-t] [-i] [-f SENDER] [RCPT…]
