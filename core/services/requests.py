@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from core import clock
 from core.db.bulk import table_of
-from core.errors import NotFound
+from core.errors import NotFound, WorkerNeeded
 from core.handles import Handles
 from core.models import Request, RequestEvent, RequestState
 from core.services import access, audit
@@ -89,6 +89,23 @@ def follow(handles: Handles, request_id: int, after_seq: int = 0) -> Progress:
     if request is None:
         raise NotFound(f"There is no request {request_id}.")
     return Progress(RequestState(request.state), events, request.run_id)
+
+
+def require_worker(handles: Handles, what: str) -> None:
+    """Go on if there is anybody to do what we may not read the key for.
+
+    Args:
+        handles: what this process holds open.
+        what: what is to be done, as a sentence begins: `Fetching account support`.
+
+    Raises:
+        WorkerNeeded: there is nobody.
+    """
+    if not any_worker_alive(handles):
+        raise WorkerNeeded(
+            f"{what} needs the key ({handles.vault.place.name}), which this user may not read, and no worker is "
+            "running that could do it. Start one as the service's user: postroom --worker"
+        )
 
 
 def any_worker_alive(handles: Handles) -> bool:

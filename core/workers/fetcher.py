@@ -83,8 +83,7 @@ def fetch_now(
     started = clock.monotonic()
     stop = stop or threading.Event()
     options = options or FetchOptions()
-    accounts = accounts_named(handles, names)
-    _refuse(names, accounts)
+    accounts = chosen(handles, names)
     summary = FetchSummary(accounts=len(accounts))
     if accounts:
         slots = min(handles.settings().fetch_slots, len(accounts))
@@ -105,14 +104,25 @@ def rehearse_now(
         NotFound: there is no account of a name.
         InvalidAccount: a named account is invalid.
     """
-    accounts = accounts_named(handles, names)
-    _refuse(names, accounts)
+    accounts = chosen(handles, names)
     for account in accounts:
         try:
             yield from rehearse(handles, account, options)
         except PostroomError as error:
             fault = "configuration" if kind_of(error).needs_a_person else "passing"
             yield RunOutcome(0, account.name, RunState.FAILED, Counts(), str(error), fault)
+
+
+def chosen(handles: Handles, names: Sequence[str] | None) -> Sequence[Account]:
+    """The accounts of these names, or all valid ones.
+
+    Raises:
+        NotFound: there is no account of a name.
+        InvalidAccount: a named account is invalid.
+    """
+    accounts = accounts_named(handles, names)
+    _refuse(names, accounts)
+    return accounts
 
 
 def _refuse(names: Sequence[str] | None, accounts: Sequence[Account]) -> None:
@@ -185,8 +195,7 @@ class Fetcher:
             InvalidAccount: it is not valid.
         """
         names = None if name in {"", "*"} else [name]
-        accounts = accounts_named(self._handles, names)
-        _refuse(names, accounts)
+        accounts = chosen(self._handles, names)
         self._asked.extend(accounts)
         runs = self._begin_asked()
         return runs[-1] if names and runs and not self._asked else None

@@ -25,8 +25,14 @@ def follow(handles: Handles, account: Account, stop: threading.Event, listener: 
     """Tell the lines of the account's running run until it ends; `None` if its worker died."""
     assert account.id is not None
     run_id = holder_of(handles, account.id)
-    if run_id is None:
-        return None
+    return None if run_id is None else follow_run(handles, account, run_id, stop, listener)
+
+
+def follow_run(
+    handles: Handles, account: Account, run_id: int, stop: threading.Event, listener: Listener | None
+) -> RunOutcome | None:
+    """Tell the lines of one run until it ends; `None` if its worker died."""
+    assert account.id is not None
     seen = 0
     while True:
         lines = _lines_after(handles, run_id, account.name, seen)

@@ -23,6 +23,7 @@ from core.workers.orders import Order, finish, report, take_orders
 from core.workers.sender import Sender
 from core.workers.sign_ins import SignIns
 from core.workers.sweeper import sweep
+from core.workers.tester import CarryOut, Tester
 
 LOOK = 1.0
 """Seconds between two looks for due accounts when nothing moves."""
@@ -39,9 +40,21 @@ _log = logging.getLogger("postroom.worker")
 
 
 def run_workers(
-    handles: Handles, *, only: Only | None = None, once: bool = False, stop: threading.Event | None = None
+    handles: Handles,
+    *,
+    only: Only | None = None,
+    once: bool = False,
+    stop: threading.Event | None = None,
+    test: CarryOut | None = None,
 ) -> None:
     """Work until `stop` is set, finishing what is in hand; with `once`, do what is due and return.
+
+    Args:
+        handles: what this process holds open.
+        only: one half of the work.
+        once: one pass.
+        stop: ends it.
+        test: carries out orders to test a connection; without it they are left to other workers.
 
     Raises:
         SchemaMismatch: the database was migrated while this worker ran.
@@ -58,6 +71,8 @@ def run_workers(
         threads.append(_Part("send", lambda: Sender(handles, stop).run(once=once), stop))
     if only != "fetch" and not once:
         threads.append(_Part("listen", lambda: Listener(handles, stop).run(), stop))
+    if test is not None and not once:
+        threads.append(_Part("test", Tester(handles, stop, test).run, stop))
     try:
         for thread in threads:
             thread.start()

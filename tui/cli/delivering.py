@@ -12,6 +12,7 @@ from core.outbound.deliver import Delivery, Summary, deliver_due
 from core.services import access
 from core.services.route import Simulated, simulate
 from core.text import safe_text
+from tui.cli import by_worker
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
@@ -25,7 +26,10 @@ def deliver(ctx: Context) -> int:
     invocation: Invocation = ctx.obj
     with orderly_end() as ending, opened(invocation, role="deliver") as (handles, actor):
         access.require(actor, "deliver", "outbox")
-        summary = deliver_due(handles, stop=ending.event, log=None if invocation.quiet else _tell)
+        if handles.vault.can_open():
+            summary = deliver_due(handles, stop=ending.event, log=None if invocation.quiet else _tell)
+        else:
+            summary = by_worker.deliver(handles, actor, ending.event)
     for mailbox, fault in summary.faults.items():
         say(invocation, f"Mailbox {mailbox} cannot send: {fault.text}")
     _show(invocation, summary)

@@ -14,6 +14,7 @@ from core.runlog import Line
 from core.services import access
 from core.text import safe_text
 from core.workers.fetcher import FetchSummary, fetch_now, rehearse_now
+from tui.cli import by_worker
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
@@ -36,7 +37,10 @@ def fetch(
     with orderly_end() as ending, opened(invocation, role="fetch") as (handles, actor):
         access.require(actor, "fetch", "account")
         options = FetchOptions(debug=invocation.debug, listener=None if invocation.quiet else tell)
-        summary = fetch_now(handles, names or None, stop=ending.event, options=options)
+        if handles.vault.can_open():
+            summary = fetch_now(handles, names or None, stop=ending.event, options=options)
+        else:
+            summary = by_worker.fetch(handles, actor, names or (), ending.event, options.listener)
     _show(invocation, summary)
     return ending.exit_code or summary.exit_code
 

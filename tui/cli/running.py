@@ -52,13 +52,15 @@ def run(
 def _work(invocation: Invocation, only: str, *, once: bool) -> int:
     if only not in {"", "fetch", "send"}:
         raise Misuse(f"--only is fetch or send, not {only!r}.")
+    from core.services.test_orders import carry_out
     from core.workers.key_watch import refuse_without_key
     from core.workers.loop import run_workers
 
     _log_to_stderr(invocation)
     with orderly_end() as ending, opened(invocation, role=only or "worker") as (handles, _):
         refuse_without_key(handles)
-        run_workers(handles, only=cast("Literal['fetch', 'send'] | None", only or None), once=once, stop=ending.event)
+        part = cast("Literal['fetch', 'send'] | None", only or None)
+        run_workers(handles, only=part, once=once, stop=ending.event, test=carry_out)
     return 0
 
 

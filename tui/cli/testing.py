@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,7 +17,8 @@ from core.protocols.transcript import Direction, Spoken, Transcript
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.services.actor import Actor
-from core.services.testing import Tested, test_account, test_mailbox
+from core.services.test_orders import steps
+from core.services.testing import Tested
 from tui.cli.assignments import read_fields
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -25,9 +26,7 @@ from tui.cli.output import say, write_json, write_line
 from tui.cli.passwords import password_from_stdin
 from tui.cli.roundtrip import round_trip
 
-_Test = Callable[..., Iterator[Step]]
-
-_TESTS: dict[str, _Test] = {"account": test_account, "mailbox": test_mailbox}
+_TESTED = {"account", "mailbox"}
 
 _UNREACHABLE = {"resolve", "connect", "greeting", "ehlo"}
 """Steps that fail when the server cannot be reached or does not answer."""
@@ -76,7 +75,7 @@ def exit_code_of(step: Step) -> int:
 
 def _testable(name: str) -> Kind:
     kind = kind_named(name)
-    if kind.name not in _TESTS:
+    if kind.name not in _TESTED:
         raise Misuse(f"test is for an account or a mailbox, not {name!r}.")
     return kind
 
@@ -92,7 +91,7 @@ def _steps(invocation: Invocation, handles: Handles, actor: Actor, kind: Kind, w
         say(invocation, f"{'>' if spoken.direction is Direction.SENT else '<'} {spoken.text}")
 
     transcript = Transcript(told) if invocation.debug else None
-    return _TESTS[kind.name](handles, actor, what, transcript=transcript)
+    return steps(handles, actor, kind, what, transcript=transcript)
 
 
 def _show(step: Step, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,16 @@ PATIENCE = 10.0
 _NO_WORKER = "No worker is running, on any machine: nobody is there to do it.\n\nStart one here, in the background?"
 
 
+class _Workers(Enum):
+    """Whether there is anybody to carry out orders."""
+
+    ALIVE = "alive"
+    TO_START = "to start"
+    """None is, and one can be started from here."""
+    NOT_OURS = "not ours"
+    """None is, and a worker needs the key, which we may not read."""
+
+
 class Orders:
     """What is asked of workers and servers, from wherever one is."""
 
@@ -62,17 +73,21 @@ class Orders:
     def _order(self, verb: str, subjects: Callable[[], list[str]], said: str) -> None:
         desk = self._desk
 
-        def work() -> tuple[list[int], bool]:
+        def work() -> tuple[list[int], _Workers]:
             asked = [requests.ask(desk.handles, desk.actor, verb, subject) for subject in subjects()]
-            return asked, requests.any_worker_alive(desk.handles)
+            if requests.any_worker_alive(desk.handles):
+                return asked, _Workers.ALIVE
+            return asked, _Workers.TO_START if desk.handles.vault.can_open() else _Workers.NOT_OURS
 
         self._calls.ask(work, partial(self._ordered, said))
 
-    def _ordered(self, said: str, outcome: tuple[list[int], bool]) -> None:
-        asked, is_anyone_there = outcome
+    def _ordered(self, said: str, outcome: tuple[list[int], _Workers]) -> None:
+        asked, workers = outcome
         if not asked:
             self._tell("There is nothing to do.")
-        elif is_anyone_there:
+        elif workers is _Workers.NOT_OURS:
+            self._tell("No worker is running, and only the service's user may start one: postroom --worker", BAD)
+        elif workers is _Workers.ALIVE:
             self._tell(said)
             self._calls.ask(partial(_refusals, self._desk, asked), self._refused)
         else:
@@ -161,10 +176,9 @@ def _refusals(desk: Desk, asked: list[int]) -> list[str]:
 
 
 def _steps(desk: Desk, kind: Kind, tested: str | Mapping[str, Any], name: str | None) -> Iterator[Any]:
-    from core.services import testing
+    from core.services import test_orders
 
-    probe = testing.test_account if kind.name == "account" else testing.test_mailbox
-    return probe(desk.handles, desk.actor, tested, name=name)
+    return test_orders.steps(desk.handles, desk.actor, kind, tested, name=name)
 
 
 def _copy_in_tmux(text: str) -> None:

@@ -1,0 +1,124 @@
+"""Tests of connections by a worker, for those who may not read the key: asked for by a request, and followed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sqlmodel import Session
+
+from core.errors import BadInput, NotFound, WorkerNeeded
+from core.handles import Handles
+from core.models import Request
+from core.protocols.probe import Step
+from core.protocols.told_step import error_named, read_step
+from core.protocols.transcript import Transcript
+from core.resources.account import ACCOUNT
+from core.resources.kind import Kind
+from core.resources.mailbox import MAILBOX
+from core.services import access, requests, testing
+from core.services.actor import Actor, Role
+from core.services.drafts import Draft, drafted, read_given
+from core.services.lookup import living, named
+from core.services.tested import LOGINS
+
+VERB = "test"
+"""What it is called in roles, requests and the audit log."""
+
+LOOK = 0.2
+"""Seconds between two looks at how an order goes."""
+
+
+def steps(
+    handles: Handles,
+    actor: Actor,
+    kind: Kind,
+    what: testing.Tested,
+    *,
+    name: str | None = None,
+    transcript: Transcript | None = None,
+) -> Iterator[Step]:
+    """Test a connection here, or by a worker where we may not read the key. As `testing.test_account`.
+
+    Raises:
+        WorkerNeeded: we may not read the key, and no worker is running.
+    """
+    if handles.vault.can_open():
+        return _probe(kind)(handles, actor, what, name=name, transcript=transcript)
+    return _by_worker(handles, actor, kind, what, name)
+
+
+def carry_out(handles: Handles, request_id: int) -> Iterator[Step]:
+    """What a worker does for an order to test.
+
+    Raises:
+        BadInput: with values that are not saved, the kept password would go to another server than it is kept for.
+    """
+    with handles.database.reading() as session:
+        order = session.get(Request, request_id)
+    if order is None:
+        raise NotFound(f"There is no request {request_id}.")
+    kind_name, _, subject = order.subject.partition(":")
+    kind = next(one for one in (ACCOUNT, MAILBOX) if one.name == kind_name)
+    # That the person may was asked when the order was written, which is in the audit log.
+    user, _, host = order.asked_by.partition("@")
+    actor = Actor(user, host, Role.SUPER_SECURITY_ADMIN)
+    if order.sealed_values is None:
+        return _probe(kind)(handles, actor, subject)
+    values = handles.vault.open_values(order.sealed_values)
+    name = order.arguments.get("name")
+    _refuse_diverted(handles, kind, values, name)
+    return _probe(kind)(handles, actor, values, name=name)
+
+
+def _probe(kind: Kind) -> Callable[..., Iterator[Step]]:
+    return testing.test_account if kind is ACCOUNT else testing.test_mailbox
+
+
+def _by_worker(handles: Handles, actor: Actor, kind: Kind, what: testing.Tested, name: str | None) -> Iterator[Step]:
+    if isinstance(what, str):
+        access.require(actor, VERB, kind.name)
+        subject, values = what, None
+    else:
+        access.require(actor, "change", kind.name)
+        subject, values = str(name or what.get(kind.key) or ""), dict(what)
+    requests.require_worker(handles, f"Testing {kind.name} {subject}")
+    request_id = requests.ask(handles, actor, VERB, f"{kind.name}:{subject}", arguments={"name": name}, values=values)
+    seen, is_over = 0, False
+    while not is_over:
+        progress = requests.follow(handles, request_id, seen)
+        is_over = progress.is_over
+        for event in progress.events:
+            seen = event["seq"]
+            if event["step"] == "refused":
+                failure, _, text = event["detail"].partition(": ")
+                raise error_named(failure, text)
+            yield read_step(event["step"], event["detail"], ok=event["ok"], ms=event["ms"])
+        if not is_over:
+            _wait(handles, kind, subject)
+
+
+def _wait(handles: Handles, kind: Kind, subject: str) -> None:
+    if not requests.any_worker_alive(handles):
+        raise WorkerNeeded(f"The worker that tested {kind.name} {subject} is gone. Try again when one is running.")
+    time.sleep(LOOK)
+
+
+def _refuse_diverted(handles: Handles, kind: Kind, values: Mapping[str, Any], name: str | None) -> None:
+    # Who can write a request without being an administrator must not have a kept password sent where they like.
+    with handles.database.reading() as session:
+        draft = _draft(session, kind, values, name)
+    moved = [
+        one for one in LOGINS[kind.name] if (given := kind.field(one)) and not given.is_secret and draft.moved(one)
+    ]
+    if draft.row is not None and moved and ("password" not in draft.secrets or draft.values["profile"]):
+        raise BadInput(
+            f"{', '.join(moved)} differs from what is saved: a worker does not take the kept password to another "
+            "server. Type the password again, or save first."
+        )
+
+
+def _draft(session: Session, kind: Kind, values: Mapping[str, Any], name: str | None) -> Draft:
+    row = living(session, kind, str(values.get(kind.key, ""))) if name is None else named(session, kind, name)
+    return drafted(session, kind, row, read_given(kind, values))
