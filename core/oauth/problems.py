@@ -7,7 +7,7 @@ refresh token stops working); for Microsoft `aadsts`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from core.oauth.aadsts import CODES
 from core.oauth.app import App
 from core.oauth.remedies import Kind, Remedy
 from core.protocols.sasl import scrubbed
+from core.secret import Secret
 from core.text import bounded, clean
 
 MUCH_SKEW = 300.0
@@ -49,6 +50,8 @@ class Whom:
     """The user name."""
     cure: str = "Begin the sign-in again."
     """How it signs in again."""
+    secrets: tuple[Secret | None, ...] = ()
+    """What the provider must not make us repeat, beside the client's secret."""
 
 
 def refusal_from(answer: Mapping[str, Any], *, skew: float = 0.0) -> Refusal:
@@ -69,6 +72,7 @@ def refusal_from(answer: Mapping[str, Any], *, skew: float = 0.0) -> Refusal:
 def translated(refusal: Refusal, app: App, whom: Whom = Whom()) -> PostroomError:
     """Our error for a refusal: `NeedsSignIn`, `OAuthRefused` or `OAuthUnavailable`."""
     label, remedy = _remedy(refusal, app)
+    secrets = [secret.reveal() for secret in (app.client_secret, *whom.secrets) if secret]
     words = {
         "profile": app.profile,
         "client": app.client_id,
@@ -78,9 +82,9 @@ def translated(refusal: Refusal, app: App, whom: Whom = Whom()) -> PostroomError
         "name": whom.name,
         "user": whom.user,
         "cure": whom.cure,
-        "said": _said(refusal, app),
+        "said": _said(refusal, secrets),
     }
-    text = f"{label}: {remedy.told(words)}{_about_the_clock(refusal.skew)}"
+    text = f"{scrubbed(label, secrets)}: {remedy.told(words)}{_about_the_clock(refusal.skew)}"
     if remedy.kind is _LATER:
         return OAuthUnavailable(text)
     return NeedsSignIn(text) if remedy.kind is _PERSON else OAuthRefused(text)
@@ -105,10 +109,9 @@ def _by_word(error: str, default: Remedy) -> Remedy:
     return known or default
 
 
-def _said(refusal: Refusal, app: App) -> str:
+def _said(refusal: Refusal, secrets: Iterable[str]) -> str:
     # Microsoft puts trace and correlation ids behind its sentence.
     text = re.split(r"\s+Trace ID:|[\r\n]", _AADSTS.sub("", refusal.description).lstrip(": "))[0]
-    secrets = [app.client_secret.reveal()] if app.client_secret else []
     text = bounded(scrubbed(text, secrets).strip(), 300)
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 

@@ -32,7 +32,8 @@ def renewed(signer: Signer, held: Held) -> Grant:
     try:
         grant = _asked(signer, held)
     except Refusal as refusal:
-        raise translated(refusal, signer.app, signer.whom) from None
+        whom = replace(signer.whom, secrets=(signer.password, signer.seed, held.refresh))
+        raise translated(refusal, signer.app, whom) from None
     names = (grant.signed_in_as, *grant.also_known_as)
     if signer.app.method != "client_secret" and not is_the_owner(names, signer.username, signer.address):
         raise NeedsSignIn(wrong_person(signer, grant))

@@ -288,7 +288,7 @@ def _handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
                         self.wfile.write(b"X")
                     return
                 server.closing.wait(said.hang)
-                self.send_response(said.status)
+                self.send_response_only(said.status)
                 for name, value in {"Content-Type": "application/json", **said.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()

@@ -56,7 +56,7 @@ class TokenSession(RuledSession):
             return AuthResult(success=True, auth_data=LoginPassword(found[1], b""))
         # The reason comes as a challenge, which the client has to answer.
         await self.challenge_auth(json.dumps({"status": "401", "schemes": "bearer"}))
-        return AuthResult(success=False)
+        return AuthResult(success=False, handled=False)
 
 
 class TokenSink(RuledSink):
