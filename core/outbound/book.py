@@ -109,6 +109,7 @@ class Book:
         self._settings = settings
         self._routes: dict[int, Route] = {}
         self._stop = stop
+        self._has_ended = False
         self._log = log
         self._lock = threading.Lock()
         self._base = (clock.utcnow(), clock.monotonic())
@@ -122,7 +123,7 @@ class Book:
     @property
     def is_stopping(self) -> bool:
         """Whether no message is to be begun any more."""
-        return self._stop.is_set() or self.error is not None
+        return self._stop.is_set() or self._has_ended or self.error is not None
 
     @property
     def now(self) -> datetime:
@@ -134,6 +135,11 @@ class Book:
     def terms(self) -> Terms:
         """What the end of a round goes by."""
         return Terms(self._settings, self._routes, self.handles.host, self.now)
+
+    def go_by(self, settings: RuntimeSettings) -> None:
+        """From now on these settings hold; when all mail is to be held, no message is begun any more."""
+        self._settings = settings
+        self._has_ended = self._has_ended or settings.hold_all
 
     def claimed(self, jobs: Sequence[Job], routes: dict[int, Route], now: datetime) -> None:
         """Messages that are ours from now on, the mailboxes and the time as they were then."""

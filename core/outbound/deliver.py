@@ -40,6 +40,9 @@ MOST_IN_HAND = 1000
 URGENT_BATCH = 100
 """Urgent messages taken in one transaction beside the others."""
 
+SETTINGS_HOLD = 2.0
+"""Seconds after which a pass reads the settings anew."""
+
 LOOK_AGAIN = 0.5
 """Seconds between two looks for new messages while others are on their way."""
 
@@ -104,9 +107,13 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
         book.is_without_mailbox = True
         no_mailbox.try_again(handles)
     if settings.hold_all:
-        book.summary.held += handles.database.writing(lambda session: hold_what_waits(session, HELD_BY_SETTING))
+        _hold_all(handles, book)
     elif has_held:
         handles.database.writing(lambda session: release_what_was_held(session, HELD_BY_SETTING))
+
+
+def _hold_all(handles: Handles, book: Book) -> None:
+    book.summary.held += handles.database.writing(lambda session: hold_what_waits(session, HELD_BY_SETTING))
 
 
 def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:
@@ -135,6 +142,7 @@ class _Pass:
         self._room = book.room
         self._timeouts = timeouts
         self._stays = stays
+        self._next_look = clock.monotonic() + SETTINGS_HOLD
         self._began: datetime | None = None
         self._line: dict[tuple[int, bool], int] = {}
         self._line_began: datetime | None = None
@@ -149,6 +157,7 @@ class _Pass:
         self._urgent.start()
         try:
             while not self._book.is_stopping:
+                self._look_at_settings()
                 found = self._claim()
                 self._send_couriers()
                 if not found:
@@ -160,10 +169,17 @@ class _Pass:
         if self._book.error is not None:
             raise self._book.error
 
+    def _look_at_settings(self) -> None:
+        """A pass may last for hours; that all mail is to be held, or redirected, must not wait for its end."""
+        if clock.monotonic() >= self._next_look:
+            self._next_look = clock.monotonic() + SETTINGS_HOLD
+            self._settings = self._handles.settings()
+            self._book.go_by(self._settings)
+
     def _claim(self) -> bool:
         """Take what is due, as much as fits; false if nothing was, or nothing fits."""
         fits = min(BATCH, MOST_IN_HAND - self._room.in_hand)
-        return fits >= BATCH // 2 and self._take(tuple(Lane), fits)
+        return not self._book.is_stopping and fits >= BATCH // 2 and self._take(tuple(Lane), fits)
 
     def _claim_urgent(self) -> None:
         """Take what is urgent, however much is in hand."""
@@ -214,5 +230,7 @@ class _Pass:
         self._book.let_go_of_all()
         if left:
             self._handles.database.writing(lambda session: give_back_jobs(session, left))
+        if self._settings.hold_all:
+            _hold_all(self._handles, self._book)
         if self._book.is_without_mailbox:
             no_mailbox.tell(self._handles)

@@ -24,6 +24,9 @@ LOOK = 1.0
 REAP = 15.0
 """Seconds between two looks for messages whose worker was lost, and for settings that hold mail."""
 
+SETTINGS = frozenset({"mailbox", "template", "setting"})
+"""Topics: when one of these moves, what waits for a mailbox or was held may go on."""
+
 PATIENCE_AFTER_FAULT = 2.0
 """Seconds until the next look after the database failed."""
 
@@ -58,7 +61,8 @@ class Sender:
                     for order in orders:
                         self._answer(order, done)
                     self._pool.tidy()
-                    watcher.wait(LOOK, self._stop)
+                    if watcher.wait(LOOK, self._stop) & SETTINGS:
+                        self._next_pass = clock.monotonic()
                 except StoreError as error:
                     _log.warning("%s", error)
                     self._stop.wait(PATIENCE_AFTER_FAULT)

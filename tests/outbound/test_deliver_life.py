@@ -119,6 +119,29 @@ def test_a_failing_notice_makes_no_notice(handles, smtp_sink):
     assert states(handles) == ["failed", "failed"]
 
 
+def test_hold_all_stops_a_pass_that_is_under_way(handles, smtp_sink, monkeypatch):
+    from core.outbound import deliver as module
+
+    monkeypatch.setattr(module, "SETTINGS_HOLD", 0.0)
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, 300)
+    told = []
+
+    def hold(delivery):
+        if not told:
+            set_setting(handles, "hold_all", value=True)
+        told.append(delivery)
+
+    summary = deliver_due(handles, timeouts=QUICK, couriers=1, log=hold)
+
+    assert 0 < summary.sent < 300
+    assert summary.held == 300 - summary.sent
+    assert states(handles) == ["sent"] * summary.sent + ["held"] * summary.held
+
+    set_setting(handles, "hold_all", value=False)
+    assert deliver_due(handles, timeouts=QUICK).sent == summary.held
+
+
 def test_while_all_mail_is_held_nothing_leaves_and_afterwards_it_goes_on_by_itself(handles, smtp_sink):
     add_mailbox(handles, "main", smtp_sink)
     set_setting(handles, "hold_all", True)
