@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Shell
+from tests.servers.dovecot import DovecotServer
+from tests.servers.postman import Postman
 from tests.servers.smtp import Phase, RuledSink
 
 
@@ -72,3 +74,42 @@ def test_what_is_saved_without_a_test_is_pointed_out(mailbox: Shell, tmp_path: P
     assert "not tested" not in mailbox.ok("config", "import", str(file), "--dry-run").err
     assert "Mailbox new is not tested" in mailbox.ok("config", "import", str(file)).err
     assert "not tested" not in mailbox.ok("config", "import", str(file)).err
+
+
+def test_a_round_trip_is_told_step_by_step(postroom: Shell, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    with Postman(lambda mail: dovecot.deliver(user, [mail.raw])) as relay:
+        server = ("smtp_host=127.0.0.1", f"smtp_port={relay.port}", "smtp_security=none", "smtp_auth=false")
+        postroom.ok("add", "template", "T", *server)
+        postroom.ok("add", "mailbox", "out", "template=T", "default_sender=a@example.org")
+        given = ("type=IMAP", f"host={dovecot.host}", f"port={dovecot.ports.imap}", f"username={user}")
+        more = ("address=in@example.org", "after_fetch=delete", "--password-stdin")
+        postroom.ok("add", "account", "in", *given, *more, stdin=b"secret\n")
+
+        steps = postroom.ok("test", "roundtrip", "out", "in", "--json").rows
+        assert [step["step"] for step in steps] == ["watch", "connect", "sent", "arrived", "removed"]
+        assert [list(step) for step in steps] == [["step", "ok", "ms", "detail"]] * 5
+
+        relay.rule(Phase.RCPT, "550 5.1.1 User unknown")
+        assert postroom("test", "roundtrip", "out", "in").code == 78
+        relay.clear_rules()
+        relay.rule(Phase.MAIL, "451 4.3.0 Later")
+        assert postroom("test", "roundtrip", "out", "in").code == 69
+        postroom.ok("set", "account", "in", "--password-stdin", stdin=b"wrong\n")
+        assert postroom("test", "roundtrip", "out", "in").code == 77
+    assert postroom("test", "roundtrip", "out").code == 64
+    assert postroom("test", "roundtrip", "out", "nowhere").code == 67
+    assert postroom("test", "roundtrip", "out", "in", "--within", "soon").code == 64
+
+
+def test_a_probe_that_is_not_seen_in_time_may_still_come(postroom: Shell, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    with RuledSink() as relay:
+        server = ("smtp_host=127.0.0.1", f"smtp_port={relay.port}", "smtp_security=none", "smtp_auth=false")
+        postroom.ok("add", "template", "T", *server)
+        postroom.ok("add", "mailbox", "out", "template=T", "default_sender=a@example.org")
+        given = ("type=IMAP", f"host={dovecot.host}", f"port={dovecot.ports.imap}", f"username={user}")
+        postroom.ok("add", "account", "in", *given, "address=in@example.org", "--password-stdin", stdin=b"secret\n")
+        ended = postroom("test", "roundtrip", "out", "in", "--within", "1s", "--json")
+    assert ended.code == 75
+    assert (ended.rows[-1]["step"], ended.rows[-1]["ok"]) == ("arrived", False)
