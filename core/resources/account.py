@@ -119,6 +119,7 @@ ACCOUNT = Kind(
     actions=(
         Action("fetch", "f", "Fetch", "Fetch now, whatever its due time"),
         Action("test", "t", "Test", "Try the connection, step by step, without taking anything in"),
+        Action("sign in", "o", "Sign in", "Sign in with OAuth2, as its profile says"),
         Action("validity", "v", "Validity", "Switch between valid and invalid"),
         Action("pause", "p", "Pause", "Fetch it no longer until it is resumed"),
         Action("stop", "s", "Stop", "End its running fetch after the current batch"),

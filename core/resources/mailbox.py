@@ -80,6 +80,7 @@ MAILBOX = Kind(
     ),
     actions=(
         Action("test", "t", "Test", "Try the connection, step by step, without sending"),
+        Action("sign in", "o", "Sign in", "Sign in with OAuth2, as its profile says"),
         Action("deliver", "f", "Send now", "Send what is due"),
     ),
     conditions=(_c.deleted_at.is_(None),),

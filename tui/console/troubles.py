@@ -39,7 +39,7 @@ def _account(row: Row, now: datetime) -> Trouble:
         "invalid": Trouble(f"{name} is invalid and not fetched. {error}v makes it valid, e edits it.", BAD),
         "invalid-temporarily": Trouble(f"{name} is set aside. {error}Mend it with e, then v makes it valid.", WARN),
         "failing": Trouble(f"{name} failed {_times(row)}: {error}f tries it now, t tests it, e edits it.", BAD),
-        "needs sign-in": Trouble(f"{name} needs somebody to sign in again. {error}e changes the login.", WARN),
+        "needs sign-in": Trouble(f"{name} needs somebody to sign in again. {error}o signs in.", WARN),
         "throttled": Trouble(f"{name}: its server asked us to come back later. {error}f tries it now.", WARN),
         "paused": Trouble(f"{name} is paused. p resumes it.", WARN),
     }

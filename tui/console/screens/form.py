@@ -17,7 +17,7 @@ from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console.desk import Desk
 from tui.console.dialogs.untested import AskUntested, Untested
-from tui.console.glyphs import GOOD
+from tui.console.glyphs import BAD, GOOD
 from tui.console.screens.fields import FieldsScreen
 
 
@@ -32,6 +32,9 @@ class FormScreen(FieldsScreen):
         ),
         Binding(
             "ctrl+g", "guide", "guide", tooltip="What is to be done for this choice", priority=True, id="form.guide"
+        ),
+        Binding(
+            "ctrl+o", "sign_in", "sign in", tooltip="Sign in with the profile chosen", priority=True, id="form.sign_in"
         ),
         Binding("escape", "leave", "back", tooltip="Back, without saving", id="form.leave"),
         Binding("up", "app.focus_previous", "Up", show=False),
@@ -57,8 +60,22 @@ class FormScreen(FieldsScreen):
         return any(action.name == "test" for action in self.kind.actions)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Test only where there is a connection."""
-        return (action != "test" or self._can_test) and super().check_action(action, parameters)
+        """Test only where there is a connection, sign in where a profile is chosen."""
+        can = {"test": self._can_test, "sign_in": self._can_sign_in}
+        return can.get(action, True) and super().check_action(action, parameters)
+
+    # -- signing in -------------------------------------------------------------------------------------------------
+
+    @property
+    def _can_sign_in(self) -> bool:
+        return any(action.name == "sign in" for action in self.kind.actions) and self.desk.may("sign in", self.kind)
+
+    def action_sign_in(self) -> None:
+        """Sign in for what is saved: that is what the tokens are kept for."""
+        if self.name_now is None or self.is_changed:
+            self.tell("Save it first (ctrl+s), then sign in.", BAD)
+        else:
+            self.console.orders.sign_in(self.kind, self.name_now)
 
     # -- saving -----------------------------------------------------------------------------------------------------
 

@@ -178,6 +178,8 @@ class ResourceScreen(ResourceList):
         match action.name:
             case "test":
                 self.console.orders.test(kind, str(rows[0][kind.key]))
+            case "sign in":
+                self.console.orders.sign_in(kind, str(rows[0][kind.key]), self.refresh_data)
             case "fetch":
                 self.console.orders.fetch_now([str(row["name"]) for row in rows])
             case "deliver":
