@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from core.failpoints import fp
-from core.inbound.judging import Judged
+from core.inbound.judging import Judged, JudgingEnded
 from core.protocols.source import Fetched, Key, Source
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BATCH_MESSAGES = 50
+BATCH_MESSAGES = 100
 BATCH_BYTES = 4 << 20
 """A batch is taken in by one transaction: these bounds keep it near 25 ms."""
+
+AHEAD = 2
+"""Batches on their way while one is taken in: one being read, one being judged."""
 
 SIZES_AT_ONCE = 1000
 """How many sizes are asked for in one command."""
@@ -63,6 +67,49 @@ class Bulk:
     """What was no longer there when sizes were asked for."""
     last: Key
     """The last key that this batch settles."""
+    suspects: tuple[Key, ...] = ()
+    """What was not judged, because the process that should have ended of one of them."""
+
+
+class Judge(Protocol):
+    """Judges batches in the order they are given: here, or in a process of its own."""
+
+    def order(self, fetched: Sequence[Fetched]) -> Callable[[], tuple[Judged, ...]]:
+        """Begin with a batch, on the connection's thread; what is given back waits for the end of it.
+
+        Waiting may raise JudgingEnded: one of these messages may be what kills whoever judges it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class JudgedHere:
+    """Judges on the connection's thread."""
+
+    judge: Callable[[Fetched], Judged]
+
+    def order(self, fetched: Sequence[Fetched]) -> Callable[[], tuple[Judged, ...]]:
+        """Judge a batch at once."""
+        judged = tuple(map(self.judge, fetched))
+        return lambda: judged
+
+
+@dataclass(frozen=True)
+class _Coming:
+    """A batch that was read and is being judged."""
+
+    plan: _Plan
+    fetched: tuple[Fetched, ...]
+    judged: Callable[[], tuple[Judged, ...]]
+
+    def bulk(self) -> Bulk:
+        """The batch, once it is judged."""
+        plan, missing = self.plan, tuple(one for one in self.fetched if one.raw is None)
+        try:
+            return Bulk(self.judged(), missing, plan.too_large, plan.gone, plan.last)
+        except JudgingEnded:
+            suspects = tuple(one.key for one in self.fetched if one.raw is not None)
+            return Bulk((), missing, plan.too_large, plan.gone, plan.last, suspects)
 
 
 @dataclass(frozen=True)
@@ -100,19 +147,15 @@ def plan_batches(keys: Sequence[Key], sizes: dict[Key, int], limit: int) -> list
     return plans
 
 
-def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fetched], Judged]) -> Iterator[Bulk]:
-    """The messages of these keys in batches; while one is taken in, the next is being read and judged.
-
-    `judge` runs on the connection's thread: taking in waits for the disk, judging for the processor.
-    """
-    coming: Future[Bulk] | None = None
+def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Judge) -> Iterator[Bulk]:
+    """The messages of these keys in batches; while one is taken in, the next are being read and judged."""
+    coming: deque[Future[_Coming]] = deque()
     for plan in _plans(line, keys, limit):
-        following = line.order(_read, line.source, plan, judge)
-        if coming is not None:
-            yield coming.result()
-        coming = following
-    if coming is not None:
-        yield coming.result()
+        coming.append(line.order(_read, line.source, plan, judge))
+        if len(coming) > AHEAD:
+            yield coming.popleft().result().bulk()
+    while coming:
+        yield coming.popleft().result().bulk()
 
 
 def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
@@ -121,8 +164,7 @@ def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
         yield from plan_batches(chunk, line.ask(line.source.sizes, chunk), limit)
 
 
-def _read(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged]) -> Bulk:
-    fetched = source.fetch(plan.keys) if plan.keys else []
+def _read(source: Source, plan: _Plan, judge: Judge) -> _Coming:
+    fetched = tuple(source.fetch(plan.keys)) if plan.keys else ()
     fp("K2")
-    judged = tuple(judge(one) for one in fetched if one.raw is not None)
-    return Bulk(judged, tuple(one for one in fetched if one.raw is None), plan.too_large, plan.gone, plan.last)
+    return _Coming(plan, fetched, judge.order([one for one in fetched if one.raw is not None]))

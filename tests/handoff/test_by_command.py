@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.handoff.by_command import offer_by_command
-from tests.waiting import until
+from tests.waiting import is_running, until
 
 DOCUMENT = json.dumps({"record": {"number": "1"}}).encode()
 
@@ -54,15 +54,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
     assert refused.is_out_of_reach
     assert "longer than 1 s" in refused.text
     started = int((tmp_path / "pid").read_text())
-    until(lambda: not _is_running(started))
-
-
-def _is_running(pid: int) -> bool:
-    """Whether a process lives; one that ended and that nobody has waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    until(lambda: not is_running(started))
 
 
 def test_a_command_that_reads_nothing_may_still_take_it() -> None:

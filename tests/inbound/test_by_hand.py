@@ -165,8 +165,8 @@ def test_what_is_over_the_accounts_limit_is_too_large_until_the_limit_is_raised(
 
 
 def test_more_than_a_batch_is_taken_in_batch_by_batch(handles: Handles, admin: Actor, account_id: int) -> None:
-    outcome = hand_in(handles, admin, box(*(message(number) for number in range(120))))
-    assert outcome.counts.fetched == 120
+    outcome = hand_in(handles, admin, box(*(message(number) for number in range(220))))
+    assert outcome.counts.fetched == 220
     assert sum("batch of" in line for line in lines(handles, outcome.run_id)) == 3
 
 
@@ -175,11 +175,11 @@ def test_a_stop_ends_it_between_two_batches_and_the_same_command_goes_on(
 ) -> None:
     stop = threading.Event()
     stop.set()
-    mails = box(*(message(number) for number in range(70)))
+    mails = box(*(message(number) for number in range(120)))
     stopped = take_in(handles, admin, "a", [mails], stop=stop)
-    assert (stopped.state, stopped.counts.fetched) == (RunState.STOPPED, 50)
+    assert (stopped.state, stopped.counts.fetched) == (RunState.STOPPED, 100)
     rest = hand_in(handles, admin, mails)
-    assert (rest.counts.fetched, rest.counts.skipped) == (20, 50)
+    assert (rest.counts.fetched, rest.counts.skipped) == (20, 100)
 
 
 def test_the_accounts_own_due_time_and_health_are_left_alone(handles: Handles, admin: Actor, account_id: int) -> None:
