@@ -227,10 +227,19 @@ class RunLog:
             return
         self.settled(self._handles.database.writing(lambda session: self.write(session, self.counts, ())))
 
-    def line(self, level: str, step: str, text: str, *, ms: float | None = None, message_id: int | None = None) -> Line:
-        """A line to be written together with the rows it states; numbered when it is."""
+    def line(
+        self,
+        level: str,
+        step: str,
+        text: str,
+        *,
+        ms: float | None = None,
+        message_id: int | None = None,
+        at: datetime | None = None,
+    ) -> Line:
+        """A line to be written together with the rows it states; numbered when it is. It happens now, if not `at`."""
         shown = bounded(clean(text), LONGEST_LINE)
-        return Line(self._run_id, 0, clock.utcnow(), self._account, level, step, shown, ms, message_id)
+        return Line(self._run_id, 0, at or clock.utcnow(), self._account, level, step, shown, ms, message_id)
 
     def _note(self, level: str, step: str, text: str, ms: float | None = None) -> None:
         line = self.line(level, step, text, ms=ms)

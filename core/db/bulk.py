@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -15,6 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
 from core.models import Counter
+
+MOST_PARAMETERS = 2000
+"""Values bound by one statement; SQLite takes at least 32,766."""
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -29,7 +33,15 @@ def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
         connection = session.connection()
         names = tuple(rows[0])
         insertion = _insertion(connection.dialect, table_of(model), names)
-        connection.exec_driver_sql(insertion.sql, insertion.parameters(rows))
+        if insertion.taken is None:
+            connection.exec_driver_sql(insertion.sql, insertion.parameters(rows))
+            return
+        # One statement for many rows: the driver gives up the interpreter's lock for each statement it steps, and
+        # while another thread computes, getting it back takes longer than a row does.
+        most = MOST_PARAMETERS // len(names)
+        for start in range(0, len(rows), most):
+            chunk = insertion.parameters(rows[start : start + most])
+            connection.exec_driver_sql(insertion.for_rows(len(chunk)), tuple(chain.from_iterable(chunk)))
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,11 @@ class _Insertion:
     by_place: tuple[tuple[int, Callable[[Any], Any]], ...]
     """How the values at some places become what the driver takes: times, JSON, bytes."""
     by_name: tuple[tuple[str, Callable[[Any], Any]], ...]
+
+    def for_rows(self, count: int) -> str:
+        """The statement that inserts so many rows at once."""
+        head, _, row = self.sql.rpartition("VALUES ")
+        return f"{head}VALUES {', '.join([row] * count)}"
 
     def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """The rows as the driver takes them."""

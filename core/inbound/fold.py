@@ -51,6 +51,9 @@ class Fold:
     """Number to id of the records that this batch opens."""
     recorded_at: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.is_server_told = marks.is_server_told(self.account)
+
     def decide(self, judged: Sequence[Judged], too_large: Sequence[tuple[Key, int]]) -> None:
         """Decide where each message ends, with what the database and this batch know."""
         account = self.account
@@ -135,7 +138,7 @@ class Fold:
         self.rows.add_unreadable(message_id, one)
         self.tally.update(fetched=1, quarantined=1, bytes=len(one.raw))
         text = f"{name_of(one.server_key)} quarantined: {one.reason}"
-        self.lines.append(self.log.line("warning", "message", text, message_id=message_id))
+        self.lines.append(self.log.line("warning", "message", text, message_id=message_id, at=self.rows.now))
         self._to_acknowledge(one, message_id)
 
     def _too_large(self, key: Key, size: int) -> None:
@@ -144,7 +147,7 @@ class Fold:
         self.tally["too_large"] += 1
         limit = self.account.max_size
         text = f"{name_of(key)} was left on the server: {size:,} bytes are over the account's limit of {limit:,}"
-        self.lines.append(self.log.line("warning", "message", text, message_id=message_id))
+        self.lines.append(self.log.line("warning", "message", text, message_id=message_id, at=self.rows.now))
 
     def _count(self, one: Judged, placement: Placement) -> None:
         tally = self.tally
@@ -158,14 +161,14 @@ class Fold:
     def _tell(self, one: Judged, message_id: int, placement: Placement, number: str | None) -> None:
         level, what = _told(placement, number)
         text = f"{name_of(one.server_key)} {what}"
-        self.lines.append(self.log.line(level, "message", text, message_id=message_id))
+        self.lines.append(self.log.line(level, "message", text, message_id=message_id, at=self.rows.now))
         for complaint in placement.complaints:
             text = f"{name_of(one.server_key)}: {complaint.what} {complaint.value}: {complaint.text}"
-            self.lines.append(self.log.line("warning", "message", text, message_id=message_id))
+            self.lines.append(self.log.line("warning", "message", text, message_id=message_id, at=self.rows.now))
 
     def _to_acknowledge(self, one: Judged, message_id: int) -> None:
         account = self.account
-        if marks.is_server_told(account):
+        if self.is_server_told:
             self.pending.append(Pending(message_id, one.server_key, account.after_fetch, account.move_to))
 
 

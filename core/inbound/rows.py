@@ -30,6 +30,8 @@ from core.protocols.source import Key
 NO_SUMMARY = Summary("", "", "", "", "", (), None, None, is_report=False)
 """Of a message that was not looked at."""
 
+_NO_FIELDS = Dumped("{}")
+
 _TEXTS = ("message_id", "subject", "header_from", "from_address", "header_to", "sha256")
 
 _record = table_of(Record)
@@ -135,7 +137,7 @@ class Rows:
                 "customer": draft.customer,
                 "account_id": self.account.id,
                 "pending_until": draft.pending_until,
-                "fields": dict(draft.fields),
+                "fields": dict(draft.fields) if draft.fields else _NO_FIELDS,
                 "created_at": self.now,
                 "updated_at": self.now,
             }

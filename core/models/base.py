@@ -18,6 +18,8 @@ SQLModel.metadata.naming_convention = {
 }
 
 metadata: MetaData = SQLModel.metadata
+# Rows are not validated when they are made, so what would validate them is built only where it is asked for.
+SQLModel.model_config["defer_build"] = True
 
 
 class _SqliteMoment(UserDefinedType[datetime]):
@@ -39,7 +41,7 @@ class _SqliteMoment(UserDefinedType[datetime]):
             nonlocal last
             known, text = last
             if value is not known:
-                text = None if value is None else _naive(value).isoformat(" ", "microseconds")
+                text = None if value is None else _in_utc(value).isoformat(" ", "microseconds")[:_WITHOUT_ZONE]
                 last = (value, text)
             return text
 
@@ -65,10 +67,15 @@ class UtcDateTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(_SqliteMoment() if dialect.name == "sqlite" else DateTime(timezone=True))
 
 
-def _naive(value: datetime) -> datetime:
+_WITHOUT_ZONE = len("2026-11-20 21:04:11.000000")
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None:
         raise ValueError("A time without a zone was about to be stored.")
-    return value.astimezone(UTC).replace(tzinfo=None)
+    return value.astimezone(UTC)
 
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
