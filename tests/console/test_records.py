@@ -63,3 +63,17 @@ async def test_attachments_are_named_with_type_and_size(open_console: Opener, ha
         assert "See the log." in console.text
         assert "export.log.gz" in console.text
         assert "application/gzip" in console.text
+
+
+async def test_an_answer_is_written_and_put_into_the_outbox(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(1, "Printer on fire"), *message(1, "Printer on fire", "It burns.")], "record")
+    async with open_console(screen="records") as console:
+        await console.press("enter", "a")
+        await console.until_seen("Answer to record")
+        await console.type("Water is on its way.")
+        await console.press("escape")
+        await console.until_seen("esc again throws the text away")
+        await console.press("ctrl+s")
+        await console.until_seen("The answer is in the outbox as")
+        await console.until_seen("Answered")
+        assert "ann@example.org" in console.text

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from core.services import reading
+from core.services import access, reading, reply
 from core.services.reading import Body, Part
 from core.text import safe_text
 from tui.console.cells import size, words
+from tui.console.dialogs.write import Write
 from tui.console.foreign import foreign_lines
 from tui.console.screens.detail import DetailScreen, section
 
@@ -41,7 +43,29 @@ class _Correspondence(DetailScreen):
 
 
 class RecordScreen(_Correspondence):
-    """A record: its fields, its messages, its trail."""
+    """A record: its fields, its messages, what was answered, its trail."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "answer", "answer", tooltip="Answer who wrote last")]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Who may not answer is not offered it."""
+        if action == "answer" and not access.may(self.desk.actor, "reply", "record"):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_answer(self) -> None:
+        """Write an answer, and send it."""
+        number, desk = str(self.row["number"]), self.desk
+
+        def written(text: str | None) -> None:
+            if text is not None:
+                self.calls.ask(lambda: reply.reply(desk.handles, desk.actor, number, text), self._answered)
+
+        self.app.push_screen(Write(f"Answer to {self.kind.name} {number}"), written)
+
+    def _answered(self, message_id: str) -> None:
+        self.refresh_data()
+        self.tell(f"The answer is in the outbox as {message_id}.")
 
     def _arrived(self, whole: Mapping[str, Any]) -> None:
         rule = "-" if self.desk.ascii_only else "─"
@@ -50,6 +74,8 @@ class RecordScreen(_Correspondence):
             parts.append(section("Fields", whole["fields"]))
         for number, one in enumerate(whole["messages"], start=1):
             parts += _message(one, f"{rule * 3} {number} of {len(whole['messages'])} ", rule)
+        if whole.get("replies"):
+            parts.append(section("Answered", [_reply(one) for one in whole["replies"]]))
         self._told(whole, parts)
 
 
@@ -69,6 +95,13 @@ def _record_head(whole: Mapping[str, Any]) -> Content:
     names = ("type", "queue", "state", "priority", "lock", "owner", "responsible", "customer", "account")
     times = ("created_at", "updated_at", "pending_until")
     return Content("\n").join([title, _facts({name: whole.get(name) for name in (*names, *times)})])
+
+
+def _reply(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What became of an answer; of a recipient it did not reach, why."""
+    troubles = [part.get("text") for part in one["recipients"] if part.get("state") not in {"queued", "sent"}]
+    when = _time(one.get("created_at"))
+    return {"at": when, "state": one.get("state"), "to": one.get("to"), "why": "; ".join(filter(None, troubles))}
 
 
 def _facts(facts: Mapping[str, Any]) -> Content:
