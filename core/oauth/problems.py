@@ -95,14 +95,14 @@ def _remedy(refusal: Refusal, app: App) -> tuple[str, Remedy]:
     if found is not None:
         return found[0], CODES.get(found[1], _by_word(refusal.error, _MICROSOFT_UNKNOWN))
     if app.provider == "gmail":
-        special = _GOOGLE_SUBTYPES.get(refusal.subtype) or _GOOGLE.get(refusal.error)
+        special = GOOGLE_SUBTYPES.get(refusal.subtype) or GOOGLE.get(refusal.error)
         if special is not None:
             return refusal.error, special
     return refusal.error or "refused", _by_word(refusal.error, _UNKNOWN)
 
 
 def _by_word(error: str, default: Remedy) -> Remedy:
-    known = _WORDS.get(error)
+    known = WORDS.get(error)
     # The words of the standard say less than the provider does, but they do say whose turn it is.
     if known is not None and default is _MICROSOFT_UNKNOWN:
         return Remedy(known.kind, "{said} {cure}" if known.kind is _PERSON else "{said}")
@@ -126,7 +126,7 @@ def _about_the_clock(skew: float) -> str:
 _MICROSOFT_UNKNOWN = Remedy(_APP, "{said} Check profile {profile}.")
 _UNKNOWN = Remedy(_APP, "the provider refuses profile {profile}. {said}")
 
-_WORDS = {
+WORDS = {
     "invalid_grant": Remedy(_PERSON, "the provider no longer takes the sign-in of {name}. {said} {cure}"),
     "invalid_client": Remedy(
         _APP, "the provider does not accept client id and client secret of profile {profile}. {said}"
@@ -153,9 +153,9 @@ _WORDS = {
         Remedy(_LATER, "the provider is out of order for now. It is asked again later."),
     ),
 }
-"""The error codes of the standards."""
+"""The error codes of the standards, and what to do about each."""
 
-_GOOGLE = {
+GOOGLE = {
     "invalid_grant": Remedy(
         _PERSON,
         "Google no longer takes the refresh token of {name}: it was revoked, the password has changed, it was not used "
@@ -189,7 +189,7 @@ _GOOGLE = {
         _APP, "the app of profile {profile} is for its own organization only, and {user!r} is not of it."
     ),
 }
-_GOOGLE_SUBTYPES = {
+GOOGLE_SUBTYPES = {
     "invalid_rapt": Remedy(
         _PERSON, "Google Workspace wants {user!r} to sign in anew (session control for cloud services). {cure}"
     ),
