@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from core.protocols.server import Timeouts
 from core.protocols.submission import Phase, SubmitResult
 
 _CLOSING = 421
+_CODE = re.compile(r"([2-5]\d\d)(?: ([245]\.\d{1,3}\.\d{1,3}))?\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,14 @@ class Fault:
     @classmethod
     def of(cls, error: PostroomError) -> Fault:
         """What an error on the way to the relay means."""
-        refused = error if isinstance(error, SmtpRefused) else None
         wire = error if isinstance(error, WireError) else None
+        code, enhanced = _reply_in(error)
         return cls(
             text=str(error),
             phase=wire.phase or "connect" if wire is not None else "login",
             host=wire.host if wire is not None else "",
-            reply_code=refused.code if refused is not None else None,
-            enhanced_code=refused.enhanced if refused is not None else "",
+            reply_code=code,
+            enhanced_code=enhanced,
             is_configuration=isinstance(error, ConfigurationError | LoginRefused) or error.exit_code == 78,
         )
 
@@ -157,6 +159,14 @@ class Relay:
         if self._opened is not None:
             self._opened.connection.drop()
             self._opened = None
+
+
+def _reply_in(error: PostroomError) -> tuple[int | None, str]:
+    """The code of the reply that an error is about, and its enhanced code; `None` when there was no reply."""
+    if isinstance(error, SmtpRefused):
+        return error.code, error.enhanced
+    said = _CODE.match(error.reply) if isinstance(error, LoginRefused) else None
+    return (int(said[1]), said[2] or "") if said else (None, "")
 
 
 def _was_stale(result: SubmitResult) -> bool:

@@ -5,7 +5,6 @@ import pytest
 from core.models import MailboxStatus
 from core.outbound.deliver import deliver_due
 from tests.outbound.world import (
-    IMPATIENT,
     QUICK,
     add_mailbox,
     attempts,
@@ -26,49 +25,6 @@ from tests.servers.smtp import Action, Phase, RuledSink
 def second_sink():
     with RuledSink() as sink:
         yield sink
-
-
-MAILBOX, RECIPIENT_LATER, FOR_GOOD, UNCERTAIN = "mailbox", "recipient later", "for good", "uncertain"
-
-ACTIONS = ["450 4.2.0 later", "550 5.5.0 never", "421 4.3.0 closing", Action.DROP, Action.HANG, Action.GARBAGE]
-
-# For each phase what the six actions mean, in their order.
-MEANINGS = {
-    Phase.CONNECT: [MAILBOX] * 6,
-    Phase.EHLO: [MAILBOX] * 6,
-    Phase.MAIL: [MAILBOX] * 6,
-    Phase.RCPT: [RECIPIENT_LATER, FOR_GOOD, MAILBOX, MAILBOX, MAILBOX, MAILBOX],
-    Phase.DATA: [MAILBOX, FOR_GOOD, MAILBOX, MAILBOX, MAILBOX, MAILBOX],
-    Phase.DOT: [MAILBOX, FOR_GOOD, MAILBOX, UNCERTAIN, UNCERTAIN, UNCERTAIN],
-}
-CASES = [
-    pytest.param(phase, action, meaning, id=f"{phase.value}-{action.split()[0]}")
-    for phase, meanings in MEANINGS.items()
-    for action, meaning in zip(ACTIONS, meanings, strict=True)
-]
-
-
-@pytest.mark.parametrize(("phase", "action", "meaning"), CASES)
-def test_a_fault_at_each_phase_goes_to_whom_it_concerns(handles, smtp_sink, second_sink, phase, action, meaning):
-    failover = add_mailbox(handles, "second", second_sink, active=False)
-    first = add_mailbox(handles, "first", smtp_sink, failover=failover)
-    smtp_sink.rule(phase, action)
-    put(handles)
-
-    # Only where silence is the fault may it be short: on a busy machine the second server answers late, too.
-    deliver_due(handles, timeouts=IMPATIENT if action in (Action.HANG, Action.GARBAGE) else QUICK)
-
-    [row] = rows(handles)
-    tries = [(attempt.mailbox, attempt.outcome) for attempt in attempts(handles)]
-    cools = mailbox_status(handles, first).cooling_until is not None
-    expected = {
-        MAILBOX: ("sent", [("first", "deferred"), ("second", "sent")], True, 1),
-        RECIPIENT_LATER: ("deferred", [("first", "deferred")], False, 0),
-        FOR_GOOD: ("failed", [("first", "failed")], False, 0),
-        UNCERTAIN: ("uncertain", [("first", "uncertain")], False, 0),
-    }[meaning]
-    assert (row.state, tries, cools, len(second_sink.deliveries)) == expected
-    assert (row.lease_until, row.handing_over, row.attempts) == (None, False, 1)
 
 
 def test_an_uncertain_message_is_tried_once_more_by_the_same_mailbox_under_the_same_id(handles, smtp_sink, second_sink):
