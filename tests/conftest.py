@@ -15,10 +15,12 @@ from core.environment import Environment, read_environment
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, Role
+from tests.fakes.token_server import TokenServer, reaching
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.dovecot import DovecotServer
 from tests.servers.postgres import Postgres
 from tests.servers.smtp import RuledSink
+from tests.servers.tokens import TokenDovecot, TokenSink
 
 MEMORY = Path("/dev/shm")
 
@@ -113,3 +115,32 @@ def handles(home: Environment) -> Iterator[Handles]:
 def admin(handles: Handles) -> Actor:
     """Somebody who may do everything."""
     return Actor("anna", handles.host, Role.SUPER_SECURITY_ADMIN)
+
+
+@pytest.fixture(scope="session")
+def introspector() -> Iterator[TokenServer]:
+    """Whom the mail servers ask about a token; it knows those of every provider here."""
+    with TokenServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def token_dovecot(certificates: Certificates, introspector: TokenServer) -> Iterator[TokenDovecot]:
+    """One Dovecot for the session; take `fresh_user()`."""
+    with TokenDovecot(certificates.good, introspector) as server:
+        yield server
+
+
+@pytest.fixture
+def token_sink(introspector: TokenServer) -> Iterator[TokenSink]:
+    """A submission server that wants a token."""
+    with TokenSink(introspector) as sink:
+        yield sink
+
+
+@pytest.fixture
+def provider(introspector: TokenServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
+    """A provider of this test's own, reached under Microsoft's and Google's addresses too."""
+    with TokenServer() as server, reaching(server, monkeypatch):
+        server.access = introspector.access
+        yield server

@@ -97,7 +97,7 @@ def get_token(handles: Handles, signer: Signer, *, by_hand: bool = False) -> Giv
     Args:
         handles: what this process holds open.
         signer: whose it is.
-        by_hand: a person asks: a provider that refused is asked again at once, as something may be mended there.
+        by_hand: a person tests it: a new one is got, also from a provider that refused, as that may be mended there.
     """
     deadline = Deadline(PATIENCE)
     _save_what_was_left(handles, signer)
@@ -139,9 +139,10 @@ def _given(held: Held, *, is_new: bool) -> Given:
 
 
 def _asked_by_hand(held: Held, signer: Signer) -> Held:
-    """Nobody can sign in for these methods: whatever was wrong may be mended at the provider without our knowing."""
+    held = replace(held, renew_at=None)
     if signer.app.asks_a_person or not (held.needs_sign_in or held.is_refused):
         return held
+    # Nobody can sign in for these methods: whatever was wrong may be mended at the provider without our knowing.
     return replace(held, needs_sign_in="", retry_after=None)
 
 

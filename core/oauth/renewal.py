@@ -14,7 +14,7 @@ from core.oauth.problems import Refusal, translated
 from core.oauth.providers import provider_of
 from core.oauth.signer import Signer
 
-AFTER_REFUSAL = timedelta(minutes=5)
+AFTER_REFUSAL = timedelta(minutes=1)
 """So long an app that was refused is not tried again, unless its profile changes or a person asks for it."""
 
 AFTER_FAILURE = timedelta(seconds=30)

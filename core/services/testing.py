@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core.errors import BadInput, ConfigurationError, Problem
+from core.errors import BadInput, Problem
 from core.handles import Handles
 from core.models import AccountType
+from core.oauth.scopes import Use
 from core.protocols.findings import Announced, Contents
 from core.protocols.probe import Incoming, Step, probe_incoming, probe_smtp
 from core.protocols.server import Login, Server, Timeouts
@@ -29,6 +30,7 @@ from core.services.actor import Actor
 from core.services.drafts import Draft, drafted, read_given
 from core.services.lookup import Stored, living, named
 from core.services.tested import remember, versions
+from core.services.token_step import token_step
 from core.settings import write_size
 from core.vault.ref import Ref
 from core.vault.vault import login_owner
@@ -65,10 +67,11 @@ def test_account(
     _require(actor, "account", what)
     draft = _drafted(handles, ACCOUNT, what, name, ("type", "host", "username"))
     with handles.database.reading() as session:
-        owner = _owner(draft)
-        login = Login(draft.values["username"], _password(session, handles, draft, owner))
         as_of = None if draft.row is None else versions(session, ACCOUNT, draft.row)
-    passed = yield from _watched(_account_steps(draft, login, timeouts, transcript))
+    use = Use.IMAP if AccountType(draft.values["type"]).is_imap else Use.POP
+    passed = yield from _watched(
+        _logged_in(handles, draft, use, lambda login: _account_steps(draft, login, timeouts, transcript))
+    )
     if passed and isinstance(what, str):
         remember(handles, ACCOUNT, what, passed, as_of)
 
@@ -90,18 +93,18 @@ def test_mailbox(
         if template is None or not template["smtp_host"]:
             text = f"the template {draft.values['template']!r} names no SMTP host."
             raise BadInput(problems=(Problem(f"mailbox {draft.name}", "template", text),))
-        login = None
-        if template["smtp_auth"]:
-            owner = None if draft.row_id is None else ("mailbox", draft.row_id)
-            login = Login(draft.values["username"], _password(session, handles, draft, owner))
         as_of = None if draft.row is None else versions(session, MAILBOX, draft.row)
     sender = _sender(draft)
     ehlo_name = template["ehlo_name"] or handles.host or "localhost"
 
-    def probe(server: Server) -> Iterator[Step]:
-        return probe_smtp(server, login, ehlo_name, sender, sender, timeouts=timeouts, transcript=transcript)
+    def steps(login: Login | None) -> Iterator[Step]:
+        def probe(server: Server) -> Iterator[Step]:
+            return probe_smtp(server, login, ehlo_name, sender, sender, timeouts=timeouts, transcript=transcript)
 
-    passed = yield from _watched(_mailbox_steps(probe, _servers(template), draft.values["max_size"]))
+        return _mailbox_steps(probe, _servers(template), draft.values["max_size"])
+
+    has_login = template["smtp_auth"]
+    passed = yield from _watched(_logged_in(handles, draft, Use.SMTP, steps) if has_login else steps(None))
     if passed and isinstance(what, str):
         remember(handles, MAILBOX, what, passed, as_of)
 
@@ -132,13 +135,27 @@ def _drafted(handles: Handles, kind: Kind, what: Tested, name: str | None, neede
     missing = [draft.problem(one, "is missing; it must be given.") for one in needed if not draft.values.get(one)]
     if problems := (*given.problems, *missing):
         raise BadInput(problems=problems)
-    if draft.values["profile"]:
-        raise ConfigurationError(f"{draft.name} signs in with a profile, which a test cannot do yet.")
     return draft
 
 
+def _logged_in(handles: Handles, draft: Draft, use: Use, steps: Callable[[Login], Iterator[Step]]) -> Iterator[Step]:
+    """The steps with the password, or with a token, which is a step of its own."""
+    if not draft.values["profile"]:
+        with handles.database.reading() as session:
+            login = Login(draft.values["username"], _password(session, handles, draft, _owner(draft)))
+        yield from steps(login)
+        return
+    signed_in = yield from token_step(handles, draft, use)
+    if signed_in is not None:
+        yield from signed_in.explained(steps(signed_in.login))
+
+
 def _owner(draft: Draft) -> tuple[str, int] | None:
-    return None if draft.row is None else login_owner(draft.row["id"], draft.row["mailbox_id"])
+    if draft.row is None:
+        return None
+    return (
+        login_owner(draft.row["id"], draft.row["mailbox_id"]) if draft.kind is ACCOUNT else ("mailbox", draft.row["id"])
+    )
 
 
 def _password(session: Session, handles: Handles, draft: Draft, owner: tuple[str, int] | None) -> Secret:

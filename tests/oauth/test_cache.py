@@ -213,7 +213,7 @@ def test_an_app_that_is_refused_is_tried_again_later_or_once_it_is_changed(handl
         with pytest.raises(OAuthRefused, match="AADSTS7000222: the client secret of profile p has expired"):
             access_token(handles, "account", account_id)
     assert len(provider.asked) == 1
-    later(minutes=6)
+    later(minutes=2)
     with pytest.raises(OAuthRefused):
         access_token(handles, "account", account_id)
     provider.always = None

@@ -67,7 +67,7 @@ def exit_code_of(step: Step) -> int:
         return 0
     if step.step in _UNREACHABLE:
         return Unreachable.exit_code
-    if isinstance(step.failure, WireError) and step.step == "login":
+    if isinstance(step.failure, WireError) and step.step in {"login", "token"}:
         # A server that is busy, slow or wants TLS first has not refused the login.
         return type(step.failure).exit_code
     return LoginRefused.exit_code if step.step == "login" else TlsFailed.exit_code
