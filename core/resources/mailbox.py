@@ -82,6 +82,8 @@ MAILBOX = Kind(
         Action("test", "t", "Test", "Try the connection, step by step, without sending"),
         Action("sign in", "o", "Sign in", "Sign in with OAuth2, as its profile says"),
         Action("deliver", "f", "Send now", "Send what is due"),
+        Action("route", "c", "Who sends", "Which mailbox would send a message now, and which ones after it"),
+        Action("roundtrip", "b", "Both ends", "Send a probe out through it and see it arrive in an account"),
     ),
     conditions=(_c.deleted_at.is_(None),),
 )

@@ -17,6 +17,8 @@ OPERATING = frozenset(
         ("account", "stop"),
         ("mailbox", "test"),
         ("mailbox", "deliver"),
+        ("mailbox", "route"),
+        ("mailbox", "roundtrip"),
         ("outbox", "deliver"),
         ("outbox", "retry"),
         ("outbox", "hold"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -14,8 +14,10 @@ from core.outbound.rates import Rates
 from core.outbound.roster import Roster
 from core.outbound.route import load_snapshot
 from core.outbox.claim import time_of
+from core.outbox.suppression import Held, held_among
 from core.services import access
 from core.services.actor import Actor
+from core.settings import RuntimeSettings
 
 _DOWN_FOR = timedelta(hours=1)
 
@@ -39,6 +41,8 @@ class Simulated:
     """Why nobody would send it now; empty if somebody would."""
     replaces_from: bool = False
     """Whether From would be replaced, because no mailbox is for that address."""
+    notes: tuple[str, ...] = ()
+    """What else would become of the message: held, led elsewhere."""
 
 
 def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: Collection[str] = ()) -> Simulated:
@@ -49,10 +53,11 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
         NotFound: there is no mailbox of a name in `down`.
     """
     access.require(actor, access.SEE, "mailbox")
-    sender, _ = strict_address(sender), strict_address(recipient)
+    sender, recipient = strict_address(sender), strict_address(recipient)
     with handles.database.reading() as session:
         snapshot = load_snapshot(session, is_claiming=False)
         now = time_of(session)
+        held = held_among(session, [recipient], now)
     roster = snapshot.roster
     names = {mailbox.id: mailbox.name for mailbox in roster.mailboxes.values()}
     for name in down:
@@ -63,7 +68,28 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
         for mailbox in roster.mailboxes.values()
     )
     used_up = Rates.beginning(snapshot.rates, now, {}).used_up(is_urgent=False)
-    return _told(pick(without, sender, now, out_of_rate=used_up), names)
+    notes = tuple(_notes(handles.settings(), recipient, held.get(recipient.lower())))
+    return replace(_told(pick(without, sender, now, out_of_rate=used_up), names), notes=notes)
+
+
+def told(simulated: Simulated) -> list[str]:
+    """The same as a reader sees it, a line a mailbox."""
+    lines = [f"{number}. {stop.mailbox}  ({stop.why})" for number, stop in enumerate(simulated.stops, 1)]
+    lines += [f"-  {stop.mailbox}  ({stop.why})" for stop in simulated.passed_over]
+    if simulated.why:
+        lines.append(f"Nobody would send it now: {simulated.why}.")
+    if simulated.replaces_from:
+        lines.append("From would be replaced: no mailbox is for that address.")
+    return [*lines, *simulated.notes]
+
+
+def _notes(settings: RuntimeSettings, recipient: str, held: Held | None) -> Iterator[str]:
+    if settings.hold_all:
+        yield "It would be held: all outgoing mail is (setting hold_all)."
+    if settings.staging_redirect:
+        yield f"It would go to {settings.staging_redirect} alone (setting staging_redirect)."
+    elif held is not None:
+        yield f"It would be held: {held}"
 
 
 def _told(chosen: Choice | Wait | NoMailbox, names: dict[int, str]) -> Simulated:

@@ -10,7 +10,7 @@ from typer import Context, Option
 from core.errors import BadInput
 from core.outbound.deliver import Delivery, Summary, deliver_due
 from core.services import access
-from core.services.route import Simulated, simulate
+from core.services.route import Simulated, simulate, told
 from core.text import safe_text
 from tui.cli import by_worker
 from tui.cli.opened import opened
@@ -79,14 +79,8 @@ def _show(invocation: Invocation, summary: Summary) -> None:
 
 
 def _show_route(simulated: Simulated) -> None:
-    for number, stop in enumerate(simulated.stops, 1):
-        write_line(f"{number}. {stop.mailbox}  ({stop.why})")
-    for stop in simulated.passed_over:
-        write_line(f"-  {stop.mailbox}  ({stop.why})")
-    if simulated.why:
-        write_line(f"Nobody would send it now: {simulated.why}.")
-    if simulated.replaces_from:
-        write_line("From would be replaced: no mailbox is for that address.")
+    for line in told(simulated):
+        write_line(line)
 
 
 def _show_route_as_json(simulated: Simulated) -> None:
@@ -96,3 +90,5 @@ def _show_route_as_json(simulated: Simulated) -> None:
         write_json({"order": None, "mailbox": stop.mailbox, "why": stop.why})
     if simulated.why:
         write_json({"order": None, "mailbox": None, "why": simulated.why})
+    for note in simulated.notes:
+        write_json({"order": None, "mailbox": None, "why": note})

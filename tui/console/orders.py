@@ -130,6 +130,25 @@ class Orders:
         title = f"Sign in for {kind.name} {name}"
         self._app.push_screen(SignInDialog(title, steps, ascii_only=self._desk.ascii_only), closed)
 
+    def route(self, sender: str) -> None:
+        """Ask which mailbox would send a message now."""
+        from tui.console.dialogs.route import RouteDialog, simulated
+
+        self._app.push_screen(RouteDialog(partial(simulated, self._desk), sender))
+
+    def round_trip(self, mailbox: str) -> None:
+        """Ask for an account, then send a probe from the mailbox to it."""
+        account = kind_named("account")
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                steps = partial(_round_trip, self._desk, mailbox, name)
+                title = f"Round trip from {mailbox} to {name}"
+                self._app.push_screen(Steps(title, steps, ascii_only=self._desk.ascii_only))
+
+        names = partial(_choices, self._desk, account)
+        self._app.push_screen(Choose("Into which account? A probe is sent to its address.", names), chosen)
+
     def choose_queue(self, then: Callable[[str], None]) -> None:
         """Ask for a queue."""
         queue = kind_named("queue")
@@ -179,6 +198,16 @@ def _steps(desk: Desk, kind: Kind, tested: str | Mapping[str, Any], name: str | 
     from core.services import test_orders
 
     return test_orders.steps(desk.handles, desk.actor, kind, tested, name=name)
+
+
+def _round_trip(desk: Desk, mailbox: str, account: str) -> Iterator[Any]:
+    from core.services.roundtrip import round_trip
+
+    return round_trip(desk.handles, desk.actor, mailbox, account)
+
+
+def _choices(desk: Desk, kind: Kind) -> list[Choice]:
+    return [Choice(name, name) for name in desk.names(kind)]
 
 
 def _copy_in_tmux(text: str) -> None:

@@ -160,7 +160,7 @@ class ResourceScreen(ResourceList):
         """One of the kind's own actions, on the marked rows or the selected one."""
         action = next(one for one in self.kind.actions if one.name == name)
         rows = self.table.marked_or_selected()
-        if not rows and name != "deliver":
+        if not rows and name not in {"deliver", "route"}:
             self.tell(f"No {self.kind.name} is selected.")
             return
         if action.asks:
@@ -184,6 +184,10 @@ class ResourceScreen(ResourceList):
                 self.console.orders.fetch_now([str(row["name"]) for row in rows])
             case "deliver":
                 self.console.orders.deliver_now()
+            case "route":
+                self.console.orders.route(str(rows[0]["default_sender"]) if rows else "")
+            case "roundtrip":
+                self.console.orders.round_trip(str(rows[0]["name"]))
             case "release" if kind.name == "quarantine":
                 self.console.orders.choose_queue(partial(self._release, rows))
             case _:
