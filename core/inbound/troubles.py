@@ -11,6 +11,7 @@ from core import alerts, clock
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Account, AccountStatus, Status, Validity
+from core.oauth.alarms import tell_sign_ins
 
 PREFIX = "account:"
 """Subjects of these alerts: `account:support`."""
@@ -54,13 +55,14 @@ def trouble_of(account: Failing, now: datetime, silence: timedelta) -> str | Non
 
 
 def tell_troubles(handles: Handles) -> None:
-    """Open alerts about accounts in trouble, close those whose trouble has passed."""
+    """Open alerts about accounts in trouble and sign-ins that are missing, close those whose trouble has passed."""
     now, silence = clock.utcnow(), handles.settings().alerts.fetch_silence
     wanted = {}
     for account in _failing(handles):
         if (text := trouble_of(account, now, silence)) is not None:
             wanted[PREFIX + account.name] = text
     alerts.settle(handles, PREFIX, wanted, now)
+    tell_sign_ins(handles)
 
 
 def _failing(handles: Handles) -> list[Failing]:

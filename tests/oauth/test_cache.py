@@ -1,13 +1,14 @@
 """Tokens are kept, shared and renewed in time; a grant that is dead is left alone until somebody helps."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core import clock
 from core.errors import NeedsSignIn, OAuthRefused, OAuthUnavailable, SecretUnreadable, StoreBusy
 from core.handles import Handles
+from core.inbound.troubles import tell_troubles
 from core.models import Status
 from core.oauth import keeping
 from core.oauth.cache import access_token, get_token, keep_grant
@@ -241,6 +242,16 @@ def test_other_scopes_or_another_secret_want_another_token(handles, provider, ac
     first = access_token(handles, "account", account_id)
     change_profile(handles, account_row(handles, account_id).profile_id, scopes=["mail"])
     assert access_token(handles, "account", account_id) != first
+
+
+@pytest.mark.parametrize("change", [{"deleted_at": datetime(2026, 1, 1, tzinfo=UTC)}, {"profile_id": None}])
+def test_what_needs_no_sign_in_any_more_has_no_alert(change, handles, provider, account_id):
+    provider.always = GONE
+    fetch(handles)
+    assert len(alerts(handles)) == 1
+    change_account(handles, account_id, **change)
+    tell_troubles(handles)
+    assert alerts(handles) == {}
 
 
 # -- who signs in -------------------------------------------------------------------------------------------------------
