@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import uuid
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from core.environment import Environment
 from core.models import Setting
 from core.settings import RuntimeSettings, settings_from_rows
 from core.vault.vault import Vault
+
+_PLAIN = re.compile(r"[!-~]{1,200}")
 
 LEASE_SECONDS = 60.0
 """How long a claim lasts unless it is renewed; the renewer does so three times as often."""
@@ -35,6 +38,11 @@ class Handles:
     host: str = field(default_factory=platform.node)
     """The machine's name."""
 
+    @property
+    def mark(self) -> str:
+        """What names this machine in what leaves, for loop guards: its name, where that is plain enough."""
+        return mark_of(self.host)
+
     def settings(self) -> RuntimeSettings:
         """What holds now; read anew, because another machine may have changed it."""
         table = table_of(Setting)
@@ -47,3 +55,8 @@ class Handles:
         self.renewer.close()
         self.changes.close()
         self.database.close()
+
+
+def mark_of(host: str) -> str:
+    """The mark of a machine of that name."""
+    return host if _PLAIN.fullmatch(host) else "postroom"

@@ -34,7 +34,8 @@ class LoopRule:
     window: timedelta = timedelta(hours=2)
     allow: frozenset[str] = frozenset()
     """Senders that are never stopped: addresses and domains, in lower case."""
-    host_mark: str = ""
+    host_marks: frozenset[str] = frozenset()
+    """What our machines leave in the mail they send."""
     own_addresses: frozenset[str] = frozenset()
     """In lower case."""
 
@@ -57,8 +58,8 @@ def is_allowed(sender: str, rule: LoopRule) -> bool:
 
 def comes_from_us(sender: str, marks: Sequence[str], rule: LoopRule) -> str | None:
     """How a message shows that we sent it ourselves; `None`: it does not. `sender` is in lower case."""
-    if rule.host_mark and rule.host_mark in marks:
-        return "it left through this host"
+    if mark := next((mark for mark in marks if mark in rule.host_marks), None):
+        return f"it left through {mark}"
     if sender in rule.own_addresses:
         return f"{sender} is one of our own addresses"
     return None

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from core.db.bulk import table_of
-from core.handles import Handles
+from core.handles import Handles, mark_of
 from core.inbound import record_types
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.facts import Rules
@@ -17,12 +17,12 @@ from core.inbound.loop_guard import LoopRule
 from core.inbound.offers import ActiveHandoff, active_handoffs
 from core.inbound.record_types import RecordType
 from core.mail.addresses import bare_addresses
-from core.models import Account, Filter, Mailbox, Queue, SystemAddress, Validity
+from core.models import Account, Filter, Mailbox, Queue, SystemAddress, Validity, Worker
 from core.outbox.return_token import secret_of
 from core.settings import RuntimeSettings
 
-_queue, _address, _filter, _account, _mailbox = (
-    table_of(model) for model in (Queue, SystemAddress, Filter, Account, Mailbox)
+_queue, _address, _filter, _account, _mailbox, _worker = (
+    table_of(model) for model in (Queue, SystemAddress, Filter, Account, Mailbox, Worker)
 )
 
 
@@ -94,14 +94,19 @@ def _loop_rule(session: Session, handles: Handles, settings: RuntimeSettings) ->
         records=settings.loop.records,
         window=settings.loop.window,
         allow=frozenset(sender.lower() for sender in settings.loop.allow),
-        host_mark=handles.host,
+        host_marks=frozenset({handles.mark, *_other_marks(session)}),
         own_addresses=_own_addresses(session),
     )
 
 
+def _other_marks(session: Session) -> set[str]:
+    """Of the other machines that send for us."""
+    return {mark_of(host) for host in session.connection().scalars(select(_worker.c.host).distinct())}
+
+
 def _own_addresses(session: Session) -> frozenset[str]:
-    """What mail of ours comes from: the system addresses, those of accounts, the senders of mailboxes."""
-    columns = (_address.c.address, _account.c.address, _mailbox.c.default_sender, _mailbox.c.username)
+    """What mail of ours comes from: system addresses, those of queues and accounts, the senders of mailboxes."""
+    columns = (_address.c.address, _queue.c.address, _account.c.address, _mailbox.c.default_sender, _mailbox.c.username)
     texts = [
         text
         for column in columns

@@ -101,7 +101,7 @@ class Book:
         self.handles = handles
         self.room = room
         self.pool = pool
-        self.host_mark = handles.host if handles.host.isascii() and handles.host.isprintable() else "postroom"
+        self.host_mark = handles.mark
         """Names this machine in what leaves, for loop guards."""
         self.summary = Summary()
         self.error: BaseException | None = None

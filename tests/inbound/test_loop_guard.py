@@ -5,7 +5,7 @@ import pytest
 from core.inbound.loop_guard import LoopCause, LoopRule, comes_from_us, guard
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-RULE = LoopRule(host_mark="host-1", own_addresses=frozenset({"help@example.org"}))
+RULE = LoopRule(host_marks=frozenset({"host-1"}), own_addresses=frozenset({"help@example.org"}))
 
 
 def times(count: int, *, minutes_ago: float = 1) -> list[datetime]:

@@ -22,7 +22,7 @@ RULES = Rules(
     queues={"Raw": "possible", "Support": "possible", "Strict": "reject", "Fresh": "new"},
     addresses={"help@example.org": "Support"},
     values=ControlValues(AllowedValues()),
-    loop=LoopRule(host_mark="host-1", own_addresses=frozenset({"help@example.org"})),
+    loop=LoopRule(host_marks=frozenset({"host-1"}), own_addresses=frozenset({"help@example.org"})),
 )
 
 
@@ -212,7 +212,7 @@ def test_two_of_our_own_answering_each_other_come_to_an_end() -> None:
         placed = place(
             mail(f"Ticket#{N1}", "X-Postroom-Loop: host-1", message_id=f"<{number}@x>"),
             known,
-            loop=LoopRule(records=0, host_mark="host-1"),
+            loop=LoopRule(records=0, host_marks=frozenset({"host-1"})),
         )
         known.note(placed)
         endings.append(placed.state)
@@ -221,7 +221,7 @@ def test_two_of_our_own_answering_each_other_come_to_an_end() -> None:
 
 def test_an_untrusted_mark_is_seen_though_control_headers_are_removed() -> None:
     verdict = judge(mail("x", "X-Postroom-Loop: host-1"), RULES)
-    assert verdict.own == "it left through this host"
+    assert verdict.own == "it left through host-1"
 
 
 # Follow-ups
