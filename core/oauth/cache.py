@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import update
 from sqlmodel import Session
@@ -22,6 +23,7 @@ from core.oauth.held import Held, Step, digest_of, next_step, with_grant
 from core.oauth.person import is_the_owner
 from core.oauth.renewal import after_failure, nobody_yet, not_yet, renewed, wrong_person
 from core.oauth.signer import Signer, signer_of
+from core.oauth.to_its_end import to_its_end
 from core.oauth.turn import Turn, give_back, is_row, is_taken, make_row, take_turn
 from core.secret import Secret
 
@@ -111,7 +113,7 @@ def get_token(handles: Handles, signer: Signer, *, by_hand: bool = False) -> Giv
             return _settled(handles, signer, held, step)
         turn = None if is_busy else _turn(handles, signer)
         if turn is not None:
-            return _with_turn(handles, signer, turn, by_hand=by_hand)
+            return to_its_end(partial(_with_turn, handles, signer, turn, by_hand=by_hand))
         if deadline.is_over():
             raise OAuthUnavailable(f"Another worker has been renewing the token of {signer.title} for too long.")
         _pause.wait(LOOK)

@@ -1,11 +1,15 @@
 """A worker is killed between the provider's answer and its own write: the only moment at which a token can be lost."""
 
+import signal
+
 import pytest
 
 from core.models import Status
 from tests.accounts import LONG_AGO, ON_SQLITE, at, expire_leases, fetch, fetched_well, message, status_of, stored
+from tests.cli.conftest import Shell
 from tests.crash.fetching_process import FetchingProcess
 from tests.oauth.worlds import add_profile, add_signer, alerts, change_token
+from tests.waiting import until
 
 pytestmark = ON_SQLITE
 
@@ -33,6 +37,21 @@ def test_where_the_old_token_stays_good_nothing_is_lost(account_id, handles, pro
     assert len(stored(handles)) == 1
     assert len(provider.asked) == 2
     assert alerts(handles) == {}
+
+
+def test_ctrl_c_loses_no_token(account_id, handles, provider):
+    provider.rotates, provider.thinks = True, 0.5
+    shell = Shell(handles.environment.home)
+    with shell.start("test", "account", "a") as command:
+        until(lambda: provider.asked != [], 30)
+        command.send_signal(signal.SIGINT)
+        command.wait(30)
+        assert command.stdout is not None
+        assert b"login" not in command.stdout.read()
+    provider.thinks = 0.0
+    fetched_well(handles)
+    assert len(stored(handles)) == 1
+    assert len(provider.asked) == 1
 
 
 def test_where_it_was_taken_back_somebody_is_asked_to_sign_in_and_nothing_else_is_lost(account_id, handles, provider):
