@@ -10,9 +10,14 @@ import re
 # (CVE-2023-27043 lists forms that two readers take for two addresses).
 # What is left of ASCII are the atoms of RFC 5322 3.2.3; beyond ASCII all is an atom (RFC 6531 3.3).
 _ATOM = r"""[^\x00-\x20\x7f-\xa0"(),.:;<>@\[\\\]]+"""
-_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-_NEEDS_QUOTES = re.compile(r'"[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.\-]+"')
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+# Nearly all addresses: what is told by one look is not looked at piece by piece.
+_PLAIN = re.compile(
+    rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@)[\w!#$%&'*+/=?^`{{|}}~-]+(?:\.[\w!#$%&'*+/=?^`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})*\Z",
+    re.ASCII,
+)
+_NEEDS_QUOTES = re.compile(r'"[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.\-]+"')
 _HOST_NAME = re.compile(rf"(?=.{{1,255}}\Z){_LABEL}(?:\.{_LABEL})*")
 _UNPRINTABLE_OR_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -26,6 +31,8 @@ def strict_address(text: str, *, allow_utf8: bool = False) -> str:
 
     With `allow_utf8` the local part may be other than ASCII: the relay must then offer SMTPUTF8 (RFC 6531).
     """
+    if _PLAIN.match(text):
+        return text
     shown = ascii(text if len(text) <= 80 else text[:79] + "…")
     if not text:
         raise ValueError("The address is empty.")

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from core.errors import UnsafeMessage
 from core.mail.addresses import bare_addresses
@@ -86,12 +87,12 @@ def compose(
         UnsafeMessage: an address or header holds what must not leave.
     """
     block = HeaderBlock.cut(canonical_crlf(raw))
-    block.remove(lambda name, value: name in _BCC)
+    block.remove(*_BCC)
     own_address = _bare(identity.default_sender)
     warnings = _dress_from(block, identity, envelope, own_address, replace=replace_from)
     sender = _envelope_sender(block, identity, envelope, own_address, token)
     _prefix_subject(block, identity.subject_prefix)
-    _fill_in(block, b"Date", format_datetime(now))
+    _fill_in(block, b"Date", _date_of(now.replace(microsecond=0)))
     _fill_in(block, b"Message-ID", message_id)
     _mark(block, host_mark)
     recipients = tuple(dict.fromkeys(_strict(recipient) for recipient in envelope.recipients))
@@ -108,7 +109,7 @@ def compose(
 def with_script_applied(composed: Composed, raw: bytes, *, host_mark: str) -> Composed:
     """What a script made of a composed message, with what no script decides: no Bcc field, our mark."""
     block = HeaderBlock.cut(canonical_crlf(raw))
-    block.remove(lambda name, value: name in _BCC)
+    block.remove(*_BCC)
     _mark(block, host_mark)
     return replace(composed, raw=block.assemble())
 
@@ -179,13 +180,17 @@ def _fill_in(block: HeaderBlock, name: bytes, value: str) -> None:
         block.replace(name, value.encode("ascii", "replace"))
 
 
+@lru_cache(maxsize=16)
+def _date_of(second: datetime) -> str:
+    return format_datetime(second)
+
+
 def _mark(block: HeaderBlock, host_mark: str) -> None:
     """Leave our mark once; other hosts' marks are theirs to find."""
     if not _SAFE_MARK.fullmatch(host_mark):
         raise UnsafeMessage("The message was not sent: this host's mark is empty or holds other than printable ASCII.")
     mark = host_mark.encode("ascii")
-    name = LOOP_MARK.lower()
-    block.remove(lambda known, value: known == name and value == mark)
+    block.remove(LOOP_MARK.lower(), value=mark)
     block.add(LOOP_MARK, mark)
 
 

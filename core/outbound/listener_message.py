@@ -59,7 +59,7 @@ def read_arrival(arrival: Arrival, *, host: str, now: datetime) -> tuple[Outgoin
     if hops > MOST_HOPS:
         raise UnsafeMessage(f"The message was not taken: it has passed {hops} servers and goes in circles.")
     orders = {} if hops else _orders(block)
-    block.remove(lambda name, value: name in _NAMES)
+    block.remove(*_NAMES)
     envelope = _envelope(arrival, orders, now)
     return envelope, _trace(arrival, host, now) + block.assemble()
 
