@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
@@ -111,25 +111,19 @@ class ImapSource:
         return {by_uid[uid]: size for uid, size in found.items() if uid in by_uid}
 
     def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
-        """BODY.PEEK[] of all in as few commands as their UIDs fit into."""
-        by_uid = self._by_uid(keys)
-        found: dict[int, imap_fetch.Body] = {}
-        caps = self._dialogue.caps
-        expected = [caps.expected(self._announced.get(uid, caps.message)) for uid in by_uid]
-        budget = sum(expected) + _OVERHEAD * (len(expected) + 1)
-        announced = sum(self._announced.pop(uid, 0) for uid in by_uid)
-        for uids in sequence_sets(by_uid):
-            answer = self._dialogue.command(
-                b"UID FETCH",
-                uids,
-                b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[])",
-                phase="fetch",
-                seconds=self._dialogue.timeouts.transfer(announced),
-                budget=budget,
-                literal=max(expected),
-            )
-            found.update(self._understood(imap_fetch.bodies, answer))
-        return [_fetched(key, found.get(key.uid)) for key in keys]
+        """BODY.PEEK[] of all in as few commands as their UIDs fit into; where that is refused, one by one."""
+        uids = list(self._by_uid(keys))
+        refused: dict[int, str] = {}
+        try:
+            found = self._bodies(uids)
+        except WireError as error:
+            if not self._is_refusal(error):
+                raise
+            # One message that the server cannot give must not hide the others (RFC 3501 §6.4.5, "NO - fetch error").
+            found, refused = self._one_by_one(uids, error)
+        for uid in uids:
+            self._announced.pop(uid, None)
+        return [_fetched(key, found.get(key.uid), refused.get(key.uid)) for key in keys]
 
     def mark_seen(self, keys: Sequence[Key]) -> None:
         """Set \\Seen."""
@@ -220,6 +214,57 @@ class ImapSource:
         """Abandon the connection without a word; may be called from another thread."""
         self._dialogue.wire.close()
 
+    def _bodies(self, wanted: Sequence[int]) -> dict[int, imap_fetch.Body]:
+        found: dict[int, imap_fetch.Body] = {}
+        caps = self._dialogue.caps
+        expected = [caps.expected(self._announced.get(uid, caps.message)) for uid in wanted]
+        announced = sum(self._announced.get(uid, 0) for uid in wanted)
+        for uids in sequence_sets(wanted):
+            answer = self._dialogue.command(
+                b"UID FETCH",
+                uids,
+                b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[])",
+                phase="fetch",
+                seconds=self._dialogue.timeouts.transfer(announced),
+                budget=sum(expected) + _OVERHEAD * (len(expected) + 1),
+                literal=max(expected),
+            )
+            found.update(self._understood(imap_fetch.bodies, answer))
+        return found
+
+    def _one_by_one(self, uids: Sequence[int], refusal: WireError) -> tuple[dict[int, imap_fetch.Body], dict[int, str]]:
+        found: dict[int, imap_fetch.Body] = {}
+        refused: dict[int, str] = {}
+        for uid in uids:
+            try:
+                found.update(self._bodies([uid]))
+            except WireError as error:
+                if not self._is_refusal(error):
+                    raise
+                refused[uid] = error.reply
+        if not found and not self._reads_another(refused):
+            raise refusal  # whatever it is asked for: that is the server's trouble, and no message is to blame
+        return found, refused
+
+    def _reads_another(self, refused: Collection[int]) -> bool:
+        """Whether the server can read a message that is none of these: the first or the last of the folder."""
+        for number in (b"1", b"*"):
+            try:
+                answer = self._dialogue.command(
+                    b"FETCH", number, b"(UID BODY.PEEK[HEADER.FIELDS (DATE)])", phase="fetch"
+                )
+            except WireError as error:
+                if not self._is_refusal(error):
+                    raise
+                continue
+            if self._understood(imap_fetch.bodies, answer).keys() - set(refused):
+                return True
+        return False
+
+    def _is_refusal(self, error: WireError) -> bool:
+        """Whether a command was refused and nothing more: no peace asked for, the connection as it was."""
+        return type(error) is WireError and self.is_usable
+
     def _removed(self, keys: Sequence[Key], remove: Callable[[list[int]], str]) -> Removal:
         self._require_writable()
         mine = [key for key in keys if self._is_mine(key)]
@@ -279,7 +324,9 @@ class ImapSource:
             )
 
 
-def _fetched(key: Key, body: imap_fetch.Body | None) -> Fetched:
+def _fetched(key: Key, body: imap_fetch.Body | None, refused: str | None) -> Fetched:
+    if refused is not None:
+        return Fetched(key, None, 0, None, Missing.REFUSED, refused)
     if body is None:
         return Fetched(key, None, 0, None, Missing.GONE)
     if body.raw is None:

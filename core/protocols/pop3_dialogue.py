@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Never
 
-from core.errors import ConnectionLost, NotOffered, TlsMissing, WireError
+from core.errors import ConnectionLost, NotOffered, Throttled, TlsMissing, WireError
 from core.protocols import sasl
 from core.protocols.refusals import refusal, words
 from core.protocols.server import Caps, Login, Timeouts
@@ -80,17 +81,37 @@ class Pop3Dialogue:
         return self._body(budget).splitlines()
 
     def retrieve(self, numbers: Iterable[int], longest: int, budget: int, seconds: float) -> Iterator[bytes | str]:
-        """RETR each: the message, or the server's words why not. Sent ahead where the server allows it."""
+        """RETR each: the message, or the server's words why not. Sent ahead where the server allows it.
+
+        Raises:
+            Throttled: the server asks to come back later; the connection is closed.
+        """
         self.begin("fetch", seconds, budget)
+        peace: Throttled | None = None
         for _ in self._sent([b"RETR %d" % number for number in numbers]):
             try:
                 self._status()
+                answer: bytes | str = self._body(longest)
             except WireError as error:
+                if peace is not None and (self.wire.broken or isinstance(error, Throttled)):
+                    self._give_peace(peace)
                 if self.wire.broken:
                     raise
-                yield error.reply or "refused"
-            else:
-                yield self._body(longest)
+                if isinstance(error, Throttled):
+                    peace = error
+                    continue
+                answer = error.reply or "refused"
+            if peace is not None:
+                # The server went on: its words were about that one message, which stops no other.
+                yield peace.reply
+                peace = None
+            yield answer
+        if peace is not None:
+            self._give_peace(peace)
+
+    def _give_peace(self, asked: Throttled) -> Never:
+        self.wire.close()  # answers may be on their way, and a QUIT would be one more command
+        raise asked
 
     def mark_deleted(self, numbers: Iterable[int]) -> Iterator[str]:
         """DELE each: nothing, or the server's words why not."""

@@ -14,10 +14,12 @@ _BACKOFF = re.compile(r"backoff time:?\s*(\d{1,12})\s*milliseconds", re.IGNORECA
 _THROTTLING_CODES = {"LIMIT", "INUSE", "UNAVAILABLE", "OVERQUOTA", "THROTTLED", "IN-USE", "LOGIN-DELAY", "SYS/TEMP"}
 _THROTTLING_WORDS = re.compile(
     r"backoff time|server unavailable|maximum number of|too many (simultaneous |concurrent )?(connections|sessions|log)"
-    r"|throttl|rate limit|try again (later|in)|temporar|bandwidth|over ?quota|exceeded .*limit|not connected"
-    r"|server (is )?(too )?busy|system error|internal (server )?error",
+    r"|throttl|rate limit|try again (later|in)|bandwidth|over ?quota|exceeded .*limit|not connected"
+    r"|server (is )?(too )?busy",
     re.IGNORECASE,
 )
+_TROUBLE_WORDS = re.compile(r"temporar|system error|internal (server )?error", re.IGNORECASE)
+"""That the server is not well; said of a message that was asked for, it is that message's trouble."""
 _LOGIN_CODES = {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN", "AUTH", "SYS/PERM"}
 _FOLDER_CODES = {"NONEXISTENT", "TRYCREATE"}
 _FOLDER_WORDS = re.compile(
@@ -49,7 +51,7 @@ def refusal(reply: str, *, host: str, phase: str) -> WireError:
     """The error for a NO, BAD, BYE or -ERR with this text, met in this phase."""
     code = response_code(reply)
     shown = reply or "no reason given"
-    if code in _THROTTLING_CODES or _is_throttling(reply, code):
+    if code in _THROTTLING_CODES or _is_throttling(reply, code, phase):
         return Throttled(
             f"The server asks to come back later: {shown}",
             host=host,
@@ -77,6 +79,8 @@ def farewell(reply: str, *, host: str, phase: str) -> WireError:
     return ConnectionLost(text, host=host, phase=phase, reply=reply)
 
 
-def _is_throttling(reply: str, code: str) -> bool:
+def _is_throttling(reply: str, code: str, phase: str) -> bool:
     # A code that says what it is outweighs words that merely sound like it.
-    return code not in _LOGIN_CODES | _FOLDER_CODES and bool(_THROTTLING_WORDS.search(reply))
+    if code in _LOGIN_CODES | _FOLDER_CODES:
+        return False
+    return bool(_THROTTLING_WORDS.search(reply) or (phase != "fetch" and _TROUBLE_WORDS.search(reply)))
