@@ -210,7 +210,7 @@ METHODS: tuple[Method, ...] = (
         (
             "Register a client at the provider and have it give a refresh token for the mailbox.",
             "Enter client id, secret and token address, and paste the refresh token into the account or mailbox. With "
-            "an authorization address its owner can sign in instead.",
+            "a sign-in address its owner can sign in instead.",
         ),
     ),
     Method(
@@ -249,6 +249,12 @@ REFUSED = {
 def method_of(provider: object, name: object) -> Method | None:
     """The way of signing in with this provider and method; none when it is not offered."""
     return next((one for one in METHODS if (one.provider, one.name) == (provider, name)), None)
+
+
+def why_not(provider: str, name: str) -> str:
+    """Why a pair is not offered, and what is."""
+    why = REFUSED.get((provider, name), f"{provider} does not offer {name}.")
+    return f"{why} It is one of {', '.join(offered_by(provider))}."
 
 
 def has_profile(values: Values) -> bool:

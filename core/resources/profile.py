@@ -8,17 +8,17 @@ from core.models import Profile
 from core.resources import checks
 from core.resources.expressions import columns_of
 from core.resources.kind import Advice, Column, ColumnType, Field, FieldType, Kind, Values
-from core.resources.methods import NAMES, PROVIDERS, method_of
+from core.resources.methods import NAMES, PROVIDERS, method_of, why_not
 
 _c = columns_of(Profile)
 
 
 def _counts(field: str) -> Callable[[Values], bool]:
-    """Whether the provider and method chosen know the field; all do where they are no pair."""
+    """Whether the provider and method chosen know the field."""
 
     def counts(values: Values) -> bool:
         method = method_of(values.get("provider"), values.get("method"))
-        return method is None or field in method.fields
+        return method is not None and field in method.fields
 
     return counts
 
@@ -31,9 +31,12 @@ def _needed(field: str) -> Callable[[Values], bool]:
     return needed
 
 
-def _advice(values: Values) -> Advice | None:
-    method = method_of(values.get("provider"), values.get("method"))
-    return None if method is None else Advice(method.title, method.retired, method.steps, method.page)
+def _advice(values: Values) -> Advice:
+    provider, name = str(values.get("provider")), str(values.get("method"))
+    method = method_of(provider, name)
+    if method is None:
+        return Advice(f"{provider}, {name}", why_not(provider, name))
+    return Advice(method.title, method.retired, method.steps, method.page)
 
 
 PROFILE = Kind(
@@ -52,7 +55,7 @@ PROFILE = Kind(
         Field("tenant_id", FieldType.TEXT, "Tenant id", "The directory's id or its domain.", check=checks.tenant, shown_when=_counts("tenant_id"), needed_when=_needed("tenant_id")),
         Field("client_secret", FieldType.SECRET, "Client secret", "The secret's value, not its id.", shown_when=_counts("client_secret"), needed_when=_needed("client_secret")),
         Field("secret_expires", FieldType.DATE, "Secret expires", "The day, as the provider shows it, to be warned in time.", None, shown_when=_counts("secret_expires")),
-        Field("auth_url", FieldType.TEXT, "Authorization address", "Where a person signs in with a browser.", check=checks.web_address, shown_when=_counts("auth_url"), needed_when=_needed("auth_url")),
+        Field("auth_url", FieldType.TEXT, "Sign-in address", "Where a person signs in with a browser.", check=checks.web_address, shown_when=_counts("auth_url"), needed_when=_needed("auth_url")),
         Field("device_url", FieldType.TEXT, "Device address", "Where a device code is asked for.", check=checks.web_address, shown_when=_counts("device_url"), needed_when=_needed("device_url")),
         Field("token_url", FieldType.TEXT, "Token address", "Where tokens are given.", check=checks.web_address, shown_when=_counts("token_url"), needed_when=_needed("token_url")),
         Field("scopes", FieldType.WORDS, "Scopes", "Empty: the provider's usual ones.", (), shown_when=_counts("scopes")),
@@ -64,7 +67,7 @@ PROFILE = Kind(
         Column("method", "Method", _c.method, width=18),
         Column("client_id", "Client id", _c.client_id, width=14),
         Column("tenant_id", "Tenant id", _c.tenant_id),
-        Column("auth_url", "Authorization address", _c.auth_url),
+        Column("auth_url", "Sign-in address", _c.auth_url),
         Column("token_url", "Token address", _c.token_url),
         Column("device_url", "Device address", _c.device_url),
         Column("scopes", "Scopes", _c.scopes, ColumnType.WORDS),

@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from core import clock
 from core.errors import Problem
-from core.resources.methods import REFUSED, Method, method_of, offered_by
+from core.resources.methods import Method, method_of, why_not
 from core.resources.profile import PROFILE
 from core.services.drafts import Draft
 from core.services.guards import Guards
@@ -20,8 +20,7 @@ def judged(_: Session, draft: Draft) -> list[Problem]:
     provider, name = str(draft.values.get("provider")), str(draft.values.get("method"))
     method = method_of(provider, name)
     if method is None:
-        why = REFUSED.get((provider, name), f"{provider} does not offer {name}.")
-        return [draft.problem("method", f"{why} It is one of {', '.join(offered_by(provider))}.")]
+        return [draft.problem("method", why_not(provider, name))]
     needed = [one for one in method.needed if not _is_secret(one) and not draft.values.get(one)]
     return [draft.problem(one, f"is missing; {provider} with {name} needs it.") for one in needed]
 

@@ -12,7 +12,7 @@ from textual.widgets import Button, Static
 
 from core.errors import BadInput, PostroomError, Problem
 from core.resources.catalogue import kind_named
-from core.resources.kind import Kind
+from core.resources.kind import Field, FieldType, Kind
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
@@ -108,22 +108,20 @@ class FieldsScreen(DeskScreen):
             field.display = name in shown
             if field.field.needed_when is not None:
                 field.tell_needed(is_needed=field.field.is_needed(values))
-        self._say_warning(values)
 
     # -- checking ---------------------------------------------------------------------------------------------------
 
     def on_form_field_changed(self, message: FormField.Changed) -> None:
         """Other fields may count now; a complaint is looked at again."""
         self._show_fields()
+        if isinstance(message.field.widget, ChoiceLine) and self.kind.advise is not None:
+            self._say_help(message.field.field)
         if message.field.is_wrong:
             self._check()
 
     def on_form_field_entered(self, message: FormField.Entered) -> None:
         """Say what the field is for."""
-        field = message.field.field
-        needed = "Needed. " if field.is_needed(self.values) else ""
-        self.say(f"{field.label}: {needed}{field.help}" if field.help or needed else "")
-        self._say_warning(self.values)
+        self._say_help(message.field.field)
 
     def on_form_field_left(self, message: FormField.Left) -> None:
         """Check it, unless nobody has typed anything yet."""
@@ -146,18 +144,20 @@ class FieldsScreen(DeskScreen):
 
     # -- advice -----------------------------------------------------------------------------------------------------
 
-    def _say_warning(self, values: dict[str, Any]) -> None:
-        """Why another choice would be better, while one stands on a choice."""
+    def _say_help(self, field: Field) -> None:
+        """What the field is for; of a choice, why another would be better."""
+        values = self.values
         advice = self.kind.advise(values) if self.kind.advise is not None else None
-        if advice is not None and advice.warning and isinstance(self.focused, ChoiceLine):
+        if advice is not None and advice.warning and field.type is FieldType.CHOICE:
             self.say(advice.warning, WARN)
+            return
+        needed = "Needed. " if field.is_needed(values) else ""
+        self.say(f"{field.label}: {needed}{field.help}" if field.help or needed else "")
 
     def action_guide(self) -> None:
         """What is to be done for the choice that stands here, step by step."""
         advice = self.kind.advise(self.values) if self.kind.advise is not None else None
-        if advice is None:
-            self.tell("This provider does not offer this method for mail; choose another.", BAD)
-        else:
+        if advice is not None:
             self.app.push_screen(Guide(advice))
 
     def refused(self, error: PostroomError) -> None:
