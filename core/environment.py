@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.errors import ConfigurationError
 
-_KEYS = ("home", "database_url", "drop", "key_file", "scripts")
+_KEYS = ("home", "database_url", "drop", "key_file", "scripts", "group")
 _KEYRING = "keyring:"
 
 
@@ -38,6 +38,9 @@ class Environment:
 
     scripts_folder: Path | None = None
     """Where the MIME scripts lie, if not in the home (`POSTROOM_SCRIPTS`)."""
+
+    group: str = "postroom"
+    """The group that a new data folder is shared with, where it exists (`POSTROOM_GROUP`)."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -79,6 +82,7 @@ def read_environment(variables: Mapping[str, str] | None = None, **flags: str | 
         drop=Path(chosen["drop"]).expanduser().absolute() if chosen["drop"] else home / "drop",
         key_file=Path(key_file).expanduser().absolute() if key_file and keyring is None else None,
         keyring=keyring,
+        group=chosen["group"] or "postroom",
         scripts_folder=Path(chosen["scripts"]).expanduser().absolute() if chosen["scripts"] else None,
     )
 

@@ -11,11 +11,12 @@ from typing import Any
 from sqlmodel import Session
 
 from core import clock
+from core.data_folder import make_home
 from core.db.bulk import insert_missing, insert_rows, reserve
 from core.db.changes import ChangeFeed
 from core.db.doors import Database
 from core.db.leases import Renewer
-from core.db.schema import make_home, open_database
+from core.db.schema import open_database
 from core.environment import Environment
 from core.errors import CannotWrite
 from core.handles import LEASE_SECONDS, Handles
@@ -77,7 +78,7 @@ def open_gateway(environment: Environment, *, role: str = "") -> Handles:
         SchemaMismatch: the database is of another version.
         StoreError: database or folder cannot be made or reached.
     """
-    make_home(environment.home)
+    make_home(environment.home, environment.group)
     key_place(environment).refuse_exposed()
     database = open_database(environment)
     handles = Handles(
@@ -106,6 +107,7 @@ def make_drop_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.geteuid() == 0:
+            os.chown(folder, folder.parent.stat().st_uid, -1)
             # As a mail spool: sticky, so that none removes another's message; writable, not readable.
             folder.chmod(stat.S_ISVTX | 0o733)
     except OSError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from core.data_folder import belong_to_folder, make_home
 from core.db.audit_guard import guard_audit
 from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
@@ -22,18 +23,6 @@ REVISION = "0002"
 """The newest migration; a database of another revision is not touched (a test holds this against the files)."""
 
 _ADVISORY_LOCK = 7_055_700
-
-
-def make_home(home: Path) -> None:
-    """Make the data folder, for its owner alone.
-
-    Raises:
-        CannotWrite: it cannot be made.
-    """
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise CannotWrite(f"The data folder {home} cannot be made: {error.strerror}. Set POSTROOM_HOME.") from error
 
 
 def open_database(environment: Environment) -> Database:
@@ -108,6 +97,7 @@ def _build_sqlite(file: Path) -> None:
         engine.dispose()
         with building.open("rb") as built:
             os.fsync(built.fileno())
+        belong_to_folder(building)
         building.rename(file)
         _sync_folder(file.parent)
     except DBAPIError as error:

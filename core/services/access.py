@@ -43,12 +43,17 @@ _SECLUDED = frozenset({"template"})
 """What only a super security admin sees."""
 
 
+def hidden_from(actor: Actor) -> frozenset[str]:
+    """The kinds that the actor's role does not see; what the audit log says of them is hidden with them."""
+    return frozenset() if actor.role is Role.SUPER_SECURITY_ADMIN else _SECLUDED
+
+
 def may(actor: Actor, verb: str, kind: str) -> bool:
     """Whether the actor's role allows this."""
     if actor.role is Role.SUPER_SECURITY_ADMIN:
         return True
     if verb == SEE:
-        return kind not in _SECLUDED
+        return kind not in hidden_from(actor)
     return actor.role is Role.OPERATOR and (kind, verb) in OPERATING
 
 

@@ -22,6 +22,7 @@ from core.services.actor import Actor
 from core.services.catalogue import RESOURCES
 from core.services.json_rows import as_json, plain
 from core.services.lookup import as_id, not_found
+from core.services.search import seen_by
 
 MOST = 10_000
 """Lines of a run, messages of a record: more than this are for `list`."""
@@ -37,7 +38,7 @@ def show(handles: Handles, actor: Actor, kind: Kind, name: str | int) -> dict[st
     if kind is SETTING:
         return _setting(handles, str(name))
     with handles.database.reading() as session:
-        row = _row(session, kind, name)
+        row = _row(session, actor, kind, name)
         shown = as_json(kind, row)
         if extras := _EXTRAS.get(kind.name):
             shown |= {key: plain(value) for key, value in extras(session, row).items()}
@@ -47,11 +48,13 @@ def show(handles: Handles, actor: Actor, kind: Kind, name: str | int) -> dict[st
     return shown
 
 
-def _row(session: Session, kind: Kind, name: str | int) -> dict[str, Any]:
+def _row(session: Session, actor: Actor, kind: Kind, name: str | int) -> dict[str, Any]:
     for is_wanted in _conditions(kind, name):
         table = table_of(kind.model)
         columns = [column.sql.label(column.name) for column in kind.columns]
-        statement = select(*columns).select_from(table).where(*kind.conditions, is_wanted).limit(1)
+        statement = (
+            select(*columns).select_from(table).where(*kind.conditions, *seen_by(actor, kind), is_wanted).limit(1)
+        )
         if (row := session.connection().execute(statement).mappings().first()) is not None:
             found = [dict(row)]
             recipients.put_into(session, kind, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from core.db.engine import WAL_SAFE_SINCE, sqlite_version
 from core.db.schema import revision_of
 from core.db.upgrade import integrity_of
 from core.environment import Environment
-from core.errors import PostroomError, ScriptFailed
+from core.errors import PostroomError, ScriptFailed, SecretUnreadable
 from core.handles import Handles
 from core.models import (
     Account,
@@ -111,6 +112,9 @@ def _key(environment: Environment) -> Finding:
             return Finding("key", Level.OK, f"{place.name} is made at first use")
         return Finding("key", Level.OK, f"{place.name} (id {find_key(environment).id})")
     except PostroomError as error:
+        is_anothers = environment.home.exists() and environment.home.stat().st_uid != os.geteuid()
+        if isinstance(error, SecretUnreadable) and is_anothers and place.exists():
+            return Finding("key", Level.OK, f"{place.name} is for the service alone")
         return Finding("key", Level.ERROR, str(error))
 
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from core.db.bulk import table_of
 from core.errors import Misuse
 from core.filtering import condition, read_filter
 from core.handles import Handles
+from core.models import Audit
 from core.resources.kind import Kind
-from core.resources.system import SETTING
+from core.resources.system import AUDIT, SETTING
 from core.services import access, recipients, settings
 from core.services.actor import Actor
 from core.services.paging import Cursor, order_of, place_of
@@ -64,7 +65,7 @@ def matching(
         return Page(list(settings.rows(handles, filter_text)), False)
     with handles.database.reading() as session:
         order = order_of(session, kind, newest_first)
-        statement = order.sorted(_selected(kind, filter_text), is_reversed=before is not None)
+        statement = order.sorted(_selected(actor, kind, filter_text), is_reversed=before is not None)
         if (cursor := after if before is None else before) is not None:
             place = place_of(session, kind, order, cursor)
             statement = statement.where(order.beyond(place, is_before=before is not None))
@@ -82,16 +83,22 @@ def count(handles: Handles, actor: Actor, kind: Kind, filter_text: str = "", *, 
     access.require(actor, access.SEE, kind.name)
     if kind is SETTING:
         return len(settings.rows(handles, filter_text))
-    few = _selected(kind, filter_text, is_counted=True).limit(at_most).subquery()
+    few = _selected(actor, kind, filter_text, is_counted=True).limit(at_most).subquery()
     with handles.database.reading() as session:
         return session.connection().execute(select(func.count()).select_from(few)).scalar_one()
 
 
-def _selected(kind: Kind, filter_text: str, *, is_counted: bool = False) -> Select[Any]:
+def seen_by(actor: Actor, kind: Kind) -> tuple[ColumnElement[bool], ...]:
+    """What holds of the rows of a kind that an actor sees."""
+    hidden = access.hidden_from(actor)
+    return (table_of(Audit).c.kind.not_in(hidden),) if kind is AUDIT and hidden else ()
+
+
+def _selected(actor: Actor, kind: Kind, filter_text: str, *, is_counted: bool = False) -> Select[Any]:
     table = table_of(kind.model)
     shown = [table.c[kind.id_column]] if is_counted else [column.sql.label(column.name) for column in kind.columns]
     return (
         select(*shown)
         .select_from(table)
-        .where(*kind.conditions, condition(read_filter(filter_text), kind.filter_columns))
+        .where(*kind.conditions, *seen_by(actor, kind), condition(read_filter(filter_text), kind.filter_columns))
     )

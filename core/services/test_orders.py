@@ -44,6 +44,7 @@ def steps(
     Raises:
         WorkerNeeded: we may not read the key, and no worker is running.
     """
+    access.require(actor, VERB if isinstance(what, str) else "change", kind.name)
     if handles.vault.can_open():
         return _probe(kind)(handles, actor, what, name=name, transcript=transcript)
     return _by_worker(handles, actor, kind, what, name)
@@ -78,10 +79,8 @@ def _probe(kind: Kind) -> Callable[..., Iterator[Step]]:
 
 def _by_worker(handles: Handles, actor: Actor, kind: Kind, what: testing.Tested, name: str | None) -> Iterator[Step]:
     if isinstance(what, str):
-        access.require(actor, VERB, kind.name)
         subject, values = what, None
     else:
-        access.require(actor, "change", kind.name)
         subject, values = str(name or what.get(kind.key) or ""), dict(what)
     requests.require_worker(handles, f"Testing {kind.name} {subject}")
     request_id = requests.ask(handles, actor, VERB, f"{kind.name}:{subject}", arguments={"name": name}, values=values)

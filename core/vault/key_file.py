@@ -7,6 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from core.data_folder import belong_to_folder
 from core.errors import CannotWrite, ExposedFile, SecretUnreadable
 from core.failpoints import fp
 from core.vault.key import Key, key_from
@@ -65,6 +66,7 @@ class FilePlace:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write_synced(making, key.written)
+            belong_to_folder(making, is_private=True)
             # A link appears whole or not at all, and never replaces what another process made first.
             with suppress(FileExistsError):
                 os.link(making, path)

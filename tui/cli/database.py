@@ -30,6 +30,8 @@ DATABASE = group("The database.")
 def upgrade_(ctx: Context) -> None:
     """Migrate the database to this version; stop the workers first. SQLite's file is copied before."""
     invocation: Invocation = ctx.obj
+    if invocation.environment.is_sqlite:
+        _owner(invocation.environment)  # roles cannot be read from a database of another version
     copy = upgrade(invocation.environment)
     say(invocation, f"The database is at revision {REVISION}.{f' As it was before: {copy}' if copy else ''}")
 
@@ -108,7 +110,7 @@ def _one_who_may_restore(invocation: Invocation) -> Iterator[Actor]:
 def _owner(environment: Environment) -> Actor:
     folder = environment.home if environment.home.exists() else environment.home.parent
     if os.geteuid() not in {0, folder.stat().st_uid if folder.exists() else os.geteuid()}:
-        raise NotPermitted(f"The data folder {folder} is another user's, who alone may restore a database there.")
+        raise NotPermitted(f"The data folder {folder} is another user's; only that user or root may do this.")
     return Actor(system_user(), os.uname().nodename, Role.SUPER_SECURITY_ADMIN)
 
 

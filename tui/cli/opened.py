@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, current_actor
+from core.services.journal import tell_journal
 from tui.cli.options import Invocation
 
 
@@ -15,6 +16,7 @@ from tui.cli.options import Invocation
 def opened(invocation: Invocation, *, role: str = "") -> Iterator[tuple[Handles, Actor]]:
     """What this process holds open, and who asks."""
     handles = open_gateway(invocation.environment, role=role)
+    tell_journal()
     try:
         yield handles, current_actor(handles)
     finally:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import closing
 from typing import Annotated, Literal, cast
 
 from typer import Context, Option
 
 from core.errors import Misuse
-from tui.cli.opened import opened
+from core.gateway import open_gateway
 from tui.cli.options import Invocation
 from tui.cli.signals import orderly_end
 
@@ -57,7 +58,8 @@ def _work(invocation: Invocation, only: str, *, once: bool) -> int:
     from core.workers.loop import run_workers
 
     _log_to_stderr(invocation)
-    with orderly_end() as ending, opened(invocation, role=only or "worker") as (handles, _):
+    with orderly_end() as ending, closing(open_gateway(invocation.environment, role=only or "worker")) as handles:
+        # No role is asked for: who may read the key is the service.
         refuse_without_key(handles)
         part = cast("Literal['fetch', 'send'] | None", only or None)
         run_workers(handles, only=part, once=once, stop=ending.event, test=carry_out)

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from core.errors import PostroomError
 from core.resources.catalogue import KINDS
 from core.resources.kind import Kind
+from core.services import access
 from core.text import safe_text
 from tui.console.calls import Answered, Calls
 from tui.console.desk import Desk
@@ -280,10 +281,13 @@ def run_console(
 
     Raises:
         Misuse: there is no such screen, or no terminal.
+        NotPermitted: the role does not see that screen.
     """
     from tui.console.terminal import check_terminal
 
     check_terminal()
+    if screen and (kind := place_named(screen).kind):
+        access.require(actor, access.SEE, kind)
     app = PostroomApp(
         handles, actor, screen=screen, filter_text=filter_text, read_only=read_only, theme=theme,
         ascii_only=ascii_only, offer_demo=offer_demo,

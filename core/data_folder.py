@@ -1,0 +1,111 @@
+"""The data folder: for the service alone, or shared with a group; what is made in it belongs as the folder does."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from core.errors import CannotWrite, NotPermitted
+
+SERVICE_USER = "postroom"
+"""Whose the folder becomes when root makes it, where there is such a user."""
+
+SHARED = 0o2770
+"""Shared with a group that whatever is made inside belongs to; closed to the world."""
+
+
+def make_home(home: Path, group: str = "") -> None:
+    """Make the data folder: shared with a group if we may give it one, else for its owner alone.
+
+    Args:
+        home: the folder.
+        group: the group to share it with, where it exists and we are root or in it.
+
+    Raises:
+        CannotWrite: it cannot be made.
+        NotPermitted: it is there, and not for us.
+    """
+    try:
+        if home.is_dir():
+            _refuse_closed(home)
+            return
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        group_id = group_to_share_with(group)
+        if os.geteuid() == 0:
+            os.chown(home, _service_user(), -1 if group_id is None else group_id)
+        elif group_id is not None:
+            os.chown(home, -1, group_id)
+        if group_id is not None:
+            home.chmod(SHARED)
+    except PermissionError as error:
+        raise NotPermitted(
+            f"The data folder {home} cannot be reached: {error.filename or home} is another user's. To use another: "
+            "set POSTROOM_HOME."
+        ) from error
+    except OSError as error:
+        raise CannotWrite(f"The data folder {home} cannot be made: {error.strerror}. Set POSTROOM_HOME.") from error
+
+
+def group_to_share_with(name: str) -> int | None:
+    """The id of a group that we may give things to; none if it is not there, or not ours."""
+    try:
+        group_id = grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+    return group_id if os.geteuid() == 0 or group_id in {*os.getgroups(), os.getegid()} else None
+
+
+def is_shared(folder: Path) -> bool:
+    """Whether a folder's group works in it too."""
+    return folder.stat().st_mode & stat.S_IRWXG == stat.S_IRWXG
+
+
+def belong_to_folder(file: Path, *, is_private: bool = False) -> None:
+    """Give a file that was just made to whom its folder belongs, readable by the group only if the folder is shared.
+
+    Args:
+        file: the file; nobody has it open yet.
+        is_private: for the owner alone even so: a key.
+    """
+    folder = file.parent.stat()
+    if os.geteuid() == 0:
+        os.chown(file, folder.st_uid, folder.st_gid)
+    file.chmod(0o660 if is_shared(file.parent) and not is_private else 0o600)
+
+
+def _service_user() -> int:
+    with suppress(KeyError):
+        return pwd.getpwnam(SERVICE_USER).pw_uid
+    return -1
+
+
+def _refuse_closed(home: Path) -> None:
+    if os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        return
+    found = home.stat()
+    if not found.st_mode & stat.S_IRWXG:
+        whose = _user_name(found.st_uid)
+        raise NotPermitted(f"The data folder {home} is for the user {whose} alone. To use another: set POSTROOM_HOME.")
+    group = _group_name(found.st_gid)
+    raise NotPermitted(
+        f"The data folder {home} is for the group {group}, which you are not in. An administrator may add you: "
+        f"usermod --append --groups {group} NAME"
+    )
+
+
+def _user_name(user_id: int) -> str:
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
+
+
+def _group_name(group_id: int) -> str:
+    try:
+        return grp.getgrgid(group_id).gr_name
+    except KeyError:
+        return str(group_id)
