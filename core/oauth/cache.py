@@ -188,7 +188,7 @@ def _granted(handles: Handles, signer: Signer, turn: Turn, held: Held) -> Given:
 def _failed(handles: Handles, signer: Signer, turn: Turn, held: Held, error: PostroomError) -> Given:
     now = clock.utcnow()
     if isinstance(error, NeedsSignIn) and turn.is_inherited:
-        error = NeedsSignIn(f"{error} A worker died while it renewed the token; the provider's answer to it is lost.")
+        error = NeedsSignIn(f"A worker died while it renewed the token; the provider's answer to it is lost. {error}")
     failed = after_failure(held, error, now)
     handles.database.writing(lambda session: keeping.write_refused(handles, session, signer, turn, failed))
     # A token is renewed some minutes before its end, so that there is time for this.

@@ -84,7 +84,7 @@ def translated(refusal: Refusal, app: App, whom: Whom = Whom()) -> PostroomError
         "cure": whom.cure,
         "said": _said(refusal, secrets),
     }
-    text = f"{scrubbed(label, secrets)}: {remedy.told(words)}{_about_the_clock(refusal.skew)}"
+    text = f"{scrubbed(label, secrets)}: {_about_the_clock(refusal.skew)}{remedy.told(words)}"
     if remedy.kind is _LATER:
         return OAuthUnavailable(text)
     return NeedsSignIn(text) if remedy.kind is _PERSON else OAuthRefused(text)
@@ -120,7 +120,7 @@ def _about_the_clock(skew: float) -> str:
     if abs(skew) < MUCH_SKEW:
         return ""
     behind = "behind" if skew > 0 else "ahead of"
-    return f" This machine's clock is {abs(skew) / 60:.0f} minutes {behind} the provider's: set it right."
+    return f"this machine's clock is {abs(skew) / 60:.0f} minutes {behind} the provider's, set it right; "
 
 
 _MICROSOFT_UNKNOWN = Remedy(_APP, "{said} Check profile {profile}.")

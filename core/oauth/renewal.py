@@ -42,10 +42,10 @@ def renewed(signer: Signer, held: Held) -> Grant:
 
 def wrong_person(signer: Signer, grant: Grant) -> str:
     """What to say when somebody else signed in."""
-    who, field = grant.signed_in_as, "address" if signer.kind == "account" else "default sender"
+    who, field = grant.signed_in_as, "address" if signer.kind == "account" else "default_sender"
     return (
-        f"{who} signed in, but {signer.title} is for {signer.username}. {signer.cure} If {who} may open that mailbox "
-        f"as well (a shared one), set the {field} of {signer.title} to {who} first."
+        f"{who} signed in, but {signer.title} is for {signer.username}: sign in as that user. If {who} may open the "
+        f"mailbox as well (a shared one), say so first: postroom set {signer.kind} {signer.name} {field}={who}"
     )
 
 

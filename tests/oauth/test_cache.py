@@ -261,7 +261,8 @@ def test_somebody_else_who_signs_in_is_refused_with_what_to_do(handles, provider
     account_id = add_signer(handles, add_profile(handles, provider, "device_code"), username="support@example.org")
     with pytest.raises(OAuthRefused) as refused:
         sign_in(handles, provider, account_id, signed_in_as="sam@example.org")
-    assert str(refused.value).startswith("sam@example.org signed in, but account a is for support@example.org.")
+    assert str(refused.value).startswith("sam@example.org signed in, but account a is for support@example.org: sign")
+    assert str(refused.value).endswith("postroom set account a address=sam@example.org")
     change_account(handles, account_id, address="sam@example.org")
     sign_in(handles, provider, account_id, signed_in_as="Sam@example.org")
     assert token_row(handles).signed_in_as == "Sam@example.org"
