@@ -112,7 +112,7 @@ class Web:
             raise _unavailable(url, "answers with a redirect, which is not followed. Check the address.")
         if answer.status_code != 404 and not _is_readable(answer):
             raise _unavailable(
-                url, "answers with something else than JSON. Check the address, and for a proxy in between."
+                url, "answers with something else than JSON. Check the address, and look for a proxy."
             )
         return answer
 
@@ -195,7 +195,7 @@ def _failure(url: str, error: Exception) -> WireError:
 
     match error:
         case _Nonsense():
-            return _unavailable(url, f"{error}. Check the address, and for a proxy in between.")
+            return _unavailable(url, f"{error}. Check the address, and look for a proxy in between.")
         case requests.exceptions.SSLError():
             why = _first_line(error.args[0] if error.args else error)
             return _unavailable(url, f"has no certificate that this machine trusts ({why}). Is a proxy in between?")
