@@ -56,16 +56,24 @@ def read_settings(
     try:
         settings = settings_from_rows({**kept, **known})
     except ValidationError as error:
-        return None, [*problems, *(_invalid(fault, where) for fault in error.errors())]
-    complaints = {
-        "staging_redirect": checks.mail_address(settings.staging_redirect),
-        "alerts.to": checks.mail_addresses(settings.alerts.to),
-    }
-    problems += [Problem(where, name, text) for name, text in complaints.items() if text]
+        problems += [_invalid(fault, where) for fault in error.errors()]
+        named = {problem.field for problem in problems}
+        # What is wrong beside that is said too, as far as it can be seen.
+        return None, problems + [one for one in _addresses(known, where) if one.field not in named]
+    problems += _addresses({"staging_redirect": settings.staging_redirect, "alerts.to": settings.alerts.to}, where)
     # Only what is given: a package that has gone must not keep people from changing anything else.
     labels = settings.record_labels if "record_labels" in known else []
     problems += [Problem(where, "record_labels", text) for text in record_types.label_problems(labels)]
     return (None if problems else settings), problems
+
+
+def _addresses(values: Mapping[str, Any], where: str) -> list[Problem]:
+    told = values.get("alerts.to", [])
+    complaints = {
+        "staging_redirect": checks.mail_address(str(values.get("staging_redirect", ""))),
+        "alerts.to": checks.mail_addresses([str(one) for one in told]) if isinstance(told, list) else None,
+    }
+    return [Problem(where, name, text) for name, text in complaints.items() if text]
 
 
 def _unknown(name: str, where: str) -> Problem:

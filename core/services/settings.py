@@ -53,7 +53,7 @@ def change(handles: Handles, actor: Actor, given: Mapping[str, Any]) -> bool:
     def work(session: Session) -> Audit | None:
         one_at_a_time(session, "configuration")
         line, problems = apply(session, handles.vault, actor, given)
-        problems = problems or judged(session, given)
+        problems += judged(session, given)
         if problems:
             raise BadInput(problems=tuple(problems))
         return line
@@ -63,6 +63,14 @@ def change(handles: Handles, actor: Actor, given: Mapping[str, Any]) -> bool:
         audit.publish(line)
         handles.changes.moved("setting")
     return line is not None
+
+
+def check(handles: Handles, given: Mapping[str, Any]) -> list[Problem]:
+    """Everything that is wrong with values before they are changed, by dotted name; nothing is written."""
+    plain = {name: value for name, value in given.items() if name != LISTENER_PASSWORD}
+    with handles.database.reading() as session:
+        _, problems = read_settings(stored(session), plain)
+        return problems + judged(session, plain)
 
 
 def apply(

@@ -17,7 +17,8 @@ from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console.desk import Desk
 from tui.console.dialogs.untested import AskUntested, Untested
-from tui.console.glyphs import BAD, GOOD
+from tui.console.glyphs import BAD, GOOD, WARN
+from tui.console.screens.base import DeskScreen
 from tui.console.screens.fields import FieldsScreen
 
 
@@ -42,10 +43,15 @@ class FormScreen(FieldsScreen):
     ]
 
     def __init__(self, desk: Desk, kind: Kind, name: str | None = None, *, verbs: Any = None) -> None:
-        title = f"{kind.name.capitalize()} {safe_text(name)}" if name else f"New {kind.name}"
+        title = self.title_of(kind, name) if name else f"New {kind.name}"
         super().__init__(desk, title, kind, verbs or resource_of(kind), name)
         self._passed: tuple[dict[str, str], Sequence[Any]] = ({}, ())
         self._waived: dict[str, str] = {}
+        self._warnings: Sequence[str] = ()
+
+    def title_of(self, kind: Kind, name: str) -> str:
+        """What the header says."""
+        return f"{kind.name.capitalize()} {safe_text(name)}"
 
     def buttons(self) -> ComposeResult:
         """Test, save, back."""
@@ -123,14 +129,15 @@ class FormScreen(FieldsScreen):
 
     def _write(self, then: Callable[[str], None]) -> None:
         verbs, desk, given, version = self.verbs, self.desk, self.values, self._version
-        before, name = self.name_now, str(given[self.kind.key]).strip()
+        before, name = self.name_now, str(given.get(self.kind.key, self.name_now)).strip()
         steps = self._passed[1] if self._typed == self._passed[0] else ()
 
         def work() -> str:
             if before is None:
-                verbs.add(desk.handles, desk.actor, name, given)
+                saved = verbs.add(desk.handles, desk.actor, name, given)
             else:
-                verbs.change(desk.handles, desk.actor, before, given, version=version)
+                saved = verbs.change(desk.handles, desk.actor, before, given, version=version)
+            self._warnings = getattr(saved, "warnings", ())
             if steps:
                 tested.remember(desk.handles, self.kind, name, steps)
             return name
@@ -154,14 +161,20 @@ class FormScreen(FieldsScreen):
             field.complain("")
             if field.field.is_secret:
                 field.typed = ""
-        self.header.rename(f"{self.kind.name.capitalize()} {name}")
+        self.header.rename(self.title_of(self.kind, name))
         self._is_loaded = False
         self._ask_values(name)
-        self.tell(f"Saved {name}.{' ctrl+t tests it.' if self._can_test else ''}", GOOD)
+        self.tell(*self._told(f"Saved {name}.{' ctrl+t tests it.' if self._can_test else ''}"))
 
     def _go_back(self, name: str) -> None:
         self.app.pop_screen()
         self.console.show_saved(self.kind, name)
+        if self._warnings and isinstance(self.app.screen, DeskScreen):
+            self.app.screen.tell(*self._told(f"Saved {name}."))
+
+    def _told(self, text: str) -> tuple[str, str]:
+        """What is said of a save: its warnings, where it has any."""
+        return (f"{text} {' '.join(self._warnings)}", WARN) if self._warnings else (text, GOOD)
 
     # -- testing ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from core.errors import PostroomError
 from core.resources.kind import Action, Kind
+from core.resources.system import SETTING
 from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console import deeds
@@ -214,10 +215,12 @@ def resource_screen(kind: Kind) -> type[ResourceScreen]:
         )
         for action in kind.actions
     ]
+    from tui.console.screens.settings import SettingsScreen
+
     place = kind.plural
     return type(
         f"{kind.name.title()}Screen",
-        (ResourceScreen,),
+        (SettingsScreen if kind is SETTING else ResourceScreen,),
         {"kind": kind, "place": place, "topics": _TOPICS.get(kind.name, frozenset({kind.name})), "BINDINGS": bindings},
     )
 

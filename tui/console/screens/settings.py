@@ -1,0 +1,66 @@
+"""Settings: the list of all that holds, a form a section."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from core.resources.kind import Kind
+from core.services import settings
+from core.services.setting_sections import section_of
+from core.text import safe_text
+from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.screens.form import FormScreen
+from tui.console.screens.resource import ResourceScreen
+
+
+class SettingsForm(FormScreen):
+    """The settings that share a section; nothing is added or renamed."""
+
+    def title_of(self, kind: Kind, name: str) -> str:
+        """The section's name."""
+        return "Settings" if kind.title == "Settings" else f"Settings: {kind.title}"
+
+
+class SettingsScreen(ResourceScreen):
+    """Opens the section of the selected setting, at that setting; d gives it its default back."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Settings are changed; none comes or goes."""
+        if action in {"edit", "delete"}:
+            return self.desk.may("change", self.kind) and self.is_current
+        return super().check_action(action, parameters)
+
+    def action_edit(self) -> None:
+        """The selected one's section in a form."""
+        if (row := self.table.selected) is None:
+            return
+        name = str(row["name"])
+        section = section_of(name)
+        form = SettingsForm(self.desk, section.kind, name, verbs=section)
+        self.app.push_screen(form)
+        form.call_after_refresh(form.fields[name.removeprefix(section.prefix)].widget.focus)
+
+    def action_open(self) -> None:
+        """The form, or what it is when it may not be changed."""
+        if self.desk.may("change", self.kind):
+            self.action_edit()
+        else:
+            self.action_details()
+
+    def action_delete(self) -> None:
+        """Ask, then give the marked ones their defaults back."""
+        names = [str(row["name"]) for row in self.table.marked_or_selected()]
+        if names:
+            text = f"Give {safe_text(', '.join(names))} {'its default' if len(names) == 1 else 'their defaults'} back?"
+            question = Question(text, yes="Default", no="Keep")
+            self.app.push_screen(Confirm(question), partial(self._confirmed_default, names))
+
+    def _confirmed_default(self, names: list[str], is_sure: bool | None) -> None:
+        if is_sure:
+            desk, given = self.desk, dict.fromkeys(names)
+            self.calls.ask(lambda: settings.change(desk.handles, desk.actor, given), lambda _: self._defaulted(names))
+
+    def _defaulted(self, names: list[str]) -> None:
+        self.table.unmark_all()
+        self.refresh_data()
+        self.tell(f"{', '.join(names)}: the default again.")
