@@ -68,3 +68,24 @@ async def test_a_profile_is_made_by_keyboard_alone(open_console: Opener, handles
         assert "o365" in console.text
     kept = profiles.get(handles, actor, "o365")
     assert (kept["tenant_id"], kept["client_secret"], kept["secret_expires"]) == ("contoso", "set", "2028-01-31")
+
+
+async def test_what_is_saved_and_yet_worth_a_word_is_said(open_console: Opener) -> None:
+    async with open_console() as console:
+        form = await _new(console)
+        for name, text in {"name": "o365", "client_id": "id-1", "tenant_id": "contoso"}.items():
+            form.fields[name].typed = text
+        await console.press("ctrl+f")
+        assert "Profile o365 has no client secret yet" in console.text
+
+
+async def test_a_pair_that_is_not_offered_is_said_at_once(open_console: Opener) -> None:
+    async with open_console() as console:
+        form = await _new(console)
+        form.fields["provider"].widget.focus()
+        await console.press("g")
+        assert "Google gives no mail to a client secret alone." in console.text
+        assert _shown(form)[3:] == ["client_id"]
+        await console.press("down", "r")
+        assert "Google gives" not in console.text
+        assert _shown(form)[3:] == ["client_id", "client_secret", "scopes"]
