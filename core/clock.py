@@ -11,9 +11,8 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-def monotonic() -> float:
-    """Seconds that never jump, for deadlines and durations within this process."""
-    return time.monotonic()
+monotonic = time.monotonic
+"""Seconds that never jump, for deadlines and durations within this process."""
 
 
 def elapsed_ms(since: float) -> float:
@@ -32,7 +31,8 @@ class Deadline:
 
     def remaining(self) -> float:
         """Seconds left; never negative."""
-        return max(0.0, self._ends - monotonic())
+        remaining = self._ends - monotonic()
+        return remaining if remaining > 0.0 else 0.0
 
     def is_over(self) -> bool:
         """Whether the time has run out."""

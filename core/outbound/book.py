@@ -132,6 +132,11 @@ class Book:
         return at + timedelta(seconds=clock.monotonic() - then)
 
     @property
+    def staging_redirect(self) -> str:
+        """Who gets all mail while a staging system is tried; empty: nobody."""
+        return self._settings.staging_redirect
+
+    @property
     def terms(self) -> Terms:
         """What the end of a round goes by."""
         return Terms(self._settings, self._routes, self.handles.host, self.now)

@@ -187,13 +187,13 @@ class Courier(threading.Thread):
 
     def _addresses(self, job: Job, composed: Composed) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Whom it goes to: the recipients, or the one who gets all mail while a staging system is tried."""
-        redirect = self._book.terms.settings.staging_redirect
+        redirect = self._book.staging_redirect
         return ((redirect,), ()) if redirect else (composed.envelope.recipients, job.bcc_of(composed.bcc))
 
     def _those_who_fit(self, job: Job) -> list[PendingRecipient]:
         """The recipients of the next transaction: no more than the relay takes at once, as far as that is known."""
         most = self._book.limits_of(self._mailbox_id).recipients
-        is_redirected = bool(self._book.terms.settings.staging_redirect)
+        is_redirected = bool(self._book.staging_redirect)
         return job.unanswered[:most] if most and not is_redirected else job.unanswered
 
     def _note(self, job: Job, sent: Sent, addresses: Sequence[str], bcc: Sequence[str], page: Page) -> None:
@@ -205,7 +205,7 @@ class Courier(threading.Thread):
         elif sent.reading.blame:
             job.is_only_too_large = False
         job.error = sent.reading.blame or job.error
-        is_redirected = bool(self._book.terms.settings.staging_redirect)
+        is_redirected = bool(self._book.staging_redirect)
         for one in job.unanswered:
             answer = sent.reading.results.get(addresses[0] if is_redirected else one.address)
             if answer is not None:

@@ -142,6 +142,7 @@ class _Pass:
         self._room = book.room
         self._timeouts = timeouts
         self._stays = stays
+        self._next_claim = 0.0
         self._next_look = clock.monotonic() + SETTINGS_HOLD
         self._began: datetime | None = None
         self._line: dict[tuple[int, bool], int] = {}
@@ -178,8 +179,14 @@ class _Pass:
 
     def _claim(self) -> bool:
         """Take what is due, as much as fits; false if nothing was, or nothing fits."""
-        fits = min(BATCH, MOST_IN_HAND - self._room.in_hand)
-        return not self._book.is_stopping and fits >= BATCH // 2 and self._take(tuple(Lane), fits)
+        in_hand = self._room.in_hand
+        fits = min(BATCH, MOST_IN_HAND - in_hand)
+        if self._book.is_stopping or fits < BATCH // 2 or (in_hand and clock.monotonic() < self._next_claim):
+            return False
+        found = self._take(tuple(Lane), fits)
+        # While the last ones leave, each settled window wakes us; nothing new is due because of that.
+        self._next_claim = 0.0 if found else clock.monotonic() + LOOK_AGAIN
+        return found
 
     def _claim_urgent(self) -> None:
         """Take what is urgent, however much is in hand."""

@@ -52,7 +52,8 @@ class Job:
     @property
     def unanswered(self) -> list[PendingRecipient]:
         """The recipients without a result in this round."""
-        return [one for one in self.due.pending if one.id not in self.results]
+        results = self.results
+        return [one for one in self.due.pending if one.id not in results] if results else list(self.due.pending)
 
     def bcc_of(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a mailbox's Bcc addresses that have not had this message."""

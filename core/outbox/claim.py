@@ -119,16 +119,13 @@ class Due:
     fence: int
     """The last claim's number."""
     recipients: tuple[PendingRecipient, ...]
+    pending: tuple[PendingRecipient, ...]
+    """The recipients it is still to be sent to, Bcc ones not among them."""
 
     @property
     def is_urgent(self) -> bool:
         """Whether it overtakes the others."""
         return self.lane_rank == _URGENT
-
-    @property
-    def pending(self) -> list[PendingRecipient]:
-        """The recipients it is still to be sent to, Bcc ones not among them."""
-        return [one for one in self.recipients if one.state in STILL_TO_BE_SENT and not one.is_bcc]
 
 
 def time_of(session: Session) -> datetime:
@@ -274,4 +271,5 @@ def _due(row: Any, recipients: tuple[PendingRecipient, ...]) -> Due:
         next_attempt_at=next_attempt_at,
         fence=fence,
         recipients=recipients,
+        pending=tuple([one for one in recipients if one.state in STILL_TO_BE_SENT and not one.is_bcc]),
     )
