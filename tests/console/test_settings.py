@@ -98,6 +98,7 @@ async def test_the_listeners_password_is_sealed_and_never_shown(
 async def test_d_gives_a_setting_its_default_back(open_console: Opener, handles: Handles, actor: Actor) -> None:
     settings.change(handles, actor, {"hold_all": True})
     async with open_console(screen="settings", filter_text="hold_all") as console:
+        assert "hold_all: Whether all outgoing mail is held." in console.text
         await console.press("d")
         assert "Give hold_all its default back?" in console.text
         await console.press("y")

@@ -16,11 +16,11 @@ from core.services.paging import Cursor
 from tui.console.cells import grouped
 from tui.console.desk import COUNTED, Desk, key_of
 from tui.console.screens.base import DeskScreen
-from tui.console.troubles import trouble
+from tui.console.troubles import Trouble, trouble
 from tui.console.widgets.details import Details
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.row_table import RowTable
-from tui.console.window import MOST, PAGE, Window
+from tui.console.window import MOST, PAGE, Row, Window
 
 AGES_AFTER = 15.0
 """Seconds after which `8 min` is no longer true."""
@@ -155,9 +155,13 @@ class ResourceList(DeskScreen):
     def on_row_table_selected(self, message: RowTable.Selected) -> None:
         """Tell about the row."""
         self.details.show(message.row)
-        said = trouble(self.kind, message.row, clock.utcnow())
+        said = self.said_of(message.row)
         self.say(said.text, said.tone)
         self.refresh_bindings()
+
+    def said_of(self, row: Row | None) -> Trouble:
+        """What the line above the keys says of a row."""
+        return trouble(self.kind, row, clock.utcnow())
 
     def action_filter(self) -> None:
         """Type a filter."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 
 from core.resources.kind import Kind
 from core.services import settings
@@ -11,6 +14,8 @@ from core.text import safe_text
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.screens.form import FormScreen
 from tui.console.screens.resource import ResourceScreen
+from tui.console.troubles import Trouble
+from tui.console.window import Row
 
 
 class SettingsForm(FormScreen):
@@ -24,11 +29,24 @@ class SettingsForm(FormScreen):
 class SettingsScreen(ResourceScreen):
     """Opens the section of the selected setting, at that setting; d gives it its default back."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "delete", "default", tooltip="Give it its default back", id="resource.delete"),
+    ]
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Settings are changed; none comes or goes."""
         if action in {"edit", "delete"}:
             return self.desk.may("change", self.kind) and self.is_current
         return super().check_action(action, parameters)
+
+    def said_of(self, row: Row | None) -> Trouble:
+        """What the setting is for."""
+        if row is None:
+            return super().said_of(row)
+        name = str(row["name"])
+        section = section_of(name)
+        field = section.kind.field(name.removeprefix(section.prefix))
+        return Trouble(f"{name}: {field.help}" if field is not None else "")
 
     def action_edit(self) -> None:
         """The selected one's section in a form."""
