@@ -20,8 +20,8 @@ from core.models import Token
 from core.oauth import alarms, keeping, revival
 from core.oauth.grant import Grant
 from core.oauth.held import Held, Step, digest_of, next_step, with_grant
-from core.oauth.person import is_the_owner
-from core.oauth.renewal import after_failure, nobody_yet, not_yet, renewed, wrong_person
+from core.oauth.person import is_the_owner, wrong_person
+from core.oauth.renewal import after_failure, nobody_yet, not_yet, renewed
 from core.oauth.signer import Signer, signer_of
 from core.oauth.to_its_end import to_its_end
 from core.oauth.turn import Turn, give_back, is_row, is_taken, make_row, take_turn
@@ -50,8 +50,8 @@ def keep_grant(handles: Handles, kind: str, owner_id: int, profile_id: int, gran
     signer, now = signer_of(handles, kind, owner_id), clock.utcnow()
     if signer.profile_id != profile_id:
         raise OAuthRefused(f"The profile of {signer.title} was changed meanwhile. Begin the sign-in again.")
-    if not is_the_owner((grant.signed_in_as, *grant.also_known_as), signer.username, signer.address):
-        raise OAuthRefused(wrong_person(signer, grant))
+    if not is_the_owner(grant.names, signer.username, signer.address):
+        raise OAuthRefused(wrong_person(grant.signed_in_as, signer.kind, signer.name, signer.username))
     if grant.refresh_token is None:
         raise OAuthRefused(
             f"The provider gave no refresh token, so the sign-in would end within the hour: add what it wants for one "
@@ -130,9 +130,10 @@ def _settled(handles: Handles, signer: Signer, held: Held, step: Step) -> Given:
         return _given(held, is_new=False)
     if step is Step.WAIT:
         raise not_yet(held)
-    if not held.needs_sign_in:
-        _note_nobody(handles, signer, replace(held, needs_sign_in=nobody_yet(signer)))
-    raise NeedsSignIn(held.needs_sign_in or nobody_yet(signer))
+    text = held.needs_sign_in or nobody_yet(signer)
+    if text != held.told_need:
+        _note_need(handles, signer, replace(held, needs_sign_in=text))
+    raise NeedsSignIn(text)
 
 
 def _given(held: Held, *, is_new: bool) -> Given:
@@ -203,7 +204,7 @@ def _let_go(handles: Handles, turn: Turn) -> None:
     handles.database.writing(lambda session: give_back(session, turn))
 
 
-def _note_nobody(handles: Handles, signer: Signer, held: Held) -> None:
+def _note_need(handles: Handles, signer: Signer, held: Held) -> None:
     def write(session: Session) -> None:
         make_row(session, signer.kind, signer.owner_id)
         keeping.write_unasked(handles, session, signer, held)

@@ -22,3 +22,8 @@ class Grant:
     """Who signed in, as the provider says (id token or userinfo); empty when it says nothing."""
     also_known_as: tuple[str, ...] = ()
     """Other names the provider gives the same person: an alias, the address beside the user name."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of who signed in; none when the provider says nothing."""
+        return tuple(name for name in (self.signed_in_as, *self.also_known_as) if name)

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.models import Token
 from core.oauth.grant import Grant
+from core.oauth.person import is_the_owner, wrong_person
 from core.oauth.signer import Signer
 from core.secret import Secret
 
@@ -52,7 +53,11 @@ class Held:
     refused_token: str = ""
     """`digest_of` the access token that a mail server refused last."""
     signed_in_as: str = ""
+    names: tuple[str, ...] = ()
+    """Who signed in, by all names the provider has for them."""
     needs_sign_in: str = ""
+    told_need: str = ""
+    """The need as the row has it, for others to see."""
     retry_after: datetime | None = None
     last_error: str = ""
     is_refused: bool = False
@@ -78,7 +83,9 @@ def held_in(row: Token | None, content: bytes) -> Held:
         profile_id=row.profile_id,
         refused_token=row.refused_token,
         signed_in_as=row.signed_in_as,
+        names=tuple(kept.get("names", ())),
         needs_sign_in=row.needs_sign_in,
+        told_need=row.needs_sign_in,
         retry_after=row.retry_after,
         last_error=row.last_error,
         is_refused=bool(kept.get("is_refused")),
@@ -96,6 +103,7 @@ def content_of(held: Held) -> bytes:
             "basis": held.basis,
             "seed": held.seed,
             "is_refused": held.is_refused,
+            "names": held.names,
         }
     ).encode()
 
@@ -104,16 +112,23 @@ def brought_up_to_date(held: Held, signer: Signer) -> Held:
     """What still holds for the account, mailbox and profile as they are now.
 
     Another profile: nothing. Other settings of it, another password: the access token does not, nor what was refused;
-    what an earlier sign-in left may still do. A new seed takes the place of the refresh token that came from the last.
+    what an earlier sign-in left may still do, unless the account is somebody else's now. A new seed takes the place of
+    the refresh token that came from the last.
     """
     seed = digest_of(signer.seed)
     if held.profile_id != signer.profile_id:
-        held = Held(sealed=held.sealed, refused_token=held.refused_token, profile_id=signer.profile_id, seed=seed)
+        held = Held(
+            sealed=held.sealed, refused_token=held.refused_token, profile_id=signer.profile_id, seed=seed,
+            told_need=held.told_need,
+        )  # fmt: skip
     elif held.basis != signer.basis:
         held = replace(
             held, access=None, expires_at=None, renew_at=None, needs_sign_in="", retry_after=None, last_error="",
             is_refused=False,
         )  # fmt: skip
+    if signer.app.asks_a_person and not is_the_owner(held.names, signer.username, signer.address):
+        need = wrong_person(held.names[0], signer.kind, signer.name, signer.username)
+        held = replace(held, access=None, expires_at=None, renew_at=None, needs_sign_in=need)
     if signer.seed is not None and (held.refresh is None or held.seed != seed):
         held = replace(held, refresh=signer.seed, refresh_expires_at=None, seed=seed)
     return replace(held, basis=signer.basis)
@@ -144,6 +159,7 @@ def with_grant(held: Held, grant: Grant, now: datetime) -> Held:
         renew_at=grant.expires_at - min(EARLY, (grant.expires_at - now) / 10),
         refresh_expires_at=grant.refresh_expires_at or (None if grant.refresh_token else held.refresh_expires_at),
         signed_in_as=grant.signed_in_as or held.signed_in_as,
+        names=grant.names or held.names,
         needs_sign_in="",
         retry_after=None,
         last_error="",

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+def wrong_person(who: str, kind: str, name: str, username: str) -> str:
+    """What to say when somebody else signed in for an account or mailbox."""
+    field = "address" if kind == "account" else "default_sender"
+    return (
+        f"{who} signed in, but {kind} {name} is for {username}: sign in as that user. If {who} may open the mailbox "
+        f"as well (a shared one), say so first: postroom set {kind} {name} {field}={who}"
+    )
+
+
 def is_the_owner(signed_in_as: Iterable[str], username: str, address: str) -> bool:
     """Whether one of the provider's names for who signed in is the user name or the address that is configured.
 

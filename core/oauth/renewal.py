@@ -9,7 +9,7 @@ from core.errors import ConfigurationError, NeedsSignIn, OAuthRefused, OAuthUnav
 from core.oauth import web
 from core.oauth.grant import Grant
 from core.oauth.held import Held
-from core.oauth.person import is_the_owner
+from core.oauth.person import is_the_owner, wrong_person
 from core.oauth.problems import Refusal, translated
 from core.oauth.providers import provider_of
 from core.oauth.signer import Signer
@@ -34,19 +34,10 @@ def renewed(signer: Signer, held: Held) -> Grant:
     except Refusal as refusal:
         whom = replace(signer.whom, secrets=(signer.password, signer.seed, held.refresh))
         raise translated(refusal, signer.app, whom) from None
-    names = (grant.signed_in_as, *grant.also_known_as)
-    if signer.app.method != "client_secret" and not is_the_owner(names, signer.username, signer.address):
-        raise NeedsSignIn(wrong_person(signer, grant))
+    is_personal = signer.app.method != "client_secret"
+    if is_personal and not is_the_owner(grant.names, signer.username, signer.address):
+        raise NeedsSignIn(wrong_person(grant.signed_in_as, signer.kind, signer.name, signer.username))
     return grant
-
-
-def wrong_person(signer: Signer, grant: Grant) -> str:
-    """What to say when somebody else signed in."""
-    who, field = grant.signed_in_as, "address" if signer.kind == "account" else "default_sender"
-    return (
-        f"{who} signed in, but {signer.title} is for {signer.username}: sign in as that user. If {who} may open the "
-        f"mailbox as well (a shared one), say so first: postroom set {signer.kind} {signer.name} {field}={who}"
-    )
 
 
 def after_failure(held: Held, error: PostroomError, now: datetime) -> Held:

@@ -69,8 +69,7 @@ class Signer:
         app = self.app
         parts = (
             self.profile_id, app.provider, app.method, app.client_id, app.tenant_id, app.token_url, *app.scopes,
-            _revealed(app.client_secret), _revealed(self.seed),
-            *((self.username, _revealed(self.password)) if app.method == "password" else ()),
+            self.username, self.address, *map(_revealed, (app.client_secret, self.seed, self.password)),
         )  # fmt: skip
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

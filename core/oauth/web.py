@@ -111,9 +111,7 @@ class Web:
         if 300 <= answer.status_code < 400:
             raise _unavailable(url, "answers with a redirect, which is not followed. Check the address.")
         if answer.status_code != 404 and not _is_readable(answer):
-            raise _unavailable(
-                url, "answers with something else than JSON. Check the address, and look for a proxy."
-            )
+            raise _unavailable(url, "answers with something else than JSON. Check the address, and look for a proxy.")
         return answer
 
 

@@ -268,6 +268,19 @@ def test_somebody_else_who_signs_in_is_refused_with_what_to_do(handles, provider
     assert token_row(handles).signed_in_as == "Sam@example.org"
 
 
+def test_an_account_that_becomes_somebody_elses_wants_their_sign_in(handles, provider):
+    account_id = add_signer(handles, add_profile(handles, provider, "device_code"), username="ann@example.org")
+    sign_in(handles, provider, account_id, signed_in_as="ann@corp.example", also_known_as=("ann@example.org",))
+    access_token(handles, "account", account_id)
+    change_account(handles, account_id, username="bob@example.org")
+    with pytest.raises(NeedsSignIn, match=r"ann@corp\.example signed in, but account a is for bob@example\.org"):
+        access_token(handles, "account", account_id)
+    assert len(alerts(handles)) == 1
+    change_account(handles, account_id, username="ann@example.org")
+    access_token(handles, "account", account_id)
+    assert alerts(handles) == {}
+
+
 def test_a_sign_in_that_would_end_within_the_hour_is_refused(handles, provider, account_id):
     with pytest.raises(OAuthRefused, match="no refresh token"):
         sign_in(handles, provider, account_id, refresh_token=None)

@@ -7,7 +7,7 @@ import pytest
 from core import clock
 from core.outbound.deliver import deliver_due
 from tests.accounts import ON_SQLITE, add_account, at, fetch, fetched_well, message, status_of, stored
-from tests.oauth.worlds import OFFICE365, add_profile, add_signer, change_profile
+from tests.oauth.worlds import OFFICE365, add_profile, add_signer, alerts, change_profile
 from tests.outbound.world import QUICK, add_mailbox, attempts, put, states
 
 pytestmark = ON_SQLITE
@@ -79,6 +79,21 @@ def test_a_revoked_token_is_renewed_for_sending_too(handles, provider, token_sin
     assert len(provider.asked) == 2
 
 
+def test_a_relay_that_knows_oauthbearer_only_is_spoken_to(handles, provider, token_sink):
+    token_sink.mechanism = "OAUTHBEARER"
+    profile_id = add_profile(handles, provider, "client_secret")
+    provider.application_user = "sender@example.org"
+    add_mailbox(handles, "m", token_sink, t_smtp_auth=True, username="sender@example.org", profile_id=profile_id)
+    put(handles)
+    deliver_due(handles, timeouts=QUICK)
+    assert states(handles) == ["sent"]
+    provider.access.clear()
+    provider.application_user = "somebody else"
+    put(handles)
+    deliver_due(handles, timeouts=QUICK)
+    assert "The server refused the login: 535" in attempts(handles)[-1].text
+
+
 def test_a_mailbox_that_needs_a_sign_in_defers_with_the_reason(handles, provider, token_sink):
     profile_id = add_profile(handles, provider, "device_code")
     add_mailbox(handles, "m", token_sink, t_smtp_auth=True, username="u", profile_id=profile_id)
@@ -87,6 +102,7 @@ def test_a_mailbox_that_needs_a_sign_in_defers_with_the_reason(handles, provider
     assert states(handles) == ["deferred"]
     assert "Nobody has signed in for mailbox m yet" in attempts(handles)[-1].text
     assert summary.deferred == 1
+    assert list(alerts(handles)) == ["sign-in:mailbox:m"]
 
 
 def test_the_inbox_of_a_mailbox_needs_its_mailboxs_sign_in(handles, provider, token_dovecot, token_sink):

@@ -144,3 +144,9 @@ def test_no_secret_shows_in_what_is_raised_or_logged(maker, method, server, monk
                 renewed(signer, Held(refresh=refresh))
             shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + repr(signer)
             assert [secret for secret in secrets if secret in shown + caplog.text] == []
+        server.instead, server.application_user = [], "user"
+        server.passwords["user"], server.refresh[refresh.reveal()] = password.reveal(), "user"
+        server.rotates = True
+        grant = renewed(signer, Held(refresh=refresh))
+        assert repr(grant).count("****") == (1 if grant.refresh_token is None else 2)
+    assert [token for token in (*server.access, *server.refresh, *secrets) if token in caplog.text] == []

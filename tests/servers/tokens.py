@@ -43,6 +43,11 @@ class TokenSession(RuledSession):
 
     sink: "TokenSink"
 
+    def __init__(self, sink: "TokenSink", number: int) -> None:
+        super().__init__(sink, number)
+        if sink.mechanism:
+            self._auth_methods = {sink.mechanism: self._auth_methods[sink.mechanism]}
+
     async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:
         return await self._by_token(args, rb"user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01")
 
@@ -66,4 +71,6 @@ class TokenSink(RuledSink):
 
     def __init__(self, provider: TokenServer, **options: Any) -> None:
         self.provider = provider
+        self.mechanism = ""
+        """The only one it offers; empty: all."""
         super().__init__(users={"somebody": "else"}, auth_required=True, **options)
