@@ -33,6 +33,9 @@ WORTH_IT = 1000
 JUDGE_SECONDS = 120.0
 """How long a batch may take to be judged, the start of the process and the batches before it with it."""
 
+JUDGES_MEANWHILE = True
+"""Whether batches are judged on the connection's thread until the process has started."""
+
 MEMORY = 3 << 30
 """Bytes of address space the process may use: a message that needs more kills it, not the machine."""
 
@@ -67,7 +70,7 @@ class JudgingProcess:
         self._rules = rules
         self._named = named
         self._turn = 0
-        self._pool = self._started()
+        self._start()
 
     def order(self, fetched: Sequence[Fetched]) -> Callable[[], tuple[Judged, ...]]:
         """Have a batch judged; what is given back waits for it and is called in the order of the batches.
@@ -75,6 +78,9 @@ class JudgingProcess:
         Raises:
             JudgingEnded: (when it is called) the process died of the batch or did not end.
         """
+        if not self._has_started():
+            judged = tuple(self._named(judge_message(one, self._rules, clock.utcnow())) for one in fetched)
+            return lambda: judged
         ordered = self._ordered(tuple(fetched))
         return lambda: self._collected(ordered)
 
@@ -95,7 +101,8 @@ class JudgingProcess:
             found = ordered.found.result(JUDGE_SECONDS)
         except (BrokenProcessPool, CancelledError, TimeoutError, RuntimeError) as error:
             self.close()
-            self._pool, self._turn = self._started(), self._turn + 1
+            self._turn += 1
+            self._start()
             raise JudgingEnded from error
         return tuple(map(self._judged, ordered.fetched, found))
 
@@ -107,10 +114,17 @@ class JudgingProcess:
             process.kill()
             process.join()
 
-    def _started(self) -> ProcessPoolExecutor:
+    def _start(self) -> None:
         # Not forked: threads of this process may hold locks that nobody would ever release in a copy.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(self._rules,))
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(self._rules,))
+        self._first = self._pool.submit(os.getpid)
+
+    def _has_started(self) -> bool:
+        """Whether it is there to judge; one that does not start at all is nobody's fault, and not waited for."""
+        if not JUDGES_MEANWHILE:
+            return True
+        return self._first.done() and not self._first.cancelled() and self._first.exception() is None
 
     def _judged(self, fetched: Fetched, found: _Found) -> Judged:
         verdict = None

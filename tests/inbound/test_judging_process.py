@@ -27,8 +27,9 @@ BOUNCES = sorted((Path(__file__).parents[1] / "corpus" / "bounces").glob("*"))[:
 
 @pytest.fixture(autouse=True)
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few they are, on however small a machine."""
+    """However few they are, from the first one on, on however small a machine."""
     monkeypatch.setattr(judging_process, "WORTH_IT", 1)
+    monkeypatch.setattr(judging_process, "JUDGES_MEANWHILE", False)
     monkeypatch.setattr(judging_process.os, "cpu_count", lambda: 2)
 
 
@@ -114,6 +115,22 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     judged, number = ended.stdout.split()
     assert (judged, ended.returncode) == ("()", -9)
     until(lambda: not is_running(int(number)))
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("start", [HANGS, EXITS])
+def test_until_it_has_started_messages_are_judged_here(
+    handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    monkeypatch.setattr(judging_process, "JUDGES_MEANWHILE", True)
+    monkeypatch.setattr("core.inbound.reading.BATCH_MESSAGES", 2)
+    # It never gets as far as judging.
+    (tmp_path / "sitecustomize.py").write_text(start)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(number) for number in range(7)])
+    add_account(handles, **at(dovecot, user))
+    assert fetched_well(handles).counts.records == 7
 
 
 @ON_SQLITE
