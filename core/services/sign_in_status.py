@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, literal, select
+from sqlmodel import Session
 
 from core import clock
 from core.db.bulk import table_of
@@ -59,9 +60,13 @@ class Standing:
 def standings(handles: Handles, actor: Actor) -> list[Standing]:
     """All of them: accounts, then mailboxes, by name; the inbox of a mailbox signs in as its mailbox."""
     access.require(actor, access.SEE, "account")
-    now = clock.utcnow()
     with handles.database.reading() as session:
-        rows = [row for kind in ("account", "mailbox") for row in session.connection().execute(_query(kind)).mappings()]
+        return standings_in(session, clock.utcnow())
+
+
+def standings_in(session: Session, now: datetime) -> list[Standing]:
+    """The same, within a session."""
+    rows = [row for kind in ("account", "mailbox") for row in session.connection().execute(_query(kind)).mappings()]
     return [_standing(dict(row), now) for row in rows]
 
 
@@ -100,7 +105,7 @@ def _query(kind: str) -> Select[Any]:
             literal(kind).label("kind"), owner.c.name, _profile.c.name.label("profile"), _profile.c.provider,
             _profile.c.method, _profile.c.secret_expires, _token.c.signed_in_as, _token.c.signed_in_at,
             _token.c.expires_at, _token.c.refresh_expires_at, _token.c.needs_sign_in, _token.c.retry_after,
-            _token.c.last_error, _token.c.sealed.is_not(None).label("sealed"),
+            _token.c.last_error, (_token.c.key_id != "").label("sealed"),  # not every role may read what is sealed
         )
         .join(_profile, _profile.c.id == owner.c.profile_id)
         .outerjoin(_token, theirs)

@@ -16,6 +16,7 @@ from core.oauth.cache import access_token
 from core.oauth.waiting import Prompt, SignedIn
 from core.services import sign_in
 from core.services.actor import Actor, Role
+from core.services.doctor import Level, examine
 from core.services.profiles import profiles
 from core.services.sign_in import Flow
 from core.services.sign_in_status import Standing, State, standings
@@ -247,3 +248,17 @@ def test_without_key_and_worker_it_is_refused_at_once(
     assert refused.value.exit_code == 75
     with handles.database.reading() as session:
         assert session.exec(select(Request)).all() == []
+
+
+def test_the_doctor_names_those_for_whom_somebody_must_sign_in(
+    handles: Handles, admin: Actor, provider: TokenServer, account: Callable[[str], int]
+) -> None:
+    def finding() -> tuple[Level, str]:
+        found = {one.check: one for one in examine(handles.environment, lambda: handles)}["sign-ins"]
+        return found.level, found.text
+
+    assert finding() == (Level.OK, "none is needed")
+    account("device_code")
+    assert finding() == (Level.ERROR, "Somebody must sign in: account support. See: postroom oauth status")
+    list(sign_in.by_device(handles, admin, "account", "support", _entering(provider, USER)))
+    assert finding() == (Level.OK, "1 with a profile")
