@@ -39,6 +39,7 @@ from core.models import (
 from core.outbound.script_file import read_script
 from core.services.keys import told, unopened
 from core.services.overview import live_workers
+from core.services.sign_in_status import State, standings_in
 from core.settings import RuntimeSettings, write_size
 from core.vault.keys import find_key
 from core.vault.place import key_place
@@ -242,6 +243,14 @@ def _scripts(scene: _Scene) -> Finding:
     return Finding("scripts", Level.OK, f"{len(names)} in use")
 
 
+def _sign_ins(scene: _Scene) -> Finding:
+    found = standings_in(scene.session, scene.now)
+    waiting = [f"{one.kind} {one.name}" for one in found if one.state is State.NEEDS_SIGN_IN]
+    if waiting:
+        return Finding("sign-ins", Level.ERROR, f"Somebody must sign in: {_some(waiting)}. See: postroom oauth status")
+    return Finding("sign-ins", Level.OK, f"{len(found)} with a profile" if found else "none is needed")
+
+
 def _credentials(scene: _Scene) -> Finding:
     found = credentials_of(scene.session)
     ending = [one for one in found if step_of(one.ends, scene.now) is not None]
@@ -274,5 +283,6 @@ _CHECKS: tuple[Callable[[_Scene], Finding], ...] = (
     _outbox,
     _scripts,
     _quarantine,
+    _sign_ins,
     _credentials,
 )
