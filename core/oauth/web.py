@@ -10,6 +10,7 @@ import contextlib
 import email.utils
 import json
 import queue
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from urllib.parse import urlsplit
 from core import clock
 from core.clock import Deadline
 from core.errors import OAuthUnavailable, WireError
-from core.protocols.tls import TlsTrust, context_for
 from core.text import bounded, clean
 
 if TYPE_CHECKING:
@@ -160,21 +160,30 @@ def _session(url: str) -> requests.Session:
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):
-        """Trusts what this machine trusts, beside the authorities that come with requests."""
+        """Trusts what this machine trusts, beside the authorities that come with requests or REQUESTS_CA_BUNDLE."""
 
         def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-            super().init_poolmanager(*arguments, ssl_context=context_for(TlsTrust()), **options)
+            super().init_poolmanager(*arguments, ssl_context=_system_trust(), **options)
+
+        def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+            return super().proxy_manager_for(*arguments, ssl_context=_system_trust(), **options)
 
     session = requests.Session()
-    session.mount("https://", Adapter())
     # In clear only on this machine: no proxy is to see that.
     session.trust_env = url.startswith("https:")
+    if session.trust_env:
+        session.mount("https://", Adapter())
     return session
+
+
+def _system_trust() -> ssl.SSLContext:
+    # A new one each time: requests adds its authorities to it, which must not let mail servers in.
+    return ssl.create_default_context()
 
 
 def _body(response: requests.Response, deadline: Deadline) -> bytes:
     gathered = bytearray()
-    while part := response.raw.read1(16 * 1024):
+    while part := response.raw.read1(16 * 1024, decode_content=True):
         gathered += part
         if len(gathered) > LARGEST:
             raise _Nonsense(f"answers with more than {LARGEST // 1024} kB, which is no token")

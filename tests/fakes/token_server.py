@@ -31,7 +31,7 @@ class Said:
     """An answer that is given instead of the right one."""
 
     status: int = 200
-    body: str = ""
+    body: str | bytes = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: float = 0.0
     """Seconds of silence before it."""
@@ -295,7 +295,7 @@ def _handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
                 for name, value in {"Content-Type": "application/json", **said.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(said.body.encode())
+                self.wfile.write(said.body if isinstance(said.body, bytes) else said.body.encode())
 
         def log_message(self, *_: Any) -> None:
             pass

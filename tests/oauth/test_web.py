@@ -1,5 +1,6 @@
 """A provider that is down, slow, elsewhere or lying costs one clear sentence and no more time than it was given."""
 
+import gzip
 import json
 import traceback
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from core.oauth.providers import provider_of
 from core.oauth.renewal import renewed
 from core.oauth.signer import Signer
 from core.oauth.web import LARGEST, Web
+from core.protocols.tls import TlsTrust, context_for
 from core.secret import Secret
 from tests.fakes.token_server import DOWN, HTML, THROTTLED, Said, TokenServer, reaching, refusal
 from tests.oauth.worlds import app_at
@@ -62,6 +64,18 @@ def test_what_is_no_answer_passes(said, server):
     assert text.endswith(".")
     assert "\n" not in text
     assert server.client_secret not in text
+
+
+def test_an_answer_that_is_packed_though_nobody_asked_is_read(server):
+    packed = gzip.compress(json.dumps({"access_token": "abc"}).encode())
+    server.always = Said(body=packed, headers={"Content-Encoding": "gzip"})
+    assert asked(server).access_token.reveal() == "abc"
+
+
+def test_a_packed_flood_ends_early(server):
+    server.always = Said(body=gzip.compress(bytes(LARGEST * 100)), headers={"Content-Encoding": "gzip"})
+    with pytest.raises(OAuthUnavailable, match="more than 256 kB"):
+        asked(server)
 
 
 @pytest.mark.parametrize("answer", [{"expires_in": "3600"}, {"expires_in": None}, {"expires_in": "soon"}, {}])
@@ -123,9 +137,11 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(certificates: Certific
 
 def test_tls_with_an_authority_of_ones_own(certificates: Certificates, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.good.authority))
+    trusted_by_mail = context_for(TlsTrust()).cert_store_stats()
     with TokenServer(certificates.good) as server:
         server.application_user = "user"
         assert server.lets_in("user", asked(server).access_token.reveal())
+    assert context_for(TlsTrust()).cert_store_stats() == trusted_by_mail
 
 
 @pytest.mark.parametrize("maker", ["custom", "gmail", "office365"])
