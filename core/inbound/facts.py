@@ -37,6 +37,8 @@ class Bounce:
     recipients: tuple[str, ...] = ()
     is_permanent: bool = True
     """Whether some recipient can never be reached."""
+    envelope_id: str = ""
+    """What the message was sent under (RFC 3461), if the report says so."""
     outcomes: tuple[BouncedRecipient, ...] = ()
     """Each of the recipients with its status; who is only delayed may still be reached."""
 

@@ -115,4 +115,5 @@ def _bounce(headers: Headers, summary: Summary, raw: bytes) -> Bounce | None:
     if found is None or not found.is_failure:
         return None
     failures = tuple(one for one in found.recipients if one.is_failure)
-    return Bounce(found.original_message_id, tuple(one.address for one in failures), found.is_hard, failures)
+    addresses = tuple(one.address for one in failures)
+    return Bounce(found.original_message_id, addresses, found.is_hard, found.original_envelope_id, failures)

@@ -72,7 +72,7 @@ def judge(facts: MessageFacts, rules: Rules) -> Verdict:
             (trust, _IS_BOUNCE),
             complaints,
             ending=Ending.BOUNCE,
-            returned_id=_returned_id(facts.headers, rules),
+            returned_id=_returned_id(facts.headers, facts.bounce, rules),
         )
     steps: tuple[Step, ...] = (_NO_FILTERS,)
     if rules.filters:
@@ -156,11 +156,12 @@ def _trust(headers: Headers, rules: Rules) -> tuple[Headers, Controls, Step, tup
     return headers, controls, Step(Stage.TRUST, "trusted", f"says {', '.join(controls) or 'nothing'}"), complaints
 
 
-def _returned_id(headers: Headers, rules: Rules) -> int | None:
-    """The message whose own return path a report came to."""
+def _returned_id(headers: Headers, bounce: Bounce, rules: Rules) -> int | None:
+    """The message whose own return path a report came to, or whose envelope id it names."""
     if rules.return_secret is None:
         return None
-    return outgoing_id_in(rules.return_secret, (text for name in _ADDRESSED for text in headers.raw_all(name)))
+    addressed = (text for name in _ADDRESSED for text in headers.raw_all(name))
+    return outgoing_id_in(rules.return_secret, (*addressed, bounce.envelope_id))
 
 
 def _countable(facts: MessageFacts) -> Mapping[str, Callable[[], str]]:

@@ -68,6 +68,8 @@ class Composed:
     bcc: tuple[str, ...] = ()
     """The mailbox's Bcc addresses that are no recipients anyway: in the envelope, never in a header."""
     warnings: tuple[str, ...] = ()
+    envelope_id: str = ""
+    """What reports of its delivery name (RFC 3461)."""
 
 
 def compose(
@@ -103,6 +105,7 @@ def compose(
         Envelope(sender, recipients),
         tuple(address for address in bcc if address.lower() not in known),
         warnings,
+        envelope_id=token,
     )
 
 

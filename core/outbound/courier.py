@@ -168,7 +168,7 @@ class Courier(threading.Thread):
                 now=self._book.now,
                 host_mark=self._book.host_mark,
                 replace_from=job.replace_from,
-                token=self._tokens.of(job.due.id, self._route.identity),
+                token=self._tokens.of(job.due.id),
             )
             return apply_script(composed, job, self._route, self._book)
         except (ValueError, LookupError, TypeError, RecursionError) as error:

@@ -142,7 +142,7 @@ class Relay:
                 return fault
             assert self._opened is not None
             opened, had_served = self._opened, self._opened.has_served
-            result = opened.connection.submit(sender, addresses, composed.raw)
+            result = opened.connection.submit(sender, addresses, composed.raw, composed.envelope_id)
             opened.has_served = had_served or result.taken
             # The new one has not served yet: its end counts.
             if opened.connection.is_usable or not had_served or not _was_stale(result):

@@ -1,11 +1,10 @@
-"""The token that a mailbox's return path holds for each message; see `core.outbox.return_token`."""
+"""The token of each message, for its return path and its envelope id; see `core.outbox.return_token`."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
 from core.handles import Handles
-from core.outbound.compose import TOKEN, Identity
 from core.outbox.return_token import made_secret, secret_of, token_of
 
 
@@ -15,9 +14,9 @@ class ReturnTokens:
     def __init__(self, handles: Handles) -> None:
         self._handles = handles
 
-    def of(self, outgoing_id: int, identity: Identity) -> str:
-        """The token of a message; empty where the mailbox's return path holds none."""
-        return token_of(self._secret, outgoing_id) if TOKEN in identity.return_path else ""
+    def of(self, outgoing_id: int) -> str:
+        """The token of a message."""
+        return token_of(self._secret, outgoing_id)
 
     @cached_property
     def _secret(self) -> bytes:

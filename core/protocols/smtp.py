@@ -49,10 +49,13 @@ class SmtpConnection:
         """Whether the relay listed this feature in its answer to EHLO."""
         return self._dialogue.offers(feature)
 
-    def submit(self, sender: str, recipients: Sequence[str], raw: bytes) -> SubmitResult:
-        """Hand over one message, its lines ended by CRLF. Raises `UnsafeMessage` alone; all else is in the result."""
+    def submit(self, sender: str, recipients: Sequence[str], raw: bytes, envelope_id: str = "") -> SubmitResult:
+        """Hand over one message, its lines ended by CRLF. Raises `UnsafeMessage` alone; all else is in the result.
+
+        `envelope_id` is what reports on it name, where the relay offers that (RFC 3461).
+        """
         checked_envelope(sender, recipients)
-        exchange = Exchange(self._dialogue, sender, recipients, raw)
+        exchange = Exchange(self._dialogue, sender, recipients, raw, envelope_id)
         self.count += 1
         return exchange.run()
 

@@ -55,6 +55,7 @@ class SubmitResult:
         return tuple(address for address, reply in self.recipients if reply is not None and reply.is_positive)
 
 
+_NO_XTEXT = re.compile(r"[^!-*,-<>-~]")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029\ud800-\udfff]")
 
 
@@ -73,6 +74,11 @@ def checked_envelope(sender: str, recipients: Sequence[str]) -> None:
     for recipient in recipients:
         if not checked_address(recipient):
             raise UnsafeMessage("A recipient's address is empty.")
+
+
+def xtext(text: str) -> str:
+    """ASCII text as a parameter's value (RFC 3461 §4)."""
+    return _NO_XTEXT.sub(lambda found: f"+{ord(found.group()):02X}", text)
 
 
 def stuffed(raw: bytes) -> bytes:

@@ -115,6 +115,16 @@ def test_the_token_of_the_return_path_leads_back_though_nothing_is_quoted(
 
 
 @ON_SQLITE
+def test_the_envelope_id_leads_back_too(handles: Handles, admin: Actor, sent: list[str], smtp_sink: RuledSink) -> None:
+    first = next(one for one in smtp_sink.deliveries if sent[0].encode() in one.raw)
+    token = first.sender.partition("+")[2].partition("@")[0].encode()
+    named = report(1).replace(b"Reporting-MTA:", b"Original-Envelope-Id: " + token + b"\r\nReporting-MTA:")
+    take(handles, admin, named)
+
+    assert of_first(handles)["bob@example.net"].state == "bounced"
+
+
+@ON_SQLITE
 def test_a_forged_token_leads_nowhere(handles: Handles, admin: Actor, sent: list[str], smtp_sink: RuledSink) -> None:
     path = smtp_sink.deliveries[0].sender
     take(handles, admin, report(1, to=path.replace("@", "a@")), report(2, to=path.replace("-", "0-")))
