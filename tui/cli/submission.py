@@ -77,7 +77,7 @@ def prepared(
     recipients = tuple(dict.fromkeys(each for word in [*_split(named), *found] for each in names.recipients_of(word)))
     if not recipients:
         raise BadInput(_nobody(from_headers=from_headers))
-    block.remove(lambda name, value: name in (b"bcc", b"resent-bcc"))
+    block.remove(b"bcc", b"resent-bcc")
     if from_field and not (block.first(b"from") or b"").strip():
         block.replace(b"From", from_field.encode("ascii"))
     return Submission(block.assemble(), recipients)
