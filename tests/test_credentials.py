@@ -13,13 +13,18 @@ from core.credentials import PREFIX, Credential, credentials_of, days_told, step
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import AccountStatus, Alert, Token
+from core.outbound.deliver import deliver_due
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.doctor import Level, examine
 from core.services.profiles import profiles
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, status_of
+from tests.outbound import world
+from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
+from tests.servers.smtp import RuledSink
 from tests.services.worlds import add, put
+from tui.demo.sink_session import Security
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -110,6 +115,16 @@ def test_a_fetch_notes_when_the_servers_certificate_ends(handles: Handles, dovec
     account_id = add_account(handles, **at(dovecot, dovecot.fresh_user(), "IMAPS"))
     fetched_well(handles)
     assert status_of(handles, account_id).certificate_expires > clock.utcnow()
+
+
+@ON_SQLITE
+def test_a_mailbox_notes_when_its_relays_certificate_ends(handles: Handles, certificates: Certificates) -> None:
+    with RuledSink(Security.STARTTLS, certificates.good) as sink:
+        tls = {"t_smtp_security": "starttls", "t_tls_ca": str(certificates.good.authority)}
+        mailbox = world.add_mailbox(handles, "out", sink, **tls)
+        world.put(handles, 1)
+        assert deliver_due(handles, timeouts=world.QUICK).sent == 1
+    assert world.mailbox_status(handles, mailbox).certificate_expires > clock.utcnow()
 
 
 def _certificate(handles: Handles, ends: datetime) -> None:
