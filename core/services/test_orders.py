@@ -17,7 +17,7 @@ from core.protocols.transcript import Transcript
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
-from core.services import access, requests, testing
+from core.services import access, requests, roundtrip, testing
 from core.services.actor import Actor, Role
 from core.services.drafts import Draft, drafted, read_given
 from core.services.lookup import living, named
@@ -50,6 +50,21 @@ def steps(
     return _by_worker(handles, actor, kind, what, name)
 
 
+def round_trip(handles: Handles, actor: Actor, mailbox: str, account: str, *, within: float) -> Iterator[Step]:
+    """A round trip from here, or by a worker where we may not read the key. As `roundtrip.round_trip`.
+
+    Raises:
+        WorkerNeeded: we may not read the key, and no worker is running.
+    """
+    for kind in (MAILBOX, ACCOUNT):
+        access.require(actor, VERB, kind.name)
+    if handles.vault.can_open():
+        return roundtrip.round_trip(handles, actor, mailbox, account, within=within)
+    arguments = {"account": account, "within": within}
+    what_for = f"The round trip from {mailbox}"
+    return _followed(handles, actor, f"{MAILBOX.name}:{mailbox}", what_for, arguments=arguments)
+
+
 def carry_out(handles: Handles, request_id: int) -> Iterator[Step]:
     """What a worker does for an order to test.
 
@@ -65,6 +80,8 @@ def carry_out(handles: Handles, request_id: int) -> Iterator[Step]:
     # That the person may was asked when the order was written, which is in the audit log.
     user, _, host = order.asked_by.partition("@")
     actor = Actor(user, host, Role.SUPER_SECURITY_ADMIN)
+    if account := order.arguments.get("account"):
+        return roundtrip.round_trip(handles, actor, subject, account, within=float(order.arguments["within"]))
     if order.sealed_values is None:
         return _probe(kind)(handles, actor, subject)
     values = handles.vault.open_values(order.sealed_values)
@@ -82,8 +99,21 @@ def _by_worker(handles: Handles, actor: Actor, kind: Kind, what: testing.Tested,
         subject, values = what, None
     else:
         subject, values = str(name or what.get(kind.key) or ""), dict(what)
-    requests.require_worker(handles, f"Testing {kind.name} {subject}")
-    request_id = requests.ask(handles, actor, VERB, f"{kind.name}:{subject}", arguments={"name": name}, values=values)
+    what_for, arguments = f"Testing {kind.name} {subject}", {"name": name}
+    return _followed(handles, actor, f"{kind.name}:{subject}", what_for, arguments=arguments, values=values)
+
+
+def _followed(
+    handles: Handles,
+    actor: Actor,
+    subject: str,
+    what_for: str,
+    *,
+    arguments: Mapping[str, Any],
+    values: Mapping[str, Any] | None = None,
+) -> Iterator[Step]:
+    requests.require_worker(handles, what_for)
+    request_id = requests.ask(handles, actor, VERB, subject, arguments=dict(arguments), values=values)
     seen, is_over = 0, False
     while not is_over:
         progress = requests.follow(handles, request_id, seen)
@@ -95,12 +125,12 @@ def _by_worker(handles: Handles, actor: Actor, kind: Kind, what: testing.Tested,
                 raise error_named(failure, text)
             yield read_step(event["step"], event["detail"], ok=event["ok"], ms=event["ms"])
         if not is_over:
-            _wait(handles, kind, subject)
+            _wait(handles, what_for)
 
 
-def _wait(handles: Handles, kind: Kind, subject: str) -> None:
+def _wait(handles: Handles, what_for: str) -> None:
     if not requests.any_worker_alive(handles):
-        raise WorkerNeeded(f"The worker that tested {kind.name} {subject} is gone. Try again when one is running.")
+        raise WorkerNeeded(f"{what_for} was not finished: the worker is gone. Try again when one is running.")
     time.sleep(LOOK)
 
 

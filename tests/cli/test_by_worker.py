@@ -115,3 +115,14 @@ def test_a_worker_fetches_delivers_and_tests(
         ("test", "mailbox"),
     }
     assert CANARY not in json.dumps(lines)
+
+
+def test_a_round_trip_is_made_by_the_worker(furnished: Shell, worker: object) -> None:
+    furnished.ok("set", "account", "in", "address=in@example.org")
+    ended = furnished("test", "roundtrip", "out", "in", "--within", "1s", "--json")
+    # The relay takes it and delivers nothing.
+    assert ended.code == 75, ended
+    assert [(row["step"], row["ok"]) for row in ended.rows] == [
+        ("watch", True), ("connect", True), ("sent", True), ("arrived", False),
+    ]  # fmt: skip
+    assert furnished("test", "roundtrip", "out", "nowhere").code == 67

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from core.errors import Misuse, SmtpRefused, TlsFailed, Unreachable
 from core.protocols.probe import Step
 from core.services.roundtrip import WITHIN
-from core.services.roundtrip import round_trip as steps_of
+from core.services.test_orders import round_trip as steps_of
 from core.settings import read_duration
 from tui.cli.opened import opened
 from tui.cli.options import Invocation

@@ -201,9 +201,10 @@ def _steps(desk: Desk, kind: Kind, tested: str | Mapping[str, Any], name: str | 
 
 
 def _round_trip(desk: Desk, mailbox: str, account: str) -> Iterator[Any]:
-    from core.services.roundtrip import round_trip
+    from core.services.roundtrip import WITHIN
+    from core.services.test_orders import round_trip
 
-    return round_trip(desk.handles, desk.actor, mailbox, account)
+    return round_trip(desk.handles, desk.actor, mailbox, account, within=WITHIN)
 
 
 def _choices(desk: Desk, kind: Kind) -> list[Choice]:
