@@ -36,11 +36,12 @@ from core.models import (
     RunState,
     Validity,
 )
+from core.outbound.listener_port import mark_of, occupant_of
 from core.outbound.script_file import read_script
 from core.services.keys import told, unopened
 from core.services.overview import live_workers
 from core.services.sign_in_status import State, standings_in
-from core.settings import RuntimeSettings, write_size
+from core.settings import ListenerSettings, RuntimeSettings, write_size
 from core.vault.keys import find_key
 from core.vault.place import key_place
 
@@ -90,6 +91,7 @@ def examine(environment: Environment, open_: Callable[[], Handles]) -> Iterator[
         yield _drop(environment)
         settings = handles.settings()
         yield _disk(environment, settings)
+        yield _listener(environment, settings.listener)
         with handles.database.reading() as session:
             scene = _Scene(handles, session, settings, clock.utcnow())
             for check in _CHECKS:
@@ -142,6 +144,22 @@ def _drop(environment: Environment) -> Finding:
     if count:
         return Finding("drop folder", Level.WARNING, f"{count} files were not as postroom send writes them: {refused}")
     return Finding("drop folder", Level.OK, str(environment.drop))
+
+
+def _listener(environment: Environment, settings: ListenerSettings) -> Finding:
+    if not settings.enabled:
+        return Finding("listener", Level.OK, "off")
+    host = "127.0.0.1" if settings.host == "localhost" else settings.host
+    place = f"port {settings.port} of {host}"
+    occupant = occupant_of(host, settings.port, mark_of(environment))
+    if occupant.is_ours:
+        return Finding("listener", Level.OK, place)
+    if occupant.is_there:
+        says = f" (it says {occupant.greeting!r})" if occupant.greeting else ""
+        text = f"Another program listens at {place}{says}. Stop it, or run: postroom set setting listener.port=NUMBER"
+        return Finding("listener", Level.ERROR, text)
+    text = f"It is enabled, and nobody listens at {place}. Start a worker here: postroom --worker"
+    return Finding("listener", Level.WARNING, text)
 
 
 def _disk(environment: Environment, settings: RuntimeSettings) -> Finding:
