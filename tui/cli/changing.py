@@ -124,6 +124,8 @@ def _secret(kind: Kind, given: dict[str, Any], *, is_new: bool, from_stdin: bool
         return {field.name: Secret(sys.stdin.readline().rstrip("\r\n"))}
     if field is None or not is_new or field.name in given or given.get("profile") or not sys.stdin.isatty():
         return {}
+    if field.shown_when is not None and not field.shown_when(given):
+        return {}  # a profile's method may have no use for it
     answer = getpass(f"{field.label} (empty: none): ", stream=sys.stderr)
     return {field.name: Secret(answer)} if answer else {}
 
