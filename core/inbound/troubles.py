@@ -1,4 +1,4 @@
-"""Accounts that need a person: they go on failing, stay out of reach, or were given up."""
+"""Accounts that need a person: they go on failing, stay out of reach, were given up, or get no turn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core import alerts, clock
 from core.db.bulk import table_of
 from core.handles import Handles
+from core.inbound.silence import silences
 from core.models import Account, AccountStatus, Status, Validity
 from core.oauth.alarms import tell_sign_ins
 
@@ -57,7 +58,7 @@ def trouble_of(account: Failing, now: datetime, silence: timedelta) -> str | Non
 def tell_troubles(handles: Handles) -> None:
     """Open alerts about accounts in trouble and sign-ins that are missing, close those whose trouble has passed."""
     now, silence = clock.utcnow(), handles.settings().alerts.fetch_silence
-    wanted = {}
+    wanted = {PREFIX + name: text for name, text in silences(handles, now, silence).items()}
     for account in _failing(handles):
         if (text := trouble_of(account, now, silence)) is not None:
             wanted[PREFIX + account.name] = text

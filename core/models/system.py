@@ -44,6 +44,10 @@ class Alert(SQLModel, table=True):
     """When those who are to be told were told that it opened."""
     closing_told_at: datetime | None = moment(nullable=True)
     """When they were told that it has passed."""
+    command_due: datetime | None = moment(nullable=True)
+    """When the command is to be given it as it is then; none: it has been, or there is no command."""
+    command_tries: int = 0
+    """How often in a row the command did not take it."""
 
 
 class Audit(SQLModel, table=True):

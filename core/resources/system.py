@@ -22,6 +22,8 @@ ALERT = Kind(
         Column("text", "Text", _al.text, width=36),
         Column("opened_at", "Opened", _al.opened_at, ColumnType.TIME, width=9, is_filtered=False),
         Column("closed_at", "Closed", _al.closed_at, ColumnType.TIME, width=9, is_filtered=False),
+        Column("told_at", "Told", _al.told_at, ColumnType.TIME, is_filtered=False),
+        Column("closing_told_at", "Told of its end", _al.closing_told_at, ColumnType.TIME, is_filtered=False),
     ),
     is_newest_first=True,
 )

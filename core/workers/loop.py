@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Literal
 
 from core import clock
@@ -23,6 +24,7 @@ from core.workers.orders import Order, finish, report, take_orders
 from core.workers.sender import Sender
 from core.workers.sign_ins import SignIns
 from core.workers.sweeper import sweep
+from core.workers.telling import Teller, tell
 from core.workers.tester import CarryOut, Tester
 
 LOOK = 1.0
@@ -62,17 +64,7 @@ def run_workers(
     stop = stop or threading.Event()
     heartbeat = Heartbeat(handles, only or "both")
     heartbeat.start()
-    threads: list[_Part] = []
-    if only != "send":
-        threads.append(_Part("fetch", lambda: _fetch(handles, stop, once=once), stop))
-    if only != "send" and not once:
-        threads.append(_Part("handoff", lambda: Handover(handles, stop).run(), stop))
-    if only != "fetch":
-        threads.append(_Part("send", lambda: Sender(handles, stop).run(once=once), stop))
-    if only != "fetch" and not once:
-        threads.append(_Part("listen", lambda: Listener(handles, stop).run(), stop))
-    if test is not None and not once:
-        threads.append(_Part("test", Tester(handles, stop, test).run, stop))
+    threads = _parts(handles, stop, only=only, once=once, test=test)
     try:
         for thread in threads:
             thread.start()
@@ -80,11 +72,32 @@ def run_workers(
             thread.join()
         if only != "send" and once:
             Handover(handles, stop).run(once=True)  # what the fetch has brought is handed over in the same pass
+        if once:
+            tell(handles, gather=timedelta(0))
     finally:
         heartbeat.close()
     for thread in threads:
         if thread.error is not None:
             raise thread.error
+
+
+def _parts(
+    handles: Handles, stop: threading.Event, *, only: Only | None, once: bool, test: CarryOut | None
+) -> list[_Part]:
+    parts: dict[str, Callable[[], object]] = {}
+    if only != "send":
+        parts["fetch"] = lambda: _fetch(handles, stop, once=once)
+    if only != "fetch":
+        parts["send"] = lambda: Sender(handles, stop).run(once=once)
+    if only != "send" and not once:
+        parts["handoff"] = lambda: Handover(handles, stop).run()
+    if only != "fetch" and not once:
+        parts["listen"] = lambda: Listener(handles, stop).run()
+    if not once:
+        parts["tell"] = lambda: Teller(handles, stop).run()
+    if test is not None and not once:
+        parts["test"] = Tester(handles, stop, test).run
+    return [_Part(name, work, stop) for name, work in parts.items()]
 
 
 class _Part(threading.Thread):

@@ -59,6 +59,8 @@ def upgrade() -> None:
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.add_column(sa.Column("told_at", core.models.base.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("closing_told_at", core.models.base.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("command_due", core.models.base.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("command_tries", sa.Integer(), server_default="0", nullable=False))
 
     with op.batch_alter_table("mailbox_status", schema=None) as batch_op:
         batch_op.add_column(
@@ -87,6 +89,8 @@ def downgrade() -> None:
         batch_op.drop_column("certificate_expires")
 
     with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.drop_column("command_tries")
+        batch_op.drop_column("command_due")
         batch_op.drop_column("closing_told_at")
         batch_op.drop_column("told_at")
 
