@@ -19,7 +19,6 @@ from sqlmodel import Session
 from core import alerts, clock
 from core.db.alike import one_at_a_time
 from core.db.bulk import skip_locked, table_of
-from core.db.changes import Watcher
 from core.errors import BadInput, StoreError
 from core.handles import Handles
 from core.handoff.by_command import offer_by_command
@@ -32,7 +31,7 @@ from core.settings import AlertSettings
 from core.workers.alert_notice import Told, document, notice
 
 LOOK = 5.0
-"""Seconds between two looks when nothing moves."""
+"""Seconds between two looks. Nothing is watched: what moves most of the time is no alert, and these can wait."""
 
 GATHER = timedelta(seconds=10)
 """How long an alert waits for others that open with it: a server that goes down is one mail, not fifty."""
@@ -69,20 +68,17 @@ class Teller:
 
     def run(self) -> None:
         """Tell what there is to tell, again and again."""
-        watcher = Watcher(self._handles.database)
-        try:
-            while not self._stop.is_set():
-                try:
-                    tell(self._handles, self._stop)
-                    watcher.wait(LOOK, self._stop)
-                except StoreError as error:
-                    _log.warning("%s", error)
-                    self._stop.wait(PATIENCE_AFTER_FAULT)
-                except Exception:  # noqa: BLE001 - logged; mail goes on, though nobody is told of its alerts
-                    _log.exception("telling of alerts failed")
-                    self._stop.wait(PATIENCE_AFTER_FAULT)
-        finally:
-            watcher.close()
+        patience = 0.0
+        while not self._stop.wait(patience):
+            patience = LOOK
+            try:
+                tell(self._handles, self._stop)
+            except StoreError as error:
+                _log.warning("%s", error)
+                patience = PATIENCE_AFTER_FAULT
+            except Exception:  # noqa: BLE001 - logged; mail goes on, though nobody is told of its alerts
+                _log.exception("telling of alerts failed")
+                patience = PATIENCE_AFTER_FAULT
 
 
 def tell(handles: Handles, stop: threading.Event | None = None, *, gather: timedelta = GATHER) -> None:
