@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
 import queue
 import socket
@@ -16,6 +17,9 @@ from core.errors import ConfigurationError
 
 _PATIENCE = 5.0
 """Seconds a connection may take to say what it wants."""
+
+_TRIES = 10
+_NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Postroom</title>
 <body style="font-family: sans-serif; margin: 4em auto; max-width: 30em"><h1>{title}</h1><p>{text}</p></body></html>
@@ -66,17 +70,27 @@ class Loopback:
 
 
 def _servers(port: int, heard: Callable[[str], bool]) -> list[_Server4]:
-    """One on each loopback address; a machine may lack IPv6, or somebody may have the port there."""
+    """One on each loopback address, on the same port: a browser may take `localhost` for either."""
+    for _ in range(_TRIES):
+        first = _listening(port, heard)
+        try:
+            return [first, _Server6("::1", int(first.server_address[1]), heard)]
+        except OSError as error:
+            if error.errno in _NO_IPV6:
+                return [first]
+            first.server_close()  # somebody else would be called in our place
+    raise ConfigurationError(
+        f"Somebody else listens on ::1 at the same port ({port}). Choose another port, or use --paste."
+    )
+
+
+def _listening(port: int, heard: Callable[[str], bool]) -> _Server4:
     try:
-        first = _Server4("127.0.0.1", port, heard)
+        return _Server4("127.0.0.1", port, heard)
     except OSError as error:
         raise ConfigurationError(
             f"Nothing can listen on 127.0.0.1 port {port}: {error.strerror}. Choose another port, or use --paste."
         ) from error
-    try:
-        return [first, _Server6("::1", int(first.server_address[1]), heard)]
-    except OSError:
-        return [first]
 
 
 class _Server4(ThreadingHTTPServer):
