@@ -90,9 +90,13 @@ def open_gateway(environment: Environment, *, role: str = "") -> Handles:
     )
     if role:
         handles.worker_id = f"{role}-{handles.worker_id[:12]}"
-    make_drop_folder(environment.drop)
-    _make_missing_key(handles)
-    _ship(database)
+    try:
+        make_drop_folder(environment.drop)
+        _make_missing_key(handles)
+        _ship(database)
+    except BaseException:
+        handles.close()
+        raise
     return handles
 
 

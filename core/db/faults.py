@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
-from core.errors import PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
+from core.errors import NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
 
 _PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 """Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
@@ -28,7 +28,7 @@ def is_passing(error: DBAPIError) -> bool:
     )
 
 
-def translated(error: DBAPIError) -> PostroomError:
+def translated(error: DBAPIError) -> PostroomError:  # noqa: PLR0911 - a table, in words
     """Our error for what the driver said."""
     text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     lowered = text.lower()
@@ -38,6 +38,8 @@ def translated(error: DBAPIError) -> PostroomError:
         return StoreFull(
             "The database could not be written (disk I/O error); nothing was changed. Check disk and quota."
         )
+    if getattr(error.orig, "sqlstate", "") == "42501":
+        return NotPermitted(f"This login of the database may not do that: {text}.")
     if "no such table" in lowered or "no such column" in lowered or "undefinedtable" in lowered:
         return StoreError(
             f"The database has another shape than this version expects ({text}). Run: postroom db upgrade"

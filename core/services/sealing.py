@@ -64,7 +64,7 @@ def keep_secret(session: Session, vault: Vault, place: SecretPlace, value: Given
 
 def is_kept(session: Session, kind: str, owner_id: int | None, field: str) -> bool:
     """Whether there is such a secret."""
-    return owner_id is not None and session.get(StoredSecret, (kind, owner_id, field)) is not None
+    return owner_id is not None and field in kept_secrets(session, kind, owner_id)
 
 
 def kept_secrets(session: Session, kind: str, owner_id: int) -> frozenset[str]:

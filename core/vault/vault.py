@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import delete, or_, select
 from sqlmodel import Session, col
 
 from core.environment import Environment
@@ -221,6 +221,6 @@ class Vault:
 
 def is_anything_sealed(session: Session) -> bool:
     """Whether this database holds anything that a key is needed for. Reads no ciphertext: not every role may."""
-    secrets = exists().where(col(StoredSecret.key_id) != "")
-    tokens = exists().where(col(Token.key_id) != "")
+    secrets = select(col(StoredSecret.key_id)).where(col(StoredSecret.key_id) != "").exists()
+    tokens = select(col(Token.key_id)).where(col(Token.key_id) != "").exists()
     return bool(session.connection().execute(select(or_(secrets, tokens))).scalar_one())

@@ -70,6 +70,7 @@ MAY: dict[str, set[Role]] = {
     "sign_in.in_browser": NOBODY,
     "sign_in_status.standings": BOTH,
     "suppressions.release": OPERATORS,
+    "test_orders.round_trip": OPERATORS,
     "testing.test_account": OPERATORS,
     "testing.test_mailbox": OPERATORS,
     "trying.try_text": OPERATORS,

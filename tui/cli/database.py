@@ -1,8 +1,9 @@
-"""`postroom db upgrade`, `db backup`, `db restore` and `db copy`."""
+"""`postroom db upgrade`, `db backup`, `db restore`, `db copy` and `db roles`."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated
 
 from typer import Argument, Context
 
+from core.db.roles import roles_sql
 from core.db.schema import REVISION
 from core.db.upgrade import upgrade
 from core.environment import Environment
@@ -83,6 +85,12 @@ def copy(ctx: Context, url: Annotated[str, Argument(metavar="URL")]) -> None:
     else:
         write_line(f"Copied {copied.total} rows of {len(copied.rows)} tables.")
         say(invocation, "To use it: set POSTROOM_DATABASE_URL. The key stays the same.")
+
+
+@DATABASE.command("roles")
+def roles() -> None:
+    """Print the SQL that makes the roles PostgreSQL's own: `postroom db roles | psql DATABASE`."""
+    sys.stdout.write(roles_sql())
 
 
 def _tell(invocation: Invocation, table: str, rows: int) -> None:

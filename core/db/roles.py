@@ -1,0 +1,88 @@
+"""The roles as PostgreSQL's own: what each may do with each table, and the SQL that grants it.
+
+On PostgreSQL a person's login cannot do by psql what their role does not allow in Postroom. `postroom db roles` prints
+the SQL; it can be run again, after an upgrade too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.models import metadata
+
+VIEWER, OPERATOR, ADMIN, WORKER = "postroom_viewer", "postroom_operator", "postroom_admin", "postroom_worker"
+ROLES = (VIEWER, OPERATOR, ADMIN, WORKER)
+"""The groups; each person's and each machine's login is in one."""
+
+
+def _without(table: str, *hidden: str) -> tuple[str, ...]:
+    return tuple(column.name for column in metadata.tables[table].columns if column.name not in hidden)
+
+
+SECLUDED = {
+    "secret": ("kind", "owner_id", "field", "key_id"),
+    "token": _without("token", "sealed", "refused_token"),
+    "template": ("id", "name", "version", "deleted_at"),
+    "request": _without("request", "sealed_values"),
+}
+"""Tables of which only a super security admin and the workers see all columns; the others see these."""
+
+OPERATED = frozenset(
+    {
+        "account_status", "attempt", "changed", "counter", "delivery", "folder_mark", "handoff_status", "leftover",
+        "message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient", "record", "request",
+        "request_event", "run", "run_event", "suppression", "suspect",
+    }
+)  # fmt: skip
+"""Tables that an operator's work writes: no configuration, no secrets."""
+
+APPENDED = "audit"
+"""The table that nobody changes; the workers remove what is older than its retention."""
+
+
+def roles_sql() -> str:
+    """The SQL that makes the groups and grants them what they may, in one transaction."""
+    parts = [
+        "-- Made by `postroom db roles`. Run it as the owner of the tables; again after each `postroom db upgrade`."
+    ]
+    parts += ["BEGIN;", *(_make_group(role) for role in ROLES)]
+    parts += [f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {', '.join(ROLES)};"]
+    parts += [f"GRANT USAGE ON SCHEMA public TO {', '.join(ROLES)};"]
+    parts += ["", "-- Looking: all but secrets and templates.", *_looking()]
+    parts += ["", "-- An operator's work.", *_operating()]
+    parts += ["", "-- Everything, but the audit log is only added to.", *_everything()]
+    parts += ["COMMIT;"]
+    return "\n".join(parts) + "\n"
+
+
+def _looking() -> Iterable[str]:
+    whole = sorted(set(metadata.tables) - set(SECLUDED))
+    yield f"GRANT SELECT ON {_names([*whole, 'alembic_version'])} TO {', '.join(ROLES)};"
+    for table, columns in SECLUDED.items():
+        yield f"GRANT SELECT ({_names(columns)}) ON {_names([table])} TO {VIEWER}, {OPERATOR};"
+
+
+def _operating() -> Iterable[str]:
+    written = sorted(OPERATED & set(metadata.tables))
+    yield f"GRANT INSERT, UPDATE, DELETE ON {_names(written)} TO {OPERATOR};"
+    yield f"GRANT INSERT ON {_names([APPENDED])} TO {OPERATOR};"
+    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {OPERATOR}, {ADMIN}, {WORKER};"
+
+
+def _everything() -> Iterable[str]:
+    others = sorted(set(metadata.tables) - {APPENDED})
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_names(others)} TO {ADMIN}, {WORKER};"
+    yield f"GRANT INSERT ON {_names([APPENDED])} TO {ADMIN}, {WORKER};"
+    yield "-- What retention removes; the table itself refuses what is younger."
+    yield f"GRANT DELETE ON {_names([APPENDED])} TO {WORKER};"
+
+
+def _make_group(role: str) -> str:
+    return (
+        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') "
+        f"THEN CREATE ROLE {role} NOLOGIN; END IF; END $$;"
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

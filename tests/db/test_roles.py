@@ -1,0 +1,233 @@
+"""The roles as PostgreSQL's own, on a real server: what a login cannot do by psql, and that Postroom still works so."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from core.clock import utcnow
+from core.db.roles import ADMIN, OPERATED, OPERATOR, VIEWER, WORKER, roles_sql
+from core.environment import read_environment
+from core.errors import NotPermitted
+from core.gateway import open_gateway
+from core.handles import Handles
+from core.models import metadata
+from core.resources.catalogue import KINDS
+from core.secret import Secret
+from core.services import (
+    access,
+    deliveries,
+    details,
+    outbox,
+    overview,
+    pictures,
+    quarantine,
+    records,
+    requests,
+    route,
+    runs,
+    search,
+    settings,
+    sign_in_status,
+    suppressions,
+    where,
+)
+from core.services.accounts import accounts
+from core.services.actor import Actor, Role
+from core.services.catalogue import RESOURCES
+from core.services.messages import raw
+from core.workers.loop import run_workers
+from tests.accounts import at, fetched_well, message
+from tests.outbound import world
+from tests.servers.dovecot import DovecotServer
+from tests.services.worlds import add
+
+ON_POSTGRESQL = pytest.mark.parametrize("home", ["postgresql"], indirect=True)
+
+pytestmark = ON_POSTGRESQL
+
+LOGINS = {"vera": VIEWER, "otto": OPERATOR, "anna": ADMIN, "work": WORKER}
+ROLE_OF = {"vera": Role.VIEWER, "otto": Role.OPERATOR, "anna": Role.SUPER_SECURITY_ADMIN}
+
+Login = Callable[[str], Handles]
+
+
+@pytest.fixture
+def furnished(handles: Handles, dovecot: DovecotServer) -> Handles:
+    """A world with something of most kinds, as its owner made it, the roles granted twice."""
+    boss = Actor("boss", "here", Role.SUPER_SECURITY_ADMIN)
+    user = dovecot.fresh_user()
+    settings.change(handles, boss, {"loop.records": 1})
+    for number in (1, 2, 3):
+        dovecot.append(user, message(number, sender="loop@example.org"))
+    add(handles, boss, "account", "in", **at(dovecot, user), password=Secret("secret"))
+    add(handles, boss, "template", "t", smtp_host="127.0.0.1", smtp_auth=False)
+    add(handles, boss, "mailbox", "out", template="t", password=Secret("kanarienvogel"))
+    fetched_well(handles)
+    world.put(handles, 2)
+    for _ in range(2):
+        with psycopg.connect(handles.environment.database_url, autocommit=True) as connection:
+            connection.execute(roles_sql())
+            for login, role in LOGINS.items():
+                connection.execute(
+                    f"DO $$ BEGIN CREATE ROLE {login} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+                )
+                connection.execute(f"GRANT {role} TO {login}")
+    return handles
+
+
+@pytest.fixture
+def login(furnished: Handles) -> Iterator[Login]:
+    """Postroom opened by a login of the server."""
+    opened: list[Handles] = []
+
+    def open_as(name: str) -> Handles:
+        url = furnished.environment.database_url.replace("postgres@", f"{name}@")
+        opened.append(open_gateway(read_environment({}, home=str(furnished.environment.home), database_url=url)))
+        return opened[-1]
+
+    yield open_as
+    for one in opened:
+        one.close()
+
+
+def psql(handles: Handles, name: str, statement: str) -> str:
+    """What a login is answered to a statement of its own; empty: done."""
+    try:
+        with psycopg.connect(handles.environment.database_url.replace("postgres@", f"{name}@")) as connection:
+            connection.execute(statement)
+            connection.rollback()
+    except psycopg.errors.InsufficientPrivilege as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
+CONFIGURATION = ("account", "mailbox", "template", "queue", "address", "filter", "handoff", "profile", "setting")
+
+
+@pytest.mark.parametrize("name", ["vera", "otto"])
+def test_neither_viewer_nor_operator_reads_secrets_or_changes_configuration(furnished: Handles, name: str) -> None:
+    for statement in ("SELECT * FROM secret", "SELECT sealed FROM secret", "SELECT sealed FROM token",
+                      "SELECT * FROM template", "SELECT smtp_host FROM template", "SELECT sealed_values FROM request",
+                      "UPDATE audit SET actor = 'x'", "DELETE FROM audit", "TRUNCATE audit", "DROP TABLE audit",
+                      "ALTER TABLE audit DISABLE TRIGGER ALL"):  # fmt: skip
+        refusal = psql(furnished, name, statement)
+        assert "permission denied" in refusal or "must be owner" in refusal, statement
+    for table in (*CONFIGURATION, "secret", "token"):
+        for statement in (f"DELETE FROM {table}", f"INSERT INTO {table} DEFAULT VALUES"):
+            assert psql(furnished, name, statement) == f"permission denied for table {table}", statement
+        column = next(iter(metadata.tables[table].primary_key)).name
+        assert "permission denied" in psql(furnished, name, f"UPDATE {table} SET {column} = {column}")
+
+
+def test_a_viewer_writes_nothing_at_all(furnished: Handles) -> None:
+    for table in metadata.tables:
+        assert psql(furnished, "vera", f"DELETE FROM {table}") == f"permission denied for table {table}"
+        assert psql(furnished, "vera", f"INSERT INTO {table} DEFAULT VALUES") == f"permission denied for table {table}"
+
+
+def test_an_admin_does_all_but_change_the_audit_log(furnished: Handles) -> None:
+    for table in set(metadata.tables) - {"audit"}:
+        assert psql(furnished, "anna", f"DELETE FROM {table} WHERE false") == ""
+    assert psql(furnished, "anna", "SELECT sealed FROM secret") == ""
+    for name in ("anna", "work"):
+        assert psql(furnished, name, "UPDATE audit SET actor = 'x'") == "permission denied for table audit"
+    assert psql(furnished, "anna", "DELETE FROM audit") == "permission denied for table audit"
+    assert psql(furnished, "work", "DELETE FROM audit") == "the audit log is only added to"
+
+
+@pytest.mark.parametrize("name", ["vera", "otto"])
+def test_who_looks_sees_every_list_and_row_but_templates(login: Login, name: str) -> None:
+    handles, actor = login(name), Actor(name, "here", ROLE_OF[name])
+
+    for kind in (one for one in KINDS if access.may(actor, access.SEE, one.name)):
+        page = search.matching(handles, actor, kind, "", limit=5)
+        search.count(handles, actor, kind, "x")
+        for row in page.rows[:1]:
+            name_of_row = f"{row['run']}:{row['seq']}" if kind.name == "event" else row[kind.key]
+            details.show(handles, actor, kind, name_of_row)
+    for resource in RESOURCES.values():
+        if resource.kind.name != "template":
+            for row in resource.matching(handles, actor).rows[:1]:
+                resource.get(handles, actor, row[resource.kind.key])
+    assert overview.overview(handles).outbox == 2
+    runs.recent(handles, actor), runs.running(handles, actor), runs.tail(handles, actor, {})
+    pictures.account_health(handles, actor), pictures.outbox_by_state(handles, actor)
+    pictures.throughput(handles, actor, utcnow())
+    sign_in_status.standings(handles, actor)
+    assert where.where(handles, actor, "Message 1")
+    with pytest.raises(NotPermitted, match="permission denied for table template"):
+        route.simulate(handles, actor, "a@example.org", "b@example.net")  # it reads what the templates say
+    assert raw(handles, actor, search.matching(handles, actor, KINDS_BY["message"]).rows[0]["id"])
+
+
+KINDS_BY = {kind.name: kind for kind in KINDS}
+
+
+def test_an_operator_does_the_daily_work(login: Login) -> None:
+    handles, actor = login("otto"), Actor("otto", "here", Role.OPERATOR)
+    ids = [row["id"] for row in search.matching(handles, actor, KINDS_BY["outbox"]).rows]
+
+    outbox.hold(handles, actor, ids)
+    outbox.release(handles, actor, ids[:1])
+    outbox.cancel(handles, actor, ids[1:])
+    accounts.pause(handles, actor, "in")
+    accounts.resume(handles, actor, "in")
+    requests.ask(handles, actor, "fetch", "account:in")
+    number = search.matching(handles, actor, KINDS_BY["record"]).rows[0]["number"]
+    records.change(handles, actor, number, {"state": "open"})
+    deliveries.retry(handles, actor, None)
+    suppressions.release(handles, actor, [])
+    handles.changes.flush()
+
+    lines = [
+        row["verb"] for row in search.matching(handles, actor, KINDS_BY["audit"]).rows if row["actor"] == "otto@here"
+    ]
+    assert {"hold", "release", "cancel", "pause", "resume", "fetch", "change"} <= set(lines)
+
+
+def test_an_operator_files_what_was_quarantined(login: Login, furnished: Handles) -> None:
+    handles, actor = login("otto"), Actor("otto", "here", Role.OPERATOR)
+    first, second = [row["id"] for row in search.matching(furnished, actor, KINDS_BY["quarantine"]).rows]
+
+    quarantine.release(handles, actor, first, "Junk")
+    quarantine.retry(handles, actor, second)
+
+    assert "Junk" in {row["queue"] for row in search.matching(handles, actor, KINDS_BY["record"]).rows}
+
+
+def test_an_admin_configures_and_is_noted(login: Login, tmp_path: Path) -> None:
+    handles, actor = login("anna"), Actor("anna", "here", Role.SUPER_SECURITY_ADMIN)
+
+    add(handles, actor, "account", "new", password=Secret("kanarienvogel"))
+    accounts.delete(handles, actor, "new")
+    accounts.restore(handles, actor, "new")
+
+    assert access.may(actor, "add", "account")
+
+
+def test_workers_work_as_their_own_role(login: Login, furnished: Handles) -> None:
+    handles = login("work")
+
+    run_workers(handles, once=True)
+
+    (account,) = [row for row in accounts.matching(furnished, ADMINISTRATOR).rows if row["name"] == "in"]
+    assert account["status"] == "ok"
+
+
+ADMINISTRATOR = Actor("boss", "here", Role.SUPER_SECURITY_ADMIN)
+
+
+def test_what_the_role_of_the_login_forbids_is_refused_even_if_settings_allow_it(login: Login) -> None:
+    handles = login("vera")
+
+    with pytest.raises(NotPermitted, match="login of the database may not do that: permission denied for table"):
+        accounts.pause(handles, ADMINISTRATOR, "in")
+
+
+def test_the_sql_that_ships_is_the_one_that_is_printed(handles: Handles) -> None:
+    shipped = Path(__file__).parents[2] / "docs" / "postgresql-roles.sql"
+
+    assert shipped.read_text() == roles_sql(), "postroom db roles > docs/postgresql-roles.sql"
+    assert set(metadata.tables) >= OPERATED
