@@ -12,7 +12,7 @@ from binascii import Error as NoBase64
 from binascii import a2b_qp, b2a_qp
 
 from core.mail.canonical import is_canonical
-from core.mail.fitting_header import Fields, fitted_fields
+from core.mail.fitting_header import BEYOND_ASCII, Fields, fitted_fields
 
 LONGEST_LINE = 998
 """Octets of a line without its CRLF (RFC 5321 §4.5.3.1.6)."""
@@ -21,6 +21,8 @@ DEEPEST = 40
 """Parts within parts that are looked into."""
 
 _BASE64_LINE = 57
+_BASE64_FROM = 1 / 3
+"""Text of which more is beyond ASCII is shorter in base64."""
 _SEALED = ("multipart/signed", "multipart/encrypted")
 
 
@@ -39,14 +41,21 @@ def fitted(raw: bytes, *, takes_8bit: bool, takes_utf8: bool = False) -> bytes:
             return raw
         return fitted_fields(Fields.cut(header), takes_utf8=takes_utf8).assemble() + body
     fields = Fields.cut(header)
-    if not fields.value(b"mime-version") and not fields.value(b"content-type"):
-        fields.add(b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=" + _charset_of(body))
+    if not fields.value(b"mime-version"):
+        fields.add(b"MIME-Version: 1.0")
+        if not fields.value(b"content-type"):
+            fields.add(b"Content-Type: text/plain; charset=" + _charset_of(body))
     return _entity(fields, body, 0, takes_8bit=takes_8bit, takes_utf8=takes_utf8)
 
 
 def is_fit(raw: bytes, *, takes_8bit: bool) -> bool:
     """Whether there is nothing in it that must be encoded."""
     return (takes_8bit or raw.isascii()) and not has_long_line(raw)
+
+
+def has_plain_header(raw: bytes) -> bool:
+    """Whether its header is ASCII."""
+    return raw[: _header_end(raw)].isascii()
 
 
 def has_long_line(raw: bytes) -> bool:
@@ -82,19 +91,23 @@ def _entity(fields: Fields, body: bytes, depth: int, *, takes_8bit: bool, takes_
 def _multipart(fields: Fields, body: bytes, depth: int, *, takes_8bit: bool, takes_utf8: bool) -> bytes:
     boundary = fields.parameter(b"content-type", b"boundary")
     if not boundary:
-        return body
+        return body if takes_8bit else BEYOND_ASCII.sub(b"?", body)
     delimiter = re.compile(rb"(?:\A|\r\n)--%b(?P<last>--)?[ \t]*(?:\r\n|\Z)" % re.escape(boundary))
     pieces, position, is_over = [], 0, False
     for found in delimiter.finditer(body):
         piece = body[position : found.start()]
         # Before the first delimiter and behind the last one stands nothing that anybody reads.
-        pieces.append(_part(piece, depth, takes_8bit=takes_8bit, takes_utf8=takes_utf8) if position else piece)
+        plain = piece if takes_8bit else BEYOND_ASCII.sub(b"?", piece)
+        pieces.append(_part(piece, depth, takes_8bit=takes_8bit, takes_utf8=takes_utf8) if position else plain)
         pieces.append(found.group())
         position, is_over = found.end(), bool(found["last"])
         if is_over:
             break
     rest = body[position:]
-    pieces.append(rest if is_over or not position else _part(rest, depth, takes_8bit=takes_8bit, takes_utf8=takes_utf8))
+    if position and not is_over:
+        pieces.append(_part(rest, depth, takes_8bit=takes_8bit, takes_utf8=takes_utf8))
+    else:
+        pieces.append(rest if takes_8bit else BEYOND_ASCII.sub(b"?", rest))
     return b"".join(pieces)
 
 
@@ -109,7 +122,8 @@ def _leaf(fields: Fields, body: bytes, kind: str) -> bytes:
     """A part without parts, in the encoding that suits it: text stays readable."""
     encoding = fields.value(b"content-transfer-encoding").strip().lower()
     content = _decoded(body, encoding)
-    if kind.startswith("text/") and encoding != b"base64":
+    is_mostly_ascii = len(BEYOND_ASCII.findall(content)) < len(content) * _BASE64_FROM
+    if kind.startswith("text/") and encoding != b"base64" and is_mostly_ascii:
         fields.replace(b"Content-Transfer-Encoding", b"quoted-printable")
         return fields.assemble() + b2a_qp(content, istext=is_canonical(content + b"\r\n"))
     fields.replace(b"Content-Transfer-Encoding", b"base64")

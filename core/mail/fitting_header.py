@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from core.mail.charsets import decode
+from core.mail.encoded_words import decode_words
 from core.mail.header_block import LONGEST_LINE, encode_text
+
+BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 _FIELD = re.compile(rb"(?P<name>[!-9;-~]+)(?P<colon>[ \t]*:)(?P<value>.*)", re.DOTALL)
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
@@ -80,7 +83,7 @@ def _fitted(field: bytes, *, takes_utf8: bool) -> bytes:
 def _encoded(field: bytes) -> bytes:
     found = _FIELD.fullmatch(field)
     if found is None:
-        return field
+        return BEYOND_ASCII.sub(b"?", field)
     name, value = found["name"].lower(), found["value"]
     before = field[: found.start("value")]
     if name in _WITH_PARAMETERS:
@@ -89,7 +92,7 @@ def _encoded(field: bytes) -> bytes:
     if _ADDRESSES.fullmatch(name):
         pieces = (_encoded_address(piece.strip()) for piece in _BETWEEN_COMMAS.findall(text))
         return before + b" " + b",\r\n ".join(pieces)
-    return before + b" " + encode_text(text, len(before) + 1)
+    return before + b" " + encode_text(decode_words(text), len(before) + 1)
 
 
 def _encoded_address(piece: str) -> bytes:

@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Sequence
 
 from core.clock import elapsed_ms, monotonic
 from core.errors import WireError
-from core.mail.fitting import fitted
 from core.protocols.findings import Announced
 from core.protocols.opening import Milestone, finished, opening
 from core.protocols.server import Login, Server, Timeouts
@@ -50,15 +49,13 @@ class SmtpConnection:
         """Whether the relay listed this feature in its answer to EHLO."""
         return self._dialogue.offers(feature)
 
-    def submit(self, sender: str, recipients: Sequence[str], raw: bytes) -> SubmitResult:
+    def submit(self, sender: str, recipients: Sequence[str], raw: bytes, envelope_id: str = "") -> SubmitResult:
         """Hand over one message, its lines ended by CRLF. Raises `UnsafeMessage` alone; all else is in the result.
 
-        What this relay does not take as it is (8 bits, a line too long) is encoded on the way.
+        `envelope_id` is what reports on it name, where the relay offers that (RFC 3461).
         """
         checked_envelope(sender, recipients)
-        by_utf8 = not (sender.isascii() and all(each.isascii() for each in recipients))
-        raw = fitted(raw, takes_8bit=self.offers("8BITMIME"), takes_utf8=by_utf8 and self.offers("SMTPUTF8"))
-        exchange = Exchange(self._dialogue, sender, recipients, raw)
+        exchange = Exchange(self._dialogue, sender, recipients, raw, envelope_id)
         self.count += 1
         return exchange.run()
 

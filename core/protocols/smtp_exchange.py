@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from core.errors import ConnectionLost, WireError
 from core.failpoints import fp
+from core.mail.fitting import fitted, has_plain_header
+from core.mail.strict_address import needs_smtputf8
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
-from core.protocols.submission import Phase, SubmitResult, envelope_id_of, needs_smtputf8, stuffed
+from core.protocols.submission import Phase, SubmitResult, stuffed, xtext
 
 _NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
 _WINDOW = 200
@@ -20,10 +22,17 @@ _CLOSING = 421
 class Exchange:
     """One submission; used once."""
 
-    def __init__(self, dialogue: SmtpDialogue, sender: str, recipients: Sequence[str], raw: bytes) -> None:
+    def __init__(
+        self, dialogue: SmtpDialogue, sender: str, recipients: Sequence[str], raw: bytes, envelope_id: str = ""
+    ) -> None:
         self._dialogue = dialogue
         self._sender = sender
         self._recipients = recipients
+        self._envelope_id = envelope_id
+        self._needs_utf8 = needs_smtputf8(sender) or any(map(needs_smtputf8, recipients))
+        raw = self._fitting(raw)
+        # What is left are addresses, which have no other form.
+        self._needs_utf8 = self._needs_utf8 or not has_plain_header(raw)
         self._data = stuffed(raw)
         # Without the dots that only the way needs (RFC 1870 §5).
         self._size = len(raw)
@@ -36,11 +45,10 @@ class Exchange:
 
     def run(self) -> SubmitResult:
         """Take all steps; gives back how far it came and what was said."""
-        needs_utf8 = needs_smtputf8(self._sender, self._recipients, self._data)
-        if needs_utf8 and not self._dialogue.offers("SMTPUTF8"):
+        if self._needs_utf8 and not self._dialogue.offers("SMTPUTF8"):
             return self._result(_NEEDS_UTF8)
         try:
-            result = self._result(self._deciding_reply(self._mail_line(needs_utf8)))
+            result = self._result(self._deciding_reply(self._mail_line()))
         except WireError as error:
             return self._result(self._last_refusal(), error)
         self._leave_clean(result)
@@ -68,7 +76,7 @@ class Exchange:
 
     def _pipelined(self, mail_line: bytes) -> Reply | None:
         """The whole envelope in one write, DATA last (RFC 2920 §3.1)."""
-        lines = [f"RCPT TO:<{recipient}>".encode() for recipient in self._recipients]
+        lines = [self._rcpt_line(recipient) for recipient in self._recipients]
         self._dialogue.begin(Phase.MAIL)
         first, rest = lines[:_WINDOW], lines[_WINDOW:]
         self._dialogue.send(b"\r\n".join([mail_line, *first, *([] if rest else [b"DATA"])]))
@@ -93,7 +101,7 @@ class Exchange:
             return None
         self._phase = Phase.RCPT
         for recipient in self._recipients:
-            self._answers.append(self._command(f"RCPT TO:<{recipient}>".encode()))
+            self._answers.append(self._command(self._rcpt_line(recipient)))
             if self._is_full(self._answers[-1:]):
                 break
         if not any(answer.is_positive for answer in self._answers):
@@ -151,20 +159,40 @@ class Exchange:
             self._goodbye, self._goodbye_phase = reply, self._phase
         return reply
 
-    def _mail_line(self, needs_utf8: bool) -> bytes:
+    def _fitting(self, raw: bytes) -> bytes:
+        """The message as this relay, and those behind it, can take it.
+
+        A header in UTF-8 would bounce at the first relay on the way that knows no SMTPUTF8: it is asked for only where
+        an address needs it anyway.
+        """
+        takes_8bit = self._dialogue.offers("8BITMIME")
+        return fitted(raw, takes_8bit=takes_8bit, takes_utf8=self._needs_utf8 and takes_8bit)
+
+    def _mail_line(self) -> bytes:
         words = [f"MAIL FROM:<{self._sender}>"]
         if self._dialogue.offers("SIZE"):
             words.append(f"SIZE={self._size}")
-        if self._dialogue.offers("DSN"):
-            # A report names the message and does not carry it back, which may hold a password (RFC 3461 §4.3, §4.4).
-            words.append("RET=HDRS")
-            if envelope_id := envelope_id_of(self._data):
-                words.append(f"ENVID={envelope_id}")
         if self._dialogue.offers("8BITMIME") and not self._data.isascii():
             words.append("BODY=8BITMIME")
-        if needs_utf8:
+        if self._needs_utf8:
             words.append("SMTPUTF8")
+        if self._asks_for_reports:
+            words.append("RET=HDRS")
+            if self._envelope_id:
+                words.append(f"ENVID={xtext(self._envelope_id)}")
         return " ".join(words).encode()
+
+    @property
+    def _asks_for_reports(self) -> bool:
+        # Reports go to the sender; to the null sender there are none (RFC 3461 §4).
+        return bool(self._sender) and self._dialogue.offers("DSN")
+
+    def _rcpt_line(self, recipient: str) -> bytes:
+        line = f"RCPT TO:<{recipient}>"
+        if self._asks_for_reports and recipient.isascii():
+            # So that a report names the recipient as we do, wherever its mail is passed on to.
+            line += f" ORCPT=rfc822;{xtext(recipient)}"
+        return line.encode()
 
     def _leave_clean(self, result: SubmitResult) -> None:
         """Whatever was begun is over before the next message."""

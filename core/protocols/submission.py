@@ -55,10 +55,8 @@ class SubmitResult:
         return tuple(address for address, reply in self.recipients if reply is not None and reply.is_positive)
 
 
+_NO_XTEXT = re.compile(r"[^!-*,-<>-~]")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029\ud800-\udfff]")
-
-
-_MESSAGE_ID = re.compile(rb"^message-id:(?:\r\n)?[ \t]*<([!-~]{1,90})>[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
 
 def checked_address(address: str) -> str:
@@ -78,19 +76,9 @@ def checked_envelope(sender: str, recipients: Sequence[str]) -> None:
             raise UnsafeMessage("A recipient's address is empty.")
 
 
-def needs_smtputf8(sender: str, recipients: Sequence[str], raw: bytes) -> bool:
-    """Whether only a relay that takes SMTPUTF8 may be given it: an address, in envelope or header, is beyond ASCII."""
-    header = raw[: raw.find(b"\r\n\r\n") + 1]
-    return not (sender.isascii() and header.isascii() and all(each.isascii() for each in recipients))
-
-
-def envelope_id_of(raw: bytes) -> str:
-    """The Message-ID as the envelope's identifier (RFC 3461 §4.4), so that a report names it; empty if it is unfit."""
-    found = _MESSAGE_ID.search(raw, 0, max(raw.find(b"\r\n\r\n"), 0))
-    if found is None:
-        return ""
-    # xtext (RFC 3461 §4): "+" and "=" would be read as its own signs.
-    return re.sub(rb"[+=]", lambda sign: b"+%02X" % sign.group()[0], found[1]).decode("ascii")
+def xtext(text: str) -> str:
+    """ASCII text as a parameter's value (RFC 3461 §4)."""
+    return _NO_XTEXT.sub(lambda found: f"+{ord(found.group()):02X}", text)
 
 
 def stuffed(raw: bytes) -> bytes:

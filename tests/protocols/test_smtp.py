@@ -21,6 +21,7 @@ from core.protocols.smtp import SmtpConnection, open_smtp
 from core.protocols.submission import Phase, SubmitResult
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
+from tests.fakes.smtp import ScriptedSmtp
 from tests.protocols.conftest import SHORT
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Action, RuledSink
@@ -277,13 +278,57 @@ def test_the_size_limit_is_known_and_the_relay_is_told_the_size(opened: Opened) 
 def test_what_the_message_needs_is_asked_for(smtp_sink: RuledSink, opened: Opened) -> None:
     connection = opened(smtp_sink)
     assert connection.submit("jörg@example.com", ["ann@exämple.com"], RAW).taken
-    assert connection.submit("a@example.com", ["b@example.com"], b"Subject: a\r\n\r\n\xc3\xa4\r\n").taken
+    assert connection.submit("a@example.com", ["b@example.com"], b"Subject: x\r\n\r\n\xc3\xa4\r\n").taken
     assert connection.submit("a@example.com", ["b@example.com"], RAW).taken
     options = [set(delivered.options) for delivered in smtp_sink.deliveries]
     assert "SMTPUTF8" in options[0]
     assert "BODY=8BITMIME" in options[1]
     assert not options[2] & {"SMTPUTF8", "BODY=8BITMIME"}
     assert all(any(option.startswith("SIZE=") for option in each) for each in options)
+
+
+def test_a_header_beyond_ascii_is_encoded_unless_an_address_needs_utf8_anyway(
+    smtp_sink: RuledSink, opened: Opened
+) -> None:
+    raw = "Subject: Grüße\r\n\r\nGrüße\r\n".encode()
+    connection = opened(smtp_sink)
+    assert hand_over(connection, raw=raw).taken
+    assert connection.submit("jörg@example.com", ["b@example.com"], raw).taken
+
+    plain, utf8 = (delivered.raw for delivered in smtp_sink.deliveries)
+    assert plain == "Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\r\nGrüße\r\n".encode()
+    assert utf8 == raw
+
+
+def test_a_relay_without_8bitmime_gets_ascii_alone(smtp_sink: RuledSink, opened: Opened) -> None:
+    connection = opened(smtp_sink)
+    del connection._dialogue.features["8BITMIME"]
+    raw = "Content-Type: text/plain; charset=utf-8\r\n\r\nMany greetings: Grüße\r\n".encode()
+    assert hand_over(connection, raw=raw).taken
+
+    [delivered] = smtp_sink.deliveries
+    assert delivered.raw.isascii()
+    assert b"quoted-printable\r\n" in delivered.raw
+    assert delivered.raw.endswith(b"\r\n\r\nMany greetings: Gr=C3=BC=C3=9Fe\r\n")
+
+
+def test_reports_are_asked_for_where_the_relay_knows_of_them() -> None:
+    offering = {"EHLO": ["250-x", "250-PIPELINING", "250 DSN"]}
+    with ScriptedSmtp(offering) as server:
+        connection = open_smtp(
+            Server("localhost", server.port, Security.NONE, TlsTrust()), None, ehlo_name="me.example"
+        )
+        assert connection.submit("a@example.com", ["b+c=d@example.com"], RAW, "2s-abc").taken
+        assert connection.submit("", ["b@example.com"], RAW, "2s-abc").taken
+        connection.drop()
+
+    said = [one.text for one in server.commands if one.key in {"MAIL", "RCPT"}]
+    assert said == [
+        "MAIL FROM:<a@example.com> RET=HDRS ENVID=2s-abc",
+        "RCPT TO:<b+c=d@example.com> ORCPT=rfc822;b+2Bc+3Dd@example.com",
+        "MAIL FROM:<>",
+        "RCPT TO:<b@example.com>",
+    ]
 
 
 def test_addresses_that_the_relay_cannot_take_are_refused_without_asking(smtp_sink: RuledSink, opened: Opened) -> None:

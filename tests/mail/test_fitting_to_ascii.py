@@ -8,10 +8,21 @@ import pytest
 
 from core.mail.body import read_body
 from core.mail.canonical import canonical_crlf
+from core.mail.fitting import fitted
 from core.mail.headers import read_header_block
 from core.mail.parts import read_parts
-from core.mail.seven_bit import seven_bit, with_plain_header
 from tests.corpus.generate import mixed_messages
+
+
+def seven_bit(raw: bytes) -> bytes:
+    """For a relay that takes ASCII alone."""
+    return fitted(raw, takes_8bit=False)
+
+
+def with_plain_header(raw: bytes) -> bytes:
+    """For a relay that takes 8 bits in bodies."""
+    return fitted(raw, takes_8bit=True)
+
 
 HEAD = "From: Müller, Hans <hans@example.org>\r\n"
 
