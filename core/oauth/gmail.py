@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from core import clock
 from core.oauth.answers import grant_from
+from core.oauth.exchange import Answer, place_of
 from core.oauth.grant import Grant
 from core.oauth.problems import refusal_from
 from core.oauth.standard import Standard
-from core.oauth.web import Answer, Web, place_of
+from core.oauth.web import Web
 from core.secret import Secret
 
 AUTHORIZATION = "https://accounts.google.com/o/oauth2/v2/auth"
@@ -55,8 +56,8 @@ class Gmail(Standard):
         )
         try:
             credentials.refresh(_request_through(self.web))  # type: ignore[no-untyped-call]
-        except GoogleAuthError:
-            self._refused()
+        except (GoogleAuthError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+            self._refuse()
         # What it keeps of the answer lacks the words we want: who signed in, and how long the refresh token lasts.
         return grant_from(self.web.last.document(), clock.utcnow(), place_of(TOKEN))
 
@@ -67,9 +68,11 @@ class Gmail(Standard):
             raise refusal_from(answer, skew=self.web.skew)
         return answer
 
-    def _refused(self) -> NoReturn:
-        # Not chained: the library's exception may hold the answer.
-        raise refusal_from(self.web.last.document(), skew=self.web.skew) from None
+    def _refuse(self) -> None:
+        answer = self.web.last.document()
+        if "error" in answer:
+            # Not chained: the library's exception may hold the answer.
+            raise refusal_from(answer, skew=self.web.skew) from None
 
 
 @dataclass(frozen=True)

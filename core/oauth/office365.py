@@ -91,7 +91,7 @@ class Office365:
         """Ask by msal; with `is_checked` what comes beside the tokens matters (the nonce of a sign-in)."""
         try:
             return ask(self._client(is_public))
-        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError) as error:
             # Answers that msal stumbles over; its exceptions may hold them, so they are not chained.
             said = self.web.last.document()
             if "error" in said:

@@ -1,87 +1,95 @@
-"""One question to the provider for a new access token, and what is to be kept of the answer."""
+"""A renewal by whoever has the turn: the provider is asked, and what it says is written down at once."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timedelta
-
-from core.errors import ConfigurationError, NeedsSignIn, OAuthRefused, OAuthUnavailable, PostroomError
-from core.oauth import web
-from core.oauth.grant import Grant
-from core.oauth.held import Held
-from core.oauth.person import is_the_owner, wrong_person
-from core.oauth.problems import Refusal, translated
-from core.oauth.providers import provider_of
+from core import clock
+from core.errors import NeedsSignIn, OAuthRefused, OAuthUnavailable, PostroomError, StoreError
+from core.failpoints import fp
+from core.handles import Handles
+from core.oauth import alarms, keeping
+from core.oauth.given import Given, as_asked_by_hand, given, given_or_not
+from core.oauth.held import Held, Step, next_step, with_grant
+from core.oauth.question import after_failure, asked
 from core.oauth.signer import Signer
+from core.oauth.turn import Turn, give_back
 
-AFTER_REFUSAL = timedelta(minutes=1)
-"""So long an app that was refused is not tried again, unless its profile changes or a person asks for it."""
-
-AFTER_FAILURE = timedelta(seconds=30)
-"""So long a provider that cannot be asked is left alone, unless it asks for more."""
+_unsaved: dict[tuple[str, str, int], tuple[Turn, Held]] = {}
+"""What a provider gave and the database would not take, by database and owner: the next who asks here writes it."""
 
 
-def renewed(signer: Signer, held: Held) -> Grant:
-    """Ask the provider, by the profile's method.
+def renew(handles: Handles, signer: Signer, turn: Turn, *, by_hand: bool = False) -> Given | None:
+    """Get a new token and keep it; `None` when somebody else kept something newer meanwhile, so look again.
 
     Raises:
         NeedsSignIn: the grant is dead.
         OAuthRefused: the provider refuses the app.
-        OAuthUnavailable: it cannot be asked now.
+        OAuthUnavailable: it cannot be asked now, and no token that was kept is good still.
+        StoreError: the answer could not be written; it is kept in mind until it can.
     """
     try:
-        grant = _asked(signer, held)
-    except Refusal as refusal:
-        whom = replace(signer.whom, secrets=(signer.password, signer.seed, held.refresh))
-        raise translated(refusal, signer.app, whom) from None
-    is_personal = signer.app.method != "client_secret"
-    if is_personal and not is_the_owner(grant.names, signer.username, signer.address):
-        raise NeedsSignIn(wrong_person(grant.signed_in_as, signer.kind, signer.name, signer.username))
-    return grant
+        with handles.database.reading() as session:
+            kept = keeping.read(handles, session, signer)
+        held = as_asked_by_hand(kept, signer) if by_hand else kept
+        # Somebody may have renewed it between our look and our turn.
+        step = next_step(held, signer, clock.utcnow())
+        grant = asked(signer, held) if step is Step.RENEW else None
+    except (NeedsSignIn, OAuthRefused, OAuthUnavailable) as error:
+        return _failed(handles, signer, turn, kept, error)
+    except BaseException:
+        _let_go(handles, turn)
+        raise
+    if grant is None:
+        _let_go(handles, turn)
+        return given_or_not(handles, signer, held, step)
+    # From here to the commit a kill costs a rotated refresh token: nothing stands between.
+    fp("K15")
+    return _granted(handles, signer, turn, with_grant(kept, grant, clock.utcnow()))
 
 
-def after_failure(held: Held, error: PostroomError, now: datetime) -> Held:
-    """What is to be kept when there was no grant: who must do something, or when to try again."""
-    if isinstance(error, NeedsSignIn):
-        return replace(
-            held, access=None, expires_at=None, renew_at=None, needs_sign_in=str(error), last_error=str(error)
-        )
-    wait = AFTER_REFUSAL
-    if isinstance(error, OAuthUnavailable):
-        wait = max(AFTER_FAILURE, timedelta(seconds=error.retry_after or 0.0))
-    is_refused = isinstance(error, ConfigurationError)
-    return replace(held, retry_after=now + wait, last_error=str(error), is_refused=is_refused)
+def save_what_was_left(handles: Handles, signer: Signer) -> None:
+    """Write what the database would not take before.
+
+    Raises:
+        StoreError: it still does not.
+    """
+    left = _unsaved.pop(_key(handles, signer), None)
+    if left is not None:
+        _granted(handles, signer, *left)
 
 
-def not_yet(held: Held) -> PostroomError:
-    """The error while the provider is not to be asked again."""
-    if held.is_refused:
-        return OAuthRefused(held.last_error)
-    return OAuthUnavailable(held.last_error)
+def forget_what_was_left(handles: Handles, signer: Signer) -> None:
+    """Somebody has signed in since."""
+    _unsaved.pop(_key(handles, signer), None)
 
 
-def _asked(signer: Signer, held: Held) -> Grant:
-    provider = provider_of(signer.app, web.Web())
-    match signer.app.method:
-        case "client_secret":
-            return provider.for_application()
-        case "password":
-            if not signer.password:
-                raise OAuthRefused(
-                    f"{signer.title.capitalize()} has no password, which its profile needs. {signer.cure}"
-                )
-            return provider.by_password(signer.username, signer.password)
-    if held.refresh is None:
-        raise NeedsSignIn(nobody_yet(signer))
+def _granted(handles: Handles, signer: Signer, turn: Turn, held: Held) -> Given:
     try:
-        return provider.by_refresh_token(held.refresh)
-    except Refusal as refusal:
-        if refusal.error != "invalid_grant" or signer.seed is None or signer.seed == held.refresh:
-            raise
-    # The one that came after the seed is dead; the seed itself may be good still.
-    return provider_of(signer.app, web.Web()).by_refresh_token(signer.seed)
+        handles.database.writing(lambda session: keeping.write_granted(handles, session, signer, turn, held))
+    except StoreError:
+        _unsaved[_key(handles, signer)] = (turn, held)
+        raise
+    alarms.tell_sign_ins(handles)
+    return given(held, is_new=True)
 
 
-def nobody_yet(signer: Signer) -> str:
-    """What to say when there was no sign-in yet."""
-    return f"Nobody has signed in for {signer.title} yet. {signer.cure.replace('Sign in again', 'Sign in')}"
+def _failed(handles: Handles, signer: Signer, turn: Turn, held: Held, error: PostroomError) -> Given | None:
+    now = clock.utcnow()
+    if isinstance(error, NeedsSignIn) and turn.is_inherited:
+        error = NeedsSignIn(f"A worker died while it renewed the token; the provider's answer to it is lost. {error}")
+    failed = after_failure(held, error, now)
+    if not handles.database.writing(lambda session: keeping.write_refused(handles, session, signer, turn, failed)):
+        return None
+    # A token is renewed some minutes before its end, so that there is time for this.
+    if next_step(failed, signer, now) is Step.USE:
+        return given(held, is_new=False)
+    handles.changes.moved("token")
+    alarms.tell_sign_ins(handles)
+    raise error
+
+
+def _let_go(handles: Handles, turn: Turn) -> None:
+    handles.database.writing(lambda session: give_back(session, turn))
+
+
+def _key(handles: Handles, signer: Signer) -> tuple[str, str, int]:
+    return (handles.database.url, signer.kind, signer.owner_id)

@@ -12,10 +12,11 @@ from core import clock
 from core.errors import OAuthRefused
 from core.oauth.answers import grant_from
 from core.oauth.app import App
+from core.oauth.exchange import place_of
 from core.oauth.grant import Grant
 from core.oauth.pkce import challenge_of, new_verifier
 from core.oauth.problems import Refusal, refusal_from
-from core.oauth.web import Web, place_of
+from core.oauth.web import Web
 from core.resources.checks import web_address
 from core.secret import Secret
 

@@ -12,10 +12,11 @@ from core.errors import BadInput, ConfigurationError, LoginRefused, OAuthUnavail
 from core.handles import Handles
 from core.models import Profile
 from core.oauth.app import App, app_of
-from core.oauth.cache import Given, get_token
+from core.oauth.cache import get_token
+from core.oauth.given import Given
 from core.oauth.held import Held
 from core.oauth.permits import what_to_permit
-from core.oauth.renewal import renewed
+from core.oauth.question import asked
 from core.oauth.scopes import Use
 from core.oauth.signer import Signer, signer_of
 from core.protocols.probe import Step
@@ -78,7 +79,7 @@ def _tried(draft: Draft, given: Signer) -> Given:
     if given.app.method == "refresh_token" and given.app.provider == "custom":
         # It may be good once, and what came in its place would not be kept.
         raise BadInput(problems=(draft.problem("refresh_token", "may be used up by a test: save it first."),))
-    grant = renewed(given, Held(refresh=given.seed))
+    grant = asked(given, Held(refresh=given.seed))
     return Given(grant.access_token.reveal(), True, grant.signed_in_as, grant.expires_at)
 
 

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from core.oauth import web
+from core.oauth.exchange import Answer
 from tui.demo.certificates import ServerCertificate
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -250,7 +251,7 @@ def reaching(server: TokenServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[T
     """Our client finds the server under Microsoft's and Google's real addresses."""
     exchanged = web.Web._exchanged
 
-    def elsewhere(self: web.Web, method: str, url: str, **parts: Any) -> web.Answer:
+    def elsewhere(self: web.Web, method: str, url: str, **parts: Any) -> Answer:
         split = urlsplit(url)
         if split.hostname in {"login.microsoftonline.com", "oauth2.googleapis.com", "accounts.google.com"}:
             assert split.scheme == "https"

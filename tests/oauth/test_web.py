@@ -10,12 +10,13 @@ import pytest
 
 from core import clock
 from core.errors import OAuthUnavailable, PostroomError
+from core.oauth.exchange import LARGEST
 from core.oauth.held import Held
 from core.oauth.problems import Refusal
 from core.oauth.providers import provider_of
-from core.oauth.renewal import renewed
+from core.oauth.question import asked as ask_for
 from core.oauth.signer import Signer
-from core.oauth.web import LARGEST, Web
+from core.oauth.web import Web
 from core.protocols.tls import TlsTrust, context_for
 from core.secret import Secret
 from tests.fakes.token_server import DOWN, HTML, THROTTLED, Said, TokenServer, reaching, refusal
@@ -55,12 +56,14 @@ LIES = {
 
 
 @pytest.mark.parametrize("said", LIES.values(), ids=LIES.keys())
-def test_what_is_no_answer_passes(said, server):
-    server.always = said
-    with pytest.raises(OAuthUnavailable) as unavailable:
-        asked(server)
+@pytest.mark.parametrize("maker", ["custom", "gmail", "office365"])
+def test_what_is_no_answer_passes(maker, said, server, monkeypatch):
+    server.instead = [said] * 4
+    app = app_at(server, "refresh_token", provider=maker, tenant_id="contoso.example")
+    with reaching(server, monkeypatch), pytest.raises(OAuthUnavailable) as unavailable:
+        provider_of(app, Web()).by_refresh_token(Secret("refresh"))
     text = str(unavailable.value)
-    assert text.startswith("No token for now: 127.0.0.1:")
+    assert text.startswith("No token for now: ")
     assert text.endswith(".")
     assert "\n" not in text
     assert server.client_secret not in text
@@ -88,7 +91,7 @@ def test_an_answer_that_is_only_careless_will_do(answer, server):
 @pytest.mark.parametrize("said", [Said(hang=60), Said(drip=True)])
 def test_a_slow_provider_gets_no_more_time_than_the_whole_conversation_has(said, server):
     server.always = said
-    with pytest.raises(OAuthUnavailable, match=r"within 0\.2 seconds|too slow"):
+    with pytest.raises(OAuthUnavailable, match="too slow"):
         asked(server, seconds=0.2)
 
 
@@ -157,12 +160,12 @@ def test_no_secret_shows_in_what_is_raised_or_logged(maker, method, server, monk
         for said in (LIES["a token of line breaks"], HTML, THROTTLED, echo, refusal(refresh.reveal())):
             server.instead = [said] * 3
             with pytest.raises(PostroomError) as raised:
-                renewed(signer, Held(refresh=refresh))
+                ask_for(signer, Held(refresh=refresh))
             shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + repr(signer)
             assert [secret for secret in secrets if secret in shown + caplog.text] == []
         server.instead, server.application_user = [], "user"
         server.passwords["user"], server.refresh[refresh.reveal()] = password.reveal(), "user"
         server.rotates = True
-        grant = renewed(signer, Held(refresh=refresh))
+        grant = ask_for(signer, Held(refresh=refresh))
         assert repr(grant).count("****") == (1 if grant.refresh_token is None else 2)
     assert [token for token in (*server.access, *server.refresh, *secrets) if token in caplog.text] == []
