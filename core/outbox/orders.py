@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, select, update
+from sqlalchemy import Select, case, or_, select, update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
@@ -19,7 +19,10 @@ _AT_ONCE = 500
 
 
 def retry(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
-    """Try these now, whatever their back-off; `None`: all that wait. Gives back those it holds for."""
+    """Try these now, whatever their back-off; `None`: all that were tried already, for others have a time of their own.
+
+    Gives back those it holds for.
+    """
     return _order(handles, ids, STILL_TO_BE_SENT, to=None)
 
 
@@ -72,6 +75,8 @@ def _apply(
     chosen = select(_m.id).where(_m.state.in_(of_states)).order_by(_m.id)
     if ids is not None:
         chosen = chosen.where(_m.id.in_(ids))
+    elif to is None:
+        chosen = chosen.where(or_(_m.state != OutgoingState.QUEUED, _m.attempts > 0))
     found = list(session.connection().scalars(chosen.with_for_update()))
     now = time_of(session)
     if to is None:

@@ -59,6 +59,14 @@ def test_a_scheduled_message_that_was_held_keeps_its_time(handles):
     assert rows(handles)[0].next_attempt_at == later
 
 
+def test_trying_all_again_leaves_a_scheduled_message_its_time(handles):
+    later = clock.utcnow() + timedelta(hours=1)
+    put(handles, not_before=later)
+    assert orders.retry(handles) == []
+    assert rows(handles)[0].next_attempt_at == later
+    assert orders.retry(handles, [rows(handles)[0].id]) == [rows(handles)[0].id]
+
+
 def test_a_sent_recipient_stays_sent_when_the_rest_is_cancelled(handles):
     put(handles, to=("a@example.net", "b@example.net"))
 

@@ -27,7 +27,7 @@ _Order = Callable[[Handles, Actor, Sequence[int] | None], int]
 
 @OUTBOX.command("retry")
 def retry(ctx: Context, ids: _IDS = None, every: _ALL = False) -> None:
-    """Try messages now, failed ones too."""
+    """Try messages now, whatever their back-off; --all: those that were tried already."""
     _order(ctx.obj, outbox.retry, "tried now", ids, every=every)
 
 
