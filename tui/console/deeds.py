@@ -112,6 +112,18 @@ def _quarantine_retry(desk: Desk, rows: list[Row]) -> str:
     return f"Processed {_many(rows, 'message')} again."
 
 
+def _delivery(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
+    def work(desk: Desk, rows: list[Row]) -> str:
+        from core.services import deliveries
+
+        count = getattr(deliveries, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
+        if not count:
+            return f"Nothing to do: {'it is' if len(rows) == 1 else 'they are'} settled already."
+        return f"{past} {count} {'delivery' if count == 1 else 'deliveries'}."
+
+    return work
+
+
 def _named(rows: list[Row]) -> str:
     return str(rows[0]["name"]) if len(rows) == 1 else f"{len(rows)} accounts"
 
@@ -128,6 +140,8 @@ _DEEDS: dict[tuple[str, str], Callable[[Desk, list[Row]], str]] = {
     ("outbox", "hold"): _outbox("hold", "Holding"),
     ("outbox", "release"): _outbox("release", "Released"),
     ("outbox", "cancel"): _outbox("cancel", "Cancelled"),
+    ("delivery", "retry"): _delivery("retry", "Offering again:"),
+    ("delivery", "cancel"): _delivery("cancel", "Given up:"),
     ("quarantine", "retry"): _quarantine_retry,
     ("suppression", "release"): _suppression_release,
 }

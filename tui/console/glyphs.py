@@ -31,10 +31,10 @@ _OVER = Sign("–", "-", DULL)
 _AGAIN = Sign("~", "~", WARN)
 
 SIGNS: dict[str, Sign] = {
-    **dict.fromkeys(("ok", "valid", "sent", "recorded", "done", "closed successful"), _TICK),
+    **dict.fromkeys(("ok", "valid", "sent", "recorded", "done", "delivered", "closed successful"), _TICK),
     **dict.fromkeys(("invalid", "failing", "failed", "aborted", "error", "expired", "bounced"), _CROSS),
     **dict.fromkeys(("running", "sending", "open", "claimed"), _RUNNING),
-    **dict.fromkeys(("queued", "asked", "debug"), _WAITING),
+    **dict.fromkeys(("queued", "asked", "waiting", "debug"), _WAITING),
     **dict.fromkeys(("quarantined", "warning"), _WARNING),
     **dict.fromkeys(("stopped", "ignored", "cancelled", "closed unsuccessful"), _OVER),
     **dict.fromkeys(("deferred", "throttled", "pending reminder", "pending auto close", "bounce"), _AGAIN),

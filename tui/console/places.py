@@ -25,7 +25,7 @@ _ORDER = (
     ("account", "run", "quarantine"),
     ("mailbox", "template", "outbox"),
     ("record", "message"),
-    ("queue", "address", "filter", "handoff"),
+    ("queue", "address", "filter", "handoff", "delivery"),
     ("profile", "suppression", "alert", "worker", "audit", "setting"),
 )
 

@@ -120,6 +120,31 @@ def _queue(row: Row, _: datetime) -> Trouble:
     return Trouble(str(row.get("comment") or f"{row.get('records') or 0} records in {row.get('name')}."))
 
 
+def _handoff(row: Row, now: datetime) -> Trouble:
+    name, error, waiting = row.get("name"), _sentence(row.get("last_error")), row.get("waiting") or 0
+    rests = row.get("rests_until")
+    if not row.get("active"):
+        return Trouble(f"{name} is offered nothing: it is inactive. e edits it.", WARN)
+    if isinstance(rests, datetime) and rests > now:
+        wait = span((rests - now).total_seconds())
+        return Trouble(f"{name} rests for {wait}, {waiting} wait: {error}Retry one of its deliveries to try now.", BAD)
+    if waiting:
+        return Trouble(
+            f"{name}: {waiting} to be taken. {error}The screen Deliveries lists them.", WARN if error else DULL
+        )
+    return Trouble(f"{name}: all taken.", GOOD)
+
+
+def _delivery(row: Row, now: datetime) -> Trouble:
+    what = f"{str(row.get('event') or '').capitalize()} {row.get('record')} for {row.get('handoff')}"
+    error, again = _sentence(row.get("last_error")), _next(row.get("next_attempt_at"), now)
+    if row.get("state") == "failed":
+        return Trouble(f"{what}: not taken. {error}r offers it again.", BAD)
+    if row.get("state") == "waiting":
+        return Trouble(f"{what}: {error}{again}r offers it now, x gives it up.", WARN if error else DULL)
+    return Trouble(f"{what}: taken. enter shows it.", GOOD)
+
+
 def _alert(row: Row, _: datetime) -> Trouble:
     return Trouble(str(row.get("text") or ""), DULL if row.get("closed_at") else BAD)
 
@@ -151,5 +176,7 @@ _SAYERS: dict[str, Callable[[Row, datetime], Trouble]] = {
     "record": _record,
     "message": _message,
     "queue": _queue,
+    "handoff": _handoff,
+    "delivery": _delivery,
     "alert": _alert,
 }

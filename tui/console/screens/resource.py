@@ -232,6 +232,8 @@ _TOPICS = {
     "quarantine": frozenset({"message", "quarantine", "run"}),
     "message": frozenset({"message", "run", "record"}),
     "record": frozenset({"record", "run", "message"}),
+    "handoff": frozenset({"handoff", "delivery"}),
+    "delivery": frozenset({"delivery", "record"}),
     "queue": frozenset({"queue", "record", "run"}),
     "event": frozenset({"run", "event"}),
 }
