@@ -18,6 +18,7 @@ from core.services.actor import Actor, Role
 from tests.fakes.token_server import TokenServer, reaching
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.dovecot import DovecotServer
+from tests.servers.postfix import PostfixServer
 from tests.servers.postgres import Postgres
 from tests.servers.smtp import RuledSink
 from tests.servers.tokens import TokenDovecot, TokenSink
@@ -44,6 +45,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def dovecot(certificates: Certificates) -> Iterator[DovecotServer]:
     """One Dovecot for the whole session; take `dovecot.fresh_user()` and touch no other mail."""
     with DovecotServer(certificates.good, users={}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postfix(certificates: Certificates) -> Iterator[PostfixServer]:
+    """One Postfix for the whole session, with a Dovecot and a sink of its own; take `postfix.fresh_mailbox()`."""
+    with PostfixServer(certificates.good) as server:
         yield server
 
 

@@ -202,11 +202,11 @@ def _address_field(text: str) -> bytes:
     address = _bare(text)
     name = clean(text.rpartition("<")[0]).strip().strip('"').strip() if "<" in text else ""
     if not name:
-        return _strict(address).encode("ascii")
+        return _strict(address).encode()
     if name.isascii() and "=?" not in name:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}" <{_strict(address)}>'.encode("ascii")
-    return encode_text(name, len("From: ")) + f"\r\n <{_strict(address)}>".encode("ascii")
+        return f'"{escaped}" <{_strict(address)}>'.encode()
+    return encode_text(name, len("From: ")) + f"\r\n <{_strict(address)}>".encode()
 
 
 def _bare(text: str) -> str:
@@ -215,7 +215,7 @@ def _bare(text: str) -> str:
 
 def _strict(address: str) -> str:
     try:
-        return strict_address(address)
+        return strict_address(address, allow_utf8=True)
     except ValueError as error:
         raise UnsafeMessage(f"The message was not sent: {error}") from error
 
