@@ -72,6 +72,7 @@ MAILBOX = Kind(
         Column("cooling_until", "Cooling until", _status("cooling_until"), ColumnType.TIME, is_filtered=False),
         Column("last_error", "Last error", _status("last_error")),
         Column("last_sent_at", "Last sent", _status("last_sent_at"), ColumnType.TIME, is_filtered=False),
+        Column("server_max_size", "Server takes", _status("server_max_size"), ColumnType.SIZE, is_filtered=False),
         Column("tested_at", "Tested", _status("tested_at"), ColumnType.TIME, is_filtered=False),
         Column("certificate_expires", "Certificate ends", _status("certificate_expires"), ColumnType.TIME, is_filtered=False),
         Column("signed_in_as", "Signed in as", func.coalesce(token_of("mailbox", "signed_in_as", _c.id), "")),

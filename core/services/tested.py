@@ -86,7 +86,18 @@ def untested_among(handles: Handles, saved: Iterable[tuple[Kind, str]]) -> list[
                 connections |= {(MAILBOX.name, user): MAILBOX for user in users.get(MAILBOX, [])}
             elif kind.name in LOGINS:
                 connections[kind.name, name] = kind
-    return [(kind, name) for (_, name), kind in connections.items() if is_untested(handles, kind, {}, name=name)]
+        untested = {kind.name: _untested(session, kind) for kind in connections.values()}
+    return [(kind, name) for (_, name), kind in connections.items() if name in untested[kind.name]]
+
+
+def _untested(session: Session, kind: Kind) -> set[str]:
+    status, table = _status(kind), table_of(kind.model)
+    names = (
+        select(table.c.name)
+        .join(status, next(iter(status.primary_key)) == table.c.id)
+        .where(status.c.tested_at.is_(None), table.c.deleted_at.is_(None))
+    )
+    return set(session.connection().scalars(names))
 
 
 def _status(kind: Kind) -> Table:
