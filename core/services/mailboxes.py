@@ -82,12 +82,18 @@ def _addresses(draft: Draft) -> dict[str, str]:
     complaints: dict[str, str] = {}
     if draft.values["force_from"] and not draft.values["default_sender"]:
         complaints["default_sender"] = "is missing; it is what From is replaced by."
-    if complaint := checks.mail_address(str(draft.values["return_path"]).replace(TOKEN, _LONGEST_TOKEN)):
+    if complaint := _return_path(str(draft.values["return_path"]).replace(TOKEN, _LONGEST_TOKEN)):
         complaints["return_path"] = complaint
     wrong = [word for word in draft.values["from_filter"] if not _is_from_class(word)]
     if wrong:
         complaints["from_filter"] = f"holds addresses or domains; {', '.join(map(repr, wrong))} is neither."
     return complaints
+
+
+def _return_path(sample: str) -> str | None:
+    if set(sample) & set("{}"):
+        return f"knows of {TOKEN} alone: bounces+{TOKEN}@example.org."
+    return checks.mail_address(sample)
 
 
 def _is_from_class(word: str) -> bool:

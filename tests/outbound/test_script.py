@@ -12,6 +12,7 @@ from core.errors import ScriptFailed
 from core.gateway import open_gateway
 from core.outbound.deliver import deliver_due
 from core.outbound.script import ScriptContext, customise
+from core.services.doctor import Level, examine
 from tests.outbound.world import QUICK, add_mailbox, attempts, put, recipients, rows
 
 RAW = (
@@ -201,6 +202,21 @@ class TestSending:
         assert b"X-To: bob@example.net\r\n" in header
         assert b"X-Postroom-Loop: " in header
         assert b"spy@" not in delivered.raw
+
+    def test_doctor_says_who_else_can_write_a_script(self, handles, smtp_sink):
+        add_mailbox(handles, "main", smtp_sink, mime_script="mark.py")
+        script = handles.environment.scripts / "mark.py"
+        script.write_text("")
+        assert self.finding(handles) == (Level.OK, "1 in use")
+
+        script.chmod(0o666)
+        level, text = self.finding(handles)
+        assert level is Level.ERROR
+        assert text.endswith(f"mark.py can be written by others than its owner. Run: chmod go-w {script}")
+
+    def finding(self, handles):
+        [found] = [one for one in examine(handles.environment, lambda: handles) if one.check == "scripts"]
+        return found.level, found.text
 
     def test_a_message_whose_script_fails_is_deferred_and_given_to_no_other_mailbox(self, handles, smtp_sink):
         second = add_mailbox(handles, "second", smtp_sink, active=False)

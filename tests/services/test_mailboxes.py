@@ -72,6 +72,11 @@ def test_an_inactive_mailbox_may_be_a_failover(handles: Handles, admin: Actor) -
     [
         ({"force_from": True}, "default_sender"),
         ({"return_path": "bounce+{token}"}, "return_path"),
+        ({"return_path": "bounce+{tok}@example.org"}, "return_path"),
+        ({"return_path": "x" * 40 + "{token}@example.org"}, "return_path"),
+        ({"mime_script": "../footer.py"}, "mime_script"),
+        ({"mime_script": "a\\b.py"}, "mime_script"),
+        ({"mime_script": ".hidden.py"}, "mime_script"),
         ({"from_filter": ["not a domain!"]}, "from_filter"),
         ({"bcc": ["a@example.org", "nobody"]}, "bcc"),
         ({"mime_script": "../evil.py"}, "mime_script"),
