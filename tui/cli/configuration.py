@@ -95,17 +95,21 @@ def read_file(file: str) -> str:
         raise NoInput(f"{file} cannot be read: it is not UTF-8.") from error
 
 
-def _read_bytes(file: str) -> bytes:
+def _read_bytes(file: str, most: int = -1) -> bytes:
     try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        if file == "-":
+            return sys.stdin.buffer.read(most)
+        with Path(file).open("rb") as opened_file:
+            return opened_file.read(most)
     except OSError as error:
         raise NoInput(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _import_legacy(invocation: Invocation, file: str, name: str, *, dry_run: bool) -> None:
     from core.services.legacy.migration import migrate
+    from core.services.legacy.properties import LARGEST
 
-    data = _read_bytes(file)
+    data = _read_bytes(file, most=LARGEST + 1)
     with opened(invocation) as (handles, actor):
         migrated = migrate(handles, actor, data, file, name=name, dry_run=dry_run)
         _tell_imported(invocation, migrated.imported)

@@ -10,6 +10,7 @@ from core.errors import Problem
 from core.services.legacy.keys import Key, Meaning, read_key
 from core.services.legacy.properties import Property
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _YES, _NO = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
@@ -85,7 +86,9 @@ class Given:
             self.problems.append(problem)
 
     def _place(self, one: Property, key: Key) -> None:
-        if key.meaning is None:
+        if _CONTROL.search(one.value):
+            self.problems.append(self._problem(one, "holds a line break or another control character."))
+        elif key.meaning is None:
             self._note(one, f"was not taken over: {key.why_not or 'unknown'}.")
         elif key.meaning is Meaning.MILLISECONDS:
             self._deadline(one)

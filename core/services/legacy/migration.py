@@ -58,7 +58,7 @@ def migrate(
         BadInput: everything that is wrong with it.
     """
     access.require(actor, "import", "configuration")
-    settings = understood(read_properties(read_bytes(data), file), file)
+    settings = understood(read_properties(read_bytes(data, file), file), file)
     if settings.problems:
         raise BadInput(problems=settings.problems)
     mailbox = name or str(settings.mailbox.get("username") or settings.template["smtp_host"])

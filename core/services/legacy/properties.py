@@ -30,8 +30,18 @@ class Property:
     """Where it begins, from 1."""
 
 
-def read_bytes(data: bytes) -> str:
-    """The text of such a file: UTF-8, else Latin-1, in which Java wrote them for twenty years."""
+LARGEST = 1 << 20
+"""Bytes of a file of settings; a larger one is something else."""
+
+
+def read_bytes(data: bytes, file: str) -> str:
+    """The text of such a file: UTF-8, else Latin-1, in which Java wrote them for twenty years.
+
+    Raises:
+        BadInput: it is too large to be one.
+    """
+    if len(data) > LARGEST:
+        raise BadInput(f"{file} is too large for a file of settings ({LARGEST >> 20} MiB at most).")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

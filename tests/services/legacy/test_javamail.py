@@ -114,6 +114,8 @@ def test_the_chosen_protocols_keys_outweigh_the_others() -> None:
         ("mail.smtp.auth=true", "is not given, and the server asks for a login"),
         ("mail.debug=true", "nothing to set here"),
         ("mail.smtp.port=", "is a port from 1 to 65535"),
+        ("mail.smtp.password=a\\nb", "holds a line break"),
+        ("mail.smtp.user=a\\u0000b", "another control character"),
     ],
 )
 def test_what_is_unknown_or_means_something_else_is_said(line: str, said: str) -> None:

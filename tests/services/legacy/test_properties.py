@@ -1,9 +1,12 @@
 """Files of key = value, as Java writes them and as people do."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import BadInput
-from core.services.legacy.properties import read_bytes, read_properties
+from core.services.legacy.javamail import understood
+from core.services.legacy.properties import LARGEST, read_bytes, read_properties
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
@@ -65,8 +68,22 @@ def test_every_line_that_is_none_is_named() -> None:
 
 @pytest.mark.parametrize("data", ["mail.x=é".encode(), "mail.x=é".encode("latin-1"), b"\xef\xbb\xbfmail.x=\xc3\xa9"])
 def test_both_encodings_are_read(data: bytes) -> None:
-    assert pairs(read_bytes(data)) == [("mail.x", "é")]
+    assert pairs(read_bytes(data, "f")) == [("mail.x", "é")]
 
 
 def test_the_line_of_a_property_is_where_it_begins() -> None:
     assert [one.line for one in read_properties("#\nmail.a=1\\\n2\nmail.b=3", "f")] == [2, 4]
+
+
+def test_a_file_that_is_too_large_is_none() -> None:
+    with pytest.raises(BadInput, match="too large for a file of settings"):
+        read_bytes(b"#" * (LARGEST + 1), "f")
+
+
+@given(st.text(alphabet="mail.smtphost=: \\\tu0041\n\r#![]", max_size=60))
+def test_whatever_stands_in_it_is_read_or_refused(text: str) -> None:
+    try:
+        found = understood(read_properties(text, "f"), "f")
+    except BadInput:
+        return
+    assert found.problems or found.template["smtp_host"]
