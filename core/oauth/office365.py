@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import clock
-from core.errors import OAuthUnavailable
+from core.errors import OAuthRefused, OAuthUnavailable, PostroomError
 from core.oauth.answers import grant_from
 from core.oauth.app import App
 from core.oauth.grant import Grant
@@ -91,8 +91,10 @@ class Office365:
         """Ask by msal; with `is_checked` what comes beside the tokens matters (the nonce of a sign-in)."""
         try:
             return ask(self._client(is_public))
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError) as error:
-            # Answers that msal stumbles over; its exceptions may hold them, so they are not chained.
+        except (PostroomError, Refusal):
+            raise
+        except Exception as error:  # noqa: BLE001 - msal stumbles over odd answers in many ways, each means the same
+            # Its exceptions may hold the answer, so they are not chained.
             said = self.web.last.document()
             if "error" in said:
                 raise refusal_from(said, skew=self.web.skew) from None
@@ -113,7 +115,9 @@ class Office365:
         }
         if is_public or self.app.client_secret is None:
             if self.app.method == "client_secret":
-                raise Refusal("invalid_client", "There is no client secret.")
+                raise OAuthRefused(
+                    f"Profile {self.app.profile} has no client secret, which its method needs: enter its value."
+                )
             return msal.PublicClientApplication(self.app.client_id, **options)
         return msal.ConfidentialClientApplication(
             self.app.client_id, client_credential=self.app.client_secret.reveal(), **options

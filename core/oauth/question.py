@@ -34,10 +34,13 @@ def asked(signer: Signer, held: Held) -> Grant:
     except Refusal as refusal:
         whom = replace(signer.whom, secrets=(signer.password, signer.seed, held.refresh))
         raise translated(refusal, signer.app, whom) from None
-    is_personal = signer.app.method != "client_secret"
-    if is_personal and not is_the_owner(grant.names, signer.username, signer.address):
+    if signer.app.method == "client_secret":
+        return replace(grant, signed_in_as="", also_known_as=())  # nobody did
+    if not is_the_owner(grant.names, signer.username, signer.address):
         raise NeedsSignIn(wrong_person(grant.signed_in_as, signer.kind, signer.name, signer.username))
-    return grant
+    # With the password at hand there is no need for another key to the mailbox.
+    is_needless = signer.app.method == "password"
+    return replace(grant, refresh_token=None, refresh_expires_at=None) if is_needless else grant
 
 
 def after_failure(held: Held, error: PostroomError, now: datetime) -> Held:

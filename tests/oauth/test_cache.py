@@ -18,6 +18,7 @@ from core.secret import Secret
 from tests.accounts import ON_SQLITE, change_account, fetch, status_of
 from tests.fakes.token_server import DOWN, GONE, HTML, THROTTLED, TokenServer, as_microsoft
 from tests.oauth.worlds import (
+    OFFICE365,
     account_row,
     add_profile,
     add_signer,
@@ -236,6 +237,22 @@ def test_a_wrong_password_is_not_sent_twice(handles, provider):
     with pytest.raises(NeedsSignIn):  # but when a person asks
         get_token(handles, signer_of(handles, "account", account_id), by_hand=True)
     assert len(provider.asked) == 2
+
+
+def test_where_the_password_is_kept_no_refresh_token_is(handles, provider, later):
+    account_id = add_signer(handles, add_profile(handles, provider, "password"), password="right")
+    provider.passwords["user"], provider.more = "right", {"refresh_token_expires_in": 86400}
+    for _ in range(2):
+        access_token(handles, "account", account_id)
+        later(hours=1)
+    assert provider.grants == ["password", "password"]
+    assert token_row(handles).refresh_expires_at is None
+
+
+def test_a_profile_without_its_secret_is_told(handles, provider):
+    profile_id = add_profile(handles, provider, "client_secret", **OFFICE365, client_secret="")
+    with pytest.raises(OAuthRefused, match="Profile p has no client secret, which its method needs"):
+        access_token(handles, "account", add_signer(handles, profile_id))
 
 
 def test_other_scopes_or_another_secret_want_another_token(handles, provider, account_id):
