@@ -17,7 +17,7 @@ ALERT = Kind(
     group="System",
     description="What needs a person.",
     columns=(
-        Column("id", "Id", _al.id, ColumnType.NUMBER, is_filtered=False),
+        Column("id", "Id", _al.id, ColumnType.NUMBER, width=5, is_filtered=False),
         Column("subject", "About", _al.subject, width=20),
         Column("text", "Text", _al.text, width=36),
         Column("opened_at", "Opened", _al.opened_at, ColumnType.TIME, width=9, is_filtered=False),

@@ -118,7 +118,7 @@ def _note_and_mail(handles: Handles, settings: AlertSettings, gather: timedelta)
         return len(rows)
 
     if count := handles.database.writing(note):
-        _log.info("told of %d alerts", count)
+        _log.info("told of %s", "an alert" if count == 1 else f"{count} alerts")
         handles.changes.moved("alert", TOPIC)
 
 
