@@ -8,6 +8,8 @@ from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from email.message import Message
+
     from core.handles import Handles
     from core.outbox.entry import Entry
 
@@ -20,7 +22,7 @@ def enqueue(
     message: bytes | str | EmailMessage,
     *,
     sender: str | None = None,
-    recipients: Iterable[str] | None = None,
+    recipients: Iterable[str] | str | None = None,
     mailbox: str | None = None,
     lane: str = "normal",
     key: str | None = None,
@@ -31,14 +33,14 @@ def enqueue(
     """Put a message into the outbox; when this returns it is durable. Gives back its Message-ID.
 
     Args:
-        message: a whole message with its header.
+        message: a whole message with its header, of any size up to 256 MiB; its body may be empty.
         sender: the envelope sender; `""` is the null sender, `None` the sending mailbox's own.
-        recipients: the envelope recipients; `None`: those of To, Cc and Bcc.
+        recipients: the envelope recipients, or one; `None`: those of To, Cc and Bcc. Bcc never leaves.
         mailbox: the name of the mailbox to send by; `None`: whose turn it is.
         lane: urgent, normal or bulk.
         key: what was put in under this key before is not taken again; its Message-ID is given back.
-        expires_at: when it is no longer wanted.
-        not_before: when it may leave.
+        expires_at: when it is no longer wanted; a time with its zone.
+        not_before: when it may leave; a time with its zone.
         notify: whether the sender is told when it has failed.
 
     Raises:
@@ -81,10 +83,13 @@ def _entry(handles: Handles, given: dict[str, Any]) -> Entry:
     from core.mail.envelope import OutgoingEnvelope, recipients_in
     from core.outbox.entry import read_entry
 
-    raw = _bytes_of(given.pop("message"))
+    raw = _bytes_of(given.pop("message", None))
     recipients = given.pop("recipients", None)
+    if isinstance(recipients, str):
+        recipients = (recipients,)
     envelope = OutgoingEnvelope(
         recipients=recipients_in(raw) if recipients is None else tuple(recipients),
+        lane=given.pop("lane", None) or "normal",
         mailbox=given.pop("mailbox", None) or "",
         key=given.pop("key", None) or "",
         notify=given.pop("notify", False),
@@ -93,11 +98,25 @@ def _entry(handles: Handles, given: dict[str, Any]) -> Entry:
     return read_entry(envelope, raw, host=handles.host, submitted_by=_program())
 
 
-def _bytes_of(message: bytes | str | EmailMessage) -> bytes:
-    if isinstance(message, bytes):
-        return message
-    if isinstance(message, str):
-        return message.encode("utf-8")
+def _bytes_of(message: object) -> bytes:
+    from email.message import Message
+
+    from core.errors import UnsafeMessage
+
+    if isinstance(message, bytes | bytearray | memoryview):
+        return bytes(message)
+    try:
+        if isinstance(message, str):
+            # What was read with "surrogateescape" was bytes once, and is again.
+            return message.encode("utf-8", "surrogateescape")
+        if isinstance(message, Message):
+            return _flattened(message)
+    except (ValueError, LookupError) as error:
+        raise UnsafeMessage(f"The message was not taken: it cannot be written as bytes ({error}).") from error
+    raise TypeError(f"A message is bytes, text or an EmailMessage, not {type(message).__name__}.")
+
+
+def _flattened(message: Message[Any, Any]) -> bytes:
     # The Bcc field of an EmailMessage names recipients; it is taken out on the way. Folded any shorter, CPython 3.11
     # loses the spaces between the encoded words of a long subject (gh-92081).
     return message.as_bytes(policy=message.policy.clone(max_line_length=998))

@@ -82,7 +82,7 @@ def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
     problems: list[Problem] = []
     recipients = [_checked_address("recipient", recipient, problems) for recipient in envelope.recipients]
     if not recipients:
-        problems.append(Problem("", "recipient", "There is no recipient; name one, or use -t for those of the header."))
+        problems.append(Problem("", "recipient", "There is no recipient: name one, or put one into To, Cc or Bcc."))
     sender = _checked_address("sender", envelope.sender, problems) if envelope.sender else envelope.sender
     if envelope.lane not in LANES:
         problems.append(Problem("", "lane", f"{envelope.lane!r} is no lane: urgent, normal or bulk."))
@@ -90,7 +90,7 @@ def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
         if _UNPRINTABLE.search(text) or len(text) > _LONGEST_NAME:
             problems.append(Problem("", name, f"It holds a control character or is over {_LONGEST_NAME} characters."))
     for name, moment in (("not_before", envelope.not_before), ("expires_at", envelope.expires_at)):
-        if moment is not None and moment.tzinfo is None:
+        if moment is not None and getattr(moment, "tzinfo", None) is None:
             problems.append(Problem("", name, "A time needs its zone, as in 2026-01-31T09:00:00Z."))
     if problems:
         raise UnsafeMessage(problems=tuple(problems))

@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
+from sqlalchemy import select
 
 import postroom
 from core import clock
+from core.db.bulk import table_of
 from core.errors import BadInput, NotFound, UnsafeMessage
 from core.mail.envelope import OutgoingEnvelope
+from core.models import OutgoingRaw
 from core.outbox.enqueue import enqueue, enqueue_many
 from core.outbox.entry import read_entry
 from tests.outbound.world import add_mailbox, mail, recipients, rows
@@ -142,6 +145,14 @@ def test_many_by_the_public_call_share_what_is_common(public, handles):
         ({"lane": "express"}, BadInput),
         ({"mailbox": "nope"}, NotFound),
         ({"expires_at": datetime(2027, 1, 1)}, BadInput),  # noqa: DTZ001
+        ({"expires_at": "10m"}, BadInput),
+        ({"recipients": ["alice@example.org)bob@example.com"]}, UnsafeMessage),
+        ({"sender": "a@example.org\nBcc: x@example.org"}, UnsafeMessage),
+        ({"message": b"Subject: a\rBcc: x@example.org\r\n\r\nx", "recipients": ["b@example.net"]}, UnsafeMessage),
+        ({"message": b"From: a@example.org\r\n\r\nnobody to send it to"}, BadInput),
+        ({"message": "Subject: \ud800\n\nx", "recipients": ["b@example.net"]}, UnsafeMessage),
+        ({"message": None}, TypeError),
+        ({"message": 7}, TypeError),
         ({"lanes": "bulk"}, TypeError),
     ],
 )
@@ -149,3 +160,26 @@ def test_the_public_call_refuses_and_takes_nothing(public, handles, given, error
     with pytest.raises(error):
         public.enqueue_many([mail("good"), {"message": mail("bad"), **given}])
     assert rows(handles) == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"From: a@example.org\r\nTo: b@example.net\r\n\r\n",
+        b"From: \xff\xfe\r\nTo: b@example.net\r\n\r\n\xff\x00\x01",
+        mail("large") + b"y" * (50 << 20),
+        bytearray(mail("x")),
+        b"To: b@example.net, c@example.net\nSubject: line feeds alone\n\nbody".decode(),
+    ],
+    ids=["empty body", "garbage", "50 MiB", "bytearray", "text"],
+)
+def test_what_is_odd_but_a_message_is_taken_as_it_is(public, handles, message):
+    public.enqueue(message)
+    with handles.database.reading() as session:
+        raw = session.connection().scalar(select(table_of(OutgoingRaw).c.data))
+    assert raw == (message.encode() if isinstance(message, str) else message)
+
+
+def test_one_recipient_may_be_given_as_a_text(public, handles):
+    public.enqueue(mail("x"), recipients="jörg@example.net", lane=None)
+    assert list(recipients(handles)) == ["jörg@example.net"]
