@@ -20,6 +20,7 @@ from core.outbound.retry import RetryRule, next_attempt_at
 from core.outbound.summary import Summary
 from core.outbound.urgent import UrgentLane
 from core.outbound.waiting_room import WaitingRoom
+from core.outbox import bcc_copies
 from core.outbox.orders import hold_what_waits, is_any_held, release_what_was_held
 from core.outbox.pick_up import pick_up
 from core.outbox.reap import is_any_lost, reap
@@ -101,8 +102,12 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
     with handles.database.reading() as session:
         has_lost, has_held = is_any_lost(session), is_any_held(session, HELD_BY_SETTING)
         is_without_mailbox = no_mailbox.is_told(session)
+        has_copies_left = bcc_copies.is_any_left(session)
     if has_lost:
         reap_lost(handles, settings)
+    if has_copies_left:
+        again = clock.utcnow() + settings.retry.first
+        handles.database.writing(lambda session: bcc_copies.carry_on(session, again))
     if is_without_mailbox:
         book.is_without_mailbox = True
         no_mailbox.try_again(handles)

@@ -13,7 +13,7 @@ from core.mail.envelope import OutgoingEnvelope, fresh_message_id
 from core.models import OutgoingState
 from core.outbound.job import Job
 from core.outbound.notice import FailedRecipient, failure_notice
-from core.outbound.outcome import TOO_LARGE, Ended, bcc_after, end_of_round, too_large_for_all, wait_until
+from core.outbound.outcome import TOO_LARGE, Ended, end_of_round, too_large_for_all, wait_until
 from core.outbound.retry import RetryRule
 from core.outbound.route import Route
 from core.outbox.entry import Entry, read_entry
@@ -72,7 +72,6 @@ def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Sett
         sent_by_id=sent_by_id,
     )
     job.results = dict(ended.results)
-    job.bcc = bcc_after(ended.ending.state, job.bcc.items())
     settlement = job.settlement()
     settlement.ending = ended.ending
     if job.due.notify and terms.settings.retry.notify:

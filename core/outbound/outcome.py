@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -136,17 +136,6 @@ def wait_until(due: Due, until: datetime, why: str) -> Ending:
     """Nobody can send it now: it waits, and that was no try."""
     state = OutgoingState.UNCERTAIN if due.state == OutgoingState.UNCERTAIN else OutgoingState.DEFERRED
     return Ending(state, due.attempts, until, why, due.uncertain_since, due.sent_by_id)
-
-
-def bcc_after(state: OutgoingState, results: Iterable[tuple[str, RecipientResult]]) -> dict[str, RecipientResult]:
-    """Bcc recipients of a message that is over are over too: nothing carries them on."""
-    is_over = state in (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED)
-    return {
-        address: RecipientResult(OutgoingState.FAILED, result.reply_code, result.enhanced_code, result.text)
-        if is_over and result.state is OutgoingState.DEFERRED
-        else result
-        for address, result in results
-    }
 
 
 def _about_all(result: SubmitResult, sender: str, text: str) -> RecipientResult | str:

@@ -169,7 +169,7 @@ def test_the_staging_redirect_gets_all_mail_once_and_nobody_else_any(handles, sm
 
 
 @pytest.mark.parametrize(
-    ("reply", "expected"), [("550 5.1.1 no", "failed"), ("450 4.2.0 later", "failed"), (None, "sent")]
+    ("reply", "expected"), [("550 5.1.1 no", "failed"), ("450 4.2.0 later", "deferred"), (None, "sent")]
 )
 def test_a_bcc_recipient_has_its_own_result_and_leaves_the_message_alone(handles, smtp_sink, reply, expected):
     add_mailbox(handles, "main", smtp_sink, bcc=["archive@example.org", "bob@example.net"])
@@ -201,6 +201,29 @@ def test_a_bcc_recipient_gets_one_copy_though_the_message_takes_two_rounds(handl
         ("slow@example.net",),
     ]
     assert states(handles) == ["sent"]
+
+
+def test_a_bcc_recipient_that_is_to_come_later_goes_on_when_its_message_is_over(handles, smtp_sink):
+    key = add_mailbox(handles, "main", smtp_sink, bcc=["archive@example.org", "log@example.org"])
+    smtp_sink.rule(Phase.RCPT, "450 4.7.1 greylisted", matching="archive@", first=2)
+    put(handles, notify=True)
+    deliver_due(handles, timeouts=QUICK)
+    assert states(handles) == ["sent"]
+
+    deliver_due(handles, timeouts=QUICK)
+    assert states(handles) == ["sent", "queued"]
+    for _ in range(2):
+        make_due(handles)
+        deliver_due(handles, timeouts=QUICK)
+
+    first, copy = rows(handles)
+    assert (first.state, copy.state, copy.mailbox_id, copy.attempts) == ("sent", "sent", key, 2)
+    assert (copy.message_id, copy.created_at) == (first.message_id, first.created_at)
+    assert [delivered.recipients for delivered in smtp_sink.deliveries] == [
+        ("bob@example.net", "log@example.org"),
+        ("archive@example.org",),
+    ]
+    assert first.message_id.encode() in smtp_sink.deliveries[1].raw
 
 
 def test_urgent_messages_overtake_normal_ones_and_bulk_comes_last(handles, smtp_sink):

@@ -78,10 +78,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("rate_taken", sa.JSON(), server_default="[]", nullable=False))
 
     guard_audit(op.get_bind())
+    waits = sa.text("is_bcc AND state = 'deferred' AND settled_at IS NULL")
+    op.create_index("ix_recipient_bcc_waits", "recipient", ["outgoing_id"], sqlite_where=waits, postgresql_where=waits)
 
 
 def downgrade() -> None:
     unguard_audit(op.get_bind())
+    op.drop_index("ix_recipient_bcc_waits", table_name="recipient")
     with op.batch_alter_table("mailbox_status", schema=None) as batch_op:
         batch_op.drop_column("rate_taken")
         batch_op.drop_column("server_max_recipients")
