@@ -12,6 +12,9 @@ from pathlib import Path
 
 from core.errors import ConfigurationError
 
+MACHINE_FILE = Path("/etc/postroom.toml")
+"""Read where `POSTROOM_CONFIG` names no other: so that every user's `sendmail` finds the same drop folder."""
+
 _KEYS = ("home", "database_url", "drop", "key_file", "scripts", "group")
 _KEYRING = "keyring:"
 
@@ -66,12 +69,15 @@ class Environment:
 def read_environment(variables: Mapping[str, str] | None = None, **flags: str | None) -> Environment:
     """The environment from flags, then `POSTROOM_*` variables, then the file that `POSTROOM_CONFIG` names.
 
+    Without such a name the machine's own file is read, if it is there; not when `variables` are given.
+
     Raises:
         ConfigurationError: the file is missing, is no TOML, or holds an unknown key.
     """
+    machine_file = str(MACHINE_FILE) if variables is None and MACHINE_FILE.exists() else None
     variables = os.environ if variables is None else variables
     named = {key: variables.get(f"POSTROOM_{key.upper()}") for key in _KEYS}
-    filed = _read_file(variables.get("POSTROOM_CONFIG"))
+    filed = _read_file(variables.get("POSTROOM_CONFIG") or machine_file)
     chosen = {key: flags.get(key) or named[key] or filed.get(key) for key in _KEYS}
     home = Path(chosen["home"]).expanduser().absolute() if chosen["home"] else _platform_home()
     key_file = chosen["key_file"]
@@ -95,7 +101,7 @@ def _read_file(name: str | None) -> dict[str, str]:
     try:
         content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"POSTROOM_CONFIG names {name}, which cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(f"The settings in {name} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{name} is not valid TOML: {error}.") from error
     values = {key.lower().removeprefix("postroom_"): value for key, value in content.items()}
