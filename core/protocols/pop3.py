@@ -71,8 +71,16 @@ class Pop3Source:
 
     def first_header(self) -> bytes | None:
         """The header of the first message; None where the server does not know TOP, which is optional (RFC 1939 §7)."""
+        return self._top(1)
+
+    def header(self, key: Key) -> bytes | None:
+        """The header of a message, without reading the message: some servers show what was read no second time."""
+        return self._top(self._number(key))
+
+    def _top(self, number: int) -> bytes | None:
+        command = b"TOP %d 0" % number
         try:
-            lines = self._dialogue.lines(b"TOP 1 0", phase="count", budget=_LONGEST_HEADER, expected=_USUAL_HEADER)
+            lines = self._dialogue.lines(command, phase="count", budget=_LONGEST_HEADER, expected=_USUAL_HEADER)
         except WireError:
             if not self.is_usable:
                 raise

@@ -87,8 +87,13 @@ class Pop3Watch:
         self._source.select(writable=True)
         new = [key for key in self._source.list_new().keys if key not in self._here_before][-_MOST:]
         small = [key for key, size in self._source.sizes(new).items() if size <= _LARGEST]
-        found = [one.key for one in self._source.fetch(small) if word.encode() in (one.raw or b"")]
-        return Sighting("", found[0]) if found else None
+        found = next((key for key in small if word.encode() in (self._header(key) or b"")), None)
+        return None if found is None else Sighting("", found)
+
+    def _header(self, key: Key) -> bytes | None:
+        header = self._source.header(key)
+        # A server so old that it knows no TOP remembers nothing of what was read either.
+        return header if header is not None else self._source.fetch([key])[0].raw
 
     def look_aside(self, _: str) -> Sighting | None:
         """POP3 shows the inbox alone."""
