@@ -34,10 +34,13 @@ def open_source(handles: Handles, account: Account, log: RunLog, timeouts: Timeo
     transcript = Transcript(lambda spoken: log.dialogue(spoken.direction, spoken.text)) if log.debug else None
 
     def open_with(login: Login) -> Source:
+        log.step = "connect"
         if AccountType(account.type).is_imap:
             return open_imap(server, login, timeouts=timeouts, transcript=transcript)
         return open_pop3(server, login, timeouts=timeouts, transcript=transcript)
 
+    if account.profile_id is not None:
+        log.step = "token"
     source = logged_in_as(handles, account, open_with)
     shown = tls_line(source.facts.tls) if source.facts.tls else "in clear"
     log.connected(server.place, shown, source.facts.connect_ms)

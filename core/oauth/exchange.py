@@ -34,6 +34,12 @@ class Answer:
     def raise_for_status(self) -> None:
         """Of no use here: what is not to be read was refused before."""
 
+    @property
+    def is_xml(self) -> bool:
+        """Whether it says that it is XML."""
+        kind = self.headers.get("content-type", "").lower()
+        return "xml" in kind and "html" not in kind
+
     def document(self) -> dict[str, Any]:
         """The JSON object it holds; empty when it holds none."""
         try:

@@ -38,6 +38,7 @@ class Office365:
 
     def by_password(self, username: str, password: Secret) -> Grant:
         """A token for user name and password; Microsoft retires this, and it fails with a second factor."""
+        self.web.reads_xml = True
         return self._granted(
             lambda client: client.acquire_token_by_username_password(username, password.reveal(), self._scopes)
         )
@@ -100,6 +101,9 @@ class Office365:
                 raise refusal_from(said, skew=self.web.skew) from None
             if "access_token" in said and not is_checked:
                 return said  # a rotated refresh token must not be lost for what came beside it
+            if self.web.reads_xml and self.web.last.is_xml:
+                # Asked again and again, a wrong password would lock the user out.
+                raise Refusal("invalid_grant", "The domain's federation service refused the password.") from None
             raise _nonsense(error) from None
 
     def _client(self, is_public: bool) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from core import clock
 from core.clock import Deadline
 from core.oauth.exchange import Answer, exchange, unavailable
+from core.resources.checks import web_address
 
 SECONDS = 30.0
 """For a whole conversation: one request to most providers, three for a password at Microsoft."""
@@ -29,6 +30,8 @@ class Web:
         self._deadline = Deadline(seconds)
         self.last = Answer(0, "")
         """The last answer, for libraries that keep it to themselves."""
+        self.reads_xml = False
+        """Whether XML is an answer too, also with a 500: so speak the federation services of domains (WS-Trust)."""
         self.skew = 0.0
         """Seconds by which the provider's clock is ahead of ours, as far as it says."""
 
@@ -54,25 +57,28 @@ class Web:
         """Nothing stays open."""
 
     def _exchanged(self, method: str, url: str, **parts: Any) -> Answer:
+        if web_address(url):  # a document may have named it
+            raise unavailable(url, "would have to be asked in clear. Check the address, and look for a proxy.")
         self.last = exchange(method, url, parts, self._deadline)
         return self.last
 
     def _judged(self, url: str, answer: Answer) -> Answer:
         self.skew = _skew(answer.headers) or self.skew
-        if answer.status_code == 429 or answer.status_code >= 500:
+        if answer.status_code == 429 or (answer.status_code >= 500 and not self._is_xml(answer)):
             what = "asks to come back later" if answer.status_code == 429 else "is out of order"
             after = _retry_after(answer.headers)
             raise unavailable(url, f"{what} (HTTP {answer.status_code}). It is asked again later.", retry_after=after)
         if 300 <= answer.status_code < 400:
             raise unavailable(url, "answers with a redirect, which is not followed. Check the address.")
-        if answer.status_code != 404 and not _is_readable(answer):
+        if answer.status_code != 404 and not self._is_xml(answer) and not _is_object(answer):
             raise unavailable(url, "answers with something else than JSON. Check the address, and look for a proxy.")
         return answer
 
+    def _is_xml(self, answer: Answer) -> bool:
+        return self.reads_xml and answer.is_xml
 
-def _is_readable(answer: Answer) -> bool:
-    if "xml" in answer.headers.get("content-type", "") and "html" not in answer.headers.get("content-type", ""):
-        return True  # the way of federated domains to a password (WS-Trust)
+
+def _is_object(answer: Answer) -> bool:
     try:
         return isinstance(json.loads(answer.text), dict)
     except (ValueError, RecursionError):

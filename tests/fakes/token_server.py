@@ -24,6 +24,8 @@ from core.oauth import web
 from core.oauth.exchange import Answer
 from tui.demo.certificates import ServerCertificate
 
+_ELSEWHERE = {"login.microsoftonline.com", "oauth2.googleapis.com", "accounts.google.com", "adfs.contoso.example"}
+
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -48,6 +50,13 @@ def refusal(error: str, description: str = "", **more: Any) -> Said:
 HTML = Said(200, "<html><body>Please log in to the hotel's network</body></html>", {"Content-Type": "text/html"})
 DOWN = Said(503, '{"error": "temporarily_unavailable"}')
 THROTTLED = Said(429, '{"error": "too_many"}', {"Retry-After": "120"})
+FAULT = Said(
+    500,
+    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><s:Fault><s:Reason><s:Text>ID3242: The '
+    "security token could not be authenticated.</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>",
+    {"Content-Type": "application/soap+xml; charset=utf-8"},
+)
+"""How a federation service refuses a password (WS-Trust)."""
 GONE = refusal("invalid_grant", "Token has been expired or revoked.")
 
 
@@ -84,6 +93,8 @@ class TokenServer:
         self.instead: list[Said] = []
         """What the next questions for a token get."""
         self.always: Said | None = None
+        self.realm: dict[str, Any] = {"account_type": "Managed", "ver": "1.0"}
+        """What Microsoft says of a user's domain."""
         self._codes: dict[str, tuple[str, str, str]] = {}
         self._lock = threading.Lock()
         self.closing = threading.Event()
@@ -157,7 +168,10 @@ class TokenServer:
         if path.endswith("/.well-known/openid-configuration"):
             return self.always or self._configuration(path)
         if "/userrealm/" in path:
-            return _json({"account_type": "Managed", "ver": "1.0"})
+            return _json(self.realm)
+        if "/trust/" in path:
+            self.asked.append({"grant_type": "ws-trust"})
+            return FAULT
         if path.endswith("/introspect"):
             return self._introspected(form.get("token", ""))
         if path.endswith(("/device", "/devicecode", "/device/code")):
@@ -253,8 +267,7 @@ def reaching(server: TokenServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[T
 
     def elsewhere(self: web.Web, method: str, url: str, **parts: Any) -> Answer:
         split = urlsplit(url)
-        if split.hostname in {"login.microsoftonline.com", "oauth2.googleapis.com", "accounts.google.com"}:
-            assert split.scheme == "https"
+        if split.scheme == "https" and split.hostname in _ELSEWHERE:
             url = f"{server.address}/{split.hostname}{split.path}"
         return exchanged(self, method, url, **parts)
 

@@ -15,7 +15,7 @@ from core.oauth.cache import access_token, get_token, keep_grant
 from core.oauth.grant import Grant
 from core.oauth.signer import signer_of
 from core.secret import Secret
-from tests.accounts import ON_SQLITE, change_account, fetch, status_of
+from tests.accounts import ON_SQLITE, change_account, fetch, lines, status_of
 from tests.fakes.token_server import DOWN, GONE, HTML, THROTTLED, TokenServer, as_microsoft
 from tests.oauth.worlds import (
     OFFICE365,
@@ -237,6 +237,30 @@ def test_a_wrong_password_is_not_sent_twice(handles, provider):
     with pytest.raises(NeedsSignIn):  # but when a person asks
         get_token(handles, signer_of(handles, "account", account_id), by_hand=True)
     assert len(provider.asked) == 2
+
+
+def test_a_password_that_a_domains_own_service_refuses_is_not_sent_twice_either(handles, provider):
+    service = "https://adfs.contoso.example/adfs/services/trust/2005/usernamemixed"
+    provider.realm = {"account_type": "Federated", "federation_active_auth_url": service}
+    account_id = add_signer(handles, add_profile(handles, provider, "password", **OFFICE365), password="wrong")
+    for _ in range(2):
+        with pytest.raises(NeedsSignIn, match="The domain's federation service refused the password"):
+            access_token(handles, "account", account_id)
+    assert provider.grants == ["ws-trust"]
+
+
+def test_a_password_is_not_sent_in_clear_whoever_says_so(handles, provider):
+    service = "http://adfs.contoso.example/adfs/services/trust/2005/usernamemixed"
+    provider.realm = {"account_type": "Federated", "federation_active_auth_url": service}
+    account_id = add_signer(handles, add_profile(handles, provider, "password", **OFFICE365), password="right")
+    with pytest.raises(OAuthUnavailable, match=r"adfs\.contoso\.example would have to be asked in clear"):
+        access_token(handles, "account", account_id)
+
+
+def test_the_run_says_that_it_was_the_token(handles, provider, account_id):
+    provider.always = DOWN
+    [outcome] = fetch(handles).outcomes
+    assert lines(handles, outcome.run_id)[-1].startswith("error token No token for now: 127.0.0.1:")
 
 
 def test_where_the_password_is_kept_no_refresh_token_is(handles, provider, later):

@@ -19,7 +19,7 @@ from core.oauth.signer import Signer
 from core.oauth.web import Web
 from core.protocols.tls import TlsTrust, context_for
 from core.secret import Secret
-from tests.fakes.token_server import DOWN, HTML, THROTTLED, Said, TokenServer, reaching, refusal
+from tests.fakes.token_server import DOWN, FAULT, HTML, THROTTLED, Said, TokenServer, reaching, refusal
 from tests.oauth.worlds import app_at
 from tests.servers.certificates import Certificates
 
@@ -49,6 +49,8 @@ LIES = {
     "a redirect": Said(302, "", {"Location": "https://example.org/"}),
     "a web page": HTML,
     "a page for an error": Said(400, "<html>Bad Request</html>", {"Content-Type": "text/html"}),
+    "XML": Said(200, "<a/>", {"Content-Type": "text/xml"}),
+    "XML, out of order": FAULT,
     "out of order": DOWN,
     "throttled": THROTTLED,
     "deep": Said(body="[" * 100_000),
