@@ -62,6 +62,10 @@ def pick_up(handles: Handles) -> int:
                 count += len(stored)
     except FileNotFoundError:
         return count
+    except PermissionError as error:
+        if _is_anothers(handles.environment.drop):
+            return count  # it is for the service, whose worker looks each second
+        raise CannotWrite(f"{handles.environment.drop} cannot be read ({error.strerror}).") from error
     except OSError as error:
         raise CannotWrite(f"{handles.environment.drop} cannot be read ({error.strerror}).") from error
     return count
@@ -74,6 +78,10 @@ def has_mail(drop: Path) -> bool:
             return bool(_complete_files(folder))
     except OSError:
         return False
+
+
+def _is_anothers(drop: Path) -> bool:
+    return drop.stat().st_uid != os.geteuid()
 
 
 @contextmanager

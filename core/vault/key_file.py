@@ -39,8 +39,11 @@ class FilePlace:
         return str(self.path)
 
     def exists(self) -> bool:
-        """Whether there is a file."""
-        return self.path.exists()
+        """Whether there is a file, or a folder we may not look into."""
+        try:
+            return self.path.exists()
+        except PermissionError:
+            return True
 
     def refuse_exposed(self) -> None:
         """Refuse a key that anyone but its owner can read, or that another than the service put there."""
