@@ -57,6 +57,11 @@ class _Parser(argparse.ArgumentParser):
         raise Misuse(f"{message[:1].upper()}{message[1:]}. See `postroom send --help`.")
 
 
+class _Formatter(argparse.HelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
 def asks_for_help(words: list[str]) -> bool:
     """Whether `--help` stands among the flags."""
     return "--help" in (words[: words.index("--")] if "--" in words else words)
@@ -80,8 +85,10 @@ def read_flags(words: list[str]) -> argparse.Namespace:
 
 
 def _parser() -> _Parser:
-    # With a usage of its own the parser need not make one up, each time.
-    parser = _Parser(prog="postroom send", usage="postroom send", add_help=False, allow_abbrev=False)
+    # A usage and a width of its own: else the parser makes one up and measures the terminal, for each flag anew.
+    parser = _Parser(
+        prog="postroom send", usage="postroom send", add_help=False, allow_abbrev=False, formatter_class=_Formatter
+    )
     add = parser.add_argument
     add("recipients", nargs="*", metavar="RCPT")
     add("-t", dest="from_headers", action="store_true")
