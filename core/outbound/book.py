@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -15,17 +15,18 @@ from core.db.leases import Lease
 from core.errors import StoreError
 from core.failpoints import fp
 from core.handles import Handles
+from core.outbound.clerk import Clerk
 from core.outbound.ended import Delivery, Terms, close_round, delivery_of, held_because, put_off
 from core.outbound.job import Job
+from core.outbound.page import Page
 from core.outbound.pool import Pool
-from core.outbound.relay import Fault
 from core.outbound.reserving import give_back as give_back_rates
 from core.outbound.retry import cool_until
 from core.outbound.route import Route
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom
 from core.outbox.claim import bytes_of, give_back, hand_over, lease_end, time_of
-from core.outbox.settle import MailboxNews, Settlement, settle
+from core.outbox.settle import MailboxNews, settle
 from core.settings import RuntimeSettings
 
 _SETTLE_TRIES = 20
@@ -33,30 +34,6 @@ _SETTLE_TRIES = 20
 
 _TELL_EACH = 1.0
 """Seconds between two notes of a mailbox that goes on working."""
-
-
-@dataclass
-class Page:
-    """What is written in one transaction."""
-
-    over: list[tuple[Job, Settlement]] = field(default_factory=list)
-    """Messages whose round is over."""
-    moved: list[tuple[Job, Settlement]] = field(default_factory=list)
-    """Messages that go on to another mailbox."""
-    unbegun: list[Job] = field(default_factory=list)
-    """Messages to be given back: we stop."""
-    not_needed: dict[int, int] = field(default_factory=dict)
-    """What was taken of rates and is to be given back, by mailbox."""
-    lost: list[Job] = field(default_factory=list)
-    """Messages whose lease ran out: nothing is written of them."""
-    next_window: list[Job] = field(default_factory=list)
-    """Messages to be marked; afterwards those that are still ours."""
-    raws: dict[int, bytes] = field(default_factory=dict)
-    """The bytes of those, read in the commit that marked them."""
-    fault: Fault | None = None
-    """Why the mailbox cools down."""
-    has_worked: bool = False
-    """Whether the relay took something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +92,7 @@ class Book:
         self._base = (clock.utcnow(), clock.monotonic())
         self._told: dict[int, float] = {}
         self._leases: set[Lease] = set()
+        self._clerk = Clerk(self._commit)
         self._limits: dict[int, Limits] = {}
         self._limits_to_tell: set[int] = set()
         self.is_without_mailbox = False
@@ -202,31 +180,40 @@ class Book:
         """A message goes on later; what it has come to so far is kept."""
         page.over.append((job, put_off(job, until, why)))
 
-    def write(self, page: Page, mailbox_id: int) -> None:
-        """Commit a page; afterwards tell of it, and let go of what is over."""
-        news = self._news(page, mailbox_id)
-        settlements = [settlement for _, settlement in (*page.over, *page.moved)]
+    def hand_in(self, page: Page) -> Page:
+        """Have a page committed, with those of other couriers; `page.settled()` waits for that."""
+        return self._clerk.hand_in(page)
+
+    def write(self, page: Page) -> Page:
+        """Commit a page; afterwards it was told of, and what is over was let go."""
+        return self.hand_in(page).settled()
+
+    def close_pages(self) -> None:
+        """No courier is there any more."""
+        self._clerk.close()
+
+    def _commit(self, pages: Sequence[Page]) -> None:
+        news = [each for page in pages for each in self._news(page)]
+        settlements = [settlement for page in pages for _, settlement in (*page.over, *page.moved)]
+        windows = [(job.lease, page.mailbox_id) for page in pages for job in page.next_window]
+        unbegun = [job for page in pages for job in page.unbegun]
+        not_needed: Counter[int] = sum((Counter(page.not_needed) for page in pages), Counter())
 
         def work(session: Session) -> _Written:
             ours = settle(session, settlements, news, self.now)
-            give_back_jobs(session, page.unbegun)
-            give_back_rates(session, page.not_needed)
-            until = lease_end(time_of(session), self.handles.renewer.seconds)
-            marked = hand_over(session, [job.lease for job in page.next_window], mailbox_id, until)
+            give_back_jobs(session, unbegun)
+            give_back_rates(session, not_needed)
+            marked = hand_over(session, windows, lease_end(time_of(session), self.handles.renewer.seconds))
             return _Written(ours, bytes_of(session, sorted(marked)))
 
-        try:
-            fp("K13")
-            written = self._surely(work)
-            if settlements:
-                fp("K14")
-            if page.next_window:
-                fp("K11")
-        except BaseException:
-            # Whether they are marked or not, they were not begun: the pass gives them back.
-            self.room.put(page.next_window)
-            raise
-        self._after(page, mailbox_id, written)
+        fp("K13")
+        written = self._surely(work)
+        if settlements:
+            fp("K14")
+        if windows:
+            fp("K11")
+        for page in pages:
+            self._after(page, written)
 
     def tell(self, deliveries: Sequence[Delivery]) -> None:
         """Count and tell what became of messages."""
@@ -236,7 +223,8 @@ class Book:
                 if self._log is not None:
                     self._log(delivery)
 
-    def _news(self, page: Page, mailbox_id: int) -> list[MailboxNews]:
+    def _news(self, page: Page) -> list[MailboxNews]:
+        mailbox_id = page.mailbox_id
         route = self._routes[mailbox_id]
         has_learned = mailbox_id in self._limits_to_tell
         if page.fault is not None:
@@ -268,9 +256,10 @@ class Book:
                     raise
         raise AssertionError
 
-    def _after(self, page: Page, mailbox_id: int, written: _Written) -> None:
-        ours, page.raws = written.ours, written.raws
-        name = self._routes[mailbox_id].name
+    def _after(self, page: Page, written: _Written) -> None:
+        ours = written.ours
+        name = self._routes[page.mailbox_id].name
+        page.raws = {job.due.id: written.raws[job.due.id] for job in page.next_window if job.due.id in written.raws}
         going_on = [job for job, _ in page.moved if job.due.id in ours]
         gone = [job for job, _ in page.moved if job.due.id not in ours] + page.lost + page.unbegun
         gone += [job for job in page.next_window if job.due.id not in page.raws]

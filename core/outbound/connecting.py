@@ -40,7 +40,11 @@ def _connected(handles: Handles, route: Route, login: Login | None, timeouts: Ti
 
 def _opened(handles: Handles, route: Route, server: Server, connection: SmtpConnection) -> Opened:
     tls = connection.facts.tls
-    note_certificate(handles, "mailbox", route.mailbox_id, tls.certificate.expires if tls else None)
+    try:
+        note_certificate(handles, "mailbox", route.mailbox_id, tls.certificate.expires if tls else None)
+    except BaseException:
+        connection.drop()
+        raise
     return Opened(route, connection, server.place)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
 from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
-from core.outbound.book import Book, Page
+from core.outbound.book import Book
 from core.outbound.claiming import PASSED_OVER
 from core.outbound.compose import Composed, Envelope, compose
 from core.outbound.job import Job
 from core.outbound.outcome import Reading
+from core.outbound.page import Page
 from core.outbound.pick import OUT_OF_RATE
 from core.outbound.relay import Fault, Relay, Sent
 from core.outbound.reserving import Reserve
@@ -24,6 +26,9 @@ from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
 
 _log = logging.getLogger("postroom.sender")
+
+AHEAD = 2
+"""Windows of one connection that are marked, or being so, at a time."""
 
 SURE = 5.0
 """Seconds that a lease must still last before a message is begun."""
@@ -41,38 +46,53 @@ class Courier(threading.Thread):
         self._route = book.route_of(mailbox_id)
         self._tokens = ReturnTokens(book.handles)
         self._relay = Relay(book.handles, self._route, book.pool, timeouts)
+        self._fault: Fault | None = None
 
     def run(self) -> None:
         """Work until nothing waits; what goes wrong beyond messages and mailboxes ends the pass."""
+        pages: deque[Page] = deque()
         try:
-            window = self._next_window()
-            while window.next_window:
-                window = self._hand_over(window)
-                if not window.next_window:
-                    window = self._next_window()
+            self._work(pages)
             self._relay.rest()
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the pass
             self._relay.drop()
             self._book.fail(error)
         finally:
+            self._put_back(pages)
             self._room.left(self._mailbox_id, is_urgent=self._only_urgent)
 
-    def _next_window(self) -> Page:
-        """The next messages, with a connection there and their mark committed; an empty page when there are none."""
+    def _work(self, pages: deque[Page]) -> None:
+        """Two windows take turns: while one is being handed over, what came of the other is written."""
         if self._only_urgent and self._is_not_wanted():
-            return Page()
-        while not self._book.is_stopping and (taken := self._taken()):
-            fault = self._relay.connect()
-            if fault is not None:
-                self._cannot(taken, fault)
-                break
-            self._room.works(self._mailbox_id)
-            self._learn_size()
-            page = Page(next_window=taken)
-            self._book.write(page, self._mailbox_id)
-            if page.next_window:
-                return page
-        return Page()
+            return
+        while True:
+            while len(pages) < AHEAD and (opened := self._opened()) is not None:
+                pages.append(self._book.hand_in(opened))
+            if not pages:
+                return
+            marked = pages[0].settled()
+            pages.popleft()
+            if marked.next_window:
+                page = self._book.hand_in(self._hand_over(marked))
+                is_urgent = any(job.due.is_urgent for job in page.next_window)
+                pages.insert(0 if is_urgent else len(pages), page)
+
+    def _put_back(self, pages: deque[Page]) -> None:
+        """These were not begun, whether they are marked or not: the pass gives them back."""
+        for page in pages:
+            page.is_done.wait()
+            self._room.put(page.next_window)
+
+    def _opened(self) -> Page | None:
+        """The next messages, with a connection there, to be marked; none when none wait."""
+        if self._fault is not None or self._book.is_stopping or not (taken := self._taken()):
+            return None
+        if (fault := self._relay.connect()) is not None:
+            self._cannot(taken, fault)
+            return None
+        self._room.works(self._mailbox_id)
+        self._learn_size()
+        return Page(self._mailbox_id, next_window=taken)
 
     def _is_not_wanted(self) -> bool:
         """Whether the relay takes no further connection: another one sends what is urgent after its next message."""
@@ -86,12 +106,15 @@ class Courier(threading.Thread):
             self._book.learn(self._mailbox_id, size=limit)
 
     def _hand_over(self, marked: Page) -> Page:
-        """Submit a marked window and settle it; the page holds the next one, marked in the same commit."""
+        """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""
         window = marked.next_window
-        page = Page()
+        page = Page(self._mailbox_id)
         for position, job in enumerate(window):
             if self._book.is_stopping:
                 page.unbegun += window[position:]
+                break
+            if self._fault is not None:
+                self._move_on(window[position:], self._fault, page)
                 break
             if not self._book.outlives(job, SURE):
                 page.lost.append(job)
@@ -104,9 +127,8 @@ class Courier(threading.Thread):
                 self._move_on(window[position + 1 :], fault, page)
                 self._goes_down(fault, page)
                 break
-        if page.fault is None and self._relay.is_ready and not self._book.is_stopping:
+        if self._fault is None and self._relay.is_ready and not self._book.is_stopping:
             page.next_window = self._taken()
-        self._book.write(page, self._mailbox_id)
         return page
 
     def _must_make_way(self, job: Job) -> bool:
@@ -217,13 +239,14 @@ class Courier(threading.Thread):
         if self._room.fewer(self._mailbox_id):
             self._room.put(taken)
             return
-        page = Page()
+        page = Page(self._mailbox_id)
         self._move_on(taken, fault, page)
         self._goes_down(fault, page)
-        self._book.write(page, self._mailbox_id)
+        self._book.write(page)
 
     def _goes_down(self, fault: Fault, page: Page) -> None:
         """The mailbox cools down; all that wait for it go on to the next."""
+        self._fault = fault
         self._room.went_down(self._mailbox_id, fault.text)
         self._move_on(self._room.drain(self._mailbox_id), fault, page)
         page.fault = fault

@@ -238,6 +238,7 @@ class _Pass:
         self._urgent.close()
         for courier in self._couriers:
             courier.join()
+        self._book.close_pages()
         left = self._room.drain()
         self._book.let_go_of_all()
         if left:

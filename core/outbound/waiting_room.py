@@ -10,10 +10,10 @@ from itertools import count
 
 from core.outbound.job import Job
 
-WINDOW = 16
-"""Messages that one connection has marked as being handed over: about a second of work."""
+WINDOW = 8
+"""Messages that are marked together. A connection has two windows at a time: 16 messages, about a second of work."""
 
-WINDOW_BYTES = 8 << 20
+WINDOW_BYTES = 4 << 20
 """And no more bytes than these, unless one message is larger."""
 
 
@@ -137,7 +137,7 @@ class WaitingRoom:
                     self._urgent_couriers.add(key)
                     needed.append((key, True))
                 limit = self._limits.get(key, self._most_couriers)
-                wanted = min(limit, -(-len(waiting) // WINDOW))
+                wanted = min(limit, -(-len(waiting) // (2 * WINDOW)))
                 for _ in range(wanted - self._couriers[key]):
                     self._couriers[key] += 1
                     needed.append((key, False))

@@ -173,13 +173,14 @@ def take(session: Session, due: Sequence[Due], owner: str, until: datetime) -> d
     return {one.id: Lease(OutgoingMessage, one.id, owner, one.fence + 1) for one in due}
 
 
-def hand_over(session: Session, leases: Sequence[Lease], mailbox_id: int, until: datetime) -> set[int]:
-    """Mark a window before its first DATA: if we are lost from here on, these may have been taken by the relay.
+def hand_over(session: Session, taken: Sequence[tuple[Lease, int]], until: datetime) -> set[int]:
+    """Mark windows before their first DATA: if we are lost from here on, these may have been taken by the relay.
 
-    Gives back those that are still ours.
+    With each message stands the mailbox that sends it. Gives back those that are still ours.
     """
-    rows = [{"of": lease.key, "mine": lease.fence, "by": mailbox_id, "until": until} for lease in leases]
+    rows = [{"of": lease.key, "mine": lease.fence, "by": mailbox_id, "until": until} for lease, mailbox_id in taken]
     hit = _HAND_OVER.run(session, rows)
+    leases = [lease for lease, _ in taken]
     return {lease.key for lease in leases} if hit == len(rows) else still_ours(session, leases)
 
 

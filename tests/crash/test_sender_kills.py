@@ -16,7 +16,7 @@ from core.models import OutgoingMessage
 from tests.outbound.world import add_mailbox, attempts, change, make_due, put, rows, states
 from tests.servers.smtp import RuledSink
 
-MESSAGES = 40
+MESSAGES = 200
 
 
 def start_sender(handles, failpoint=""):

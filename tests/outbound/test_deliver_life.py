@@ -311,18 +311,21 @@ def test_a_worker_whose_claim_was_taken_over_writes_nothing_and_sends_no_further
 
 def test_messages_are_marked_durably_before_the_first_data_and_unmarked_when_settled(handles, smtp_sink):
     add_mailbox(handles, "main", smtp_sink)
-    put(handles, 20)
+    put(handles, 60)
     seen = []
     taken = smtp_sink.keep
 
     def keep(delivered):
-        seen.append(sum(row.handing_over for row in rows(handles)))
+        marked = [row.message_id for row in rows(handles) if row.handing_over]
+        seen.append((any(each.encode() in delivered.raw for each in marked), len(marked)))
         taken(delivered)
 
     smtp_sink.keep = keep
     deliver_due(handles, timeouts=QUICK, couriers=1)
 
-    assert seen == [16] * 16 + [4] * 4
+    assert [is_marked for is_marked, _ in seen] == [True] * 60
+    # If the worker is lost, no more than these are uncertain.
+    assert max(count for _, count in seen) <= 16
     assert not any(row.handing_over for row in rows(handles))
 
 
@@ -364,8 +367,8 @@ def test_after_a_fault_of_ours_leases_are_renewed_no_more(handles, smtp_sink, mo
     with pytest.raises(failpoints.FailpointReached):
         deliver_due(handles, timeouts=QUICK, couriers=1)
     assert handles.renewer._held == {}
-    # What was not in a window is given back at once.
-    assert states(handles).count("queued") == 24
+    # What was not in one of the two windows is given back at once.
+    assert states(handles).count("queued") >= 24
 
 
 def test_a_message_our_code_stumbles_over_waits_for_a_person_and_stops_nobody(handles, smtp_sink, monkeypatch):

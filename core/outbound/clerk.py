@@ -1,0 +1,71 @@
+"""Writes the pages of all couriers: those that wait go into one commit, while the couriers send on.
+
+A commit waits for the disk, however little it holds; one for each window would be nearly all that a pass does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from core.errors import StoreError
+from core.outbound.page import Page
+
+
+class Clerk(threading.Thread):
+    """Lives as long as its pass."""
+
+    def __init__(self, write: Callable[[Sequence[Page]], None]) -> None:
+        super().__init__(name="clerk", daemon=True)
+        self._write = write
+        self._waiting: list[Page] = []
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    def hand_in(self, page: Page) -> Page:
+        """Have this page written; it says when that is done."""
+        with self._changed:
+            if not self._waiting and not self.is_alive() and not self._is_closed and self.ident is None:
+                self.start()
+            self._waiting.append(page)
+            self._changed.notify()
+        return page
+
+    def run(self) -> None:
+        """Write until closed."""
+        while pages := self._next_pages():
+            self._write_together(pages)
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        if self.ident is not None:
+            self.join()
+
+    def _next_pages(self) -> list[Page]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            pages, self._waiting = self._waiting, []
+            return pages
+
+    def _write_together(self, pages: Sequence[Page]) -> None:
+        try:
+            self._write(pages)
+        except StoreError as error:
+            if error.is_permanent and len(pages) > 1:
+                # What the database refuses of one page must not cost the others what they have to say.
+                for page in pages:
+                    self._write_together([page])
+                return
+            _give_up(pages, error)
+        except BaseException as error:  # noqa: BLE001 - handed to the couriers, who end the pass
+            _give_up(pages, error)
+        for page in pages:
+            page.is_done.set()
+
+
+def _give_up(pages: Sequence[Page], error: BaseException) -> None:
+    for page in pages:
+        page.error = error
