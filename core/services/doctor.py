@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -36,35 +35,17 @@ from core.models import (
     RunState,
     Validity,
 )
-from core.outbound.listener_port import mark_of, occupant_of
 from core.outbound.script_file import read_script
+from core.services.finding import Finding, Level
 from core.services.keys import told, unopened
 from core.services.overview import live_workers
 from core.services.sign_in_status import State, standings_in
-from core.settings import ListenerSettings, RuntimeSettings, write_size
+from core.services.ways_in import drop_folder, listener
+from core.settings import RuntimeSettings, write_size
 from core.vault.keys import find_key
 from core.vault.place import key_place
 
-
-class Level(IntEnum):
-    """How bad it is; also the exit code of `postroom doctor`."""
-
-    OK = 0
-    """As it should be."""
-    WARNING = 1
-    """It works, and a person should look."""
-    ERROR = 2
-    """Something does not work."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    level: Level
-    text: str
-    """What is so, and what to do if it should not be."""
+__all__ = ["Finding", "Level", "examine"]
 
 
 @dataclass(frozen=True)
@@ -88,10 +69,10 @@ def examine(environment: Environment, open_: Callable[[], Handles]) -> Iterator[
         return
     try:
         yield Finding("schema", Level.OK, f"revision {revision_of(handles.database)}")
-        yield _drop(environment)
+        yield drop_folder(environment)
         settings = handles.settings()
         yield _disk(environment, settings)
-        yield _listener(environment, settings.listener)
+        yield listener(environment, settings.listener)
         with handles.database.reading() as session:
             scene = _Scene(handles, session, settings, clock.utcnow())
             for check in _CHECKS:
@@ -133,33 +114,6 @@ def _secrets(scene: _Scene) -> Finding:
     if names := unopened(scene.handles):
         return Finding("secrets", Level.WARNING, f"Some do not open, enter them again: {told(names)}.")
     return Finding("secrets", Level.OK, "all open")
-
-
-def _drop(environment: Environment) -> Finding:
-    refused = environment.drop / "refused"
-    try:
-        count = sum(1 for _ in refused.iterdir()) if refused.is_dir() else 0
-    except PermissionError:
-        count = 0
-    if count:
-        return Finding("drop folder", Level.WARNING, f"{count} files were not as postroom send writes them: {refused}")
-    return Finding("drop folder", Level.OK, str(environment.drop))
-
-
-def _listener(environment: Environment, settings: ListenerSettings) -> Finding:
-    if not settings.enabled:
-        return Finding("listener", Level.OK, "off")
-    host = "127.0.0.1" if settings.host == "localhost" else settings.host
-    place = f"port {settings.port} of {host}"
-    occupant = occupant_of(host, settings.port, mark_of(environment))
-    if occupant.is_ours:
-        return Finding("listener", Level.OK, place)
-    if occupant.is_there:
-        says = f" (it says {occupant.greeting!r})" if occupant.greeting else ""
-        text = f"Another program listens at {place}{says}. Stop it, or run: postroom set setting listener.port=NUMBER"
-        return Finding("listener", Level.ERROR, text)
-    text = f"It is enabled, and nobody listens at {place}. Start a worker here: postroom --worker"
-    return Finding("listener", Level.WARNING, text)
 
 
 def _disk(environment: Environment, settings: RuntimeSettings) -> Finding:
