@@ -7,6 +7,9 @@ from multiprocessing.synchronize import Event
 
 from core.environment import Environment
 
+LOOK = 0.005
+"""Seconds between two looks while the other has its turn; short, for there are hundreds."""
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -24,13 +27,14 @@ def _child(home: str, url: str, account_id: int, count: int, begun: Event) -> No
     from core.environment import read_environment
     from core.errors import PostroomError
     from core.gateway import open_gateway
-    from core.oauth.cache import access_token
+    from core.oauth import cache
 
+    cache.LOOK = LOOK
     handles, failures = open_gateway(read_environment({}, home=home, database_url=url)), 0
     begun.set()
     for _ in range(count):
         try:
-            access_token(handles, "account", account_id)
+            cache.access_token(handles, "account", account_id)
         except PostroomError as error:
             print(error, file=sys.stderr)
             failures += 1
