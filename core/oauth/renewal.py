@@ -68,7 +68,9 @@ def _granted(handles: Handles, signer: Signer, turn: Turn, held: Held) -> Given:
     except StoreError:
         _unsaved[_key(handles, signer)] = (turn, held)
         raise
-    alarms.tell_sign_ins(handles)
+    if held.told_need:
+        handles.changes.moved("token")
+        alarms.tell_sign_ins(handles)
     return given(held, is_new=True)
 
 
