@@ -107,8 +107,10 @@ class Listener:
             return
         if trouble:
             _log.warning("%s", trouble)
-        subject = f"listener {self._handles.host}:"
-        alerts.settle(self._handles, subject, {subject: trouble} if trouble else {}, clock.utcnow())
+        # One alert a machine: the last sign keeps the alerts of a host whose name begins as ours does out of this.
+        subject = f"listener:{self._handles.host}:"
+        wanted = {f"{subject}smtp": trouble} if trouble else {}
+        alerts.settle(self._handles, subject, wanted, clock.utcnow())
         self._trouble = trouble
 
     def _complain(self, text: str) -> None:

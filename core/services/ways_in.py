@@ -56,5 +56,8 @@ def listener(environment: Environment, settings: ListenerSettings) -> Finding:
         says = f" (it says {occupant.greeting!r})" if occupant.greeting else ""
         text = f"Another program listens at {place}{says}. Stop it, or run: postroom set setting listener.port=NUMBER"
         return Finding("listener", Level.ERROR, text)
-    text = f"It is enabled, and nobody listens at {place}. Start a worker here: postroom --worker"
+    text = (
+        f"It is enabled, and nobody listens at {place}. Start a worker here (postroom --worker); "
+        "if there is one, it says why: postroom list alert"
+    )
     return Finding("listener", Level.WARNING, text)
