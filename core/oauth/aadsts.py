@@ -82,9 +82,12 @@ _BUSY = Remedy(_LATER, "Microsoft is busy. It is asked again later.")
 
 CODES: dict[str, Remedy] = {
     # The directory and the application.
-    **dict.fromkeys(("90002", "900023", "900021", "50059", "500208"), _TENANT),
+    **dict.fromkeys(("90002", "900023", "900021", "50059", "50128"), _TENANT),
     "50194": Remedy(_APP, "the application is for one tenant only: enter that tenant's id in profile {profile}."),
-    "50020": Remedy(_PERSON, "the one who signed in is not of tenant {tenant!r}. Sign in as somebody of it."),
+    **dict.fromkeys(
+        ("50020", "90072"),
+        Remedy(_PERSON, "the one who signed in is not of tenant {tenant!r}. Sign in as somebody of it."),
+    ),
     **dict.fromkeys(("700016", "700038", "7000229"), _CLIENT),
     "7000112": Remedy(
         _APP, "the application of profile {profile} is disabled: enable it under Enterprise applications."
@@ -95,7 +98,7 @@ CODES: dict[str, Remedy] = {
     **dict.fromkeys(("700025", "90023"), _PUBLIC),
     **dict.fromkeys(("65001", "65005", "650056", "650057", "90094", "90095", "900941"), _CONSENT),
     "65004": Remedy(_PERSON, "the one who signed in did not consent. {cure}"),
-    **dict.fromkeys(("70011", "500011", "28002", "28003", "1002012"), _SCOPE),
+    **dict.fromkeys(("70011", "500011", "50001", "28002", "28003", "1002012"), _SCOPE),
     **dict.fromkeys(("50011", "500113", "900971"), _REDIRECT),
     "700051": Remedy(_APP, "the application may not use this grant: choose another method in profile {profile}."),
     # The person.
@@ -106,11 +109,11 @@ CODES: dict[str, Remedy] = {
     **dict.fromkeys(("50055", "50144"), _PASSWORD_EXPIRED),
     "50105": _ASSIGNED,
     **dict.fromkeys(("50072", "50074", "50076", "50078", "50079", "50158", "500121", "50203"), _FACTOR),
-    **dict.fromkeys(("53000", "53001", "53002", "53003", "53004", "530002", "530003", "530032", "530036"), _POLICY),
+    **dict.fromkeys(("53000", "53001", "53002", "53003", "53004", "530002", "530003", "530032"), _POLICY),
     **dict.fromkeys(("50173", "50132", "50133", "70000"), _REVOKED),
     **dict.fromkeys(("700082", "700081", "700084", "70043", "70044", "70008", "50089"), _RUN_OUT),
     **dict.fromkeys(("54005", "70018", "70019", "70020", "501481", "50148"), _CODE),
     # Microsoft itself.
-    **dict.fromkeys(("90033", "90024", "90025", "90013", "50196", "90055", "50001"), _BUSY),
+    **dict.fromkeys(("90033", "90024", "90025", "50196", "90055"), _BUSY),
 }
 """The remedy by code, without the `AADSTS` before it."""
