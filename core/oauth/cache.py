@@ -110,6 +110,9 @@ def refuse_token(handles: Handles, signer: Signer, token: str) -> None:
 
 
 def _turn(handles: Handles, signer: Signer) -> Turn | None:
-    return handles.database.writing(
-        lambda session: take_turn(session, signer.kind, signer.owner_id, handles.worker_id, clock.utcnow())
-    )
+    def take(session: Session) -> Turn | None:
+        # What could not be sealed is not asked for: the provider may take the old refresh token back.
+        handles.vault.claim_key(session)
+        return take_turn(session, signer.kind, signer.owner_id, handles.worker_id, clock.utcnow())
+
+    return handles.database.writing(take)

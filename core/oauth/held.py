@@ -45,9 +45,9 @@ class Held:
     renew_at: datetime | None = None
     """From then on the access token is renewed, though it is still good."""
     refresh_expires_at: datetime | None = None
-    basis: str = ""
+    basis: str = field(default="", repr=False)
     """`Signer.basis` when this was written."""
-    seed: str = ""
+    seed: str = field(default="", repr=False)
     """A digest of the seed that was there when the refresh token came."""
     profile_id: int | None = None
     refused_token: str = ""

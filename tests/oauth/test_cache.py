@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core import clock
+from core.db.bulk import upsert
 from core.errors import NeedsSignIn, OAuthRefused, OAuthUnavailable, SecretUnreadable, StoreBusy
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
-from core.models import Status
+from core.models import Setting, Status
 from core.oauth import keeping
 from core.oauth.cache import access_token, get_token, keep_grant
 from core.oauth.grant import Grant
 from core.oauth.signer import signer_of
 from core.secret import Secret
+from core.vault.vault import KEY_ID
 from tests.accounts import ON_SQLITE, change_account, fetch, lines, status_of
 from tests.fakes.token_server import DOWN, GONE, HTML, THROTTLED, TokenServer, as_microsoft
 from tests.oauth.worlds import (
@@ -100,6 +102,13 @@ def test_a_spoilt_token_that_nobody_need_sign_in_for_is_got_anew(handles, provid
     access_token(handles, "account", account_id)
     assert len(provider.asked) == 2
     assert "account a: the token is got anew" in caplog.text
+
+
+def test_nothing_is_asked_for_that_could_not_be_sealed(handles, provider, account_id):
+    handles.database.writing(lambda session: upsert(session, Setting, [{"name": KEY_ID, "value": "0123456789abcdef"}]))
+    with pytest.raises(SecretUnreadable):
+        access_token(handles, "account", account_id)
+    assert provider.asked == []
 
 
 # -- a provider that cannot be asked ------------------------------------------------------------------------------------
