@@ -19,6 +19,9 @@ IDLE = 300.0
 TRANSFER = 600.0
 """Seconds for all of a message, however busy the client looks."""
 
+MOST_IN_HAND = 512 << 20
+"""Bytes of the messages that all connections are bringing at a time."""
+
 _LONGEST_LINE = 64 * 1024
 _LONGEST_COMMAND = 2048
 _PATH = re.compile(r"\s*(?:<(?P<path>[^<>]*)>|(?P<bare>[^\s<>]+))(?P<rest>(?:\s.*)?)", re.DOTALL)
@@ -29,16 +32,33 @@ logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 _log = logging.getLogger("postroom.listener")
 
 
+class Room:
+    """The memory that all connections share for what they bring; used by one event loop."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        """Bytes in hand."""
+
+    def has(self, size: int) -> bool:
+        """Whether so many bytes more fit; then they are taken."""
+        if self.taken + size > MOST_IN_HAND:
+            return False
+        self.taken += size
+        return True
+
+
 class StrictSession(SMTP):
     """One connection; who takes what it brings is for the class below."""
 
     line_length_limit = _LONGEST_LINE
     """Of the reader. A message's lines may be longer: programs write paragraphs as one line."""
 
-    def __init__(self, *, host: str, ident: str, max_size: int, gone: Callable[[Any], None]) -> None:
+    def __init__(self, *, host: str, ident: str, max_size: int, room: Room, gone: Callable[[Any], None]) -> None:
         self.command_size_limits: Any = defaultdict(lambda: _LONGEST_COMMAND)
         self.command_size_limit = _LONGEST_COMMAND
         self.max_size = max_size
+        self._room = room
+        self._holds = 0
         self._gone = gone
         super().__init__(
             self,
@@ -57,6 +77,7 @@ class StrictSession(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the connection."""
         super().connection_lost(error)
+        self.let_go()
         self._gone(self)
 
     def eof_received(self) -> bool | None:
@@ -72,29 +93,44 @@ class StrictSession(SMTP):
         _log.error("a fault of ours at the listener", exc_info=error)
         return "451 4.3.0 Something went wrong inside Postroom"
 
-    async def read_message(self) -> bytes | None:
-        """All up to the line of one dot; `None` if it is larger than the limit.
+    def let_go(self) -> None:
+        """Give back the room that the last message took."""
+        self._room.taken -= self._holds
+        self._holds = 0
+
+    async def read_message(self) -> bytes | str:
+        """All up to the line of one dot, or why it is not taken, as a reply; `let_go` when it is done with.
 
         Only CRLF ends a line here, so only CRLF.CRLF ends the message: a dot between bare LF is content, whatever
         the server before us took it for (SMTP smuggling, CVE-2023-51764).
         """
         pieces: list[bytes] = []
-        size, begins_line = 0, True
+        size, begins_line, refusal = 0, True, ""
         while True:
             try:
                 piece = await self._reader.readuntil(b"\r\n")
             except asyncio.LimitOverrunError as error:
                 piece = await self._reader.read(error.consumed)
             if begins_line and piece == b".\r\n":
-                return b"".join(pieces) if size <= self.max_size else None
+                return refusal or b"".join(pieces)
             if begins_line and piece.startswith(b"."):
                 piece = piece[1:]
             begins_line = piece.endswith(b"\r\n")
             size += len(piece)
-            if size <= self.max_size:
-                pieces.append(piece)
-            else:
+            refusal = refusal or self._cannot_hold(len(piece), size)
+            if refusal:
                 pieces.clear()
+                self.let_go()
+            else:
+                pieces.append(piece)
+
+    def _cannot_hold(self, more: int, size: int) -> str:
+        if size > self.max_size:
+            return f"552 5.3.4 The message is larger than {self.max_size} bytes (setting listener.max_size)"
+        if not self._room.has(more):
+            return "452 4.3.1 Too much mail at once; try again"
+        self._holds += more
+        return ""
 
     async def read_login(self, mechanism: str, initial: list[str]) -> tuple[bytes, bytes] | None:
         """Name and password by PLAIN or LOGIN (RFC 4616); `None` if that made no sense, which the client was told."""

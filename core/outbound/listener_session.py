@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from core.errors import PostroomError
 from core.mail.strict_address import strict_address
 from core.outbound.listener_desk import Desk, refusal
-from core.outbound.listener_dialogue import TRANSFER, StrictSession
+from core.outbound.listener_dialogue import TRANSFER, Room, StrictSession
 from core.outbound.listener_message import Arrival
 
 MOST_RECIPIENTS = 10_000
@@ -39,6 +39,7 @@ class House:
     """Empty: no login is asked for."""
     max_size: int
     """Bytes of the largest message."""
+    room: Room = field(default_factory=Room)
 
 
 class ListenerSession(StrictSession):
@@ -50,7 +51,8 @@ class ListenerSession(StrictSession):
         self._house = house
         self._user = ""
         self._refused_logins = 0
-        super().__init__(host=house.host, ident=f"ESMTP Postroom {house.mark}", max_size=house.max_size, gone=gone)
+        ident = f"ESMTP Postroom {house.mark}"
+        super().__init__(host=house.host, ident=ident, max_size=house.max_size, room=house.room, gone=gone)
 
     async def close_down(self) -> None:
         """Say that we go, where nobody waits for another reply."""
@@ -106,7 +108,8 @@ class ListenerSession(StrictSession):
         content = await self.read_message()
         # Committing has deadlines of its own; the client's silence is our doing.
         self._reset_timeout(TRANSFER)
-        reply = await self._taken(content) if content is not None else self._too_large()
+        reply = content if isinstance(content, str) else await self._taken(content)
+        self.let_go()
         self._reset_timeout()
         self._set_post_data_state()  # type: ignore[no-untyped-call]
         await self.push(reply)
@@ -144,9 +147,6 @@ class ListenerSession(StrictSession):
             return await self.loop.run_in_executor(self._house.executor, work)
         finally:
             self.is_taking = False
-
-    def _too_large(self) -> str:
-        return f"552 5.3.4 The message is larger than {self._house.max_size} bytes (setting listener.max_size)"
 
     async def _settle_login(self, login: tuple[bytes, bytes]) -> None:
         username = self._house.username

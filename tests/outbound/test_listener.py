@@ -19,12 +19,12 @@ from sqlalchemy import select
 from core import clock
 from core.db.bulk import table_of
 from core.environment import Environment
-from core.errors import StoreBusy, StoreFull
+from core.errors import BadInput, StoreBusy, StoreFull
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.models import Alert, OutgoingRaw
 from core.outbound import listener as listener_module
-from core.outbound import listener_desk, listener_server, listener_session
+from core.outbound import listener_desk, listener_dialogue, listener_server, listener_session
 from core.outbound.listener import Listener
 from core.secret import Secret
 from core.services import settings
@@ -269,6 +269,17 @@ def test_what_is_larger_than_the_limit_is_refused_and_the_session_goes_on(house:
         assert len(rows(house)) == 1
 
 
+def test_what_all_bring_at_once_is_bounded(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_dialogue, "MOST_IN_HAND", 100_000)
+    with listening.client() as client:
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            client.sendmail("a@example.org", "b@example.net", MAIL + b"x" * 150_000)
+        assert refused.value.smtp_code == 452
+        for _ in range(3):
+            client.sendmail("a@example.org", "b@example.net", MAIL + b"x" * 90_000)
+    assert len(rows(listening.handles)) == 3
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(StoreFull("The disk is full."), 452), (StoreBusy("The database is away."), 451), (RuntimeError("a fault"), 451)],
@@ -347,6 +358,12 @@ def test_a_taken_port_is_an_alert_until_it_is_free(listening: Listening, anna: A
         assert is_open
         assert f"127.0.0.1:{listening.port}: another program listens there" in text
     until(lambda: listening.answers() and not alerts(listening.handles)[0][1])
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "mail.example.org", ""])
+def test_where_others_could_reach_it_it_does_not_listen(house: Handles, anna: Actor, host: str) -> None:
+    with pytest.raises(BadInput, match="not on loopback"):
+        settings.change(house, anna, {"listener.host": host})
 
 
 def test_a_login_without_password_keeps_it_closed(house: Handles, anna: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
