@@ -64,7 +64,9 @@ class Terminal:
 
     def ended(self) -> int:
         """The exit code, once all output is read."""
+        deadline = time.monotonic() + 60
         while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it does not end: {self.output[-500:]!r}"
             if select.select([self._master], [], [], 0.2)[0]:
                 self.output += os.read(self._master, 65536)
         while select.select([self._master], [], [], 0)[0]:
