@@ -34,6 +34,8 @@ _PLAIN = re.compile(
     r"""\s*+(?:"(?P<quoted>[^"\\]*+)"|(?P<phrase>[^"\\<>()@,;:\[\]]*+))\s*+"""
     r"""<(?P<address>[\w!#$%&'*+/=?^`{|}~.-]++@[\w.-]++)>\s*+"""
 )
+# And of most others: an address alone.
+_ALONE = re.compile(r"[ \t]*+(?P<address>[\w!#$%&'*+/=?^`{|}~.-]++@[\w.-]++)[ \t]*+")
 # Text without a sign that means something; an encoded word or an address literal may hold such signs.
 _TEXT = re.compile(r"""(?:=\?[^?\s]{1,64}\?[bBqQ]\?[^?\s]*+\?=|\[[^\[\]<>]*+\]|[^"<(,;:=\[]++|[=\[])++""")
 _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
@@ -55,6 +57,8 @@ def read_addresses(value: str) -> tuple[Address, ...]:
     if plain := _PLAIN.fullmatch(value, 0, LONGEST_VALUE):
         name = plain["phrase"] if plain["quoted"] is None else plain["quoted"]
         return (Address(_shown(name), plain["address"]),)
+    if alone := _ALONE.fullmatch(value, 0, LONGEST_VALUE):
+        return (Address("", alone["address"]),)
     return tuple(mailbox.address() for mailbox in _mailboxes(value[:LONGEST_VALUE]) if not mailbox.is_empty())
 
 
