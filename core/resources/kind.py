@@ -70,6 +70,8 @@ class Field:
     """Whether it must be given, given what else stands there; `is_required` holds always."""
     check: Callable[[Any], str | None] | None = None
     """A further check of one value: the sentence that says what is wrong, or `None`."""
+    asks: str = ""
+    """A question that the form puts before it is saved switched on; empty: none."""
 
     def is_needed(self, values: Values) -> bool:
         """Whether it must be given, given what else stands there."""

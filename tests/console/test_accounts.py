@@ -7,9 +7,11 @@ from textual import events
 
 from core.handles import Handles
 from core.resources.account import ACCOUNT
-from core.services import search
+from core.services import search, stored_rule
 from core.services.accounts import accounts
 from core.services.actor import Actor, Role
+from tests.accounts import add_account as add_plain_account
+from tests.accounts import at, change_account, fetched_well, message
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, run, store
 from tests.servers.certificates import Certificates
@@ -318,3 +320,45 @@ async def test_saving_untested_may_be_thought_better_of_and_asks_once(
         form.fields["username"].typed = "somebody else"
         await console.press("ctrl+s")
         assert "is not tested" in console.text
+
+
+async def test_switching_trusted_on_asks(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("e")
+        await console.until_seen("support@example.org")
+        form = console.app.screen
+        assert isinstance(form, FormScreen)
+        form.fields["trusted"].typed = "yes"
+        await console.press("ctrl+s")
+        await console.until_seen("only for senders you know")
+        await console.press("escape")
+        assert accounts.get(handles, actor, "support")["trusted"] is False
+        await console.press("ctrl+s", "y")
+        await console.until_seen("is not tested as it stands here")
+        await console.press("y")
+        await console.until_seen("Saved support.")
+        assert accounts.get(handles, actor, "support")["trusted"] is True
+        await console.press("ctrl+s")
+        await console.until_seen("Saved support.")
+
+
+async def test_what_was_kept_follows_a_changed_rule_once_that_is_confirmed(
+    open_console: Opener, handles: Handles, actor: Actor, dovecot: DovecotServer
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(number) for number in range(3)])
+    account = add_plain_account(handles, name="support", **at(dovecot, user))
+    fetched_well(handles)
+    change_account(handles, account, after_fetch="delete")
+    async with open_console() as console:
+        await console.until_seen("support")
+        await console.press("a")
+        await console.until_seen("3 stored messages that the next run finds on")
+        await console.press("n")
+        assert stored_rule.count(handles, actor, "support").messages == 3
+        await console.press("a")
+        await console.until_seen("Do it?")
+        await console.press("y")
+        await console.until_seen("Account support: 3 stored messages")
+    assert stored_rule.count(handles, actor, "support").messages == 0

@@ -69,6 +69,8 @@ MAY: dict[str, set[Role]] = {
     "sign_in.flow_for": NOBODY,
     "sign_in.in_browser": NOBODY,
     "sign_in_status.standings": BOTH,
+    "stored_rule.apply": NOBODY,
+    "stored_rule.count": NOBODY,
     "suppressions.release": OPERATORS,
     "test_orders.round_trip": OPERATORS,
     "testing.test_account": OPERATORS,

@@ -20,6 +20,7 @@ PLACES = {
     "pause": ("run_control", "pause"),
     "resume": ("run_control", "resume"),
     "stop": ("run_control", "stop"),
+    "apply": ("applying", "apply"),
     "deliver": ("delivering", "deliver"),
     "route": ("delivering", "route"),
     "explain": ("explaining", "explain"),

@@ -14,6 +14,7 @@ Working
   intake [FILE…|-] --account NAME
                                  take in .eml, mbox or stdin by an account's rules
   pause | resume | stop ACCOUNT… hold an account back, let it go on, end its run after the batch in hand
+  apply ACCOUNT [--yes]          what its rule "after fetching" would do to what is stored already; with --yes do it
   test account|mailbox NAME      try a connection, step by step
   test roundtrip MAILBOX ACCOUNT send a probe through the one and see it arrive in the other
 

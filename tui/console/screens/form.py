@@ -16,7 +16,9 @@ from core.services import tested
 from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console.desk import Desk
+from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.untested import AskUntested, Untested
+from tui.console.form_values import given_values
 from tui.console.glyphs import BAD, GOOD, WARN
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.fields import FieldsScreen
@@ -100,6 +102,19 @@ class FormScreen(FieldsScreen):
             self._save(self._go_back)
 
     def _save(self, then: Callable[[str], None]) -> None:
+        if questions := self._questions():
+            text = safe_text("\n".join(questions) + "\n\nSave it so?", multiline=True)
+            ask = Confirm(Question(text, yes="Save", no="Back"))
+            self.app.push_screen(ask, lambda is_sure: self._look_and_save(then) if is_sure else None)
+        else:
+            self._look_and_save(then)
+
+    def _questions(self) -> list[str]:
+        """What is asked of fields that were switched on here."""
+        values, saved = self.values, given_values(self.kind, self._saved)
+        return [one.asks for one in self.kind.fields if one.asks and values.get(one.name) and not saved.get(one.name)]
+
+    def _look_and_save(self, then: Callable[[str], None]) -> None:
         if not self._can_test or self._is_vouched_for:
             self._write(then)
             return

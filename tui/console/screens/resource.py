@@ -189,10 +189,28 @@ class ResourceScreen(ResourceList):
                 self.console.orders.route(str(rows[0]["default_sender"]) if rows else "")
             case "roundtrip":
                 self.console.orders.round_trip(str(rows[0]["name"]))
+            case "apply":
+                self._count_stored(str(rows[0]["name"]))
             case "release" if kind.name == "quarantine":
                 self.console.orders.choose_queue(partial(self._release, rows))
             case _:
                 self.calls.ask(lambda: deeds.done(self.desk, kind, action.name, rows), self._acted)
+
+    def _count_stored(self, name: str) -> None:
+        from core.services import stored_rule
+
+        desk = self.desk
+
+        def ask(planned: stored_rule.StoredRule) -> None:
+            question = Question(safe_text(f"{planned}\n\nDo it?", multiline=True), yes="Do it", no="Leave")
+            self.app.push_screen(Confirm(question), lambda is_sure: self._apply_rule(name) if is_sure else None)
+
+        self.calls.ask(lambda: stored_rule.count(desk.handles, desk.actor, name), ask)
+
+    def _apply_rule(self, name: str) -> None:
+        from core.services import stored_rule
+
+        self.calls.ask(lambda: str(stored_rule.apply(self.desk.handles, self.desk.actor, name)), self._acted)
 
     def _release(self, rows: list[Row], queue: str) -> None:
         self.calls.ask(lambda: deeds.released(self.desk, rows, queue), self._acted)
