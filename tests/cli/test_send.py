@@ -167,7 +167,6 @@ def test_json_holds_the_message_id(postroom: Shell) -> None:
         (["--expires", "soon", "help@example.org"], MAIL, 65, "--expires"),
         (["--nonsense", "help@example.org"], MAIL, 64, "--nonsense"),
         (["-f"], MAIL, 64, "-f"),
-        (["-bs"], MAIL, 64, "-bs"),
         (["-bd"], MAIL, 64, "--worker"),
         (["-q"], MAIL, 64, "postroom deliver"),
         (["-q30m"], MAIL, 64, "postroom deliver"),

@@ -33,6 +33,8 @@ def send(words: list[str]) -> int:
     flags = read_flags(words)
     environment = _environment(flags)
     names = read_local_names()
+    if flags.mode.startswith("s"):
+        return _speak_smtp(environment, names)
     sender = None if flags.sender is None else _sender(flags.sender, names)
     now = utcnow()
     moments = {"expires_at": _moment("--expires", flags.expires, now), "not_before": _moment("--at", flags.at, now)}
@@ -55,6 +57,13 @@ def send(words: list[str]) -> int:
 
 def _environment(flags: Namespace) -> Environment:
     return read_environment(home=flags.home, database_url=flags.database_url, drop=flags.drop, key_file=flags.key_file)
+
+
+def _speak_smtp(environment: Environment, names: LocalNames) -> int:
+    from tui.cli.smtp_on_stdin import SmtpOnStdin
+
+    SmtpOnStdin(environment, names, sys.stdin.buffer, sys.stdout.buffer).run()
+    return 0
 
 
 def _handed_in(environment: Environment, envelope: OutgoingEnvelope, raw: bytes) -> str:

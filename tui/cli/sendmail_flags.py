@@ -14,7 +14,7 @@ from core.errors import Misuse
 _MODES = {
     "m": "",
     "a": "",
-    "s": "-bs (SMTP on stdin) is not offered: hand each message in with `postroom send`, or use the SMTP listener.",
+    "s": "",
     "d": "-bd (a daemon) is `postroom --worker` here.",
     "D": "-bD (a daemon) is `postroom --worker` here.",
     "l": "-bl (a daemon) is `postroom --worker` here.",
@@ -38,6 +38,7 @@ Takes a message on stdin, durably, and prints its Message-ID. A worker, or `post
   -N WHEN         never: nobody is told when it fails; else the sender is
   -V ID, -R WHAT, -B TYPE, -o…, -O…, -bm, -v, -m, -n, -G, -U, -e, -h, -L, -A, -C, -p, -X
                   taken as sendmail takes them, without effect here
+  -bs             speak SMTP on stdin and stdout
   --mailbox NAME  send through this mailbox
   --lane LANE     urgent, normal (default) or bulk
   --expires TIME  not sent later than this: 10m, or a time
