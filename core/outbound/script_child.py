@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from typing import Any
 # What came with the message keeps its folding: only what the script sets is written anew.
 _POLICY = SMTP.clone(refold_source="none")
 _LONGEST_PROBLEM = 500
+_ORPHANED = 60
+"""Seconds after which it ends by itself: whoever would have ended it was killed."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class NotUsable(Exception):
 
 def main() -> None:
     """Read, give up all rights, run the script, answer."""
+    signal.alarm(_ORPHANED)
     answer_to = os.dup(1)
     order, raw = _read_order()
     # What a script prints must not get into its answer.

@@ -90,9 +90,6 @@ def release(session: Session, addresses: Sequence[str], by: str) -> int:
     """Send to these again, also what was held for them; the count begins anew. Gives back how many messages go out."""
     now = time_of(session)
     lowered = [address.lower() for address in addresses]
-    session.connection().execute(
-        update(_s).where(_s.c.address.in_(lowered)).values(bounces=0, held_until=None, released_at=now, released_by=by)
-    )
     waiting = select(_r.c.id, _r.c.outgoing_id, _r.c.address).where(
         _r.c.state == OutgoingState.HELD, _r.c.text.startswith(SUPPRESSED, autoescape=True)
     )
@@ -100,6 +97,10 @@ def release(session: Session, addresses: Sequence[str], by: str) -> int:
     for start in range(0, len(freed), _AT_ONCE):
         batch = freed[start : start + _AT_ONCE]
         _free(session, [row.outgoing_id for row in batch], [row.id for row in batch], now)
+    # The addresses after the messages, as where bounces are noted: two workers wait for each other, not in a ring.
+    session.connection().execute(
+        update(_s).where(_s.c.address.in_(lowered)).values(bounces=0, held_until=None, released_at=now, released_by=by)
+    )
     return len({row.outgoing_id for row in freed})
 
 

@@ -101,7 +101,7 @@ def _suppression_release(desk: Desk, rows: list[Row]) -> str:
 
     freed = suppressions.release(desk.handles, desk.actor, [row["address"] for row in rows])
     who = rows[0]["address"] if len(rows) == 1 else f"{len(rows)} addresses"
-    return f"Released {who}; {freed} of the messages held for them go out."
+    return f"Released {who}." + (f" {_many([None] * freed, 'message')} held for it will go out." if freed else "")
 
 
 def _quarantine_retry(desk: Desk, rows: list[Row]) -> str:
