@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -74,6 +75,8 @@ def make_sqlite(file: Path) -> None:
     # Twenty processes may come at once to a home that does not exist yet: one builds, the others wait and find it.
     try:
         with (file.parent / ".making").open("w") as lock:
+            with contextlib.suppress(PermissionError):  # another user's, who is making it too
+                belong_to_folder(file.parent / ".making")
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not file.exists():
                 _build_sqlite(file)

@@ -18,7 +18,7 @@ from core.services import access, audit
 from core.services.actor import Actor
 from core.vault.key import Key, new_key
 from core.vault.place import NEXT
-from core.vault.sealed import Envelope, envelopes
+from core.vault.sealed import SealedContent, sealed_contents
 from core.vault.vault import KEY_ID
 
 _REPORTED = 20
@@ -47,7 +47,7 @@ def rotate(handles: Handles, actor: Actor, *, drop_old: bool = False) -> Turned:
     """Make a new key and seal everything with it, in one transaction.
 
     Cut off at any point, the database and the keys of this machine still fit: both keys are here until the commit is
-    known, and each envelope names its own.
+    known, and all that is sealed names its own.
 
     Args:
         handles: what this process holds open.
@@ -94,7 +94,7 @@ def give_up_lost(handles: Handles, actor: Actor) -> Turned:
         one_at_a_time(session, "configuration")
         before = session.get(Setting, KEY_ID)
         vault.note_key(session, key)
-        left = [_named(session, one) for one in envelopes(session) if not _opens(handles, one)]
+        left = [_named(session, one) for one in sealed_contents(session) if not _opens(handles, one)]
         was = {"key": before.value if before else ""}
         return left, audit.note(session, actor, "replace", "key", key.id, before=was, after={"key": key.id})
 
@@ -107,7 +107,7 @@ def give_up_lost(handles: Handles, actor: Actor) -> Turned:
 def unopened(handles: Handles) -> list[str]:
     """What is sealed here and does not open with the keys of this machine, by name."""
     with handles.database.reading() as session:
-        return [_named(session, one) for one in envelopes(session) if not _opens(handles, one)]
+        return [_named(session, one) for one in sealed_contents(session) if not _opens(handles, one)]
 
 
 def told(names: tuple[str, ...] | list[str]) -> str:
@@ -123,7 +123,7 @@ def _reseal(session: Session, handles: Handles, actor: Actor, new: Key) -> tuple
     if old.id == new.id:
         return 0, [], None  # the first try was committed, though its answer was lost
     resealed, left = 0, []
-    for one in envelopes(session):
+    for one in sealed_contents(session):
         try:
             content = vault.open(one.place, one.content)
         except SecretUnreadable:
@@ -153,23 +153,23 @@ def noted_key(handles: Handles) -> str:
     return "" if known is None else str(known.value)
 
 
-def _opens(handles: Handles, envelope: Envelope) -> bool:
+def _opens(handles: Handles, sealed: SealedContent) -> bool:
     try:
-        handles.vault.open(envelope.place, envelope.content)
+        handles.vault.open(sealed.place, sealed.content)
     except SecretUnreadable:
         return False
     return True
 
 
-def _named(session: Session, envelope: Envelope) -> str:
+def _named(session: Session, sealed: SealedContent) -> str:
     """`account support: password`, as people know it."""
-    parts = envelope.place.split(":")
+    parts = sealed.place.split(":")
     if len(parts) != 3:
-        return f"{envelope.place} {envelope.key[0]}"
+        return f"{sealed.place} {sealed.key[0]}"
     kind_name, owner_id, field = parts
     kind = next((one for one in KINDS if one.name == kind_name and one.is_editable), None)
     if kind is None:
         return f"{kind_name} {field}".replace("setting ", "setting: ")
     table = table_of(kind.model)
-    found = session.connection().execute(select(table.c[kind.key]).where(table.c.id == int(owner_id))).scalar()
-    return f"{kind_name} {found or owner_id}: {field}"
+    name = session.connection().execute(select(table.c[kind.key]).where(table.c.id == int(owner_id))).scalar()
+    return f"{kind_name} {name or owner_id}: {field}"

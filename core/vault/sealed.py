@@ -22,7 +22,7 @@ def token_place(kind: str, owner_id: int) -> str:
 
 
 @dataclass(frozen=True)
-class Envelope:
+class SealedContent:
     """Something sealed, where it stands."""
 
     column: SealedColumn
@@ -40,12 +40,12 @@ class Envelope:
 
 @dataclass(frozen=True)
 class SealedColumn:
-    """A column that holds envelopes."""
+    """A column that holds sealed content."""
 
     model: type[SQLModel]
     column: str
     place: Callable[[Any], str]
-    """What a row's envelope is bound to."""
+    """What a row is bound to."""
     still: Callable[[Table], Any] | None = None
     """Which rows are still of use."""
 
@@ -60,7 +60,7 @@ class SealedColumn:
         """The primary key of its table."""
         return list(self.table.primary_key)
 
-    def envelopes(self, session: Session) -> Iterator[Envelope]:
+    def sealed_contents(self, session: Session) -> Iterator[SealedContent]:
         """All that is sealed here."""
         sealed = self.table.c[self.column]
         statement = select(self.table).where(sealed.is_not(None))
@@ -68,14 +68,14 @@ class SealedColumn:
             statement = statement.where(self.still(self.table))
         for row in session.connection().execute(statement).all():
             key = tuple(getattr(row, column.name) for column in self.keys)
-            yield Envelope(self, key, self.place(row), bytes(getattr(row, self.column)))
+            yield SealedContent(self, key, self.place(row), bytes(getattr(row, self.column)))
 
-    def replace(self, session: Session, envelope: Envelope, content: bytes) -> None:
-        """Put another envelope in place of one."""
+    def replace(self, session: Session, before: SealedContent, content: bytes) -> None:
+        """Put other sealed content in place of this."""
         values: dict[str, Any] = {self.column: content}
         if "key_id" in self.table.c:
             values["key_id"] = key_id_of(content)
-        here = (column == value for column, value in zip(self.keys, envelope.key, strict=True))
+        here = (column == value for column, value in zip(self.keys, before.key, strict=True))
         session.connection().execute(update(self.table).where(*here).values(values))
 
 
@@ -90,7 +90,7 @@ SEALED = (
 """Every column with sealed content (a test holds this against the models)."""
 
 
-def envelopes(session: Session) -> Iterator[Envelope]:
+def sealed_contents(session: Session) -> Iterator[SealedContent]:
     """All that is sealed in this database."""
     for column in SEALED:
-        yield from column.envelopes(session)
+        yield from column.sealed_contents(session)

@@ -48,7 +48,8 @@ def _tell(invocation: Invocation, turned: keys.Turned, *, is_lost: bool) -> None
     if turned.was_cut_off:
         write_line(f"A rotation that was cut off is finished. The key is {turned.key_id} ({turned.place}).")
     else:
-        write_line(f"The key is {turned.key_id} ({turned.place}); {turned.resealed} secrets were sealed with it.")
+        sealed = "1 secret was" if turned.resealed == 1 else f"{turned.resealed} secrets were"
+        write_line(f"The key is {turned.key_id} ({turned.place}); {sealed} sealed with it.")
     if turned.old_key:
         say(invocation, f"The old key is kept for old backups: {turned.old_key}. Remove it when none needs it.")
     if turned.left:

@@ -1,0 +1,107 @@
+"""Every command that docs/security.md shows was run, as it stands there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from string import Template
+
+import pytest
+
+from core.resources.catalogue import kind_named
+from core.services import access
+from core.services.actor import Actor, Role
+from core.vault.key_ring import ALLOWED
+from tests.cli import forked
+from tests.servers.postgres import Postgres, find_program
+
+PAGE = (Path(__file__).parents[1] / "docs" / "security.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> dict[str, str]:
+    """A home with a secret in it, folders for backups, and our command and the server's tools to be found."""
+    for folder in ("bin", "backups", "keys"):
+        (tmp_path / folder).mkdir()
+    command = tmp_path / "bin" / "postroom"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m tui.cli "$@"\n')
+    command.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTROOM_", "PG"))}
+    return {
+        **kept,
+        "PATH": f"{tmp_path / 'bin'}:{find_program('psql').parent}:{os.environ['PATH']}",
+        "POSTROOM_HOME": str(tmp_path / "home"),
+        "BACKUPS": str(tmp_path / "backups"),
+        "KEYS": str(tmp_path / "keys"),
+    }
+
+
+def run(script: str, variables: dict[str, str]) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=Path(__file__).parents[1], env=variables, check=False,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{script}: {done}"
+    return done.stdout + done.stderr
+
+
+def run_lines(block: str, variables: dict[str, str]) -> str:
+    """The same line by line; what is `postroom` alone is run without starting an interpreter each time."""
+    said = ""
+    for line in block.splitlines():
+        if not line.startswith("postroom ") or "|" in line:
+            said += run(line, variables)
+            continue
+        words = [Template(word).substitute(variables) for word in shlex.split(line)[1:]]
+        code, out, err = forked.run(words, variables, b"", 60)
+        assert code == 0 or words == ["doctor"], f"{line}: {err.decode()}"
+        said += out.decode() + err.decode()
+    return said
+
+
+def test_the_commands_for_sqlite_work_in_their_order(variables: dict[str, str], postgres: Postgres) -> None:
+    first, *others = blocks("sh")
+    said = run_lines(first, variables)
+    run("echo kanarienvogel | postroom add account a type=IMAPS host=h username=u --password-stdin", variables)
+    run("printf 'Subject: x\\n\\nx\\n' | postroom send -f a@example.org b@example.net", variables)
+    run_lines("postroom list outbox", variables)
+    for block in others:
+        said += run_lines(block, variables)
+    (copy,) = blocks("sh copy")
+    said += run_lines(copy, {**variables, "NEW_DATABASE": postgres.create_database()})
+
+    for told in ("secrets", "The old key is kept", "enter them again: account a: password", "may have been sent since",
+                 "is the database now", "Copied", "Postmaster"):  # fmt: skip
+        assert told in said, told
+
+
+def test_the_commands_for_postgresql_work(variables: dict[str, str], postgres: Postgres) -> None:
+    variables["POSTROOM_DATABASE_URL"] = postgres.create_database()
+    run("postroom init", variables)
+
+    for block in blocks("sh pg"):
+        run(block.replace("otto", f"otto_{os.getpid()}"), variables)
+
+    run("postroom list queue", variables)
+
+
+def test_what_the_page_says_of_roles_is_so() -> None:
+    operator, viewer = (Actor("x", "here", role) for role in (Role.OPERATOR, Role.VIEWER))
+    for verb in ("fetch", "pause", "stop", "test"):
+        assert access.may(operator, verb, "account")
+        assert not access.may(viewer, verb, "account")
+    assert not access.may(operator, access.SEE, kind_named("template").name)
+
+
+def test_the_keyrings_on_the_page_are_those_that_are_allowed() -> None:
+    families = {name.split(".")[2] for name in ALLOWED}
+
+    assert families == {"SecretService", "kwallet", "macOS", "Windows"}
+    for named in ("Secret Service", "KWallet", "macOS", "Windows"):
+        assert named in PAGE
