@@ -13,10 +13,12 @@ import time
 from core.environment import read_environment
 from core.gateway import open_gateway
 from core.outbound.deliver import deliver_due
+from core.workers.collector import spare_the_collector
 
 
 def main() -> None:
     handles = open_gateway(read_environment())
+    spare_the_collector()
     print("ready", flush=True)
     while sys.stdin.readline():
         cpu = time.process_time()

@@ -105,18 +105,19 @@ class Renewer:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def keep(self, lease: Lease) -> None:
-        """Renew this lease from now on."""
+    def keep(self, *leases: Lease) -> None:
+        """Renew these leases from now on."""
         with self._lock:
-            self._held[lease] = clock.monotonic() + self.seconds
-            if self._thread is None:
+            self._held.update(dict.fromkeys(leases, clock.monotonic() + self.seconds))
+            if leases and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
                 self._thread.start()
 
-    def let_go(self, lease: Lease) -> None:
-        """Renew it no longer."""
+    def let_go(self, *leases: Lease) -> None:
+        """Renew them no longer."""
         with self._lock:
-            self._held.pop(lease, None)
+            for lease in leases:
+                self._held.pop(lease, None)
 
     def outlives(self, lease: Lease, seconds: float) -> bool:
         """Whether the lease surely lasts another `seconds`: ask before what cannot be undone."""

@@ -128,15 +128,15 @@ class Book:
         """Messages that are ours from now on, the mailboxes and the time as they were then."""
         self._routes = {**self._routes, **routes}
         self._base = (now, clock.monotonic())
-        for job in jobs:
-            self._leases.add(job.lease)
-            self.handles.renewer.keep(job.lease)
+        leases = [job.lease for job in jobs]
+        self._leases.update(leases)
+        self.handles.renewer.keep(*leases)
 
     def let_go(self, leases: Iterable[Lease]) -> None:
         """These are not renewed any more."""
-        for lease in leases:
-            self.handles.renewer.let_go(lease)
-            self._leases.discard(lease)
+        over = list(leases)
+        self.handles.renewer.let_go(*over)
+        self._leases.difference_update(over)
 
     def let_go_of_all(self) -> None:
         """The pass is over: what a fault has left in hand runs out and is found by the next one."""

@@ -57,6 +57,11 @@ class Terms:
 
 def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Settlement:
     """All that is to be written when a message's round is over."""
+    if job.is_sent_to_all:
+        settlement = job.settlement()
+        due = job.due
+        settlement.ending = Ending(OutgoingState.SENT, job.number, terms.now, "", due.uncertain_since, job.sent_by_id)
+        return settlement
     if job.too_large_for and job.is_only_too_large and job.unanswered:
         error = too_large_for_all(job.due.size, job.too_large_for)
         job.results |= {one.id: RecipientResult(OutgoingState.FAILED, None, TOO_LARGE, error) for one in job.unanswered}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.db.leases import Lease
+from core.models import OutgoingState
 from core.outbound.pick import Hop
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import RecipientResult, Settlement, TryMade
@@ -50,6 +51,16 @@ class Job:
         return self.hops[self.position].mailbox if self.position < len(self.hops) else None
 
     @property
+    def is_sent_to_all(self) -> bool:
+        """Whether a relay took it for every recipient it has, Bcc ones not asked for: as it is with nearly all."""
+        recipients, results = self.due.recipients, self.results
+        return (
+            len(results) == len(recipients)
+            and not self.bcc
+            and all(result.state is OutgoingState.SENT for result in results.values())
+        )
+
+    @property
     def unanswered(self) -> list[PendingRecipient]:
         """The recipients without a result in this round."""
         results = self.results
@@ -64,9 +75,11 @@ class Job:
         """What is to be written now; the next one holds only what is new by then."""
         new = {key: result for key, result in self.results.items() if key not in self.written}
         self.written |= new.keys()
-        rows = {one.address.lower(): one.id for one in self.due.recipients if one.is_bcc}
-        new |= {rows[address.lower()]: result for address, result in self.bcc.items() if address.lower() in rows}
-        without_row = {address: result for address, result in self.bcc.items() if address.lower() not in rows}
+        without_row: dict[str, RecipientResult] = {}
+        if self.bcc:
+            rows = {one.address.lower(): one.id for one in self.due.recipients if one.is_bcc}
+            new |= {rows[address.lower()]: result for address, result in self.bcc.items() if address.lower() in rows}
+            without_row = {address: result for address, result in self.bcc.items() if address.lower() not in rows}
         written = Settlement(self.lease, self.tries, new, without_row)
         self.tries, self.bcc = [], {}
         return written

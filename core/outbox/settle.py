@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -162,6 +163,7 @@ def _attempt_row(outgoing_id: int, made: TryMade) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=256)
 def _kept(text: str) -> str:
     # Whatever a server or library said: text that the database refuses would lose a whole window's outcome.
     return bounded(clean(text), _LONGEST_TEXT)

@@ -123,6 +123,11 @@ class SmtpDialogue:
 
     def reply(self) -> Reply:
         """The next reply."""
+        if self._transcript is None:
+            line = self.wire.readline(_LONGEST_LINE)
+            if line[3:4] != b"-" and (reply := parse_reply((line,))) is not None:
+                return reply  # one line, as most are
+            return self._reply(line)[0]
         return self._reply()[0]
 
     def command(self, line: bytes, phase: str) -> Reply:
@@ -146,8 +151,8 @@ class SmtpDialogue:
         self.send(line)
         return self._reply()
 
-    def _reply(self) -> tuple[Reply, list[bytes]]:
-        line = self._line()
+    def _reply(self, line: bytes | None = None) -> tuple[Reply, list[bytes]]:
+        line = self._line() if line is None else line
         lines = [line]
         while line[3:4] == b"-" and line[:3].isdigit() and len(lines) < _MOST_LINES:
             line = self._line()

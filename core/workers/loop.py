@@ -16,6 +16,7 @@ from core.errors import PostroomError, SchemaMismatch, StoreError
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
 from core.outbound.listener import Listener
+from core.workers.collector import spare_the_collector
 from core.workers.fetcher import Fetcher
 from core.workers.handoff import Handover
 from core.workers.health import Heartbeat
@@ -62,6 +63,7 @@ def run_workers(
         SchemaMismatch: the database was migrated while this worker ran.
     """
     stop = stop or threading.Event()
+    spare_the_collector()
     heartbeat = Heartbeat(handles, only or "both")
     heartbeat.start()
     threads = _parts(handles, stop, only=only, once=once, test=test)
