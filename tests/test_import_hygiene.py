@@ -38,6 +38,26 @@ def test_what_scripts_call_in_loops_imports_no_framework(words: list[str], stdin
     assert not imported.intersection(FRAMEWORKS)
 
 
+def test_send_imports_no_module_that_it_can_do_without(tmp_path: Path) -> None:
+    """Cron and PHP start it for each message: these took a third of its time."""
+    code = "from tui.cli.__main__ import main\nassert main(['send', '-oi', 'b@example.org']) == 0"
+    imported = imported_after(code, tmp_path / "home", b"Subject: x\n\nhello\n")
+    spared = {
+        "shutil",
+        "uuid",
+        "secrets",
+        "hmac",
+        "random",
+        "tomllib",
+        "email",
+        "asyncio",
+        "ssl",
+        "logging",
+        "platformdirs",
+    }
+    assert not imported & spared
+
+
 def test_a_worker_imports_no_textual(tmp_path: Path) -> None:
     code = "from tui.cli.__main__ import main\nassert main(['--worker', '--once']) == 0"
     assert "textual" not in imported_after(code, tmp_path / "home")
