@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from core.db.bulk import table_of
 from core.mail.bounces import Action, BouncedRecipient
 from core.models import OutgoingMessage, OutgoingState, Recipient
 from core.outbox.standing import message_state
-from core.outbox.suppression import note_hard_bounce
+from core.outbox.suppression import note_hard_bounces
 from core.text import bounded, clean
 
 _LONGEST_TEXT = 1000
@@ -36,6 +36,13 @@ _TO_RECIPIENT = (
     )
 )
 
+_TO_MESSAGE = (
+    update(_m)
+    .where(_m.c.id == bindparam("of"))
+    .values(state=bindparam("to_state"), last_error=bindparam("to_error"), settled_at=bindparam("at"))
+)
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -56,8 +63,6 @@ class SentTo:
     state: str
     status: str
     """Its enhanced code."""
-    message_state: str = OutgoingState.SENT
-    """Where its message stands."""
     is_in_hand: bool = False
     """Whether a worker is handing the message over: the report may be faster than the worker's note."""
 
@@ -98,48 +103,63 @@ def noted(recipients: Sequence[SentTo], outcomes: Iterable[BouncedRecipient]) ->
 
 def note_bounces(session: Session, reports: Sequence[Report], now: datetime) -> None:
     """Write what these reports say, and hold whom mail does not reach, within the transaction that stores them."""
+    messages = _messages(session, sorted({key for report in reports for key in report.outgoing_ids}))
     hard: list[Noted] = []
-    for report in sorted(reports, key=lambda each: each.outgoing_ids):
-        hard += _note(session, report, now)
-    # In one order everywhere: two workers that note bounces at once wait for each other, not in a ring.
-    for one in sorted(hard, key=lambda each: each.address.lower()):
-        note_hard_bounce(session, one.address, one.text, now)
+    for report in reports:
+        about = [messages[key] for key in report.outgoing_ids if key in messages]
+        for news in noted([one for message in about for one in message.recipients.values()], report.outcomes):
+            # The next report on the same message finds it so.
+            next(message for message in about if news.id in message.recipients).note(news)
+            hard += [news] if news.is_hard else []
+    told = [message for message in messages.values() if message.told]
+    if told:
+        session.connection().execute(_TO_RECIPIENT, [_row(one, now) for each in told for one in each.told.values()])
+        session.connection().execute(_TO_MESSAGE, [each.row(now) for each in told])
+    note_hard_bounces(session, [(one.address, one.text) for one in hard], now)
 
 
-def _note(session: Session, report: Report, now: datetime) -> list[Noted]:
-    messages = session.connection().execute(
-        select(_m.c.id, _m.c.state, _m.c.handing_over)
-        .where(_m.c.id.in_(report.outgoing_ids))
-        .order_by(_m.c.id)
-        .with_for_update()
-    )
-    recipients = {row.id: _recipients(session, row.id, row.state, row.handing_over) for row in messages}
-    news = noted([one for each in recipients.values() for one in each], report.outcomes)
-    if news:
-        session.connection().execute(_TO_RECIPIENT, [_row(one, now) for one in news])
-    told = {one.id: one for one in news}
-    for outgoing_id, each in recipients.items():
-        if values := _restated([(one, told.get(one.id)) for one in each], now):
-            session.connection().execute(update(_m).where(_m.c.id == outgoing_id).values(**values))
-    return [one for one in news if one.is_hard]
+@dataclass(slots=True)
+class _Message:
+    """A message while reports on it are noted."""
+
+    id: int
+    state: str
+    settled_at: datetime | None
+    last_error: str
+    recipients: dict[int, SentTo] = field(default_factory=dict)
+    told: dict[int, Noted] = field(default_factory=dict)
+
+    def note(self, news: Noted) -> None:
+        """What becomes of one of its recipients."""
+        self.told[news.id] = news
+        self.recipients[news.id] = replace(self.recipients[news.id], state=news.state, status=news.status)
+        self.last_error = news.text
+
+    def row(self, now: datetime) -> dict[str, Any]:
+        """What is written of it; one that only waited for its bounced recipients waits no longer."""
+        if self.state in _WAITING:
+            self.state = message_state(one.state for one in self.recipients.values() if not one.is_bcc)
+            self.settled_at = None if self.state in _WAITING else now
+        return {"of": self.id, "to_state": self.state, "to_error": self.last_error, "at": self.settled_at}
 
 
-def _recipients(session: Session, outgoing_id: int, state: str, handing_over: bool) -> list[SentTo]:
-    asked = select(_r.c.id, _r.c.address, _r.c.is_bcc, _r.c.state, _r.c.enhanced_code)
-    rows = session.connection().execute(asked.where(_r.c.outgoing_id == outgoing_id).order_by(_r.c.id))
-    return [SentTo(*row, message_state=state, is_in_hand=handing_over) for row in rows]
-
-
-def _restated(recipients: Sequence[tuple[SentTo, Noted | None]], now: datetime) -> dict[str, Any]:
-    """What is told of a message; one that only waited for its bounced recipients waits no longer."""
-    told = [news for _, news in recipients if news is not None]
-    if not told:
-        return {}
-    values: dict[str, Any] = {"last_error": told[0].text}
-    if recipients[0][0].message_state in _WAITING:
-        after = message_state(news.state if news else one.state for one, news in recipients if not one.is_bcc)
-        values |= {"state": after.value, "settled_at": None if after in _WAITING else now}
-    return values
+def _messages(session: Session, ids: Sequence[int]) -> dict[int, _Message]:
+    """The messages of these rows with their recipients; nobody else writes them until we have."""
+    found: dict[int, _Message] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        wanted = ids[start : start + _AT_ONCE]
+        asked = select(_m.c.id, _m.c.state, _m.c.settled_at, _m.c.last_error, _m.c.handing_over)
+        rows = session.connection().execute(asked.where(_m.c.id.in_(wanted)).order_by(_m.c.id).with_for_update())
+        in_hand = set()
+        for key, state, settled_at, last_error, handing_over in rows:
+            found[key] = _Message(key, state, settled_at, last_error)
+            in_hand |= {key} if handing_over and state == OutgoingState.SENDING else set()
+        named = select(_r.c.outgoing_id, _r.c.id, _r.c.address, _r.c.is_bcc, _r.c.state, _r.c.enhanced_code)
+        for row in session.connection().execute(named.where(_r.c.outgoing_id.in_(wanted)).order_by(_r.c.id)):
+            key, *known = row
+            one = SentTo(*known, key in in_hand)
+            found[key].recipients[one.id] = one
+    return found
 
 
 def _told(one: SentTo, outcome: BouncedRecipient) -> Noted | None:

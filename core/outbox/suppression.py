@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from core.db.bulk import insert_missing, table_of
@@ -27,6 +28,18 @@ _LONGEST_TEXT = 500
 _AT_ONCE = 500
 _s, _m, _r = table_of(Suppression), table_of(OutgoingMessage), table_of(Recipient)
 
+_TO_ADDRESS = (
+    update(_s)
+    .where(_s.c.address == bindparam("of"))
+    .values(
+        bounces=bindparam("to_bounces"),
+        last_text=bindparam("to_text"),
+        first_at=bindparam("to_first"),
+        last_at=bindparam("to_last"),
+        held_until=bindparam("until"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -43,23 +56,35 @@ class Held:
         )
 
 
-def note_hard_bounce(session: Session, address: str, text: str, now: datetime) -> None:
-    """Count a bounce for good; the second holds the address."""
-    address = address.lower()
-    first = {"address": address, "bounces": 0, "last_text": "", "first_at": now, "last_at": now, "released_by": ""}
-    insert_missing(session, Suppression, [first])
-    wanted = select(_s.c.id, _s.c.bounces).where(_s.c.address == address).with_for_update()
-    row = session.connection().execute(wanted).one()
-    bounces = row.bounces + 1
-    values = {
-        "bounces": bounces,
-        "last_at": now,
-        "last_text": bounded(clean(text), _LONGEST_TEXT),
-        "held_until": now + HELD_FOR if bounces >= HARD_BOUNCES else None,
-    }
-    if not row.bounces:
-        values["first_at"] = now
-    session.connection().execute(update(_s).where(_s.c.id == row.id).values(**values))
+def note_hard_bounces(session: Session, bounces: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Count bounces for good, each an address and what was said; the second of an address holds it."""
+    if not bounces:
+        return
+    told: dict[str, list[str]] = {}
+    for address, text in bounces:
+        told.setdefault(address.lower(), []).append(bounded(clean(text), _LONGEST_TEXT))
+    # In one order everywhere: two workers that note bounces at once wait for each other, not in a ring.
+    wanted = sorted(told)
+    unknown = {"bounces": 0, "last_text": "", "first_at": now, "last_at": now, "released_by": ""}
+    insert_missing(session, Suppression, [{"address": address, **unknown} for address in wanted])
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        asked = select(_s.c.address, _s.c.bounces, _s.c.first_at).where(
+            _s.c.address.in_(wanted[start : start + _AT_ONCE])
+        )
+        for address, before, first_at in session.connection().execute(asked.order_by(_s.c.address).with_for_update()):
+            count = before + len(told[address])
+            rows.append(
+                {
+                    "of": address,
+                    "to_bounces": count,
+                    "to_text": told[address][-1],
+                    "to_first": first_at if before else now,
+                    "to_last": now,
+                    "until": now + HELD_FOR if count >= HARD_BOUNCES else None,
+                }
+            )
+    session.connection().execute(_TO_ADDRESS, rows)
 
 
 def held_among(session: Session, addresses: Iterable[str], now: datetime) -> dict[str, Held]:

@@ -6,7 +6,7 @@ from core import clock
 from core.errors import NotFound, NotPermitted
 from core.handles import Handles
 from core.models import Audit
-from core.outbox.suppression import note_hard_bounce
+from core.outbox.suppression import note_hard_bounces
 from core.resources.suppression import SUPPRESSION
 from core.services import suppressions
 from core.services.actor import Actor, Role
@@ -20,7 +20,9 @@ pytestmark = ON_SQLITE
 @pytest.fixture
 def bounced(handles: Handles) -> None:
     for _ in range(2):
-        handles.database.writing(lambda session: note_hard_bounce(session, "Bob@x.example", "gone", clock.utcnow()))
+        handles.database.writing(
+            lambda session: note_hard_bounces(session, [("Bob@x.example", "gone")], clock.utcnow())
+        )
 
 
 def test_who_bounced_is_listed_and_shown_until_he_is_released(handles: Handles, admin: Actor, bounced: None) -> None:
