@@ -156,9 +156,8 @@ def _messages(session: Session, ids: Sequence[int]) -> dict[int, _Message]:
             in_hand |= {key} if handing_over and state == OutgoingState.SENDING else set()
         named = select(_r.c.outgoing_id, _r.c.id, _r.c.address, _r.c.is_bcc, _r.c.state, _r.c.enhanced_code)
         for row in session.connection().execute(named.where(_r.c.outgoing_id.in_(wanted)).order_by(_r.c.id)):
-            key, *known = row
-            one = SentTo(*known, key in in_hand)
-            found[key].recipients[one.id] = one
+            key, recipient_id, address, is_bcc, state, status = row
+            found[key].recipients[recipient_id] = SentTo(recipient_id, address, is_bcc, state, status, key in in_hand)
     return found
 
 
