@@ -6,7 +6,7 @@ import hmac
 import logging
 
 from core import clock
-from core.errors import BadInput, NotFound, PostroomError, StoreError, StoreFull
+from core.errors import BadInput, NotFound, PostroomError, StoreFull
 from core.failpoints import fp
 from core.handles import Handles
 from core.outbound.listener_message import Arrival, read_arrival
@@ -36,9 +36,8 @@ class Desk:
             entry = read_entry(envelope, raw, host=self._handles.host, submitted_by=f"{owner} (smtp)".lstrip())
             message_id = enqueue(self._handles, entry)
         except PostroomError as error:
-            reply = refusal(error)
-            _log.warning("not taken from %s: %s", owner or "an unknown user", reply)
-            return reply
+            _log.warning("not taken from %s: %s", owner or "an unknown user", error)
+            return refusal(error)
         fp("K19")
         _log.info("taken from %s: %s", owner or "an unknown user", message_id)
         return f"250 2.0.0 Queued as {message_id}"
@@ -60,14 +59,15 @@ class Desk:
 
 
 def refusal(error: PostroomError) -> str:
-    """The reply that an error becomes: 5yz where trying again is pointless (RFC 5321 §4.2.1, RFC 3463)."""
-    text = " ".join(str(error).split()).encode("ascii", "replace").decode()[:_LONGEST_REPLY]
+    """The reply that an error becomes: 5yz where trying again is pointless (RFC 5321 §4.2.1, RFC 3463).
+
+    What is wrong with a message its sender must know; where our database is, he need not.
+    """
     match error:
-        case StoreFull():
-            return f"452 4.3.1 {text}"
-        case StoreError():
-            return f"451 4.3.0 {text}"
         case BadInput() | NotFound():
+            text = " ".join(str(error).split()).encode("ascii", "replace").decode()[:_LONGEST_REPLY]
             return f"550 5.6.0 {text}"
+        case StoreFull():
+            return "452 4.3.1 The disk is full; try again later"
         case _:
-            return f"451 4.3.0 {text}"
+            return "451 4.3.0 The message cannot be stored now; try again later"

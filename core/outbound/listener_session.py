@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from core.errors import PostroomError
 from core.mail.strict_address import strict_address
-from core.outbound.listener_desk import Desk, refusal
+from core.outbound.listener_desk import Desk
 from core.outbound.listener_dialogue import TRANSFER, Room, StrictSession
 from core.outbound.listener_message import Arrival
 
@@ -156,7 +156,7 @@ class ListenerSession(StrictSession):
             )
         except PostroomError as error:
             _log.warning("a login could not be checked: %s", error)
-            await self.push(refusal(error).replace("451 4.3.0", "454 4.7.0", 1))
+            await self.push("454 4.7.0 The login cannot be checked now; try again later")
             return
         if is_known:
             self._user = username
