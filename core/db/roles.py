@@ -30,7 +30,7 @@ SECLUDED = {
 OPERATED = frozenset(
     {
         "account_status", "attempt", "changed", "counter", "delivery", "folder_mark", "handoff_status", "leftover",
-        "message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient", "record", "request",
+        "message", "original_message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient", "record", "request",
         "request_event", "run", "run_event", "suppression", "suspect",
     }
 )  # fmt: skip

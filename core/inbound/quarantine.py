@@ -1,4 +1,4 @@
-"""What waits in quarantine: taken in again from its bytes, or filed by hand."""
+"""What waits in quarantine: taken in again from its bytes, edited, or filed by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
 from core import clock
-from core.db.bulk import table_of
+from core.db.bulk import insert_missing, table_of
 from core.errors import NotFound
 from core.handles import Handles
 from core.inbound.followup import record_number
@@ -21,10 +21,11 @@ from core.inbound.rules import LoadedRules, load_rules
 from core.inbound.stand_in import DELETED, account_with_defaults
 from core.inbound.trail import Stage, Step
 from core.inbound.verdict import settle
-from core.models import Account, Message, MessageState, Quarantine, RawMessage
+from core.models import Account, Message, MessageState, OriginalMessage, Quarantine, RawMessage
 from core.protocols.source import Fetched, Key
 
 _message, _quarantine, _raw = table_of(Message), table_of(Quarantine), table_of(RawMessage)
+_original = table_of(OriginalMessage)
 
 
 def retry(handles: Handles, message_id: int) -> MessageState:
@@ -54,6 +55,28 @@ def release(handles: Handles, message_id: int, queue: str) -> MessageState:
     return _settled(handles, row, account, bare, judged, queue=queue)
 
 
+def edit(handles: Handles, message_id: int, edited: bytes, *, by: str) -> None:
+    """Put other bytes in the place of a quarantined message's; those that came are kept beside them.
+
+    Raises:
+        NotFound: it is not in quarantine.
+    """
+
+    def put(session: Session) -> None:
+        mine = (_message.c.id == message_id) & (_message.c.state == MessageState.QUARANTINED.value)
+        if session.connection().execute(select(_message.c.id).where(mine)).first() is None:
+            raise _not_there(message_id)
+        came = session.connection().execute(select(_raw.c.data).where(_raw.c.message_id == message_id)).scalar_one()
+        row = {"message_id": message_id, "data": bytes(came), "edited_at": clock.utcnow(), "edited_by": by}
+        insert_missing(session, OriginalMessage, [row])  # edited a second time, what came stays what came
+        noted = update(_original).where(_original.c.message_id == message_id)
+        session.connection().execute(noted.values(edited_at=row["edited_at"], edited_by=by))
+        session.connection().execute(update(_raw).where(_raw.c.message_id == message_id).values(data=edited))
+
+    handles.database.writing(put)
+    handles.changes.moved("message")
+
+
 def remove(handles: Handles, message_id: int) -> None:
     """Delete a quarantined message with its bytes; it stays known as seen, so that it is not fetched again.
 
@@ -71,6 +94,7 @@ def remove(handles: Handles, message_id: int) -> None:
             raise _not_there(message_id)
         session.connection().execute(delete(_quarantine).where(_quarantine.c.message_id == message_id))
         session.connection().execute(delete(_raw).where(_raw.c.message_id == message_id))
+        session.connection().execute(delete(_original).where(_original.c.message_id == message_id))
 
     handles.database.writing(delete_it)
     handles.changes.moved("message")

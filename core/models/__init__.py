@@ -6,7 +6,7 @@ from core.models.base import Resource, UtcDateTime, metadata
 from core.models.filter import Filter
 from core.models.handoff import Delivery, DeliveryEvent, DeliveryState, Handoff, HandoffStatus
 from core.models.mailbox import Mailbox, MailboxStatus
-from core.models.message import Message, MessageState, Quarantine, RawMessage, Suspect
+from core.models.message import Message, MessageState, OriginalMessage, Quarantine, RawMessage, Suspect
 from core.models.outgoing import Attempt, Lane, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
 from core.models.profile import Profile
 from core.models.queue import ClosedOption, Queue
@@ -22,8 +22,8 @@ __all__ = [
     "WORKER_ALIVE_FOR",
     "Account", "AccountStatus", "AccountType", "AfterFetch", "Alert", "Attempt", "Audit", "Changed", "ClosedOption",
     "Counter", "Delivery", "DeliveryEvent", "DeliveryState", "Filter", "FolderMark", "Handoff", "HandoffStatus",
-    "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message", "MessageState", "OutgoingMessage", "OutgoingRaw",
-    "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage", "Recipient", "Record", "Request", "RequestEvent",
-    "RequestState", "Resource", "Run", "RunEvent", "RunState", "Secret", "Setting", "Status", "Suppression",
-    "Suspect", "SystemAddress", "Template", "Token", "UtcDateTime", "Validity", "Worker", "metadata",
+    "Lane", "Leftover", "Mailbox", "MailboxStatus", "Message", "MessageState", "OriginalMessage", "OutgoingMessage",
+    "OutgoingRaw", "OutgoingState", "Profile", "Quarantine", "Queue", "RawMessage", "Recipient", "Record", "Request",
+    "RequestEvent", "RequestState", "Resource", "Run", "RunEvent", "RunState", "Secret", "Setting", "Status",
+    "Suppression", "Suspect", "SystemAddress", "Template", "Token", "UtcDateTime", "Validity", "Worker", "metadata",
 ]  # fmt: skip

@@ -88,6 +88,19 @@ class RawMessage(SQLModel, table=True):
     data: bytes = Field(sa_type=LargeBinary)
 
 
+class OriginalMessage(SQLModel, table=True):
+    """The exact bytes of a message that a person has edited since; `RawMessage` holds what he made of it."""
+
+    __tablename__ = "original_message"
+
+    message_id: int = Field(
+        primary_key=True, foreign_key="message.id", sa_type=BigId, sa_column_kwargs={"autoincrement": False}
+    )
+    data: bytes = Field(sa_type=LargeBinary)
+    edited_at: datetime = moment()
+    edited_by: str = ""
+
+
 class Quarantine(SQLModel, table=True):
     """Why a message could not be processed, and how often it was tried."""
 

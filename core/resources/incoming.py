@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from core.models import Message, Quarantine, Queue, Record, Run, RunEvent
-from core.resources.expressions import account_name, columns_of, name_of
+from core.models import Message, OriginalMessage, Quarantine, Queue, Record, Run, RunEvent
+from core.resources.expressions import account_name, columns_of, name_of, status_of
 from core.resources.kind import Action, Column, ColumnType, Kind
 
 _m, _q, _r, _run, _e = (columns_of(model) for model in (Message, Quarantine, Record, Run, RunEvent))
@@ -63,6 +63,7 @@ QUARANTINE = Kind(
         Column("reason", "Reason", _why("reason"), width=20),
         Column("detail", "Detail", _why("detail")),
         Column("attempts", "Attempts", _why("attempts"), ColumnType.NUMBER, is_filtered=False),
+        Column("edited_by", "Edited by", func.coalesce(status_of(OriginalMessage, "edited_by", "message_id", _m.id), "")),
     ),
     actions=(
         Action("retry", "r", "Retry", "Process it again from its bytes"),

@@ -25,6 +25,7 @@ OPERATING = frozenset(
         ("outbox", "release"),
         ("outbox", "cancel"),
         ("suppression", "release"),
+        ("quarantine", "edit"),
         ("quarantine", "retry"),
         ("quarantine", "release"),
         ("quarantine", "export"),

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from core.errors import NotFound
 from core.handles import Handles
-from core.models import Message, MessageState, OutgoingRaw, RawMessage
+from core.models import Message, MessageState, OriginalMessage, OutgoingRaw, RawMessage
 from core.services import access
 from core.services.actor import Actor
 
 
-def raw(handles: Handles, actor: Actor, message_id: int) -> bytes:
-    """The exact bytes of an incoming message, as its server gave them.
+def raw(handles: Handles, actor: Actor, message_id: int, *, is_original: bool = False) -> bytes:
+    """The exact bytes of an incoming message, as its server gave them, or as a person has edited them in quarantine.
+
+    `is_original`: as its server gave them, whatever was edited since.
 
     Raises:
         NotFound: there is no such message, or its bytes are not kept (any more).
     """
     access.require(actor, access.SEE, "message")
     with handles.database.reading() as session:
-        found = session.get(RawMessage, message_id)
+        found: RawMessage | OriginalMessage | None = session.get(RawMessage, message_id)
+        if is_original:
+            found = session.get(OriginalMessage, message_id) or found
         message = session.get(Message, message_id)
     if found is not None:
         return found.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
+from core.errors import BadInput, Problem
 from core.handles import Handles
 from core.inbound import quarantine
 from core.models import Audit, MessageState
@@ -27,14 +28,28 @@ def release(handles: Handles, actor: Actor, message_id: int, queue: str) -> Mess
     return state
 
 
-def export(handles: Handles, actor: Actor, message_id: int) -> bytes:
-    """The exact bytes of a message.
+def edit(handles: Handles, actor: Actor, message_id: int, edited: bytes) -> None:
+    """Put edited bytes in the place of a message's, to be retried or released; what came is kept beside them.
+
+    Raises:
+        NotFound: there is no such message in quarantine.
+        BadInput: there are no bytes.
+    """
+    access.require(actor, "edit", "quarantine")
+    if not edited.strip():
+        raise BadInput(problems=(Problem("", "message", "The edited message is empty; nothing was changed."),))
+    quarantine.edit(handles, message_id, edited, by=str(actor))
+    _note(handles, actor, "edit", message_id, size=str(len(edited)))
+
+
+def export(handles: Handles, actor: Actor, message_id: int, *, is_original: bool = False) -> bytes:
+    """The exact bytes of a message; `is_original`: as it came, whatever was edited since.
 
     Raises:
         NotFound: there is no such message.
     """
     access.require(actor, "export", "quarantine")
-    return messages.raw(handles, actor, message_id)
+    return messages.raw(handles, actor, message_id, is_original=is_original)
 
 
 def delete(handles: Handles, actor: Actor, message_id: int) -> None:

@@ -51,6 +51,7 @@ MAY: dict[str, set[Role]] = {
     "pictures.outbox_by_state": BOTH,
     "pictures.throughput": BOTH,
     "quarantine.delete": NOBODY,
+    "quarantine.edit": OPERATORS,
     "quarantine.export": OPERATORS,
     "quarantine.release": OPERATORS,
     "quarantine.retry": OPERATORS,

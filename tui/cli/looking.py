@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated
 
-from typer import Argument, Context
+from typer import Argument, Context, Option
 
 from core.errors import Misuse
 from core.handles import Handles
@@ -67,12 +67,16 @@ def show(
     (write_json if invocation.json else write_details)(whole)
 
 
-def raw(ctx: Context, message: Annotated[str, Argument(metavar="ID")]) -> None:
+def raw(
+    ctx: Context,
+    message: Annotated[str, Argument(metavar="ID")],
+    original: Annotated[bool, Option("--original", help="As it came, though it was edited in quarantine.")] = False,
+) -> None:
     """Write a stored message's exact bytes to stdout."""
     if not message.isdecimal() or len(message) > 18:
         raise Misuse(f"raw needs the id of a message, a number, not {message!r}. To see them: postroom list message")
     with opened(ctx.obj) as (handles, actor):
-        data = messages.raw(handles, actor, int(message))
+        data = messages.raw(handles, actor, int(message), is_original=original)
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 

@@ -1,4 +1,4 @@
-"""`postroom quarantine retry`, `release`, `export` and `delete`."""
+"""`postroom quarantine retry`, `release`, `edit`, `export` and `delete`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typer import Argument, Context, Option
 from core.errors import CannotWrite
 from core.services import quarantine
 from tui.cli.commands import group
+from tui.cli.explaining import read_message
 from tui.cli.identifiers import read_ids
 from tui.cli.opened import opened
 from tui.cli.output import say
@@ -41,6 +42,20 @@ def release(
         for message_id in read_ids(ids, "quarantine"):
             quarantine.release(handles, actor, message_id, queue or handles.settings().default_queue)
             say(ctx.obj, f"Message {message_id} was released.")
+
+
+@QUARANTINE.command("edit")
+def edit(
+    ctx: Context,
+    message: Annotated[str, Argument(metavar="ID")],
+    file: Annotated[str, Argument(metavar="FILE", help="The edited message; - for stdin.")],
+) -> None:
+    """Replace a message's bytes by edited ones, to be retried or released; what came is kept (raw ID --original)."""
+    (message_id,) = read_ids([message], "quarantine")
+    edited = read_message(file)
+    with opened(ctx.obj) as (handles, actor):
+        quarantine.edit(handles, actor, message_id, edited)
+    say(ctx.obj, f"Message {message_id} was replaced. Now: postroom quarantine retry {message_id}")
 
 
 @QUARANTINE.command("export")

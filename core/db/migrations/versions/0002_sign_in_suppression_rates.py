@@ -30,6 +30,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("address", name=op.f("uq_suppression_address")),
     )
     op.create_table(
+        "original_message",
+        sa.Column(
+            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("edited_at", core.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("edited_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_original_message_message_id_message")),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_original_message")),
+    )
+    op.create_table(
         "token",
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column(
@@ -101,4 +112,5 @@ def downgrade() -> None:
         batch_op.drop_column("certificate_expires")
 
     op.drop_table("token")
+    op.drop_table("original_message")
     op.drop_table("suppression")
