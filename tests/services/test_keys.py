@@ -5,8 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import LargeBinary, select, update
@@ -236,3 +240,32 @@ def test_a_credential_is_changed_where_systemd_takes_it_from(
 
     with pytest.raises(CannotWrite, match="LoadCredential"):
         keys.rotate(handles, admin)
+
+
+def test_what_is_sealed_meanwhile_is_sealed_with_the_new_key_too(handles: Handles, admin: Actor) -> None:
+    furnish(handles, admin)
+    others = [open_gateway(handles.environment) for _ in range(2)]
+    over = threading.Event()
+    stored: dict[str, Any] = {"field": "password", "value": PASSWORD}
+
+    def seal_on(number: int) -> int:
+        """As a worker that keeps tokens: it knows nothing of anybody's locks."""
+        count, worker = 0, others[number]
+        while not count or not over.is_set():
+            owner = 1000 * (number + 1) + count
+            worker.database.writing(partial(worker.vault.store, kind="account", owner_id=owner, **stored))
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        sealing = [pool.submit(seal_on, number) for number in range(2)]
+        try:
+            for _ in range(3):
+                keys.rotate(handles, admin, drop_old=True)
+        finally:
+            over.set()
+        assert all(one.result() for one in sealing)
+    for one in others:
+        one.close()
+
+    assert keys.unopened(handles) == []
