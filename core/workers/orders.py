@@ -94,9 +94,9 @@ def report(
 
 
 def finish(handles: Handles, order: Order, *, ok: bool) -> None:
-    """Close the order."""
+    """Close the order; what it brought sealed is not kept."""
     mine = (_request.c.id == order.id) & (_request.c.fence == order.fence)
     state = (RequestState.DONE if ok else RequestState.FAILED).value
-    closed = update(_request).where(mine).values(state=state, ended_at=clock.utcnow())
+    closed = update(_request).where(mine).values(state=state, ended_at=clock.utcnow(), sealed_values=None)
     handles.database.writing(lambda session: session.connection().execute(closed))
     handles.changes.moved("request")
