@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from core.errors import ScriptFailed, UnsafeMessage
@@ -22,7 +23,7 @@ from core.outbound.reserving import Reserve
 from core.outbound.return_path import ReturnTokens
 from core.outbound.script_step import apply_script
 from core.outbox.claim import PendingRecipient
-from core.outbox.settle import TryMade
+from core.outbox.settle import RecipientResult, TryMade
 from core.protocols.server import Timeouts
 
 _log = logging.getLogger("postroom.sender")
@@ -227,11 +228,11 @@ class Courier(threading.Thread):
         elif sent.reading.blame:
             job.is_only_too_large = False
         job.error = sent.reading.blame or job.error
-        is_redirected = bool(self._book.staging_redirect)
+        redirect = self._book.staging_redirect
         for one in job.unanswered:
-            answer = sent.reading.results.get(addresses[0] if is_redirected else one.address)
+            answer = sent.reading.results.get(addresses[0] if redirect else one.address)
             if answer is not None:
-                job.results[one.id] = answer
+                job.results[one.id] = _redirected(answer, redirect) if redirect else answer
         _note_bcc(job, bcc, sent.reading)
 
     def _cannot(self, taken: list[Job], fault: Fault) -> None:
@@ -298,6 +299,11 @@ def _fault_of(sent: Sent) -> Fault | None:
         reply.code if reply is not None else None,
         reply.enhanced if reply is not None else "",
     )
+
+
+def _redirected(answer: RecipientResult, redirect: str) -> RecipientResult:
+    """What is said of a recipient who has nothing of it: it went to somebody else."""
+    return replace(answer, text=f"Redirected to {redirect}: {answer.text}")
 
 
 def _note_bcc(job: Job, bcc: Sequence[str], reading: Reading) -> None:
