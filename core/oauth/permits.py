@@ -22,9 +22,10 @@ def what_to_permit(signer: Signer, use: Use, signed_in_as: str = "") -> str:
     """A sentence for whoever runs the mail server."""
     mailbox, who = signer.username, signed_in_as or "the one who signed in"
     if signer.app.provider == "gmail":
+        switch = "" if use is Use.SMTP else f", and {use} be on for it in Gmail's settings"
         return (
-            f"The token is good: it must be of {mailbox} itself, and {use} be on for it in Gmail's settings and by the "
-            "administrator of Google Workspace."
+            f"The token is good: it must be of {mailbox} itself{switch}; the administrator of Google Workspace may "
+            f"have switched {use} off for all."
         )
     if signer.app.provider != "office365":
         return (
