@@ -65,4 +65,6 @@ def _trust(facts: os.stat_result, path: Path) -> None:
     # Nobody can exchange another's file in a folder like /tmp; and a link's own bits mean nothing.
     is_shared_safely = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX and facts.st_uid == 0
     if facts.st_mode & _OTHERS_WRITE and not is_shared_safely and not stat.S_ISLNK(facts.st_mode):
-        raise ScriptFailed(f"{path} can be written by others than its owner. Run: chmod go-w {path}")
+        # A data folder may be a group's on purpose: then scripts belong elsewhere.
+        elsewhere = ", or set POSTROOM_SCRIPTS to a folder of root's" if stat.S_ISDIR(facts.st_mode) else ""
+        raise ScriptFailed(f"{path} can be written by others than its owner. Run: chmod go-w {path}{elsewhere}")

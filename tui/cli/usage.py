@@ -55,5 +55,6 @@ Keeping
   key rotate [--drop-old|--lost] a new key for all secrets
 
 Every command takes --help, --json, --quiet, --debug. `postroom --version` says which version this is.
-The data is in POSTROOM_HOME; see also POSTROOM_DATABASE_URL, POSTROOM_DROP, POSTROOM_KEY_FILE, POSTROOM_CONFIG.
+The data is in POSTROOM_HOME; see also POSTROOM_DATABASE_URL, POSTROOM_DROP, POSTROOM_KEY_FILE,
+POSTROOM_SCRIPTS, POSTROOM_CONFIG.
 """

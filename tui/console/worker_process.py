@@ -22,6 +22,7 @@ def start_worker(environment: Environment) -> str:
         "POSTROOM_HOME": str(environment.home),
         "POSTROOM_DATABASE_URL": environment.database_url,
         "POSTROOM_DROP": str(environment.drop),
+        "POSTROOM_SCRIPTS": str(environment.scripts),
     }
     if environment.key_setting:
         variables["POSTROOM_KEY_FILE"] = environment.key_setting
