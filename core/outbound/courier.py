@@ -13,7 +13,7 @@ from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
 from core.outbound.book import Book
 from core.outbound.claiming import PASSED_OVER
-from core.outbound.compose import Composed, Envelope, compose
+from core.outbound.compose import TOKEN, Composed, Envelope, compose
 from core.outbound.job import Job
 from core.outbound.outcome import Reading
 from core.outbound.page import Page
@@ -191,13 +191,18 @@ class Courier(threading.Thread):
                 now=self._book.now,
                 host_mark=self._book.host_mark,
                 replace_from=job.replace_from,
-                token=self._tokens.of(job.due.id),
+                token=self._tokens.of(job.due.id) if self._needs_token else "",
             )
             return apply_script(composed, job, self._route, self._book)
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             # A message that our own code stumbles over must not stop all others, pass after pass.
             _log.exception("message %d could not be dressed for sending", job.due.id)
             raise UnsafeMessage(f"The message was not sent: it could not be read ({type(error).__name__}).") from error
+
+    @property
+    def _needs_token(self) -> bool:
+        """Whether the message's token is said anywhere: reckoning it takes as long as writing its header."""
+        return TOKEN in self._route.identity.return_path or self._relay.offers("DSN")
 
     def _deferred(self, job: Job, raw: bytes, why: str, started_at: datetime, page: Page) -> None:
         """The mailbox's script failed: another mailbox would send it as nobody meant it, so it waits."""

@@ -110,6 +110,10 @@ class Relay:
         """Whether there is a connection that takes another message."""
         return self._opened is not None and self._opened.is_fresh_enough
 
+    def offers(self, feature: str) -> bool:
+        """Whether the relay lists this feature; false while there is no connection."""
+        return self._opened is not None and self._opened.connection.offers(feature)
+
     @property
     def size_limit(self) -> int | None:
         """The largest message that the relay takes, in bytes; 0: it does not say; `None`: there is no connection."""
