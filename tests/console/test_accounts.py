@@ -39,6 +39,7 @@ async def test_an_account_is_created_by_keyboard_alone(open_console: Opener, han
         await console.press("ctrl+f")
         assert "Account support is not tested" in console.text
         await console.press("y")
+        await console.until_seen("No comment says why it is here")
         assert "support" in console.lines[3]
         assert "1 account" in console.lines[1]
     kept = accounts.get(handles, actor, "support")

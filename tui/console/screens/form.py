@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Button
 
 from core.errors import BadInput, Problem
+from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.services import tested
 from core.services.catalogue import resource_of
@@ -152,12 +153,17 @@ class FormScreen(FieldsScreen):
                 saved = verbs.add(desk.handles, desk.actor, name, given)
             else:
                 saved = verbs.change(desk.handles, desk.actor, before, given, version=version)
-            self._warnings = getattr(saved, "warnings", ())
+            self._warnings = (*getattr(saved, "warnings", ()), *self._wishes(given, is_new=before is None))
             if steps:
                 tested.remember(desk.handles, self.kind, name, steps)
             return name
 
         self.calls.ask(work, then, lane="save", otherwise=self.refused)
+
+    def _wishes(self, given: dict[str, Any], *, is_new: bool) -> list[str]:
+        """What is asked for once, and never forced: why an account is here, somebody else will want to know."""
+        is_wished = is_new and self.kind is ACCOUNT and not given.get("comment")
+        return ["No comment says why it is here; e adds one."] if is_wished else []
 
     @property
     def _login(self) -> dict[str, str]:
