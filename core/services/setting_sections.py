@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, PlainSerializer
@@ -112,6 +113,7 @@ def section_of(setting: str) -> Section:
     return Section(name if dot else "")
 
 
+@cache
 def _described(name: str) -> Kind:
     model: type[BaseModel] = RuntimeSettings
     if name:
