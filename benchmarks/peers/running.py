@@ -103,7 +103,7 @@ def peak_of(pid: int) -> float:
 def children_of(pid: int) -> list[int]:
     """The processes that one has started."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # it, or a thread of its, may end while it is looked at
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
             found += map(int, path.read_text().split())
     return found
