@@ -12,9 +12,9 @@ from datetime import datetime
 from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
 from core.outbound.book import Book
-from core.outbound.claiming import PASSED_OVER
 from core.outbound.compose import TOKEN, Composed, Envelope, compose
 from core.outbound.job import Job
+from core.outbound.onward import move_on, to_the_next
 from core.outbound.outcome import Reading
 from core.outbound.page import Page
 from core.outbound.pick import OUT_OF_RATE
@@ -163,7 +163,7 @@ class Courier(threading.Thread):
         if not has_left or sent.result.uncertain:
             self._book.close(job, raw, page)
         elif sent.reading.blame or not sent.reading.results:
-            self._to_the_next([job], raw, page)
+            to_the_next(self._book, [job], raw, page)
         else:
             self._go_on(job, page)
         return _fault_of(sent)
@@ -258,38 +258,7 @@ class Courier(threading.Thread):
         page.fault = fault
 
     def _move_on(self, jobs: Sequence[Job], fault: Fault, page: Page) -> None:
-        for job in jobs:
-            job.error = fault.text
-            job.is_only_too_large = False
-            job.sent_by_id = self._mailbox_id
-            job.tries.append(fault.as_try(job, self._route, self._book.now))
-        self._to_the_next(jobs, b"", page)
-
-    def _to_the_next(self, jobs: Sequence[Job], raw: bytes, page: Page) -> None:
-        """On to the next mailbox that may work, or to the end of the round."""
-        reserve = Reserve(self._book.handles)
-        for index, job in enumerate(jobs):
-            job.position += 1
-            while (mailbox_id := job.mailbox_id) is not None and (
-                why := self._room.is_down(mailbox_id) or self._out_of_rate(job, mailbox_id, reserve, len(jobs) - index)
-            ):
-                name = self._book.route_of(mailbox_id).name
-                now = self._book.now
-                job.tries.append(TryMade(job.number, mailbox_id, name, "", "turn", PASSED_OVER, now, text=why))
-                job.is_only_too_large = False
-                job.position += 1
-            if job.mailbox_id is None:
-                self._book.close(job, raw, page)
-            else:
-                page.moved.append((job, job.settlement()))
-        page.not_needed.update(reserve.left())
-
-    def _out_of_rate(self, job: Job, mailbox_id: int, reserve: Reserve, likely: int) -> str:
-        """Why the rate of the mailbox that it moves to forbids it; empty when one was taken, or there is no rate."""
-        if not self._book.route_of(mailbox_id).has_rate:
-            return ""
-        until = reserve.take(mailbox_id, is_urgent=job.due.is_urgent, likely=likely)
-        return OUT_OF_RATE if until is not None else ""
+        move_on(self._book, self._route, jobs, fault, page)
 
 
 def _fault_of(sent: Sent) -> Fault | None:
