@@ -85,7 +85,7 @@ def untested_among(handles: Handles, saved: Iterable[tuple[Kind, str]]) -> list[
                 users = users_of(session, TEMPLATE, named(session, TEMPLATE, name)["id"])
                 connections |= {(MAILBOX.name, user): MAILBOX for user in users.get(MAILBOX, [])}
             elif kind.name in LOGINS:
-                connections[kind.name, name] = kind
+                connections[kind.name, str(named(session, kind, name)[kind.key])] = kind
         untested = {kind.name: _untested(session, kind) for kind in connections.values()}
     return [(kind, name) for (_, name), kind in connections.items() if name in untested[kind.name]]
 

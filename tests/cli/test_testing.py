@@ -62,7 +62,8 @@ def test_what_is_saved_without_a_test_is_pointed_out(mailbox: Shell, tmp_path: P
     assert hint in mailbox.ok("set", "mailbox", "main", "default_sender=b@example.org").err
     mailbox.ok("test", "mailbox", "main")
     assert "not tested" not in mailbox.ok("set", "mailbox", "main", "priority=3").err
-    assert hint in mailbox.ok("set", "mailbox", "main", "username=u").err
+    by_id = mailbox.ok("show", "mailbox", "main", "--json").rows[0]["id"]
+    assert hint in mailbox.ok("set", "mailbox", str(by_id), "username=u").err
     assert "not tested" not in mailbox.ok("set", "mailbox", "main", "username=v", "--quiet").err
     mailbox.ok("test", "mailbox", "main")
     assert "not tested" not in mailbox.ok("set", "template", "T", "comment=c").err

@@ -42,9 +42,9 @@ def add(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, password
     given |= _secret(described, given, is_new=True, from_stdin=password_stdin)
     with opened(ctx.obj) as (handles, actor):
         resource_of(described).add(handles, actor, name, given)
+        _told(ctx.obj, "added", described, name)
         _warn(ctx.obj, handles, described, name)
         say_untested(ctx.obj, handles, [(described, name)])
-    _told(ctx.obj, "added", described, name)
 
 
 def change(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, password_stdin: _STDIN = False) -> None:
@@ -63,9 +63,9 @@ def change(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, passw
         raise Misuse("Nothing to set: name at least one field=value.")
     with opened(ctx.obj) as (handles, actor):
         resource_of(described).change(handles, actor, name, given)
+        _told(ctx.obj, "changed", described, name)
         _warn(ctx.obj, handles, described, str(given.get(described.key, name)))
         say_untested(ctx.obj, handles, [(described, str(given.get(described.key, name)))])
-    _told(ctx.obj, "changed", described, name)
 
 
 def delete(ctx: Context, kind: _KIND, name: _NAME) -> None:
