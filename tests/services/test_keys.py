@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,6 +30,7 @@ from core.vault.seal import key_id_of
 from core.vault.sealed import SEALED, token_place
 from core.workers.key_watch import missing_key, refuse_without_key, tell_missing_key
 from tests.accounts import ON_SQLITE, rows_of
+from tests.cli import forked
 from tests.services import worlds
 
 PASSWORD = Secret("kanarienvogel")
@@ -126,11 +125,8 @@ def test_killed_at_any_point_key_and_database_fit_and_a_second_try_ends_it(
     ours = {"POSTROOM_HOME": str(environment.home), "POSTROOM_DATABASE_URL": environment.database_url}
     # K9 is passed by every commit; here only those of the rotation count: claiming the key, then sealing anew.
     armed = failpoint if "K9" not in failpoint else "K9:kill@2"
-    killed = subprocess.run(
-        [sys.executable, "-m", "tui.cli", "key", "rotate"], env={**os.environ, **ours, "POSTROOM_FAILPOINT": armed},
-        capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    code, _, error = forked.run(["key", "rotate"], {**os.environ, **ours, "POSTROOM_FAILPOINT": armed}, b"", 60)
+    assert code == -signal.SIGKILL, error
 
     assert opened(handles) == ALL
     before = handles.vault.key
