@@ -58,3 +58,12 @@ def test_a_backup_without_its_key_is_said_in_a_sentence(
     assert "enter them again: account a: password" in anew.err
     other.ok("set", "account", "a", f'password={{file="{tmp_path}/password"}}')
     assert "Some do not open" not in other("doctor").out
+
+
+def test_a_password_in_the_url_of_a_copy_is_pointed_out(postroom: Shell) -> None:
+    told = postroom("db", "copy", "postgresql://anna:kanarienvogel@127.0.0.1:1/x")
+
+    assert told.code == 75
+    assert "a password in the URL stands in the list of processes" in told.err
+    assert "kanarienvogel" not in told.err
+    assert "list of processes" not in postroom("db", "copy", "postgresql://anna@127.0.0.1:1/x").err

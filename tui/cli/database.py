@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,8 @@ def restore(ctx: Context, file: Annotated[str, Argument(metavar="FILE")]) -> Non
 def copy(ctx: Context, url: Annotated[str, Argument(metavar="URL")]) -> None:
     """Copy everything into an empty database: postgresql://… or sqlite:///PATH; stop the workers first."""
     invocation: Invocation = ctx.obj
+    if re.search("//[^/@]*:[^/@]+@", url):
+        say(invocation, "Warning: a password in the URL stands in the list of processes. Keep it in ~/.pgpass instead.")
     with opened(invocation) as (handles, actor):
         copied = databases.copy_to(handles, actor, url, lambda table, rows: _tell(invocation, table, rows))
     if invocation.json:
