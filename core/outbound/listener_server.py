@@ -22,6 +22,8 @@ GRACE = 10.0
 """Seconds an end waits for the messages that are being taken."""
 
 _READY_WITHIN = 15.0
+_TURNS = 0.05
+"""Seconds in which a loop that does nothing else takes many turns."""
 
 _log = logging.getLogger("postroom.listener")
 
@@ -91,6 +93,10 @@ class ListenerServer:
         server = await self._loop.create_server(self._new_session, self.place.host, self.place.port)
         listening.set_result(None)
         await self._stopping.wait()
+        for listening_socket in server.sockets:
+            # What was accepted and is no session yet would be forgotten unclosed by a server that closes at once.
+            self._loop.remove_reader(listening_socket.fileno())
+        await asyncio.sleep(_TURNS)
         server.close()
         await self._say_goodbye()
         await server.wait_closed()
@@ -107,10 +113,11 @@ class ListenerServer:
         while self._sessions and asyncio.get_running_loop().time() < deadline:
             for session in list(self._sessions):
                 await _quietly(session.close_down)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_TURNS)
         for session in list(self._sessions):
             if isinstance(session.transport, asyncio.Transport):
                 session.transport.abort()
+        await asyncio.sleep(_TURNS)
 
 
 class _Busy(asyncio.Protocol):

@@ -66,10 +66,10 @@ class Listening:
 
     def answers(self) -> bool:
         try:
-            self.client().close()
+            with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+                return connection.recv(4) == b"220 "
         except OSError:
             return False
-        return True
 
     def raws(self) -> list[bytes]:
         with self.handles.database.reading() as session:
