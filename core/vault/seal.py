@@ -57,15 +57,6 @@ def unseal(key: Key, place: str, sealed: bytes) -> bytes:
         ) from error
 
 
-def reseal(old: Key, new: Key, place: str, sealed: bytes) -> bytes:
-    """The same content, sealed with another key.
-
-    Raises:
-        SecretUnreadable: the old key does not open it.
-    """
-    return seal(new, place, unseal(old, place, sealed))
-
-
 def key_id_of(sealed: bytes) -> str:
     """The id of the key that sealed an envelope."""
     return sealed[1:_HEAD].hex()
