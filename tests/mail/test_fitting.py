@@ -91,7 +91,9 @@ def test_a_binary_part_becomes_base64() -> None:
 
 
 def test_what_is_signed_stays_as_it_was_signed() -> None:
-    signed = b"MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\ngr\xc3\xbcn\r\n--b--\r\n"
+    signed = (
+        b"MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\ngr\xc3\xbcn\r\n--b--\r\n"
+    )
     assert fitted(HEAD + signed, takes_8bit=False) == HEAD + signed
 
 
