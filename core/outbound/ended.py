@@ -21,6 +21,9 @@ from core.outbox.settle import Ending, RecipientResult, Settlement
 from core.settings import RuntimeSettings, UncertainPolicy
 
 
+_TRIED_AGAIN = (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What became of one message in this pass, for summaries, logs and whoever watches."""
@@ -36,6 +39,13 @@ class Delivery:
     next_attempt_at: datetime
     waits: bool = False
     """Whether it was not tried: whoever may send it can do so only later."""
+
+    def __str__(self) -> str:
+        """One line of a log."""
+        through = f" through {self.mailbox}" if self.mailbox else ""
+        to = "1 recipient" if self.recipients == 1 else f"{self.recipients} recipients"
+        next_try = f"; next try {self.next_attempt_at:%H:%M:%S}" if self.state in _TRIED_AGAIN else ""
+        return f"{self.message_id} {self.state.value}{through} ({to}): {self.text}{next_try}"
 
 
 @dataclass(frozen=True, slots=True)
