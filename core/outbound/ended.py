@@ -20,7 +20,6 @@ from core.outbox.entry import Entry, read_entry
 from core.outbox.settle import Ending, RecipientResult, Settlement
 from core.settings import RuntimeSettings, UncertainPolicy
 
-
 _TRIED_AGAIN = (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
 
 
