@@ -30,8 +30,8 @@ SECLUDED = {
 OPERATED = frozenset(
     {
         "account_status", "attempt", "changed", "counter", "delivery", "folder_mark", "handoff_status", "leftover",
-        "message", "original_message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient", "record", "request",
-        "request_event", "run", "run_event", "suppression", "suspect",
+        "message", "original_message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient",
+        "record", "request", "request_event", "run", "run_event", "suppression", "suspect",
     }
 )  # fmt: skip
 """Tables that an operator's work writes: no configuration, no secrets."""
