@@ -42,12 +42,20 @@ def open_source(handles: Handles, account: Account, log: RunLog, timeouts: Timeo
     if account.profile_id is not None:
         log.step = "token"
     source = logged_in_as(handles, account, open_with)
+    try:
+        _tell_opened(handles, account, server, source, log)
+    except BaseException:
+        source.drop()
+        raise
+    return source
+
+
+def _tell_opened(handles: Handles, account: Account, server: Server, source: Source, log: RunLog) -> None:
     shown = tls_line(source.facts.tls) if source.facts.tls else "in clear"
     log.connected(server.place, shown, source.facts.connect_ms)
     expires = source.facts.tls.certificate.expires if source.facts.tls else None
     note_certificate(handles, "account", account.id or 0, expires)
     log.logged_in(account.username + (" with a token" if account.profile_id else ""), source.facts.login_ms)
-    return source
 
 
 def logged_in_as(handles: Handles, account: Account, open_with: Callable[[Login], Opened]) -> Opened:
