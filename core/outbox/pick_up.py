@@ -95,7 +95,7 @@ def _opened(folder: Path) -> Iterator[int]:
 
 
 def _complete_files(folder: int) -> list[str]:
-    """The names of what was handed in, oldest first; an unfinished file's name begins with a dot."""
+    """The names of what was handed in, urgent first, then the oldest; an unfinished file begins with a dot."""
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX) and entry.name[0] != ".")
 

@@ -49,6 +49,14 @@ def test_what_was_handed_in_is_queued_byte_for_byte_and_its_owner_noted(handles)
     assert pick_up(handles) == 0
 
 
+def test_urgent_mail_is_taken_before_what_was_handed_in_earlier(handles):
+    ids = {lane: drop(handles, lane=lane) for lane in ("bulk", "normal", "urgent")}
+
+    pick_up(handles)
+
+    assert [row.message_id for row in rows(handles)] == [ids["urgent"], ids["normal"], ids["bulk"]]
+
+
 def test_a_folder_that_is_not_there_holds_nothing(handles):
     handles.environment.drop.rmdir()
     assert pick_up(handles) == 0
