@@ -12,7 +12,6 @@ from tests.guards import ON_DELETE, ON_SAVE, WORLD
 from tui.console.form_values import typed_of
 from tui.console.screens.form import FormScreen
 
-
 SHOWN = [ON_SAVE[place] for place in (0, 2, 6, 7)]
 """One of each sort: a form takes a second, and shows what the services say."""
 
