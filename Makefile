@@ -36,6 +36,7 @@ format: .make/developing ## put the code in order
 
 bench: .make/developing ## how fast it is, beside others
 	.ci/install-servers
+	benchmarks/install-peers
 	$(BIN)/python -m benchmarks
 
 clean: ## remove what was made here (.venv too)

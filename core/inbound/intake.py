@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from core.inbound import marks
 from core.inbound.due import Claimed
 from core.inbound.fold import Fold, batch_line, name_of
 from core.inbound.judging import Judged, judge_message
-from core.inbound.judging_process import JudgingProcess, is_worth_it
+from core.inbound.judging_process import judging_process
 from core.inbound.marks import Pending
 from core.inbound.nameless import Names, is_nameless
 from core.inbound.numbers import Block, reserve_block
@@ -94,11 +94,8 @@ class Intake:
     @contextmanager
     def judging(self, messages: int) -> Iterator[Judge]:
         """Who judges so many messages: many are judged in a process of its own."""
-        if not is_worth_it(messages, self.rules.rules):
-            yield JudgedHere(self.judge)
-            return
-        with closing(JudgingProcess(self.rules.rules, self._named)) as process:
-            yield process
+        with judging_process(messages, self.rules.rules, self._named) as process:
+            yield process or JudgedHere(self.judge)
 
     def _named(self, judged: Judged) -> Judged:
         key = self.names.of_bytes(judged.key, judged.sha256)
@@ -156,7 +153,7 @@ class Intake:
             topics = ("message", "record", *(("outbox", "suppression") if rows.reports else ()))
             return _Taken(written, batch.pending, batch.recorded_at, topics)
 
-        taken = self.handles.database.writing(store)
+        taken = self.handles.database.writing(store, is_batch=True)
         fp("K4")
         self.log.settled(taken.written)
         self._remember(taken.recorded_at)

@@ -10,9 +10,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.reduction import ForkingPickler
@@ -40,6 +41,9 @@ MEMORY = 3 << 30
 """Bytes of address space the process may use: a message that needs more kills it, not the machine."""
 
 _NO_HEADERS = Headers()
+
+_one = threading.Lock()
+"""Held by the run whose messages are judged in a process: a worker of many runs keeps its processors busy anyway."""
 
 
 class _Found(NamedTuple):
@@ -141,9 +145,24 @@ class JudgingProcess:
         return self._named(judged)
 
 
-def is_worth_it(messages: int, rules: Rules) -> bool:
-    """Whether so many messages are to be judged in a process of its own: on this machine, by these rules."""
-    return messages >= WORTH_IT and (os.cpu_count() or 1) > 1 and _can_travel(rules)
+@contextmanager
+def judging_process(messages: int, rules: Rules, named: Callable[[Judged], Judged]) -> Iterator[JudgingProcess | None]:
+    """A process for so many messages; `None` where it is not worth it, or another run of this worker has one.
+
+    Args:
+        messages: how many are to be judged.
+        rules: by what.
+        named: says under which key a message is stored.
+    """
+    is_worth_it = messages >= WORTH_IT and (os.cpu_count() or 1) > 1 and _can_travel(rules)
+    if not is_worth_it or not _one.acquire(blocking=False):
+        yield None
+        return
+    try:
+        with closing(JudgingProcess(rules, named)) as process:
+            yield process
+    finally:
+        _one.release()
 
 
 def _can_travel(rules: Rules) -> bool:
