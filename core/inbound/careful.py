@@ -49,7 +49,8 @@ def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key]) -> li
     """The keys to be taken carefully: those noted before and, after a death, the first batch of what is due."""
     account = claimed.account
     if claimed.took_over and due:
-        suspect(handles, account, due[:BATCH_MESSAGES])
+        rows = [{**source_of(account, key), "deaths": 0} for key in due[:BATCH_MESSAGES]]
+        handles.database.writing(lambda session: bulk.insert_missing(session, Suspect, rows))
     with handles.database.reading() as session:
         ours = (_suspect.c.account_id == account.id) & (_suspect.c.epoch == account.epoch)
         noted = {
@@ -57,12 +58,6 @@ def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key]) -> li
             for row in session.connection().execute(select(_suspect).where(ours))
         }
     return [key for key in due if key in noted] if noted else []
-
-
-def suspect(handles: Handles, account: Account, keys: Sequence[Key]) -> None:
-    """Note that one of these may be what kills whoever reads it."""
-    rows = [{**source_of(account, key), "deaths": 0} for key in keys]
-    handles.database.writing(lambda session: bulk.insert_missing(session, Suspect, rows))
 
 
 def deaths_of(handles: Handles, account: Account, key: Key) -> int:

@@ -66,11 +66,7 @@ class ControlValues:
             "State-PendingTime": lambda value: value if pending_time(value, _SOME_TIME) else None,
         }
         self._fields = {name.lower(): name for name in allowed.dynamic_fields}
-        self._allowed = allowed
-
-    def __reduce__(self) -> tuple[type[ControlValues], tuple[AllowedValues]]:
-        # Checks are functions: another process makes its own.
-        return type(self), (self._allowed,)
+        self._owners = allowed.owners
 
     def checked(self, controls: Controls) -> tuple[Controls, tuple[Complaint, ...]]:
         """The controls that count, and a complaint about each of the others. Queues are looked at in dispatch."""
@@ -95,7 +91,7 @@ class ControlValues:
         """An owner or responsible by name where it was given by its place."""
         if known is None or name not in ("OwnerID", "ResponsibleID"):
             return prefix + name, known
-        return prefix + name.removesuffix("ID"), self._allowed.owners[int(known) - 1]
+        return prefix + name.removesuffix("ID"), self._owners[int(known) - 1]
 
 
 def pending_time(value: str, now: datetime) -> datetime | None:

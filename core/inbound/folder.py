@@ -84,14 +84,10 @@ class FolderPass:
         self._take(taken.others, mark, moves_mark=False)
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
-        with self.intake.judging(len(keys)) as judge:
-            for bulk in read_ahead(self.line, keys, self.claimed.account.max_size, judge):
-                if bulk.suspects:
-                    careful.suspect(self.handles, self.claimed.account, bulk.suspects)
-                    self._take_carefully(bulk.suspects, mark)
-                self.acknowledger.acknowledge(self.intake.take_in(bulk, mark, moves_mark=moves_mark))
-                if self.wants_stop():
-                    break
+        for bulk in read_ahead(self.line, keys, self.claimed.account.max_size, self.intake.judge):
+            self.acknowledger.acknowledge(self.intake.take_in(bulk, mark, moves_mark=moves_mark))
+            if self.wants_stop():
+                break
         self.acknowledger.collect()
 
     # -- what is new ------------------------------------------------------------------------------------------------

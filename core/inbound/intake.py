@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,11 +17,10 @@ from core.inbound import marks
 from core.inbound.due import Claimed
 from core.inbound.fold import Fold, batch_line, name_of
 from core.inbound.judging import Judged, judge_message
-from core.inbound.judging_process import judging_process
 from core.inbound.marks import Pending
 from core.inbound.nameless import Names, is_nameless
 from core.inbound.numbers import Block, reserve_block
-from core.inbound.reading import Bulk, Judge, JudgedHere
+from core.inbound.reading import Bulk
 from core.inbound.rows import Rows
 from core.inbound.rules import LoadedRules
 from core.models import FolderMark
@@ -89,16 +87,7 @@ class Intake:
     def judge(self, fetched: Fetched, *, stored_as: Key | None = None) -> Judged:
         """Decide what can be decided without the rows of others; runs on the connection's thread, one by one."""
         judged = judge_message(fetched, self.rules.rules, clock.utcnow())
-        return self._named(judged) if stored_as is None else replace(judged, key=stored_as)
-
-    @contextmanager
-    def judging(self, messages: int) -> Iterator[Judge]:
-        """Who judges so many messages: many are judged in a process of its own."""
-        with judging_process(messages, self.rules.rules, self._named) as process:
-            yield process or JudgedHere(self.judge)
-
-    def _named(self, judged: Judged) -> Judged:
-        key = self.names.of_bytes(judged.key, judged.sha256)
+        key = stored_as or self.names.of_bytes(fetched.key, judged.sha256)
         return judged if key == judged.key else replace(judged, key=key)
 
     def _one_by_one(

@@ -25,10 +25,6 @@ LONGEST_BODY = 1 << 20
 UNREADABLE = "could not be processed"
 
 
-class JudgingEnded(Exception):
-    """The process that was to judge these messages ended, or did not: one of them may be what does that."""
-
-
 @dataclass(frozen=True)
 class Judged:
     """A message with all that was decided about it before the database is asked."""

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, TypeVar
 
 from core.failpoints import fp
-from core.inbound.judging import Judged, JudgingEnded
+from core.inbound.judging import Judged
 from core.protocols.source import Fetched, Key, Source
 
 P = ParamSpec("P")
@@ -20,7 +20,7 @@ BATCH_BYTES = 4 << 20
 """A batch is taken in by one transaction: these bounds keep it near 25 ms."""
 
 AHEAD = 2
-"""Batches on their way while one is taken in: one being read, one being judged."""
+"""Batches that are read while one is taken in: a slow commit must not leave the connection idle."""
 
 SIZES_AT_ONCE = 1000
 """How many sizes are asked for in one command."""
@@ -67,49 +67,6 @@ class Bulk:
     """What was no longer there when sizes were asked for."""
     last: Key
     """The last key that this batch settles."""
-    suspects: tuple[Key, ...] = ()
-    """What was not judged, because the process that should have ended of one of them."""
-
-
-class Judge(Protocol):
-    """Judges batches in the order they are given: here, or in a process of its own."""
-
-    def order(self, fetched: Sequence[Fetched]) -> Callable[[], tuple[Judged, ...]]:
-        """Begin with a batch, on the connection's thread; what is given back waits for the end of it.
-
-        Waiting may raise JudgingEnded: one of these messages may be what kills whoever judges it.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class JudgedHere:
-    """Judges on the connection's thread."""
-
-    judge: Callable[[Fetched], Judged]
-
-    def order(self, fetched: Sequence[Fetched]) -> Callable[[], tuple[Judged, ...]]:
-        """Judge a batch at once."""
-        judged = tuple(map(self.judge, fetched))
-        return lambda: judged
-
-
-@dataclass(frozen=True)
-class _Coming:
-    """A batch that was read and is being judged."""
-
-    plan: _Plan
-    fetched: tuple[Fetched, ...]
-    judged: Callable[[], tuple[Judged, ...]]
-
-    def bulk(self) -> Bulk:
-        """The batch, once it is judged."""
-        plan, missing = self.plan, tuple(one for one in self.fetched if one.raw is None)
-        try:
-            return Bulk(self.judged(), missing, plan.too_large, plan.gone, plan.last)
-        except JudgingEnded:
-            suspects = tuple(one.key for one in self.fetched if one.raw is not None)
-            return Bulk((), missing, plan.too_large, plan.gone, plan.last, suspects)
 
 
 @dataclass(frozen=True)
@@ -147,15 +104,18 @@ def plan_batches(keys: Sequence[Key], sizes: dict[Key, int], limit: int) -> list
     return plans
 
 
-def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Judge) -> Iterator[Bulk]:
-    """The messages of these keys in batches; while one is taken in, the next are being read and judged."""
-    coming: deque[Future[_Coming]] = deque()
+def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fetched], Judged]) -> Iterator[Bulk]:
+    """The messages of these keys in batches; while one is taken in, the next are being read and judged.
+
+    `judge` runs on the connection's thread: taking in waits for the disk, judging for the processor.
+    """
+    coming: deque[Future[Bulk]] = deque()
     for plan in _plans(line, keys, limit):
         coming.append(line.order(_read, line.source, plan, judge))
         if len(coming) > AHEAD:
-            yield coming.popleft().result().bulk()
+            yield coming.popleft().result()
     while coming:
-        yield coming.popleft().result().bulk()
+        yield coming.popleft().result()
 
 
 def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
@@ -164,7 +124,8 @@ def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
         yield from plan_batches(chunk, line.ask(line.source.sizes, chunk), limit)
 
 
-def _read(source: Source, plan: _Plan, judge: Judge) -> _Coming:
-    fetched = tuple(source.fetch(plan.keys)) if plan.keys else ()
+def _read(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged]) -> Bulk:
+    fetched = source.fetch(plan.keys) if plan.keys else []
     fp("K2")
-    return _Coming(plan, fetched, judge.order([one for one in fetched if one.raw is not None]))
+    judged = tuple(judge(one) for one in fetched if one.raw is not None)
+    return Bulk(judged, tuple(one for one in fetched if one.raw is None), plan.too_large, plan.gone, plan.last)
