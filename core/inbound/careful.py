@@ -106,7 +106,7 @@ class Alone:
             StoreError: the database did not take it, or the process does not start; no message is to blame.
         """
         self.log.flush(at_once=True)
-        process = self._started()
+        process = self.start()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -134,7 +134,12 @@ class Alone:
                         pipe.close()
             self._process = None
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
+        """See to it that there is a process, ready for a message.
+
+        Raises:
+            StoreError: it does not start; no message is to blame.
+        """
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "core.workers.alone"],
@@ -207,6 +212,8 @@ def _until_settled(
     handles: Handles, account: Account, alone: Alone, fetched: Fetched, stored_as: Key
 ) -> list[Pending] | None:
     while deaths_of(handles, account, fetched.key) < MOST_DEATHS:
+        # Before the attempt is counted: who is killed while it starts was not killed by the message.
+        alone.start()
         mark_attempt(handles, account, fetched.key)
         try:
             pending = alone.take(fetched, stored_as)

@@ -6,6 +6,7 @@ Each order is a line of JSON and the message's bytes; each answer a line of JSON
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from datetime import datetime
 from typing import IO, Any
@@ -15,7 +16,7 @@ from core.environment import read_environment
 from core.errors import LeaseLost, NotFound, PostroomError
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound.careful import limit_myself
+from core.inbound.careful import limit_myself, take_back_attempt
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
 from core.inbound.marks import load_mark
@@ -60,7 +61,12 @@ def main(orders: IO[bytes], answers: IO[bytes]) -> None:
         _say(answers, {"ready": True})
         while line := orders.readline():
             order = json.loads(line)
-            _say(answers, _answer(handles, order, orders.read(order["raw_bytes"])))
+            answer = _answer(handles, order, orders.read(order["raw_bytes"]))
+            try:
+                _say(answers, answer)
+            except BrokenPipeError:
+                _acquit(handles, order)
+                return
     finally:
         handles.close()
 
@@ -71,6 +77,14 @@ def _answer(handles: Handles, order: dict[str, Any], raw: bytes) -> dict[str, An
     except PostroomError as error:
         # The message is not to blame; what it is to blame for ends this process.
         return {"failure": str(error), "is_lease_lost": isinstance(error, LeaseLost)}
+
+
+def _acquit(handles: Handles, order: dict[str, Any]) -> None:
+    """Whoever asked was killed meanwhile, and not by this message: here it did no harm."""
+    with handles.database.reading() as session:
+        account = session.get(Account, order["account_id"])
+    if account is not None:
+        take_back_attempt(handles, account, Key(*order["key"]))
 
 
 def _say(answers: IO[bytes], answer: dict[str, Any]) -> None:
@@ -88,4 +102,7 @@ def _claimed(handles: Handles, order: dict[str, Any]) -> Claimed:
 
 
 if __name__ == "__main__":
+    # A signal to the whole group is for whoever holds the run: this process ends when its input does.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     main(sys.stdin.buffer, sys.stdout.buffer)

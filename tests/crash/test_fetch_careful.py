@@ -1,14 +1,19 @@
 """A message that kills whoever reads it is quarantined, and the rest of its account goes on."""
 
+import io
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from core.environment import Environment
 from core.errors import StoreError
+from core.gateway import open_gateway
 from core.handles import Handles
 from core.inbound import careful
 from core.models import Quarantine, Suspect
+from core.workers import alone
 from tests.accounts import (
     ON_SQLITE,
     add_account,
@@ -158,4 +163,42 @@ def test_a_database_that_fails_there_is_no_messages_death(
 
     monkeypatch.setattr(careful.Alone, "take", full)
     assert fetch(handles).outcomes[0].fault == "passing"
+    assert rows_of(handles, Suspect, "uid")[0].deaths == 0
+
+
+class Gone(io.BytesIO):
+    """What an answer is written to when nobody reads it any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = 0
+
+    def flush(self) -> None:
+        self.answers += 1
+        if self.answers > 1:  # it was told that all is ready
+            raise BrokenPipeError
+
+
+@ON_SQLITE
+def test_who_is_killed_while_a_message_is_taken_alone_was_not_killed_by_it(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_by_a_dead_run(handles, dovecot, [message(1)])
+    given = io.BytesIO()
+    monkeypatch.setattr(careful, "_send", lambda _, order, raw: given.write(json.dumps(order).encode() + b"\n" + raw))
+    monkeypatch.setattr(careful.Alone, "start", lambda _: SimpleNamespace(stdin=io.BytesIO(), stdout=io.BytesIO()))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(careful, "_answer", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(handles)
+    assert rows_of(handles, Suspect, "uid")[0].deaths == 1
+
+    monkeypatch.setattr(alone, "limit_myself", lambda: None)
+    monkeypatch.setattr(alone, "open_gateway", lambda _: open_gateway(handles.environment))
+    given.seek(0)
+    alone.main(given, Gone())
+
     assert rows_of(handles, Suspect, "uid")[0].deaths == 0
