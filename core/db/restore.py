@@ -39,10 +39,10 @@ def staged(environment: Environment, file: Path) -> Path:
         copied(file, staging)
         _refuse_broken(staging, file)
         _bring_up_to_date(staging, file)
-    except OSError as error:
-        raise CannotWrite(f"The backup cannot be copied to {staging}: {error.strerror}.") from error
-    except BaseException:
+    except BaseException as error:
         staging.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise CannotWrite(f"The backup cannot be copied to {staging}: {error.strerror}.") from error
         raise
     return staging
 
