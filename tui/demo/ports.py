@@ -1,20 +1,21 @@
-"""Ports on loopback that nobody uses at this moment."""
+"""Ports on loopback that nobody uses at this moment, and that nobody else is given until they are used."""
 
-import os
 import random
 import socket
+import sys
+from collections import deque
 from itertools import islice
 
 # Below Linux's range for outgoing connections (from 32768): while a server is stopped, no client takes its port.
-_FIRST, _BLOCKS, _BLOCK = 20_000, 60, 200
+_CHOICE = range(20_000, 32_000)
+_KEPT = 128
+_reservations: deque[socket.socket] = deque()
 
 
 def free_ports(host: str, wanted: int) -> list[int]:
-    """So many different ports to listen on."""
-    # Processes that start side by side look in different blocks: between looking and listening no other takes the port.
-    start = _FIRST + os.getpid() % _BLOCKS * _BLOCK
-    shuffled = random.sample(range(start, start + _BLOCK), _BLOCK)
-    return list(islice((port for port in shuffled if _is_free(host, port)), wanted))
+    """So many different ports to listen on; the last 128 given stay reserved for those who asked, on Linux."""
+    shuffled = random.sample(_CHOICE, len(_CHOICE))
+    return list(islice((port for port in shuffled if _reserve(host, port)), wanted))
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -22,9 +23,18 @@ def free_port(host: str = "127.0.0.1") -> int:
     return free_ports(host, 1)[0]
 
 
-def _is_free(host: str, port: int) -> bool:
+def _reserve(host: str, port: int) -> bool:
+    """Take this port if nobody has it, in a way that leaves it to a server and to no other who looks for one."""
+    # Bound without SO_REUSEADDR, which whoever else has bound it refuses; then with it, as every server binds: Linux
+    # lets two such sockets have one port as long as only one of them listens (man 7 socket).
+    reservation = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        socket.create_server((host, port)).close()
+        reservation.bind((host, port))
     except OSError:
+        reservation.close()
         return False
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _reservations.append(reservation)
+    while _reservations and (sys.platform != "linux" or len(_reservations) > _KEPT):
+        _reservations.popleft().close()
     return True
