@@ -163,9 +163,9 @@ class RunLog:
         """A person or a signal ended it between two batches."""
         self._note("info", "stop", "stopped after the current batch; the rest waits on the server")
 
-    def failed(self, reason: str) -> None:
-        """It ends with an error."""
-        self._note("error", self.step, reason)
+    def failed(self, reason: str, *, phase: str = "") -> None:
+        """It ends with an error, in the phase that the error names or else at what the run was doing."""
+        self._note("error", phase or self.step, reason)
 
     def done(self, seconds: float) -> None:
         """It ends well."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from core import clock
-from core.errors import LeaseLost, PostroomError, Stopped
+from core.errors import LeaseLost, PostroomError, Stopped, WireError
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound.acknowledge import Acknowledger
@@ -74,7 +74,7 @@ def fetch_account(
         log.stopped()
     except PostroomError as problem:
         error = problem
-        log.failed(advice(problem))
+        log.failed(advice(problem), phase=problem.phase if isinstance(problem, WireError) else "")
     except Exception as fault:  # noqa: BLE001 - one account's run ends, the worker goes on
         _log.exception("account %s: a run ended unexpectedly", claimed.account.name)
         return abandon_run(handles, claimed, log, fault)

@@ -73,7 +73,9 @@ def test_a_wrong_password_is_for_a_person(handles: Handles, dovecot: DovecotServ
 def test_what_fails_says_what_to_do(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     add_account(handles, password="wrong", **at(dovecot, user))
-    assert "Check user name and password" in fetch(handles).outcomes[0].error
+    outcome = fetch(handles).outcomes[0]
+    assert "Check user name and password" in outcome.error
+    assert lines(handles, outcome.run_id)[-1] == f"error login {outcome.error}"
 
 
 @ON_SQLITE
@@ -126,6 +128,7 @@ def test_a_bad_certificate_is_for_a_person_and_no_password_is_sent(
         outcome = fetch(handles).outcomes[0]
     assert (outcome.state, outcome.fault) == ("failed", "configuration")
     assert "certificate" in outcome.error
+    assert lines(handles, outcome.run_id)[-1].startswith("error tls ")
     assert server.commands == []
 
 
