@@ -280,6 +280,7 @@ CAUSES = (
         _ENVELOPE,
         r"4\.3\.1|insufficient|: 452\b",
     ),
+    Cause("not now", "Try again later; the server's words say why.", (SmtpRefused,), _ENVELOPE, r": 4\d\d\b"),
     Cause("sender refused", "The server does not take mail from this sender.", (SmtpRefused,), ("mail_from",)),
     Cause("recipient refused", "The server does not take mail for this recipient.", (SmtpRefused,), ("rcpt_to",)),
     Cause(

@@ -64,6 +64,10 @@ class Transcript:
         """A literal or a multi-line answer of the server's."""
         self._listener(Spoken(Direction.RECEIVED, f"{{{count} bytes}}", utcnow()))
 
+    def retold(self, spoken: Spoken) -> None:
+        """A line that another process met, masked there already."""
+        self._listener(spoken)
+
     def _tell(self, direction: Direction, line: bytes) -> None:
         text = scrubbed(line.rstrip(b"\r\n").decode(errors="replace"), self._secrets)
         self._listener(Spoken(direction, bounded(clean(text), _LONGEST), utcnow()))

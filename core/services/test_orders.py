@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlmodel import Session
 
-from core.errors import BadInput, NotFound, WorkerNeeded
+from core.errors import BadInput, NotFound, PostroomError, WorkerNeeded
 from core.handles import Handles
 from core.models import Request
 from core.protocols.probe import Step
-from core.protocols.told_step import error_named, read_step
-from core.protocols.transcript import Transcript
+from core.protocols.told_step import DIALOGUE, error_named, read_line, read_step
+from core.protocols.transcript import Spoken, Transcript
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
@@ -47,7 +48,7 @@ def steps(
     access.require(actor, VERB if isinstance(what, str) else "change", kind.name)
     if handles.vault.can_open():
         return _probe(kind)(handles, actor, what, name=name, transcript=transcript)
-    return _by_worker(handles, actor, kind, what, name)
+    return _by_worker(handles, actor, kind, what, name=name, transcript=transcript)
 
 
 def round_trip(handles: Handles, actor: Actor, mailbox: str, account: str, *, within: float) -> Iterator[Step]:
@@ -65,8 +66,8 @@ def round_trip(handles: Handles, actor: Actor, mailbox: str, account: str, *, wi
     return _followed(handles, actor, f"{MAILBOX.name}:{mailbox}", what_for, arguments=arguments)
 
 
-def carry_out(handles: Handles, request_id: int) -> Iterator[Step]:
-    """What a worker does for an order to test.
+def carry_out(handles: Handles, request_id: int) -> Iterator[Step | Spoken]:
+    """What a worker does for an order to test: its steps, and before each what was said, where that is wanted.
 
     Raises:
         BadInput: with values that are not saved, the kept password would go to another server than it is kept for.
@@ -82,25 +83,53 @@ def carry_out(handles: Handles, request_id: int) -> Iterator[Step]:
     actor = Actor(user, host, Role.SUPER_SECURITY_ADMIN)
     if account := order.arguments.get("account"):
         return roundtrip.round_trip(handles, actor, subject, account, within=float(order.arguments["within"]))
+    lines: deque[Spoken] = deque()
+    transcript = Transcript(lines.append) if order.arguments.get("dialogue") else None
     if order.sealed_values is None:
-        return _probe(kind)(handles, actor, subject)
+        return _with_lines(_probe(kind)(handles, actor, subject, transcript=transcript), lines)
     values = handles.vault.open_values(order.sealed_values)
     name = order.arguments.get("name")
     _refuse_diverted(handles, kind, values, name)
-    return _probe(kind)(handles, actor, values, name=name)
+    return _with_lines(_probe(kind)(handles, actor, values, name=name, transcript=transcript), lines)
+
+
+def _with_lines(steps: Iterator[Step], lines: deque[Spoken]) -> Iterator[Step | Spoken]:
+    """The steps, each behind the lines that led to it."""
+    try:
+        for step in steps:
+            yield from _taken(lines)
+            yield step
+    except PostroomError:
+        yield from _taken(lines)
+        raise
+    yield from _taken(lines)
+
+
+def _taken(lines: deque[Spoken]) -> Iterator[Spoken]:
+    while lines:
+        yield lines.popleft()
 
 
 def _probe(kind: Kind) -> Callable[..., Iterator[Step]]:
     return testing.test_account if kind is ACCOUNT else testing.test_mailbox
 
 
-def _by_worker(handles: Handles, actor: Actor, kind: Kind, what: testing.Tested, name: str | None) -> Iterator[Step]:
+def _by_worker(
+    handles: Handles,
+    actor: Actor,
+    kind: Kind,
+    what: testing.Tested,
+    *,
+    name: str | None,
+    transcript: Transcript | None,
+) -> Iterator[Step]:
     if isinstance(what, str):
         subject, values = what, None
     else:
         subject, values = str(name or what.get(kind.key) or ""), dict(what)
-    what_for, arguments = f"Testing {kind.name} {subject}", {"name": name}
-    return _followed(handles, actor, f"{kind.name}:{subject}", what_for, arguments=arguments, values=values)
+    what_for, order = f"Testing {kind.name} {subject}", f"{kind.name}:{subject}"
+    arguments = {"name": name, "dialogue": transcript is not None}
+    return _followed(handles, actor, order, what_for, arguments=arguments, values=values, transcript=transcript)
 
 
 def _followed(
@@ -111,6 +140,7 @@ def _followed(
     *,
     arguments: Mapping[str, Any],
     values: Mapping[str, Any] | None = None,
+    transcript: Transcript | None = None,
 ) -> Iterator[Step]:
     requests.require_worker(handles, what_for)
     request_id = requests.ask(handles, actor, VERB, subject, arguments=dict(arguments), values=values)
@@ -123,6 +153,10 @@ def _followed(
             if event["step"] == "refused":
                 failure, _, text = event["detail"].partition(": ")
                 raise error_named(failure, text)
+            if event["step"] == DIALOGUE:
+                if transcript is not None:
+                    transcript.retold(read_line(event["detail"], event["at"]))
+                continue
             yield read_step(event["step"], event["detail"], ok=event["ok"], ms=event["ms"])
         if not is_over:
             _wait(handles, what_for)

@@ -10,7 +10,8 @@ from core.db.changes import Watcher
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
 from core.protocols.probe import Step
-from core.protocols.told_step import LONGEST, written_step
+from core.protocols.told_step import DIALOGUE, LONGEST, written_line, written_step
+from core.protocols.transcript import Spoken
 from core.workers.orders import Order, finish, report, take_orders
 
 KIND = "test"
@@ -22,7 +23,7 @@ LOOK = 1.0
 PATIENCE_AFTER_FAULT = 2.0
 """Seconds until the next look after the database failed."""
 
-CarryOut = Callable[[Handles, int], Iterator[Step]]
+CarryOut = Callable[[Handles, int], Iterator[Step | Spoken]]
 """Carries out the order of an id: what a test is stands with the services, which workers do not know."""
 
 _log = logging.getLogger("postroom.tester")
@@ -58,6 +59,9 @@ class Tester:
         is_well = True
         try:
             for step in self._steps(self._handles, order.id):
+                if isinstance(step, Spoken):
+                    report(self._handles, order, DIALOGUE, ok=True, detail=written_line(step))
+                    continue
                 is_well = is_well and step.ok
                 report(self._handles, order, step.step, ok=step.ok, detail=written_step(step), ms=step.ms)
         except PostroomError as error:

@@ -12,7 +12,7 @@ from tests import waiting
 from tests.accounts import message
 from tests.cli.conftest import Shell
 from tests.servers.dovecot import DovecotServer
-from tests.servers.smtp import RuledSink
+from tests.servers.smtp import Phase, RuledSink
 
 CANARY = "kanarienvogel-17"
 
@@ -98,6 +98,14 @@ def test_a_worker_fetches_delivers_and_tests(
     furnished.ok("send", "-f", "a@example.org", "b@example.net", stdin=b"Subject: hello\n\nx\n")
     waiting.until(lambda: len(relay.deliveries) == 1)
     assert furnished.ok("deliver", "--json").rows[-1]["event"] == "summary"
+
+    # The dialogue travels too, masked where it was met; and what a server asks to be tried again later is told apart.
+    relay.rule(Phase.RCPT, "450 4.2.0 Greylisted")
+    later = furnished("test", "mailbox", "out", "--debug")
+    assert later.code == 75
+    assert later.err.index("> MAIL FROM:<a@example.org>") < later.err.index("< 450 4.2.0 Greylisted")
+    assert "> AUTH PLAIN ****" in later.err
+    relay.clear_rules()
 
     # Values that are not saved: the password travels sealed, and a kept one goes to no other server.
     wrong = furnished("test", "mailbox", "out", "username=u", "--password-stdin", "--json", stdin=b"wrong\n")

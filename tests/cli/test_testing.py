@@ -29,6 +29,15 @@ def test_a_failed_step_names_its_cause(mailbox: Shell, smtp_sink: RuledSink) -> 
     assert ended.rows[-1]["cause"] == "relay denied"
 
 
+@pytest.mark.parametrize("phase", [Phase.MAIL, Phase.RCPT, Phase.DATA])
+def test_a_refusal_for_now_says_to_try_again_later(mailbox: Shell, smtp_sink: RuledSink, phase: Phase) -> None:
+    smtp_sink.rule(phase, "451 4.7.1 Please try again later")
+    assert mailbox("test", "mailbox", "main").code == 75
+    smtp_sink.clear_rules()
+    smtp_sink.rule(phase, "550 5.7.1 No")
+    assert mailbox("test", "mailbox", "main").code == 78
+
+
 def test_a_server_that_cannot_check_a_login_has_not_refused_it(mailbox: Shell) -> None:
     with RuledSink(users={"u": "secret"}) as relay:
         relay.rule(Phase.AUTH, "454 4.7.0 Temporary authentication failure")
@@ -95,7 +104,7 @@ def test_a_round_trip_is_told_step_by_step(postroom: Shell, dovecot: DovecotServ
         assert postroom("test", "roundtrip", "out", "in").code == 78
         relay.clear_rules()
         relay.rule(Phase.MAIL, "451 4.3.0 Later")
-        assert postroom("test", "roundtrip", "out", "in").code == 69
+        assert postroom("test", "roundtrip", "out", "in").code == 75
         postroom.ok("set", "account", "in", "--password-stdin", stdin=b"wrong\n")
         assert postroom("test", "roundtrip", "out", "in").code == 77
     assert postroom("test", "roundtrip", "out").code == 64

@@ -74,6 +74,7 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (smtp(550, "5.1.1", "user unknown", "rcpt_to"), "recipient unknown"),
     (smtp(450, "4.2.0", "Greylisted", "rcpt_to"), "greylisting"),
     (smtp(552, "5.3.4", "Message size exceeds", "mail_from"), "too large"),
+    (smtp(451, "4.7.1", "later", "mail_from"), "not now"),
     (smtp(550, "5.1.0", "no", "mail_from"), "sender refused"),
     (smtp(550, "5.2.1", "no", "rcpt_to"), "recipient refused"),
     (DeadlineExceeded("slow", phase="fetch"), "too slow"),

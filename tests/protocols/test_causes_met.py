@@ -325,6 +325,7 @@ def test_in_the_middle(answer: tuple[bytes, ...] | Callable[[Talk], object], cau
         (At.RCPT, "450 4.2.0 Greylisted", "rcpt_to", "greylisting"),
         (At.DATA, "552 5.3.4 Message size exceeds fixed limit", "data", "too large"),
         (At.MAIL, "452 4.3.1 Insufficient system storage", "mail_from", "server full"),
+        (At.MAIL, "451 4.7.1 Later", "mail_from", "not now"),
         (At.MAIL, "550 5.1.0 No", "mail_from", "sender refused"),
         (At.RCPT, "550 5.2.1 Mailbox disabled", "rcpt_to", "recipient refused"),
         (At.DATA, "554 5.5.1 No valid recipients", "data", "no mail taken"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from core.errors import Misuse, SmtpRefused, TlsFailed, Unreachable
+from core.errors import Misuse, SmtpRefused, TlsFailed
 from core.protocols.probe import Step
 from core.services.roundtrip import WITHIN
 from core.services.test_orders import round_trip as steps_of
@@ -12,8 +12,8 @@ from core.settings import read_duration
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 
-_NOT_YET = 75
-"""The relay took it, and it was not seen in time: it may still come."""
+LATER = 75
+"""The relay took it and it was not seen in time, or the relay asks to come again later."""
 
 
 def round_trip(
@@ -35,9 +35,9 @@ def exit_code_of(step: Step) -> int:
     if step.ok:
         return 0
     if step.failure is None:
-        return _NOT_YET
+        return LATER
     if isinstance(step.failure, SmtpRefused):
-        return TlsFailed.exit_code if step.failure.is_permanent else Unreachable.exit_code
+        return TlsFailed.exit_code if step.failure.is_permanent else LATER
     return step.failure.exit_code
 
 

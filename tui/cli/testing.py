@@ -10,7 +10,17 @@ from typing import Annotated, Any
 
 from typer import Argument, Context, Option
 
-from core.errors import LoginRefused, Misuse, TlsFailed, Unreachable, WireError
+from core.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    LoginRefused,
+    Misuse,
+    SmtpRefused,
+    Throttled,
+    TlsFailed,
+    Unreachable,
+    WireError,
+)
 from core.handles import Handles
 from core.protocols.probe import Step
 from core.protocols.transcript import Direction, Spoken, Transcript
@@ -24,12 +34,18 @@ from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
 from tui.cli.passwords import password_from_stdin
-from tui.cli.roundtrip import round_trip
+from tui.cli.roundtrip import LATER, round_trip
 
 _TESTED = {"account", "mailbox"}
 
 _UNREACHABLE = {"resolve", "connect", "greeting", "ehlo"}
 """Steps that fail when the server cannot be reached or does not answer."""
+
+_PASSING = {Throttled, ConnectionLost, DeadlineExceeded}
+"""What a server does in the middle, whatever the settings."""
+
+_ENVELOPE = {"mail_from", "rcpt_to", "data", "sent"}
+"""Steps in which a server says whether it takes mail."""
 
 
 def test(
@@ -44,7 +60,8 @@ def test(
 
     With values it is tried as it would be with them, before they are saved. --debug shows the dialogue.
     test roundtrip MAILBOX ACCOUNT sends a probe through the mailbox and sees it arrive in the account.
-    Exit code 69: unreachable; 77: login refused; 78: another setting; 75: the probe was not seen in time.
+    Exit code 69: unreachable; 77: login refused; 78: another setting; 75: the server asks to come again later, or the
+    probe was not seen in time.
     """
     invocation: Invocation = ctx.obj
     if kind == "roundtrip":
@@ -67,8 +84,11 @@ def exit_code_of(step: Step) -> int:
         return 0
     if step.step in _UNREACHABLE:
         return Unreachable.exit_code
-    if isinstance(step.failure, WireError) and step.step in {"login", "token"}:
-        # A server that is busy, slow or wants TLS first has not refused the login.
+    if isinstance(step.failure, SmtpRefused) and step.step in _ENVELOPE:
+        # Greylisting and the like are no setting's fault.
+        return TlsFailed.exit_code if step.failure.is_permanent else LATER
+    if isinstance(step.failure, WireError) and (step.step in {"login", "token"} or type(step.failure) in _PASSING):
+        # A server that is busy, slow or wants TLS first has not refused the login, nor is a setting wrong.
         return type(step.failure).exit_code
     return LoginRefused.exit_code if step.step == "login" else TlsFailed.exit_code
 
