@@ -14,11 +14,14 @@ from core.mail.canonical import canonical_crlf
 from core.mail.charsets import decode
 from core.mail.encoded_words import decode_words
 from core.mail.header_block import HeaderBlock, encode_text
-from core.mail.strict_address import strict_address
+from core.mail.strict_address import ascii_domain, strict_address
 from core.text import clean
 
 LOOP_MARK = b"X-Postroom-Loop"
 """Names the host a message left through, so that its loop guard knows it when it comes back."""
+
+LAST_RESORT, DAEMON = "postroom", "mailer-daemon"
+"""Who mail is from on this machine that nobody else is named for; the second with the null sender."""
 
 TOKEN = "{token}"  # noqa: S105
 """Stands in a return path for what tells messages apart."""
@@ -92,6 +95,7 @@ def compose(
     block.remove(*_BCC)
     own_address = _bare(identity.default_sender)
     warnings = _dress_from(block, identity, envelope, own_address, replace=replace_from)
+    warnings += _fill_in_from(block, identity, envelope, host_mark)
     sender = _envelope_sender(block, identity, envelope, own_address, token)
     _prefix_subject(block, identity.subject_prefix)
     _fill_in(block, b"Date", _date_of(now.replace(microsecond=0)))
@@ -110,9 +114,14 @@ def compose(
 
 
 def with_script_applied(composed: Composed, raw: bytes, *, host_mark: str) -> Composed:
-    """What a script made of a composed message, with what no script decides: no Bcc field, our mark."""
+    """What a script made of a composed message, with what no script decides: no Bcc field, our mark, what must be."""
     block = HeaderBlock.cut(canonical_crlf(raw))
     block.remove(*_BCC)
+    before = HeaderBlock.cut(composed.raw)
+    for name in (b"From", b"Date", b"Message-ID"):
+        value = before.first(name.lower())
+        if value is not None and not (block.first(name.lower()) or b"").strip():
+            block.replace(name, value.strip())
     _mark(block, host_mark)
     return replace(composed, raw=block.assemble())
 
@@ -136,15 +145,10 @@ def prefixed(subject: str, prefix: str) -> str:
 def _dress_from(
     block: HeaderBlock, identity: Identity, envelope: Envelope, own_address: str, *, replace: bool
 ) -> tuple[str, ...]:
-    """Fill a missing From, or put the mailbox's own in its place; what was replaced becomes Reply-To."""
+    """Put the mailbox's own From in the place of what is there; that becomes Reply-To."""
     value = block.first(b"from")
     own = identity.default_sender
-    if value is None or not value.strip():
-        filling = own or envelope.sender
-        if filling:
-            block.replace(b"From", _address_field(filling))
-        return ()
-    if not (identity.force_from or replace):
+    if value is None or not value.strip() or not (identity.force_from or replace):
         return ()
     if not own_address:
         text = f"From was not replaced: mailbox {identity.name} has no default sender."
@@ -158,6 +162,23 @@ def _dress_from(
         shown = clean(", ".join(old))
         return (f"From {shown} was replaced by {own_address}: no mailbox is for that address.",)
     return ()
+
+
+def _fill_in_from(block: HeaderBlock, identity: Identity, envelope: Envelope, host_mark: str) -> tuple[str, ...]:
+    """A message without From gets one (RFC 5322 §3.6 wants it): the mailbox's own, else the envelope sender.
+
+    Where there is neither, it is this machine's, as with other mail servers: what is refused for it comes back with the
+    reason, while a message that is not sent at all is missed by nobody.
+    """
+    if (block.first(b"from") or b"").strip():
+        return ()
+    if filling := identity.default_sender or envelope.sender:
+        block.replace(b"From", _address_field(filling))
+        return ()
+    filling = f"{LAST_RESORT if envelope.sender is None else DAEMON}@{_domain_of(host_mark)}"
+    block.replace(b"From", filling.encode())
+    text = f"From was missing, and mailbox {identity.name} has no default sender: it is {filling}."
+    return (clean(text),)
 
 
 def _envelope_sender(block: HeaderBlock, identity: Identity, envelope: Envelope, own_address: str, token: str) -> str:
@@ -218,6 +239,13 @@ def _strict(address: str) -> str:
         return strict_address(address, allow_utf8=True)
     except ValueError as error:
         raise UnsafeMessage(f"The message was not sent: {error}") from error
+
+
+def _domain_of(host_mark: str) -> str:
+    try:
+        return ascii_domain(host_mark)
+    except ValueError:
+        return "localhost"
 
 
 def _text_of(value: bytes) -> str:

@@ -157,7 +157,7 @@ class Courier(threading.Thread):
             self._move_on([job], sent, page)
             return sent
         job.sent_by_id = self._mailbox_id
-        job.tries.append(sent.as_try(job, self._route, started_at))
+        job.tries.append(sent.as_try(job, self._route, started_at, composed.warnings))
         self._note(job, sent, addresses, bcc, page)
         has_left = bool(job.unanswered or self._bcc_left(job, sent, bcc))
         if not has_left or sent.result.uncertain:

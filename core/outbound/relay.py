@@ -76,9 +76,10 @@ class Sent:
     host: str
     ms: float
 
-    def as_try(self, job: Job, route: Route, started_at: datetime) -> TryMade:
-        """How it stands in a message's history."""
+    def as_try(self, job: Job, route: Route, started_at: datetime, warnings: Sequence[str] = ()) -> TryMade:
+        """How it stands in a message's history, with what composing it warned of."""
         reply = self.reading.reply
+        text = reply.text if reply is not None else self.reading.text
         return TryMade(
             number=job.number,
             mailbox_id=route.mailbox_id,
@@ -90,7 +91,7 @@ class Sent:
             ms=self.ms,
             reply_code=reply.code if reply is not None else None,
             enhanced_code=reply.enhanced if reply is not None else "",
-            text=reply.text if reply is not None else self.reading.text,
+            text=" ".join((text, *warnings)),
         )
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.errors import Problem
 from core.models import Mailbox, MailboxStatus
-from core.outbound.compose import TOKEN
+from core.outbound.compose import LAST_RESORT, TOKEN
 from core.resources import checks
 from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE
@@ -56,9 +56,12 @@ def failover_loop(failovers: dict[str, str], name: str, old_name: str | None, fa
 
 def warned(draft: Draft) -> list[str]:
     """What may be, and yet is worth a word."""
+    told = []
     if draft.is_new and not draft.values["username"]:
-        return ["There is no user name; a relay that asks for a login will refuse."]
-    return []
+        told.append("There is no user name; a relay that asks for a login will refuse.")
+    if not draft.values["default_sender"] and checks.mail_address(str(draft.values["username"])) is not None:
+        told.append(f"Mail without a From leaves as {LAST_RESORT}@ and this machine's name: give it a default_sender.")
+    return told
 
 
 def written(change: Change, draft: Draft) -> None:

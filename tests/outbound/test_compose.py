@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from core.errors import UnsafeMessage
 from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.headers import read_header_block
-from core.outbound.compose import Composed, Envelope, Identity, compose, from_address, prefixed
+from core.outbound.compose import (
+    Composed,
+    Envelope,
+    Identity,
+    compose,
+    from_address,
+    prefixed,
+    with_script_applied,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PLAIN = b"From: Alice <alice@example.org>\r\nTo: bob@example.com\r\nSubject: Hello\r\n\r\nBody\r\n"
@@ -113,6 +121,29 @@ def test_default_sender_fills_a_missing_from(raw: bytes) -> None:
     assert fields(composed(raw, default_sender='Die "Büros" <desk@example.org>').raw)["from"][0].endswith(
         "<desk@example.org>"
     )
+
+
+@pytest.mark.parametrize(
+    ("sender", "header_from", "envelope"),
+    [
+        (None, "postroom@host-1", "postroom@host-1"),
+        ("", "mailer-daemon@host-1", ""),
+        ("a@example.org", "a@example.org", "a@example.org"),
+    ],
+)
+def test_a_message_never_leaves_without_from(sender: str | None, header_from: str, envelope: str) -> None:
+    for raw in (b"Subject: x\r\n\r\n", b"From:\r\nSubject: x\r\n\r\n"):
+        one = composed(raw, sender=sender)
+        assert (fields(one.raw)["from"], one.envelope.sender) == ([header_from], envelope)
+        assert bool(one.warnings) == (sender != "a@example.org")
+
+
+def test_a_script_takes_out_nothing_that_must_be_there() -> None:
+    before = composed()
+    left = with_script_applied(before, b"From: \nX-New: 1\n\nBody\n", host_mark="host-1")
+    kept, found = fields(before.raw), fields(left.raw)
+    assert all(found[name] == kept[name] for name in ("from", "date", "message-id"))
+    assert found["x-new"] == ["1"]
 
 
 def test_force_from_replaces_from_and_the_old_one_becomes_reply_to() -> None:

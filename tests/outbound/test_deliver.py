@@ -57,3 +57,19 @@ def test_a_message_without_from_is_from_the_mailboxs_user_when_that_is_an_addres
     [delivered] = smtp_sink.deliveries
     assert delivered.sender == "desk@example.org"
     assert b"From: desk@example.org\r\n" in delivered.raw
+
+
+def test_a_message_that_names_no_sender_anywhere_is_from_this_machine_and_its_history_says_so(handles, smtp_sink):
+    handles.host = "box.example.org"
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, raw=b"Subject: hello\r\n\r\nbody\r\n", sender=None)
+
+    deliver_due(handles, timeouts=QUICK)
+
+    [delivered] = smtp_sink.deliveries
+    assert delivered.sender == "postroom@box.example.org"
+    assert b"From: postroom@box.example.org\r\n" in delivered.raw
+    [attempt] = attempts(handles)
+    assert attempt.text.endswith(
+        "From was missing, and mailbox main has no default sender: it is postroom@box.example.org."
+    )
