@@ -49,6 +49,8 @@ def _why(column: str) -> ColumnElement[Any]:
     return select(_q[column]).where(_q.message_id == _m.id).correlate(_m.id.table).scalar_subquery()
 
 
+_FOR_GOOD = "Delete for good?\n\nThe bytes are gone then and cannot be brought back; that the message came stays known."
+
 QUARANTINE = Kind(
     name="quarantine",
     plural="quarantine",
@@ -68,6 +70,8 @@ QUARANTINE = Kind(
     actions=(
         Action("retry", "r", "Retry", "Process it again from its bytes"),
         Action("release", "l", "Release", "File it in a queue, without filters"),
+        Action("edit", "e", "Edit", "Mend the selected one in your editor; what came is kept"),
+        Action("delete", "d", "Delete", "Do away with its bytes", asks=_FOR_GOOD),
     ),
     is_newest_first=True,
     conditions=(_m.state == "quarantined",),

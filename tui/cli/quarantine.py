@@ -10,6 +10,7 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core.errors import CannotWrite
+from core.models import MessageState
 from core.services import quarantine
 from tui.cli.commands import group
 from tui.cli.explaining import read_message
@@ -27,8 +28,8 @@ def retry(ctx: Context, ids: _IDS) -> None:
     """Process messages again, from their exact bytes."""
     with opened(ctx.obj) as (handles, actor):
         for message_id in read_ids(ids, "quarantine"):
-            quarantine.retry(handles, actor, message_id)
-            say(ctx.obj, f"Message {message_id} was processed again.")
+            state = quarantine.retry(handles, actor, message_id)
+            say(ctx.obj, f"Message {message_id} was processed again: {_ending(message_id, state)}.")
 
 
 @QUARANTINE.command("release")
@@ -82,6 +83,12 @@ def delete(ctx: Context, ids: _IDS) -> None:
         for message_id in read_ids(ids, "quarantine"):
             quarantine.delete(handles, actor, message_id)
             say(ctx.obj, f"Message {message_id} was deleted.")
+
+
+def _ending(message_id: int, state: MessageState) -> str:
+    if state is MessageState.QUARANTINED:
+        return f"it stays in quarantine, and postroom show quarantine {message_id} says why"
+    return f"{state}"
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core import clock
+from core.models import MessageState
 from core.resources.kind import Kind
 from core.services import search
 from core.services.json_rows import as_json
@@ -107,9 +108,18 @@ def _suppression_release(desk: Desk, rows: list[Row]) -> str:
 def _quarantine_retry(desk: Desk, rows: list[Row]) -> str:
     from core.services import quarantine
 
+    states = [quarantine.retry(desk.handles, desk.actor, row["id"]) for row in rows]
+    stay = [state for state in states if state is MessageState.QUARANTINED]
+    said = f"Processed {_many(rows, 'message')} again."
+    return f"{said} {_many(stay, 'message')} stay{'s' if len(stay) == 1 else ''} here: see why." if stay else said
+
+
+def _quarantine_delete(desk: Desk, rows: list[Row]) -> str:
+    from core.services import quarantine
+
     for row in rows:
-        quarantine.retry(desk.handles, desk.actor, row["id"])
-    return f"Processed {_many(rows, 'message')} again."
+        quarantine.delete(desk.handles, desk.actor, row["id"])
+    return f"Deleted {_many(rows, 'message')} for good."
 
 
 def _delivery(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
@@ -143,5 +153,6 @@ _DEEDS: dict[tuple[str, str], Callable[[Desk, list[Row]], str]] = {
     ("delivery", "retry"): _delivery("retry", "Offering again:"),
     ("delivery", "cancel"): _delivery("cancel", "Given up:"),
     ("quarantine", "retry"): _quarantine_retry,
+    ("quarantine", "delete"): _quarantine_delete,
     ("suppression", "release"): _suppression_release,
 }

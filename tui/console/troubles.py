@@ -102,7 +102,7 @@ def _run(row: Row, _: datetime) -> Trouble:
 
 def _quarantine(row: Row, _: datetime) -> Trouble:
     why = _sentence(row.get("detail") or row.get("reason")) or "It could not be processed. "
-    return Trouble(f"{why}r processes it again, l files it without filters.", WARN)
+    return Trouble(f"{why}r processes it again, l files it without filters, e mends it.", WARN)
 
 
 def _record(row: Row, _: datetime) -> Trouble:

@@ -84,7 +84,7 @@ class MessageScreen(_Correspondence):
 
     def _arrived(self, whole: Mapping[str, Any]) -> None:
         rule = "-" if self.desk.ascii_only else "─"
-        known = {key: self.row.get(key) for key in ("reason", "detail", "attempts") if self.row.get(key)}
+        known = {key: self.row.get(key) for key in ("reason", "detail", "attempts", "edited_by") if self.row.get(key)}
         facts = {"state": whole.get("state"), "record": whole.get("record"), "account": whole.get("account"), **known}
         parts = [_facts(facts), *_message(whole["messages"][0], f"{rule * 3} ", rule)]
         self._told(whole, parts)

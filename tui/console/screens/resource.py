@@ -193,6 +193,8 @@ class ResourceScreen(ResourceList):
                 self._count_stored(str(rows[0]["name"]))
             case "release" if kind.name == "quarantine":
                 self.console.orders.choose_queue(partial(self._release, rows))
+            case "edit":
+                self._mend()
             case _:
                 self.calls.ask(lambda: deeds.done(self.desk, kind, action.name, rows), self._acted)
 
@@ -214,6 +216,12 @@ class ResourceScreen(ResourceList):
 
     def _release(self, rows: list[Row], queue: str) -> None:
         self.calls.ask(lambda: deeds.released(self.desk, rows, queue), self._acted)
+
+    def _mend(self) -> None:
+        from tui.console.mending import mend
+
+        if (row := self.table.selected) is not None:
+            mend(self, int(row["id"]))
 
     def _acted(self, said: Any) -> None:
         self.table.unmark_all()
