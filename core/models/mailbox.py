@@ -55,5 +55,7 @@ class MailboxStatus(SQLModel, table=True):
     """The largest message its server takes (RFC 1870), as it last said; 0: unknown or no limit."""
     server_max_recipients: int = 0
     """The most recipients its server took in one transaction before it refused more; 0: unknown."""
+    server_max_recipients_at: datetime | None = moment(nullable=True)
+    """When it refused more: after a day it is asked anew, for such limits are raised too."""
     rate_taken: list[list[int]] = json_list()
     """What was taken of its rate within the last minute: pairs of a second (since 1970, UTC) and a count."""

@@ -98,6 +98,10 @@ class OutgoingMessage(SQLModel, table=True):
     fence: int = big(default=0)
     handing_over: bool = False
     """Committed before DATA: a worker lost after this leaves the message uncertain."""
+    in_hand_from: int | None = big(nullable=True)
+    """Of a message that goes in parts, the first of the recipients' rows that are handed over now; none: all."""
+    in_hand_to: int | None = big(nullable=True)
+    """And the last."""
 
 
 class OutgoingRaw(SQLModel, table=True):

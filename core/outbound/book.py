@@ -25,7 +25,7 @@ from core.outbound.retry import cool_until
 from core.outbound.route import Route
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom
-from core.outbox.claim import bytes_of, give_back, hand_over, lease_end, time_of
+from core.outbox.claim import HandingOver, bytes_of, give_back, hand_over, lease_end, time_of
 from core.outbox.settle import MailboxNews, settle
 from core.settings import RuntimeSettings
 
@@ -159,6 +159,11 @@ class Book:
             self._limits[mailbox_id] = found
             self._limits_to_tell.add(mailbox_id)
 
+    def bytes_of(self, job: Job) -> bytes:
+        """A message as it was handed in."""
+        with self.handles.database.reading() as session:
+            return bytes_of(session, [job.due.id])[job.due.id]
+
     def outlives(self, job: Job, seconds: float) -> bool:
         """Whether a message surely stays ours for so long."""
         return self.handles.renewer.outlives(job.lease, seconds)
@@ -195,7 +200,7 @@ class Book:
     def _commit(self, pages: Sequence[Page]) -> None:
         news = [each for page in pages for each in self._news(page)]
         settlements = [settlement for page in pages for _, settlement in (*page.over, *page.moved)]
-        windows = [(job.lease, page.mailbox_id) for page in pages for job in page.next_window]
+        windows = [HandingOver(job.lease, page.mailbox_id, job.part) for page in pages for job in page.next_window]
         unbegun = [job for page in pages for job in page.unbegun]
         not_needed: Counter[int] = sum((Counter(page.not_needed) for page in pages), Counter())
 

@@ -22,7 +22,7 @@ from core.outbound.relay import Fault, Relay, Sent
 from core.outbound.reserving import Reserve
 from core.outbound.return_path import ReturnTokens
 from core.outbound.script_step import apply_script
-from core.outbox.claim import PendingRecipient
+from core.outbound.waiting_room import WINDOW
 from core.outbox.settle import RecipientResult, TryMade
 from core.protocols.server import Timeouts
 
@@ -93,14 +93,40 @@ class Courier(threading.Thread):
             return None
         self._room.works(self._mailbox_id)
         self._learn_size()
-        return Page(self._mailbox_id, next_window=taken)
+        return self._with_next(Page(self._mailbox_id), taken)
 
     def _is_not_wanted(self) -> bool:
         """Whether the relay takes no further connection: another one sends what is urgent after its next message."""
         return self._relay.connect() is not None and self._room.is_served(self._mailbox_id)
 
     def _taken(self) -> list[Job]:
-        return self._room.take(self._mailbox_id, only_urgent=self._only_urgent)
+        most = 1 if self._has_script else WINDOW
+        return self._room.take(self._mailbox_id, only_urgent=self._only_urgent, most=most)
+
+    def _with_next(self, page: Page, taken: list[Job]) -> Page:
+        """The page with these to be marked: whom each goes to is chosen, and where there is a script, it has run.
+
+        So whoever is lost while a script runs was not handing anything over.
+        """
+        for job in taken:
+            job.take_in_hand(0 if self._book.staging_redirect else self._book.limits_of(self._mailbox_id).recipients)
+            if not self._has_script or self._is_scripted(job, page):
+                page.next_window.append(job)
+        return page
+
+    @property
+    def _has_script(self) -> bool:
+        return bool(self._route.identity.mime_script)
+
+    def _is_scripted(self, job: Job, page: Page) -> bool:
+        started_at, raw = self._book.now, self._book.bytes_of(job)
+        try:
+            job.composed = self._composed(job, raw)
+        except UnsafeMessage as problem:
+            self._book.hold(job, str(problem), page)
+        except ScriptFailed as problem:
+            self._deferred(job, raw, str(problem), started_at, page)
+        return job.composed is not None
 
     def _learn_size(self) -> None:
         if (limit := self._relay.size_limit) is not None:
@@ -129,7 +155,7 @@ class Courier(threading.Thread):
                 self._goes_down(fault, page)
                 break
         if self._fault is None and self._relay.is_ready and not self._book.is_stopping:
-            page.next_window = self._taken()
+            self._with_next(page, self._taken())
         return page
 
     def _must_make_way(self, job: Job) -> bool:
@@ -140,18 +166,11 @@ class Courier(threading.Thread):
         """Submit one message and note what came of it; gives back what keeps the mailbox from going on."""
         started_at = self._book.now
         try:
-            composed = self._composed(job, raw)
-            if not self._book.outlives(job, SURE):
-                # A script may have taken long.
-                page.lost.append(job)
-                return None
+            composed = job.composed or self._composed(job, raw)
             addresses, bcc = self._addresses(job, composed)
             sent = self._relay.submit(composed, (*addresses, *bcc))
         except UnsafeMessage as problem:
             self._book.hold(job, str(problem), page)
-            return None
-        except ScriptFailed as problem:
-            self._deferred(job, raw, str(problem), started_at, page)
             return None
         if isinstance(sent, Fault):
             self._move_on([job], sent, page)
@@ -186,7 +205,7 @@ class Courier(threading.Thread):
             composed = compose(
                 raw,
                 self._route.identity,
-                Envelope(job.due.sender, tuple(one.address for one in self._those_who_fit(job))),
+                Envelope(job.due.sender, tuple(one.address for one in job.in_hand)),
                 message_id=job.due.message_id,
                 now=self._book.now,
                 host_mark=self._book.host_mark,
@@ -217,12 +236,6 @@ class Courier(threading.Thread):
         """Whom it goes to: the recipients, or the one who gets all mail while a staging system is tried."""
         redirect = self._book.staging_redirect
         return ((redirect,), ()) if redirect else (composed.envelope.recipients, job.bcc_of(composed.bcc))
-
-    def _those_who_fit(self, job: Job) -> list[PendingRecipient]:
-        """The recipients of the next transaction: no more than the relay takes at once, as far as that is known."""
-        most = self._book.limits_of(self._mailbox_id).recipients
-        is_redirected = bool(self._book.staging_redirect)
-        return job.unanswered[:most] if most and not is_redirected else job.unanswered
 
     def _note(self, job: Job, sent: Sent, addresses: Sequence[str], bcc: Sequence[str], page: Page) -> None:
         if sent.result.taken:

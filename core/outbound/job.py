@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.db.leases import Lease
 from core.models import OutgoingState
+from core.outbound.compose import Composed
 from core.outbound.pick import Hop
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import RecipientResult, Settlement, TryMade
@@ -39,6 +41,12 @@ class Job:
     """The mailboxes that take no message of this size, and the most they take, if that is known."""
     is_only_too_large: bool = True
     """Whether nothing but its size has kept it from leaving in this round."""
+    in_hand: Sequence[PendingRecipient] = ()
+    """The recipients of the transaction that is next."""
+    is_in_parts: bool = False
+    """Whether it is, or was in this round, handed over to some of its recipients while others waited."""
+    composed: Composed | None = None
+    """What is handed over, where a script made that before it was marked."""
 
     @property
     def number(self) -> int:
@@ -70,6 +78,18 @@ class Job:
         """Those of a mailbox's Bcc addresses that have not had this message."""
         known = {one.address.lower() for one in self.due.recipients if not one.is_bcc or one.state == "sent"}
         return tuple(one for one in addresses if one.lower() not in known and one.lower() not in self.bcc_done)
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """The first and the last row in hand, of a message that goes in parts."""
+        return (self.in_hand[0].id, self.in_hand[-1].id) if self.is_in_parts and self.in_hand else None
+
+    def take_in_hand(self, most: int) -> None:
+        """Choose whom it goes to next: of those without an answer at most so many; 0: all."""
+        left = self.unanswered
+        self.in_hand = left[:most] if most else left
+        self.is_in_parts = self.is_in_parts or len(self.in_hand) < len(self.due.pending)
+        self.composed = None
 
     def settlement(self) -> Settlement:
         """What is to be written now; the next one holds only what is new by then."""

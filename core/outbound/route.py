@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlmodel import Session
 
 from core.db.bulk import table_of
@@ -16,8 +16,12 @@ from core.models import Mailbox, MailboxStatus, Template
 from core.outbound.compose import Identity
 from core.outbound.rate import Rate
 from core.outbound.roster import MailboxFacts, Roster
+from core.outbox.claim import time_of
 from core.protocols.server import Server
 from core.protocols.tls import Security, TlsTrust
+
+LIMIT_HOLDS = timedelta(days=1)
+"""After this a server is offered as many recipients as there are once more: it may take more than it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class _Fared:
     last_error: str = ""
     server_max_size: int = 0
     server_max_recipients: int = 0
+    """0: it is not known, or was learned too long ago."""
     rate_taken: Sequence[Sequence[int]] = ()
 
 
@@ -114,7 +119,7 @@ def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
         )
         .all()
     )
-    fared = _load_fared(session, is_claiming=is_claiming)
+    fared = _load_fared(session, time_of(session), is_claiming=is_claiming)
     nothing = _Fared()
     return Snapshot(
         routes={row.id: _route(row, fared.get(row.id, nothing)) for row in rows},
@@ -128,7 +133,7 @@ def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
     )
 
 
-def _load_fared(session: Session, *, is_claiming: bool) -> dict[int, _Fared]:
+def _load_fared(session: Session, now: datetime, *, is_claiming: bool) -> dict[int, _Fared]:
     status = table_of(MailboxStatus).c
     asked = select(
         status.mailbox_id,
@@ -137,7 +142,7 @@ def _load_fared(session: Session, *, is_claiming: bool) -> dict[int, _Fared]:
         status.failures,
         status.last_error,
         status.server_max_size,
-        status.server_max_recipients,
+        case((status.server_max_recipients_at > now - LIMIT_HOLDS, status.server_max_recipients), else_=0),
         status.rate_taken,
     ).order_by(status.mailbox_id)
     if is_claiming:

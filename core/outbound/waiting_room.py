@@ -53,13 +53,13 @@ class WaitingRoom:
                 self._put(job)
             self._changed.notify_all()
 
-    def take(self, mailbox_id: int, *, only_urgent: bool = False) -> list[Job]:
-        """The next window of a mailbox; empty when none waits or it cannot send."""
+    def take(self, mailbox_id: int, *, only_urgent: bool = False, most: int = WINDOW) -> list[Job]:
+        """The next window of a mailbox, of at most so many; empty when none waits or it cannot send."""
         with self._changed:
             window: list[Job] = []
             size = 0
             waiting = self._waiting.get(mailbox_id)
-            while waiting and len(window) < WINDOW and mailbox_id not in self._down:
+            while waiting and len(window) < most and mailbox_id not in self._down:
                 following = waiting[0][2].due
                 if (only_urgent and not following.is_urgent) or (window and size + following.size > WINDOW_BYTES):
                     break

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import bindparam, case, null, select, update
 from sqlmodel import Session
 
 from core import clock
@@ -75,6 +75,8 @@ _TAKE = PreparedUpdate(
         lease_until=bindparam("until"),
         fence=_m.fence + 1,
         handing_over=False,
+        in_hand_from=null(),
+        in_hand_to=null(),
     )
 )
 _HAND_OVER = PreparedUpdate(
@@ -82,6 +84,22 @@ _HAND_OVER = PreparedUpdate(
     .where(_m.id == bindparam("of"), _m.fence == bindparam("mine"))
     .values(handing_over=True, sent_by_id=bindparam("by"), lease_until=bindparam("until"))
 )
+_PART = PreparedUpdate(
+    update(table_of(OutgoingMessage))
+    .where(_m.id == bindparam("of"), _m.fence == bindparam("mine"))
+    .values(in_hand_from=bindparam("first"), in_hand_to=bindparam("last"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HandingOver:
+    """A message that is about to be handed over."""
+
+    lease: Lease
+    mailbox_id: int
+    """Who sends it."""
+    part: tuple[int, int] | None = None
+    """The first and the last of the recipients' rows it goes to now, while others wait; `None`: it goes to all."""
 
 
 @dataclass(slots=True)
@@ -173,14 +191,16 @@ def take(session: Session, due: Sequence[Due], owner: str, until: datetime) -> d
     return {one.id: Lease(OutgoingMessage, one.id, owner, one.fence + 1) for one in due}
 
 
-def hand_over(session: Session, taken: Sequence[tuple[Lease, int]], until: datetime) -> set[int]:
+def hand_over(session: Session, window: Sequence[HandingOver], until: datetime) -> set[int]:
     """Mark windows before their first DATA: if we are lost from here on, these may have been taken by the relay.
 
-    With each message stands the mailbox that sends it. Gives back those that are still ours.
+    Gives back those that are still ours.
     """
-    rows = [{"of": lease.key, "mine": lease.fence, "by": mailbox_id, "until": until} for lease, mailbox_id in taken]
+    leases = [one.lease for one in window]
+    rows = [{"of": one.lease.key, "mine": one.lease.fence, "by": one.mailbox_id, "until": until} for one in window]
     hit = _HAND_OVER.run(session, rows)
-    leases = [lease for lease, _ in taken]
+    parts = [(one.lease, *one.part) for one in window if one.part is not None]
+    _PART.run(session, [{"of": of.key, "mine": of.fence, "first": first, "last": last} for of, first, last in parts])
     return {lease.key for lease in leases} if hit == len(rows) else still_ours(session, leases)
 
 
@@ -211,6 +231,17 @@ def give_back(session: Session, leases: Sequence[Lease]) -> None:
 
 def state_before() -> Any:
     """What a message's state was before it was taken, told by its recipients, who keep theirs meanwhile."""
+    return _state_told_by(OutgoingState.UNCERTAIN, OutgoingState.DEFERRED, otherwise=OutgoingState.QUEUED)
+
+
+def state_of_recipients() -> Any:
+    """The state of a message that was being handed over, its recipients' having been written."""
+    waiting = (OutgoingState.UNCERTAIN, OutgoingState.DEFERRED, OutgoingState.QUEUED)
+    return _state_told_by(*waiting, otherwise=OutgoingState.HELD)
+
+
+def _state_told_by(*states: OutgoingState, otherwise: OutgoingState) -> Any:
+    """The first of these that one of its recipients is in."""
     recipients = table_of(Recipient).c
 
     def has(state: OutgoingState) -> Any:
@@ -221,11 +252,7 @@ def state_before() -> Any:
             .exists()
         )
 
-    return case(
-        (has(OutgoingState.UNCERTAIN), OutgoingState.UNCERTAIN.value),
-        (has(OutgoingState.DEFERRED), OutgoingState.DEFERRED.value),
-        else_=OutgoingState.QUEUED.value,
-    )
+    return case(*((has(state), state.value) for state in states), else_=otherwise.value)
 
 
 def bytes_of(session: Session, ids: Sequence[int]) -> dict[int, bytes]:

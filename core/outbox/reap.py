@@ -13,7 +13,7 @@ from sqlmodel import Session
 from core.db.bulk import database_now, insert_rows, skip_locked, table_of
 from core.failpoints import fp
 from core.models import Attempt, Mailbox, OutgoingMessage, OutgoingState, Recipient
-from core.outbox.claim import STILL_TO_BE_SENT, state_before, time_of
+from core.outbox.claim import STILL_TO_BE_SENT, state_before, state_of_recipients, time_of
 
 _AT_ONCE = 500
 
@@ -59,14 +59,15 @@ def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetim
     _give_back(session, [row.id for row in rows if not row.handing_over])
     if uncertain:
         _write_tries(session, uncertain, now)
-        _write_recipients(session, [row.id for row in uncertain], state)
-        _write_uncertain(session, uncertain, state, now, next_try)
+        _write_recipients(session, uncertain, state)
+        _write_uncertain(session, uncertain, now, next_try)
     return Reaped(len(rows) - len(uncertain), tuple((row.id, row.message_id) for row in uncertain))
 
 
 def _expired(session: Session, now: datetime) -> Select[Any]:
+    in_hand = (_m.in_hand_from, _m.in_hand_to)
     return select(
-        _m.id, _m.message_id, _m.handing_over, _m.sent_by_id, _m.attempts, _m.created_at, _m.uncertain_since
+        _m.id, _m.message_id, _m.handing_over, _m.sent_by_id, _m.attempts, _m.created_at, _m.uncertain_since, *in_hand
     ).where(_m.state == OutgoingState.SENDING, _m.lease_until < database_now(session, now))
 
 
@@ -105,26 +106,30 @@ def _write_tries(session: Session, rows: list[Row[Any]], now: datetime) -> None:
     )
 
 
-def _write_recipients(session: Session, ids: list[int], state: OutgoingState) -> None:
+def _write_recipients(session: Session, rows: list[Row[Any]], state: OutgoingState) -> None:
+    """Those who may have it now: of a message that goes in parts, those of the part in hand."""
     table = table_of(Recipient)
-    session.connection().execute(
-        update(table)
-        .where(table.c.outgoing_id.in_(ids), table.c.state.in_(STILL_TO_BE_SENT), table.c.is_bcc.is_(False))
-        .values(state=state, reply_code=None, enhanced_code="", text=LOST_HANDING_OVER)
-    )
+    is_waiting = table.c.state.in_(STILL_TO_BE_SENT) & table.c.is_bcc.is_(False)
+    lost = update(table).values(state=state, reply_code=None, enhanced_code="", text=LOST_HANDING_OVER)
+    whole = [row.id for row in rows if row.in_hand_from is None]
+    if whole:
+        session.connection().execute(lost.where(table.c.outgoing_id.in_(whole), is_waiting))
+    for row in rows:
+        if row.in_hand_from is not None:
+            part = table.c.id.between(row.in_hand_from, row.in_hand_to)
+            session.connection().execute(lost.where(table.c.outgoing_id == row.id, part, is_waiting))
 
 
 def _write_uncertain(
     session: Session,
     rows: list[Row[Any]],
-    state: OutgoingState,
     now: datetime,
     next_try: Callable[[int, datetime, datetime], datetime],
 ) -> None:
     statement = update(table_of(OutgoingMessage)).where(_m.id == bindparam("of"))
     session.connection().execute(
         statement.values(
-            state=state,
+            state=state_of_recipients(),
             lease_owner="",
             lease_until=None,
             handing_over=False,

@@ -222,6 +222,7 @@ def _write_mailbox(session: Session, news: MailboxNews, now: datetime) -> None:
         values["server_max_size"] = news.server_max_size
     if news.server_max_recipients is not None:
         values["server_max_recipients"] = news.server_max_recipients
+        values["server_max_recipients_at"] = now
     insert_missing(session, MailboxStatus, [{"mailbox_id": news.mailbox_id, "last_turn": 0, "failures": 0}])
     session.connection().execute(update(table).where(table.c.mailbox_id == news.mailbox_id).values(**values))
 

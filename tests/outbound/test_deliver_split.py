@@ -1,12 +1,27 @@
 """More recipients than the server takes at once: they leave in parts, each part durable before the next begins."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
-from core.models import MailboxStatus
+from core.clock import utcnow
+from core.models import MailboxStatus, OutgoingMessage
 from core.outbound.deliver import deliver_due
-from tests.outbound.world import QUICK, add_mailbox, attempts, change, mailbox_status, make_due, put, recipients, states
+from core.outbox.reap import reap
+from tests.outbound.world import (
+    QUICK,
+    add_mailbox,
+    attempts,
+    change,
+    mailbox_status,
+    make_due,
+    put,
+    recipients,
+    rows,
+    set_setting,
+    states,
+)
 from tests.servers.smtp import Phase, RuledSink
 
 
@@ -40,6 +55,60 @@ def test_all_recipients_have_it_once_and_the_limit_is_remembered(handles, narrow
     deliver_due(handles, timeouts=QUICK)
     assert narrow_sink.hits[Phase.RCPT] == 34 + 24 + 12
     assert {attempt.outcome for attempt in attempts(handles)} == {"sent"}
+
+
+def test_a_limit_that_was_learned_is_asked_for_anew_after_a_day(handles, narrow_sink):
+    main = add_mailbox(handles, "main", narrow_sink)
+    put(handles, to=addresses(12))
+    deliver_due(handles, timeouts=QUICK)
+    narrow_sink.most_recipients = 0
+    put(handles, to=addresses(12))
+    deliver_due(handles, timeouts=QUICK)
+    assert [len(delivered.recipients) for delivered in narrow_sink.deliveries] == [10, 2, 10, 2]
+
+    change(handles, MailboxStatus, server_max_recipients_at=utcnow() - timedelta(hours=25))
+    put(handles, to=addresses(12))
+    deliver_due(handles, timeouts=QUICK)
+    assert len(narrow_sink.deliveries[-1].recipients) == 12
+
+    narrow_sink.most_recipients = 5
+    put(handles, to=addresses(12))
+    deliver_due(handles, timeouts=QUICK)
+    assert mailbox_status(handles, main).server_max_recipients == 5
+    assert mailbox_status(handles, main).server_max_recipients_at > utcnow() - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "other"), [("retry", "uncertain", "uncertain"), ("hold", "queued", "held")]
+)
+def test_a_worker_lost_between_parts_leaves_only_the_part_in_hand_uncertain(handles, narrow_sink, policy, state, other):
+    main = add_mailbox(handles, "main", narrow_sink)
+    set_setting(handles, "retry.uncertain", policy)
+    change(handles, MailboxStatus, server_max_recipients=10, server_max_recipients_at=utcnow())
+    put(handles, to=addresses(34))
+    taken = narrow_sink.keep
+    seen = []
+
+    def keep(delivered):
+        [row] = rows(handles)
+        seen.append((row.handing_over, row.in_hand_from, row.in_hand_to))
+        taken(delivered)
+        if len(seen) == 2:
+            # As if this worker were lost now: its lease is over, and another one finds what it had in hand.
+            past = utcnow() - timedelta(minutes=5)
+            change(handles, OutgoingMessage, lease_until=past)
+            handles.database.writing(
+                lambda session: reap(session, lambda *_: utcnow() + timedelta(hours=1), hold_uncertain=policy == "hold")
+            )
+
+    narrow_sink.keep = keep
+    deliver_due(handles, timeouts=QUICK)
+
+    ids = [one.id for one in recipients(handles).values()]
+    assert seen == [(True, ids[0], ids[9]), (True, ids[10], ids[19])]
+    assert Counter(one.state for one in recipients(handles).values()) == {"sent": 10, other: 10, "queued": 14}
+    assert states(handles) == [state]
+    assert main == rows(handles)[0].sent_by_id
 
 
 def test_refused_and_greylisted_recipients_are_told_from_those_who_must_wait_for_the_next_part(handles, narrow_sink):

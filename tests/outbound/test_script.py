@@ -203,6 +203,36 @@ class TestSending:
         assert b"X-Postroom-Loop: " in header
         assert b"spy@" not in delivered.raw
 
+    def test_a_worker_lost_while_a_script_runs_was_handing_nothing_over(self, handles, smtp_sink, monkeypatch):
+        source = "def customize(message, context):\n    message['X-Attempt'] = str(context.attempt)\n"
+        (handles.environment.scripts / "slow.py").write_text(source)
+        add_mailbox(handles, "main", smtp_sink, mime_script="slow.py")
+        put(handles, 6)
+        marked = []
+
+        def watched(*words, **options):
+            changed = customise(*words, **options)
+            marked.append(
+                [row.message_id for row in rows(handles) if row.handing_over and words[3].message_id == row.message_id]
+            )
+            return changed
+
+        monkeypatch.setattr("core.outbound.script_step.customise", watched)
+        taken = smtp_sink.keep
+
+        def keep(delivered):
+            # When it is handed over it is marked, and no more than one other with it.
+            mine = [row.message_id for row in rows(handles) if row.handing_over]
+            assert any(message_id.encode() in delivered.raw for message_id in mine)
+            assert len(mine) <= 2
+            taken(delivered)
+
+        smtp_sink.keep = keep
+
+        assert deliver_due(handles, timeouts=QUICK, couriers=1).sent == 6
+        assert marked == [[]] * 6
+        assert all(b"X-Attempt: 1\r\n" in delivered.raw for delivered in smtp_sink.deliveries)
+
     def test_doctor_says_who_else_can_write_a_script(self, handles, smtp_sink):
         add_mailbox(handles, "main", smtp_sink, mime_script="mark.py")
         script = handles.environment.scripts / "mark.py"

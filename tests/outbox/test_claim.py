@@ -7,7 +7,7 @@ import pytest
 
 from core import clock
 from core.models import OutgoingMessage, Recipient
-from core.outbox.claim import due_messages, give_back, hand_over, lease_end, take, time_of
+from core.outbox.claim import HandingOver, due_messages, give_back, hand_over, lease_end, take, time_of
 from core.outbox.reap import reap
 from tests.outbound.world import change, put, rows, states
 
@@ -88,7 +88,7 @@ def test_what_its_worker_lost_while_handing_over_is_uncertain(handles, hold, sta
     [message_id] = put(handles)
     [lease] = claimed(handles, seconds=60).values()
     until = clock.utcnow() - timedelta(seconds=5)
-    handles.database.writing(lambda session: hand_over(session, [(lease, 7)], until))
+    handles.database.writing(lambda session: hand_over(session, [HandingOver(lease, 7)], until))
     reaped = handles.database.writing(lambda session: reap(session, later, hold_uncertain=hold))
     assert reaped.uncertain == ((lease.key, message_id),)
     [row] = rows(handles)
@@ -108,6 +108,8 @@ def test_a_mark_holds_only_what_is_still_ours(handles):
     first, second = claimed(handles, seconds=-5).values()
     handles.database.writing(lambda session: give_back(session, [first]))
     until = clock.utcnow() + timedelta(seconds=60)
-    marked = handles.database.writing(lambda session: hand_over(session, [(first, 7), (second, 7)], until))
+    marked = handles.database.writing(
+        lambda session: hand_over(session, [HandingOver(first, 7), HandingOver(second, 7)], until)
+    )
     assert marked == {second.key}
     assert [row.handing_over for row in rows(handles)] == [False, True]

@@ -86,7 +86,14 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(sa.Column("server_max_recipients", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(
+            sa.Column("server_max_recipients_at", core.models.base.UtcDateTime(timezone=True), nullable=True)
+        )
         batch_op.add_column(sa.Column("rate_taken", sa.JSON(), server_default="[]", nullable=False))
+
+    with op.batch_alter_table("outgoing_message", schema=None) as batch_op:
+        for name in ("in_hand_from", "in_hand_to"):
+            batch_op.add_column(sa.Column(name, sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
 
     guard_audit(op.get_bind())
     waits = sa.text("is_bcc AND state = 'deferred' AND settled_at IS NULL")
@@ -96,8 +103,13 @@ def upgrade() -> None:
 def downgrade() -> None:
     unguard_audit(op.get_bind())
     op.drop_index("ix_recipient_bcc_waits", table_name="recipient")
+    with op.batch_alter_table("outgoing_message", schema=None) as batch_op:
+        batch_op.drop_column("in_hand_to")
+        batch_op.drop_column("in_hand_from")
+
     with op.batch_alter_table("mailbox_status", schema=None) as batch_op:
         batch_op.drop_column("rate_taken")
+        batch_op.drop_column("server_max_recipients_at")
         batch_op.drop_column("server_max_recipients")
         batch_op.drop_column("server_max_size")
         batch_op.drop_column("certificate_expires")
