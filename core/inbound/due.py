@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from core.db import leases
 from core.db.bulk import table_of
 from core.db.leases import Lease
 from core.handles import Handles
-from core.inbound.turns import next_turns
+from core.inbound.turns import has_slot, next_turns
 from core.models import Account, AccountStatus, Run, RunState, Validity
 from core.settings import RuntimeSettings
 
@@ -32,6 +32,8 @@ class Claimed:
     run_id: int
     took_over: bool
     """Whether the run before it died, so that its messages in hand are suspect."""
+    is_asked: bool = False
+    """Whether a person asked for it by its name: then what was given up is tried once more."""
 
 
 def claim_due(handles: Handles, settings: RuntimeSettings, slots: int, *, busy: Sequence[int] = ()) -> list[Claimed]:
@@ -53,6 +55,25 @@ def claim_due(handles: Handles, settings: RuntimeSettings, slots: int, *, busy: 
 def claim_account(handles: Handles, account_id: int) -> Claimed | None:
     """Claim one account now, due or not; `None` if another worker has it in hand."""
     return handles.database.writing(lambda session: _claim(session, handles, account_id, clock.utcnow()))
+
+
+def claim_asked(handles: Handles, account: Account, *, is_named: bool) -> Claimed | None:
+    """Claim an account that a person asks for, by its name or with all others, due or not.
+
+    `None` while another worker has it in hand, or while its server has no slot left for one more.
+    """
+    assert account.id is not None
+    account_id, per_host = account.id, handles.settings().slots_per_host
+
+    def claim(session: Session) -> Claimed | None:
+        now = clock.utcnow()
+        return _claim(session, handles, account_id, now) if has_slot(session, account.host, per_host, now) else None
+
+    with handles.database.reading() as session:
+        if not has_slot(session, account.host, per_host, clock.utcnow()):
+            return None
+    claimed = handles.database.writing(claim)
+    return replace(claimed, is_asked=is_named) if claimed is not None else None
 
 
 def holder_of(handles: Handles, account_id: int) -> int | None:

@@ -51,18 +51,17 @@ class FolderPass:
         mark = self._current_mark(selected)
         listing = self._list(selected, mark)
         self._acknowledge_stored(pending, selected, listing)
-        new = self._new(mark, listing)
-        again = self._again(mark)
+        again = self._again(mark, listing)
+        new = self._new(mark, listing, again)
         self.log.selected(self.folder, selected.exists, selected.uidvalidity, len(new) + len(again))
         self.log.counts += Counts(skipped=max(0, selected.exists - len(new) - len(again)))
         self.log.flush()
-        self._take(again, mark, moves_mark=False)
         due = new[:limit]
         self.has_more = len(due) < len(new)
-        suspects = careful.suspects_among(self.handles, self.claimed, due)
+        suspects = careful.suspects_among(self.handles, self.claimed, [*again, *due])
         self._take_carefully(suspects, mark)
-        clean = [key for key in due if key not in set(suspects)] if suspects else due
-        self._take(clean, mark, moves_mark=True)
+        self._take(_without(again, suspects), mark, moves_mark=False)
+        self._take(_without(due, suspects), mark, moves_mark=True)
         if not self.has_more and not self.wants_stop():
             self._settle_mark(selected, mark, new)
             self._settle_renumbered(pending, mark)
@@ -124,9 +123,10 @@ class FolderPass:
             )
         return listing
 
-    def _new(self, mark: FolderMark, listing: Listing) -> list[Key]:
+    def _new(self, mark: FolderMark, listing: Listing, again: Sequence[Key]) -> list[Key]:
         account = self.claimed.account
         known = marks.known_keys(self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled)
+        known |= {(key.uid, key.uidl) for key in again}
         new = [key for key in listing.keys if (key.uid, key.uidl) not in known]
         if not self.folder:
             forget_small_enough(self.handles, account)
@@ -152,7 +152,9 @@ class FolderPass:
         first = min(wanted, default=2**32) if mark.uidvalidity else -1
         before = [key for key in new if key.uid not in wanted and key.uid > first]
         if before:
-            self.handles.database.writing(lambda session: marks.leave_alone(session, account, before, "before start"))
+            self.handles.database.writing(
+                lambda session: marks.leave_alone(session, account, before, marks.BEFORE_START)
+            )
         return [key for key in new if key.uid in wanted]
 
     def _since(self, day: date) -> set[int]:
@@ -165,9 +167,25 @@ class FolderPass:
             phase="list",
         )
 
-    def _again(self, mark: FolderMark) -> list[Key]:
-        uids = marks.due_again(self.handles, self.claimed.account, self.folder, mark.uidvalidity, mark.uid_settled)
+    def _again(self, mark: FolderMark, listing: Listing) -> list[Key]:
+        """What was listed before and did not come, or was too large, and is worth another try."""
+        account, is_asked = self.claimed.account, self.claimed.is_asked
+        if not self.folder:
+            return self._again_by_uidl(listing)
+        uids = marks.due_again(
+            self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled, is_asked=is_asked
+        )
         return [Key(self.folder, mark.uidvalidity, uid, "") for uid in uids if uid]
+
+    def _again_by_uidl(self, listing: Listing) -> list[Key]:
+        account = self.claimed.account
+        left = marks.uidls_again(self.handles, account, is_asked=self.claimed.is_asked)
+        if not left:
+            return []
+        gone = [Key("", 0, 0, uidl) for uidl in left.keys() - set(listing.uidls)]
+        if gone:
+            self.handles.database.writing(lambda session: marks.forget_leftovers(session, account, gone))
+        return [key for key in listing.keys if left.get(key.uidl) and not is_nameless(key)]
 
     # -- what is settled --------------------------------------------------------------------------------------------
 
@@ -212,3 +230,8 @@ class FolderPass:
             marks.move_mark(session, self.claimed.account, self.folder, values)
 
         self.handles.database.writing(write)
+
+
+def _without(keys: Sequence[Key], others: Sequence[Key]) -> Sequence[Key]:
+    apart = set(others)
+    return [key for key in keys if key not in apart] if apart else keys

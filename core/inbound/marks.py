@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlmodel import Session
 
 from core.db import bulk
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Account, AccountType, AfterFetch, FolderMark, Leftover, Message, MessageState
-from core.protocols.source import Key
+from core.protocols.source import Key, Missing
 
 _message, _mark, _leftover = table_of(Message), table_of(FolderMark), table_of(Leftover)
 
 MOST_TRIES = 3
-"""After so many tries a message that the server lists but does not give is left alone."""
+"""After so many tries a message that the server lists but does not give is left alone, until a person asks for it."""
+
+BEFORE_START = "before start"
+"""Why a message is left that came before the account was to begin."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,24 @@ def known_keys(handles: Handles, account: Account, folder: str, uidvalidity: int
         return {(row.uid, row.uidl) for statement in (stored, left) for row in session.connection().execute(statement)}
 
 
-def due_again(handles: Handles, account: Account, folder: str, uidvalidity: int, upto: int) -> list[int]:
-    """UIDs at or below the mark that are worth another try: not given before, or no longer too large."""
+def is_given_up() -> ColumnElement[bool]:
+    """Of a leftover: the server lists it still, as far as is known, and it is not tried any more."""
+    return and_(_leftover.c.tries >= MOST_TRIES, _leftover.c.why.not_in((BEFORE_START, Missing.GONE.value)))
+
+
+def due_again(
+    handles: Handles, account: Account, folder: str, uidvalidity: int, upto: int, *, is_asked: bool = False
+) -> list[int]:
+    """UIDs at or below the mark that are worth another try: not given before, or no longer too large.
+
+    `is_asked`: a person asked for the account, so what was given up is tried once more.
+    """
+    is_tried = _leftover.c.tries < MOST_TRIES
     with handles.database.reading() as session:
         left = select(_leftover.c.uid).where(
-            _source(_leftover, account, folder, uidvalidity), _leftover.c.uid <= upto, _leftover.c.tries < MOST_TRIES
+            _source(_leftover, account, folder, uidvalidity),
+            _leftover.c.uid <= upto,
+            or_(is_tried, is_given_up()) if is_asked else is_tried,
         )
         grown = select(_message.c.uid).where(
             _source(_message, account, folder, uidvalidity),
@@ -72,6 +88,16 @@ def due_again(handles: Handles, account: Account, folder: str, uidvalidity: int,
             _message.c.size <= account.max_size,
         )
         return sorted({uid for statement in (left, grown) for uid in session.connection().scalars(statement)})
+
+
+def uidls_again(handles: Handles, account: Account, *, is_asked: bool) -> dict[str, bool]:
+    """UIDLs that were listed and not given, and whether each is worth another try now."""
+    statement = select(_leftover.c.uidl, _leftover.c.tries).where(
+        _source(_leftover, account, "", 0), _leftover.c.why != BEFORE_START
+    )
+    with handles.database.reading() as session:
+        rows = session.connection().execute(statement).all()
+    return {row.uidl: is_asked or row.tries < MOST_TRIES for row in rows}
 
 
 def pending(handles: Handles, account: Account, folder: str) -> list[Pending]:
@@ -114,11 +140,14 @@ def note_leftovers(session: Session, account: Account, left: Sequence[tuple[Key,
 
 
 def forget_leftovers(session: Session, account: Account, keys: Sequence[Key]) -> None:
-    """These came after all."""
-    uids = [key.uid for key in keys if key.uid]
-    if uids:
+    """These came after all, or are gone for good."""
+    if keys:
         place = _source(_leftover, account, keys[0].folder, keys[0].uidvalidity)
-        session.connection().execute(delete(_leftover).where(place, _leftover.c.uid.in_(uids)))
+        by_uid, by_uidl = (
+            _leftover.c.uid.in_([key.uid for key in keys]),
+            _leftover.c.uidl.in_([key.uidl for key in keys]),
+        )
+        session.connection().execute(delete(_leftover).where(place, by_uid if keys[0].folder else by_uidl))
 
 
 def leave_alone(session: Session, account: Account, keys: Iterable[Key], why: str) -> None:

@@ -1,4 +1,4 @@
-"""Accounts that need a person: they go on failing, stay out of reach, were given up, or get no turn."""
+"""Accounts that need a person: they go on failing, stay out of reach, were given up, get no turn, or not all mail."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core import alerts, clock
 from core.db.bulk import table_of
 from core.handles import Handles
+from core.inbound import given_up
 from core.inbound.silence import silences
 from core.models import Account, AccountStatus, Status, Validity
 from core.oauth.alarms import tell_sign_ins
@@ -56,13 +57,15 @@ def trouble_of(account: Failing, now: datetime, silence: timedelta) -> str | Non
 
 
 def tell_troubles(handles: Handles) -> None:
-    """Open alerts about accounts in trouble and sign-ins that are missing, close those whose trouble has passed."""
+    """Open alerts about accounts in trouble, mail they do not get and missing sign-ins; close what has passed."""
     now, silence = clock.utcnow(), handles.settings().alerts.fetch_silence
     wanted = {PREFIX + name: text for name, text in silences(handles, now, silence).items()}
     for account in _failing(handles):
         if (text := trouble_of(account, now, silence)) is not None:
             wanted[PREFIX + account.name] = text
     alerts.settle(handles, PREFIX, wanted, now)
+    left = {given_up.PREFIX + name: text for name, text in given_up.all_given_up(handles).items()}
+    alerts.settle(handles, given_up.PREFIX, left, now)
     tell_sign_ins(handles)
 
 

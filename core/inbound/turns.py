@@ -73,6 +73,11 @@ def next_turns(
     return choose(well + failing, room)
 
 
+def has_slot(session: Session, host: str, per_host: int, now: datetime) -> bool:
+    """Whether one more account of a server may be fetched now."""
+    return _busy_hosts(session, now).get(host, 0) < per_host
+
+
 def _left_for_failing(session: Session, settings: RuntimeSettings, busy: Sequence[int]) -> int:
     running = select(func.count()).where(_status.c.account_id.in_(busy), _status.c.failures > 0)
     most = max(1, settings.fetch_slots // 2)

@@ -47,7 +47,8 @@ def _settled(handles: Handles, claimed: Claimed, folder: str) -> FolderMark | No
         return None
     if marks.pending(handles, account, folder):
         return None
-    if marks.due_again(handles, account, folder, mark.uidvalidity, mark.uid_settled):
+    upto = mark.uid_settled
+    if marks.due_again(handles, account, folder, mark.uidvalidity, upto, is_asked=claimed.is_asked):
         return None
     return mark
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -14,16 +14,19 @@ from core.errors import InvalidAccount, NotFound, PostroomError, StoreError
 from core.handles import Handles
 from core.inbound.backoff import kind_of
 from core.inbound.closing import RunOutcome
-from core.inbound.due import Claimed, accounts_named, claim_account, claim_due, holder_of
+from core.inbound.due import Claimed, accounts_named, claim_asked, claim_due, holder_of
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.inbound.kept import KeptSources
 from core.inbound.rehearse import Rehearsed, rehearse
 from core.models import Account, RunState, Validity
-from core.runlog import Counts
+from core.runlog import Counts, Line
 from core.workers.following import follow
 
 PAUSE = 0.05
-"""Seconds until an account that another worker let go is tried again."""
+"""Seconds until an account that another worker let go, or whose server had no slot, is tried again."""
+
+SAID_AFTER = 1.0
+"""Seconds of waiting for a slot after which it is said."""
 
 ASKED_AT_ONCE = 8
 """Accounts fetched at once by order of a person, beside those that are due: an order finds a thread at once, and one
@@ -86,9 +89,11 @@ def fetch_now(
     accounts = chosen(handles, names)
     summary = FetchSummary(accounts=len(accounts))
     if accounts:
-        slots = min(handles.settings().fetch_slots, len(accounts))
+        settings = handles.settings()
+        slots = min(settings.fetch_slots, len(accounts))
+        asked = _Asked(handles, stop, options, is_named=bool(names), per_host=settings.slots_per_host)
         with ThreadPoolExecutor(slots, thread_name_prefix="fetch") as pool:
-            for outcome in pool.map(lambda account: _fetch_whole(handles, account, stop, options), accounts):
+            for outcome in pool.map(asked.fetch_whole, in_turn(accounts)):
                 summary.outcomes.append(outcome)
                 summary.counts += outcome.counts
     summary.seconds = clock.monotonic() - started
@@ -137,26 +142,77 @@ def _refuse(names: Sequence[str] | None, accounts: Sequence[Account]) -> None:
             )
 
 
-def _fetch_whole(handles: Handles, account: Account, stop: threading.Event, options: FetchOptions) -> RunOutcome:
-    """Run after run until the account has no more, or somebody stops it."""
-    total = Counts()
-    assert account.id is not None
-    while True:
-        claimed = claim_account(handles, account.id)
-        if claimed is None:
-            outcome = follow(handles, account, stop, options.listener)
+def in_turn(accounts: Sequence[Account]) -> list[Account]:
+    """The accounts in their order, but one of each server before the second of any: no server takes all threads."""
+    places: Counter[str] = Counter()
+    ranked: list[tuple[int, int, Account]] = []
+    for number, account in enumerate(accounts):
+        ranked.append((places[account.host], number, account))
+        places[account.host] += 1
+    return [account for _, _, account in sorted(ranked, key=lambda one: one[:2])]
+
+
+class _Asked:
+    """What a person asked for, fetched by this process; of each server as many at once as the setting says."""
+
+    def __init__(
+        self, handles: Handles, stop: threading.Event, options: FetchOptions, *, is_named: bool, per_host: int
+    ) -> None:
+        self._handles = handles
+        self._stop = stop
+        self._options = options
+        self._is_named = is_named
+        # Who waits for a server waits here: only as many as may go on ask the database again and again.
+        self._gates: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(per_host))
+
+    def fetch_whole(self, account: Account) -> RunOutcome:
+        """Run after run until the account has no more, or somebody stops it."""
+        gate = self._gates[account.host]
+        while not gate.acquire(timeout=PAUSE):
+            if self._stop.is_set():
+                return RunOutcome(0, account.name, RunState.STOPPED, Counts())
+        try:
+            return self._run_after_run(account)
+        finally:
+            gate.release()
+
+    def _run_after_run(self, account: Account) -> RunOutcome:
+        total = Counts()
+        is_named = self._is_named
+        while True:
+            outcome = self._run(account, is_named=is_named)
             if outcome is None:
-                if stop.is_set() or not accounts_named(handles, [account.name]):
-                    text = "" if stop.is_set() else f"Account {account.name} was deleted meanwhile."
-                    return RunOutcome(0, account.name, RunState.STOPPED, total, text)
-                stop.wait(PAUSE)
-                continue  # its worker died, or it ended between two looks: the claim is free now
-        else:
-            outcome = fetch_account(handles, claimed, stop=stop, options=options)
-        # What the first run took in is no news to the ones that go on where it stopped.
-        total += outcome.counts if not total.fetched else replace(outcome.counts, skipped=0)
-        if not outcome.has_more or stop.is_set():
-            return replace(outcome, counts=total)
+                text = "" if self._stop.is_set() else f"Account {account.name} was deleted meanwhile."
+                return RunOutcome(0, account.name, RunState.STOPPED, total, text)
+            # What the first run took in is no news to the ones that go on where it stopped.
+            total += outcome.counts if not total.fetched else replace(outcome.counts, skipped=0)
+            if not outcome.has_more or self._stop.is_set():
+                return replace(outcome, counts=total)
+            is_named = False  # what was given up has had its one more try
+
+    def _run(self, account: Account, *, is_named: bool) -> RunOutcome | None:
+        """One run, ours or the one that another worker makes; `None`: the account is gone, or somebody stops us."""
+        said = clock.Deadline(SAID_AFTER)
+        is_said = False
+        while True:
+            claimed = claim_asked(self._handles, account, is_named=is_named)
+            if claimed is not None:
+                return fetch_account(self._handles, claimed, stop=self._stop, options=self._options)
+            outcome = follow(self._handles, account, self._stop, self._options.listener)
+            if outcome is not None:
+                return outcome
+            if self._stop.is_set() or not accounts_named(self._handles, [account.name]):
+                return None
+            # Its worker died, or it ended between two looks, or its server has no slot: tried again.
+            if said.is_over() and not is_said:
+                is_said = True
+                self._say_waiting(account)
+            self._stop.wait(PAUSE)
+
+    def _say_waiting(self, account: Account) -> None:
+        if self._options.listener is not None:
+            text = f"{account.host}: as many accounts are being fetched as slots_per_host allows; this one is next"
+            self._options.listener(Line(0, 0, clock.utcnow(), account.name, "info", "wait", text, None, None))
 
 
 class Fetcher:
@@ -169,7 +225,8 @@ class Fetcher:
         self._slots = handles.settings().fetch_slots
         self._pool = ThreadPoolExecutor(self._slots + ASKED_AT_ONCE, thread_name_prefix="fetch")
         self._running: dict[int, Future[RunOutcome]] = {}
-        self._asked: deque[Account] = deque()
+        self._asked: list[tuple[Account, bool]] = []
+        """What people asked for and was not begun yet, and whether by its name."""
         self._by_hand: set[int] = set()
         self._kept = KeptSources()
         self._options = FetchOptions(kept=self._kept)
@@ -188,7 +245,8 @@ class Fetcher:
     def fetch_named(self, name: str) -> int | None:
         """Begin one account now, whatever its due time, or all valid ones (`*`); gives back the run of one.
 
-        What people ask for has threads of its own: neither waits for the other.
+        What people ask for has threads of its own: neither waits for the other. Where its server has no slot left it
+        begins as soon as there is one.
 
         Raises:
             NotFound: there is no such account.
@@ -196,9 +254,9 @@ class Fetcher:
         """
         names = None if name in {"", "*"} else [name]
         accounts = chosen(self._handles, names)
-        self._asked.extend(accounts)
-        runs = self._begin_asked()
-        return runs[-1] if names and runs and not self._asked else None
+        self._asked.extend((account, names is not None) for account in in_turn(accounts))
+        self._begin_asked()
+        return holder_of(self._handles, accounts[0].id or 0) if names else None
 
     def fetch_until_done(self) -> None:
         """Fetch until nothing is due any more: one pass of `--once`."""
@@ -211,20 +269,26 @@ class Fetcher:
         self._forget_finished()
         self._kept.close()
 
-    def _begin_asked(self) -> list[int | None]:
-        runs: list[int | None] = []
-        while self._asked and len(self._by_hand) < ASKED_AT_ONCE and not self._stop.is_set():
-            runs.append(self._begin(self._asked.popleft()))
-        return runs
+    def _begin_asked(self) -> None:
+        """Begin what was asked for and finds a thread here and a slot at its server."""
+        asked, self._asked, full = self._asked, [], set()
+        for account, is_named in asked:
+            has_thread = len(self._by_hand) < ASKED_AT_ONCE and not self._stop.is_set()
+            if not has_thread or account.host in full or not self._begin(account, is_named):
+                self._asked.append((account, is_named))
+                full.add(account.host)
 
-    def _begin(self, account: Account) -> int | None:
+    def _begin(self, account: Account, is_named: bool) -> bool:
+        """Begin one; false: its server has no slot left."""
         assert account.id is not None
-        claimed = claim_account(self._handles, account.id)
+        claimed = claim_asked(self._handles, account, is_named=is_named)
         if claimed is None:
-            return holder_of(self._handles, account.id)
+            # In another's hands it is being fetched already.
+            is_being_fetched = holder_of(self._handles, account.id) is not None
+            return is_being_fetched or not accounts_named(self._handles, [account.name])
         self._by_hand.add(account.id)
         self._begin_run(claimed)
-        return claimed.run_id
+        return True
 
     def _begin_run(self, claimed: Claimed) -> None:
         running = self._pool.submit(fetch_account, self._handles, claimed, stop=self._stop, options=self._options)

@@ -12,12 +12,14 @@ from core.errors import StoreError
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.inbound import careful
+from core.inbound.due import claim_account
 from core.models import Quarantine, Suspect
 from core.workers import alone
 from tests.accounts import (
     ON_SQLITE,
     add_account,
     at,
+    change_account,
     expire_leases,
     fetch,
     fetched_well,
@@ -86,10 +88,25 @@ def test_a_deadly_message_is_quarantined_after_three_deaths(
     assert fetched_well(handles).counts.fetched == 0
 
 
+@ON_SQLITE
+def test_a_deadly_message_that_was_too_large_before_is_quarantined_too(
+    handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message("deadly", body="x" * 5000), message(1)])
+    account = add_account(handles, max_size=3000, **at(dovecot, user))
+    fetched_well(handles)
+    change_account(handles, account, max_size=1 << 20)
+    assert claim_account(handles, account) is not None  # a run that it has killed
+    expire_leases(handles)
+    for name, value in startup(tmp_path, EXITS).items():
+        monkeypatch.setenv(name, value)
+    assert fetched_well(handles).counts.quarantined == 1
+    assert sorted(one.state for one in stored(handles)) == ["quarantined", "recorded"]
+
+
 def left_by_a_dead_run(handles: Handles, server: DovecotServer, mails: list[bytes]) -> None:
     """An account whose last run died before it had stored anything."""
-    from core.inbound.due import claim_account
-
     user = server.fresh_user()
     server.deliver(user, mails)
     account = add_account(handles, after_fetch="delete", **at(server, user))

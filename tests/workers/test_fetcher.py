@@ -1,23 +1,27 @@
 """Many accounts at once: none starves another, and a person's word counts."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+
+import pytest
 
 from core import clock
 from core.db import bulk
 from core.handles import Handles
+from core.inbound.due import claim_account
 from core.models import Run, RunState, Setting
+from core.runlog import Line
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.requests import ask
 from core.workers.fetcher import ASKED_AT_ONCE, Fetcher
 from core.workers.loop import run_workers
-from tests.accounts import add_account, change_status, fetched_well, message, records, rows_of, status_of
+from tests.accounts import add_account, change_status, fetch, fetched_well, message, records, rows_of, status_of
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
-from tests.fakes.steps import GREETING, Drip, Silence
+from tests.fakes.steps import GREETING, Command, Drip, Reply, Silence, Step
 from tests.waiting import until
 
 IN_AN_HOUR = timedelta(hours=1)
@@ -44,6 +48,33 @@ def set_settings(handles: Handles, **values: object) -> None:
 
 def runs_of(handles: Handles, account_id: int) -> list[Run]:
     return [run for run in rows_of(handles, Run, "id") if run.account_id == account_id]
+
+
+def held_up(usual: Reply, may_end: threading.Event) -> Reply:
+    def answer(command: Command) -> Iterable[Step]:
+        may_end.wait(30)
+        return usual(command) if callable(usual) else usual
+
+    return answer
+
+
+class Busy:
+    """How many connections were logged in at once, at most."""
+
+    def __init__(self) -> None:
+        self.most = self._now = 0
+        self._lock = threading.Lock()
+
+    def come(self, _: Command) -> list[Step]:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        return ["$tag OK logged in"]
+
+    def go(self, _: Command) -> list[Step]:
+        with self._lock:
+            self._now -= 1
+        return ["* BYE", "$tag OK bye"]
 
 
 def silent(host: str) -> ScriptedImap:
@@ -93,7 +124,7 @@ def test_what_a_person_asks_for_does_not_wait_for_slots(handles: Handles) -> Non
 
 
 def test_an_order_for_all_leaves_the_slots_to_those_that_are_due(handles: Handles) -> None:
-    set_settings(handles, fetch_slots=1)
+    set_settings(handles, fetch_slots=1, slots_per_host=ASKED_AT_ONCE)
     with ExitStack() as servers, fetching(handles, servers) as fetcher:
         never = servers.enter_context(silent("127.0.0.2"))
         good = servers.enter_context(ScriptedImap(holding({1: message(1)})))
@@ -104,6 +135,58 @@ def test_an_order_for_all_leaves_the_slots_to_those_that_are_due(handles: Handle
         account = add_account(handles, name="good", host=good.host, port=good.port)
         assert fetcher.fetch_due() == ASKED_AT_ONCE + 1
         until(lambda: status_of(handles, account).last_ok_at is not None)
+
+
+def test_what_a_person_asks_for_waits_for_a_slot_at_its_server(handles: Handles) -> None:
+    set_settings(handles, slots_per_host=1)
+    held: dict[int, bytes | None] = {1: message(1)}
+    may_end = threading.Event()
+    with ExitStack() as servers, fetching(handles, servers) as fetcher:
+        servers.callback(may_end.set)
+        script = holding(held)
+        server = servers.enter_context(ScriptedImap({**script, "EXAMINE": held_up(script["EXAMINE"], may_end)}))
+        other = servers.enter_context(ScriptedImap(holding({1: message("other")}), host="127.0.0.2"))
+        first, second = (add_account(handles, name=name, port=server.port) for name in ("first", "second"))
+        elsewhere = add_account(handles, name="elsewhere", host=other.host, port=other.port)
+        assert fetcher.fetch_named("first") is not None
+        assert fetcher.fetch_named("second") is None
+        assert fetcher.fetch_named("elsewhere") is not None
+        until(lambda: status_of(handles, elsewhere).last_ok_at is not None)
+        fetcher.fetch_due()
+        assert runs_of(handles, second) == []
+        may_end.set()
+
+        def has_fetched_both() -> bool:
+            fetcher.fetch_due()
+            return all(status_of(handles, one).last_ok_at for one in (first, second))
+
+        until(has_fetched_both)
+
+
+def test_fetching_all_by_hand_takes_so_many_of_one_server_at_once(handles: Handles) -> None:
+    set_settings(handles, slots_per_host=2)
+    busy = Busy()
+    with ScriptedImap(holding({1: message(1)}, {"LOGIN": busy.come, "LOGOUT": busy.go})) as server:
+        for number in range(8):
+            add_account(handles, name=f"a{number}", port=server.port)
+        assert fetched_well(handles).accounts == 8
+    assert busy.most == 2
+
+
+def test_who_waits_for_a_slot_is_told_so_and_may_leave(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.workers.fetcher.SAID_AFTER", 0.0)
+    set_settings(handles, slots_per_host=1)
+    account, waiting = (add_account(handles, name=name) for name in ("busy", "waiting"))
+    assert claim_account(handles, account) is not None
+    stop, told = threading.Event(), []
+
+    def tell(line: Line) -> None:
+        told.append(line.text)
+        stop.set()
+
+    assert fetch(handles, "waiting", stop=stop, listener=tell).outcomes[0].state == RunState.STOPPED
+    assert "slots_per_host" in told[0]
+    assert runs_of(handles, waiting) == []
 
 
 @contextmanager
