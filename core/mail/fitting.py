@@ -12,7 +12,7 @@ from binascii import Error as NoBase64
 from binascii import a2b_qp, b2a_qp
 
 from core.mail.canonical import is_canonical
-from core.mail.fitting_header import BEYOND_ASCII, Fields, fitted_fields
+from core.mail.fitting_header import BEYOND_ASCII, Fields, fitted_fields, named_recipients
 
 LONGEST_LINE = 998
 """Octets of a line without its CRLF (RFC 5321 §4.5.3.1.6)."""
@@ -56,6 +56,12 @@ def is_fit(raw: bytes, *, takes_8bit: bool) -> bool:
 def has_plain_header(raw: bytes) -> bool:
     """Whether its header is ASCII."""
     return raw[: _header_end(raw)].isascii()
+
+
+def without_utf8_recipients(raw: bytes) -> bytes:
+    """The message with To and Cc in ASCII for a relay that knows no SMTPUTF8: who has such an address is only named."""
+    end = _header_end(raw)
+    return named_recipients(Fields.cut(raw[:end])).assemble() + raw[end:]
 
 
 def has_long_line(raw: bytes) -> bool:

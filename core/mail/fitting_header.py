@@ -15,6 +15,7 @@ BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _FIELD = re.compile(rb"(?P<name>[!-9;-~]+)(?P<colon>[ \t]*:)(?P<value>.*)", re.DOTALL)
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
 _ADDRESSES = re.compile(rb"(?:resent-)?(?:from|to|cc|bcc|sender|reply-to)")
+_RECIPIENTS = re.compile(rb"(?:resent-)?(?:to|cc)")
 _BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|[^,])++""")
 _PARAMETER = re.compile(rb';[ \t\r\n]*(?P<name>[A-Za-z0-9_-]+)=(?P<value>"(?:[^"\\]|\\.)*+"|[^;\s"]+)')
 _WITH_PARAMETERS = (b"content-type", b"content-disposition")
@@ -70,6 +71,29 @@ class Fields:
 def fitted_fields(fields: Fields, *, takes_utf8: bool) -> Fields:
     """The same fields, fit: those that are so already stay as they are."""
     return Fields([_fitted(field, takes_utf8=takes_utf8) for field in fields.fields], fields.has_end)
+
+
+def named_recipients(fields: Fields) -> Fields:
+    """The same fields, in To and Cc each address beyond ASCII as an empty group of its name (RFC 6857 §3.1.8).
+
+    From and Sender stay: who sends a message must be told.
+    """
+    return Fields([_named(field) for field in fields.fields], fields.has_end)
+
+
+def _named(field: bytes) -> bytes:
+    found = _FIELD.fullmatch(field)
+    if field.isascii() or found is None or not _RECIPIENTS.fullmatch(found["name"].lower()):
+        return field
+    text = found["value"].replace(b"\r\n", b"").decode("utf-8", "replace")
+    pieces = (_empty_group(piece.strip()) for piece in _BETWEEN_COMMAS.findall(text))
+    return field[: found.start("value")] + b" " + b",\r\n ".join(pieces)
+
+
+def _empty_group(piece: str) -> bytes:
+    if piece.isascii():
+        return piece.encode("ascii")
+    return encode_text(decode_words(piece), LONGEST_LINE) + b" :;"
 
 
 def _fitted(field: bytes, *, takes_utf8: bool) -> bytes:

@@ -100,7 +100,7 @@ def _status(host: str, failed: Sequence[FailedRecipient], created_at: datetime, 
     groups = [f"Reporting-MTA: dns; {_ascii(host)}\nArrival-Date: {format_datetime(created_at)}\n"]
     for one in failed:
         lines = [
-            f"Final-Recipient: rfc822; {one.address}",
+            f"Final-Recipient: {_typed(one.address)}",
             "Action: failed",
             f"Status: {one.enhanced_code or _status_of(one.reply_code)}",
             f"Last-Attempt-Date: {format_datetime(now)}",
@@ -109,6 +109,13 @@ def _status(host: str, failed: Sequence[FailedRecipient], created_at: datetime, 
             lines.append(f"Diagnostic-Code: smtp; {_ascii(_reason(one))}")
         groups.append("\n".join(lines) + "\n")
     return "\n".join(groups)
+
+
+def _typed(address: str) -> str:
+    """An address with its type, in ASCII (RFC 3464 §2.1.2; RFC 6533 §3 for those beyond it)."""
+    if address.isascii():
+        return f"rfc822; {address}"
+    return "utf-8; " + "".join(sign if sign.isascii() else f"\\x{{{ord(sign):X}}}" for sign in address)
 
 
 def _status_of(reply_code: int | None) -> str:

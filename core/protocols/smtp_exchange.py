@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from core.errors import ConnectionLost, WireError
 from core.failpoints import fp
-from core.mail.fitting import fitted, has_plain_header
+from core.mail.fitting import fitted, has_plain_header, without_utf8_recipients
 from core.mail.strict_address import needs_smtputf8
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
@@ -27,9 +27,12 @@ class Exchange:
     ) -> None:
         self._dialogue = dialogue
         self._sender = sender
-        self._recipients = recipients
+        self._given = recipients
+        self._takes_utf8 = dialogue.offers("SMTPUTF8")
+        # Who cannot be named here fails alone: the others get it.
+        self._recipients = [one for one in recipients if self._takes_utf8 or not needs_smtputf8(one)]
         self._envelope_id = envelope_id
-        self._needs_utf8 = needs_smtputf8(sender) or any(map(needs_smtputf8, recipients))
+        self._needs_utf8 = needs_smtputf8(sender) or any(map(needs_smtputf8, self._recipients))
         raw = self._fitting(raw)
         # What is left are addresses, which have no other form.
         self._needs_utf8 = self._needs_utf8 or not has_plain_header(raw)
@@ -45,7 +48,7 @@ class Exchange:
 
     def run(self) -> SubmitResult:
         """Take all steps; gives back how far it came and what was said."""
-        if self._needs_utf8 and not self._dialogue.offers("SMTPUTF8"):
+        if not self._recipients or (self._needs_utf8 and not self._takes_utf8):
             return self._result(_NEEDS_UTF8)
         try:
             result = self._result(self._deciding_reply(self._mail_line()))
@@ -166,7 +169,8 @@ class Exchange:
         an address needs it anyway.
         """
         takes_8bit = self._dialogue.offers("8BITMIME")
-        return fitted(raw, takes_8bit=takes_8bit, takes_utf8=self._needs_utf8 and takes_8bit)
+        fit = fitted(raw, takes_8bit=takes_8bit, takes_utf8=self._needs_utf8 and takes_8bit)
+        return fit if self._takes_utf8 or has_plain_header(fit) else without_utf8_recipients(fit)
 
     def _mail_line(self) -> bytes:
         words = [f"MAIL FROM:<{self._sender}>"]
@@ -205,13 +209,18 @@ class Exchange:
             except WireError:
                 self._dialogue.wire.close()
 
-    def _result(self, reply: Reply | None, error: WireError | None = None) -> SubmitResult:
+    def _answered(self) -> Iterator[tuple[str, Reply | None]]:
+        """What was said to each recipient, in the order given; by us to those who cannot be named here."""
         missing = len(self._recipients) - len(self._answers)
-        answers: list[Reply | None] = [*self._answers, *[None] * missing]
+        answers: Iterator[Reply | None] = iter([*self._answers, *[None] * missing])
+        for one in self._given:
+            yield one, next(answers) if self._takes_utf8 or not needs_smtputf8(one) else _NEEDS_UTF8
+
+    def _result(self, reply: Reply | None, error: WireError | None = None) -> SubmitResult:
         return SubmitResult(
             phase=self._phase,
             reply=reply,
-            recipients=tuple(zip(self._recipients, answers, strict=True)),
+            recipients=tuple(self._answered()),
             taken=self._dot_sent and reply is not None and reply.is_positive,
             dot_sent=self._dot_sent,
             error=error,

@@ -53,7 +53,7 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
         NotFound: there is no mailbox of a name in `down`.
     """
     access.require(actor, access.SEE, "mailbox")
-    sender, recipient = strict_address(sender), strict_address(recipient)
+    sender, recipient = (strict_address(address, allow_utf8=True) for address in (sender, recipient))
     with handles.database.reading() as session:
         snapshot = load_snapshot(session, is_claiming=False)
         now = time_of(session)

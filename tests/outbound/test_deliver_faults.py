@@ -97,6 +97,30 @@ def test_one_refused_recipient_of_three_does_not_hold_back_the_others(handles, s
     assert len(smtp_sink.deliveries) == 1
 
 
+def test_a_recipient_with_letters_beyond_ascii_fails_alone_where_the_relay_cannot_name_him(
+    handles, smtp_sink, monkeypatch
+):
+    from core.protocols.smtp_dialogue import SmtpDialogue
+
+    add_mailbox(handles, "main", smtp_sink)
+    to = ("jürgen@example.net", "bob@example.net")
+    put(handles, to=to)
+    deliver_due(handles, timeouts=QUICK)
+    assert smtp_sink.deliveries[0].recipients == to
+
+    offers = SmtpDialogue.offers
+    monkeypatch.setattr(SmtpDialogue, "offers", lambda self, name: name != "SMTPUTF8" and offers(self, name))
+    put(handles, to=to, notify=True)
+    deliver_due(handles, timeouts=QUICK)
+    assert states(handles) == ["sent", "failed", "sent"]
+    assert smtp_sink.deliveries[1].recipients == ("bob@example.net",)
+    of_last = {address: one for address, one in recipients(handles).items() if one.outgoing_id == 2}
+    assert of_last["jürgen@example.net"].enhanced_code == "5.6.7"
+    assert (of_last["jürgen@example.net"].state, of_last["bob@example.net"].state) == ("failed", "sent")
+    # And the sender is told, in a report of ASCII.
+    assert b"Final-Recipient: utf-8; j\\x{FC}rgen@example.net" in smtp_sink.deliveries[2].raw
+
+
 def test_a_greylisted_recipient_is_tried_again_by_the_same_mailbox_and_alone(handles, smtp_sink, second_sink):
     add_mailbox(handles, "other", second_sink)
     first = add_mailbox(handles, "first", smtp_sink)

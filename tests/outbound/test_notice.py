@@ -39,6 +39,13 @@ def test_it_is_a_report_in_three_parts():
     assert "body" not in header.get_payload()
 
 
+def test_an_address_beyond_ascii_is_told_in_its_own_type():
+    made = email.message_from_bytes(notice(failed=(FailedRecipient("jürg@example.net", 550, "5.6.7", "no"),)))
+    words, status, _ = made.get_payload()
+    assert status.get_payload()[1]["Final-Recipient"] == r"utf-8; j\x{FC}rg@example.net"
+    assert "jürg@example.net" in words.get_payload(decode=True).decode()
+
+
 def test_a_message_whose_lifetime_is_over_says_so():
     status = email.message_from_bytes(notice(failed=(FailedRecipient("b@example.net", None, "", "nobody answers"),)))
     of_recipient = status.get_payload()[1].get_payload()[1]

@@ -1,6 +1,8 @@
 """What a relay offers is used, what it does not offer is done without: seen on the wire."""
 
+import email.policy
 import quopri
+from email.parser import BytesParser
 
 import pytest
 
@@ -89,3 +91,28 @@ def test_an_address_beyond_ascii_goes_where_it_is_taken_and_nowhere_else() -> No
     result, heard = submitted(UTF8, b"8BITMIME", to=("jörg@e.f",))
     assert (result.taken, str(result.reply)[:9]) == (False, "550 5.6.7")
     assert heard == [b"QUIT"]
+
+
+def test_who_cannot_be_named_fails_alone_and_stands_in_the_header_as_a_name() -> None:
+    raw = "To: Jörg <jörg@e.f>,\r\n Ann <d@e.f>\r\nCc: jürg@e.f\r\nSubject: x\r\n\r\nbody\r\n".encode()
+
+    result, heard = submitted(raw, b"8BITMIME", to=("jörg@e.f", "d@e.f", "jürg@e.f"))
+
+    assert result.accepted == ("d@e.f",)
+    assert [reply and (reply.enhanced, reply.is_ours) for _, reply in result.recipients] == [
+        ("5.6.7", True), ("", False), ("5.6.7", True),
+    ]  # fmt: skip
+    assert heard[:2] == [b"MAIL FROM:<a@b.c>", b"RCPT TO:<d@e.f>"]
+    header = b"\r\n".join(heard[heard.index(b"DATA") + 1 : heard.index(b"body") - 1])
+    parsed = BytesParser(policy=email.policy.default).parsebytes(header)
+    assert [(group.display_name, [one.addr_spec for one in group.addresses]) for group in parsed["to"].groups] == [
+        ("Jörg <jörg@e.f>", []), (None, ["d@e.f"]),
+    ]  # fmt: skip
+    assert parsed["cc"].groups[0].display_name == "jürg@e.f"
+
+
+def test_a_sender_beyond_ascii_fails_for_all_where_it_cannot_be_said() -> None:
+    raw = "From: jörg@b.c\r\nTo: d@e.f\r\n\r\nbody\r\n".encode()
+    for sender, message in (("jörg@b.c", b"body\r\n"), ("a@b.c", raw)):
+        result, heard = submitted(message, b"8BITMIME", to=("d@e.f",), sender=sender)
+        assert (result.taken, str(result.reply)[:9], heard) == (False, "550 5.6.7", [b"QUIT"])
