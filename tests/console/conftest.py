@@ -72,7 +72,9 @@ class Console:
 
     def _is_still(self) -> bool:
         pumps = [self.app, *self.app.screen_stack, *self.app.screen.walk_children()]
-        return not any(calls.is_busy for calls in self._calls()) and not any(pump.message_queue_size for pump in pumps)
+        if self.app.keyboard.is_busy or any(calls.is_busy for calls in self._calls()):
+            return False
+        return not any(pump.message_queue_size for pump in pumps)
 
     async def until_seen(self, text: str) -> None:
         await self.until(lambda: text in self.text, repr(text))

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
@@ -23,6 +24,7 @@ from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.help import Help
 from tui.console.glyphs import BAD, GOOD
+from tui.console.keyboard import Keyboard
 from tui.console.orders import Orders
 from tui.console.places import PLACES, Place, place_named
 from tui.console.preferences import Preferences
@@ -81,6 +83,7 @@ class PostroomApp(App[int]):
         super().__init__()
         self.desk = Desk(handles, actor, read_only=read_only, ascii_only=ascii_only)
         self.calls = Calls(self, self.complain)
+        self.keyboard = Keyboard(self, super().on_event)
         self.orders = Orders(self, self.desk, self.calls, self.tell)
         self.preferences = preferences or Preferences.of_user()
         self._first = place_named(screen or "accounts")
@@ -112,6 +115,13 @@ class PostroomApp(App[int]):
         self.set_interval(COUNT_EVERY, self._count)
         if self._offer_demo is not None:
             self.orders.offer_demo(self._offer_demo)
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is typed goes through the keyboard, everything else on as it comes."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.keyboard.take(event)
+        else:
+            await super().on_event(event)
 
     def _heed_signals(self) -> None:
         # Without these the process ends with the terminal left raw.

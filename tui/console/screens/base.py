@@ -28,6 +28,9 @@ WIDE = 110
 class DeskScreen(Screen[None]):
     """A screen with the header above, the problem line and the keys below."""
 
+    AUTO_FOCUS = ""
+    """Each screen gives the focus itself; the framework's choice would be the filter box, before that."""
+
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - typed by the framework
 
     place: ClassVar[str] = ""

@@ -68,6 +68,11 @@ class FieldsScreen(DeskScreen):
             self._ask_values(self.name_now)
 
     @property
+    def takes_keys(self) -> bool:
+        """Whether the values are there: what was typed before would be lost under them."""
+        return self._is_loaded
+
+    @property
     def values(self) -> dict[str, Any]:
         """What stands here, as services are given it."""
         return given_values(self.kind, self._typed)

@@ -1,0 +1,64 @@
+"""Keys that arrive faster than the screen can follow, as they do over a slow line."""
+
+from __future__ import annotations
+
+from textual import events
+
+from core.handles import Handles
+from core.services.actor import Actor
+from tests.console.conftest import Console, Opener
+from tests.console.rows import add_account
+from tui.console.dialogs.choose import Choose
+from tui.console.screens.form import FormScreen
+
+_NAMES = {"/": "slash", ":": "colon", "\r": "enter"}
+
+
+async def _at_once(console: Console, keys: str) -> None:
+    """All of it in one packet."""
+    for key in keys:
+        console.app.post_message(events.Key(_NAMES.get(key, key), key))
+    await console.settled()
+
+
+async def test_a_filter_that_comes_in_one_packet_is_typed_into_the_filter_box(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    add_account(handles, actor, "office")
+    async with open_console() as console:
+        await _at_once(console, "/desk")
+        assert console.app.screen.filter_box.text == "desk"
+        await console.until_seen("1 of 2 accounts")
+
+
+async def test_going_somewhere_in_one_packet_goes_there(open_console: Opener) -> None:
+    async with open_console() as console:
+        await _at_once(console, ":templ\r")
+        assert console.app.screen.place == "templates"
+
+
+async def test_what_follows_the_key_that_opens_a_form_is_typed_into_the_form(open_console: Opener) -> None:
+    async with open_console(screen="queues") as console:
+        await _at_once(console, "nquick")
+        form = console.app.screen
+        assert isinstance(form, FormScreen)
+        assert form.fields["name"].typed == "quick"
+
+
+async def test_a_form_that_waits_for_its_values_keeps_what_is_typed_for_when_they_are_there(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    async with open_console() as console:
+        await _at_once(console, "eX")
+        assert console.app.screen.fields["name"].typed == "deskX"
+
+
+async def test_keys_meant_for_a_list_of_names_do_not_reach_the_form_below(open_console: Opener) -> None:
+    async with open_console(screen="filters") as console:
+        await _at_once(console, ":q")
+        assert isinstance(console.app.screen, Choose)
+        await _at_once(console, "ueues\rn")
+        assert isinstance(console.app.screen, FormScreen)
+        assert console.app.screen.kind.name == "queue"
