@@ -81,9 +81,9 @@ ACCOUNT = Kind(
     ),
     columns=(
         Column("id", "Id", _c.id, ColumnType.NUMBER, is_filtered=False),
-        Column("name", "Name", _c.name, width=15),
+        Column("name", "Name", _c.name, width=12),
         Column("type", "Type", _c.type, width=7),
-        Column("host", "Host", _c.host, width=18),
+        Column("host", "Host", _c.host, width=11),
         Column("port", "Port", _c.port, ColumnType.NUMBER),
         Column("username", "User", _c.username),
         Column("address", "Address", _c.address),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, case, func
 
 from core.models import Mailbox, MailboxStatus, Profile, Template
 from core.resources import checks
@@ -18,6 +18,8 @@ _c = columns_of(Mailbox)
 def _status(column: str) -> ColumnElement[Any]:
     return status_of(MailboxStatus, column, "mailbox_id", _c.id)
 
+
+_how_it_does = case((_c.active.is_(False), "inactive"), (_status("failures") > 0, "failing"), else_="ok")
 
 MAILBOX = Kind(
     name="mailbox",
@@ -52,7 +54,8 @@ MAILBOX = Kind(
     columns=(
         Column("id", "Id", _c.id, ColumnType.NUMBER, is_filtered=False),
         Column("name", "Name", _c.name, width=16),
-        Column("active", "Active", _c.active, ColumnType.YES_NO, width=6),
+        Column("active", "Active", _c.active, ColumnType.YES_NO),
+        Column("status", "Status", _how_it_does, ColumnType.STATE, width=10),
         Column("template", "Template", name_of(Template, _c.template_id), width=16),
         Column("username", "User", _c.username),
         Column("default_sender", "Sender", _c.default_sender, width=20),
@@ -60,6 +63,7 @@ MAILBOX = Kind(
         Column("subject_prefix", "Prefix", _c.subject_prefix),
         Column("bcc", "Bcc", _c.bcc, ColumnType.WORDS),
         Column("priority", "Prio", _c.priority, ColumnType.NUMBER, width=4),
+        Column("last_sent_at", "Last sent", _status("last_sent_at"), ColumnType.TIME, width=8, is_filtered=False),
         Column("failover", "Failover", name_of(Mailbox, _c.failover_id), width=10),
         Column("from_filter", "From filter", _c.from_filter, ColumnType.WORDS),
         Column("rate_per_minute", "Rate", _c.rate_per_minute, ColumnType.NUMBER),
@@ -71,7 +75,6 @@ MAILBOX = Kind(
         Column("failures", "Failures", _status("failures"), ColumnType.NUMBER, is_filtered=False),
         Column("cooling_until", "Cooling until", _status("cooling_until"), ColumnType.TIME, is_filtered=False),
         Column("last_error", "Last error", _status("last_error")),
-        Column("last_sent_at", "Last sent", _status("last_sent_at"), ColumnType.TIME, is_filtered=False),
         Column("server_max_size", "Server takes", _status("server_max_size"), ColumnType.SIZE, is_filtered=False),
         Column("tested_at", "Tested", _status("tested_at"), ColumnType.TIME, is_filtered=False),
         Column("certificate_expires", "Certificate ends", _status("certificate_expires"), ColumnType.TIME, is_filtered=False),

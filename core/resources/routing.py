@@ -86,10 +86,10 @@ FILTER = Kind(
     ),
     columns=(
         Column("id", "Id", _f.id, ColumnType.NUMBER, is_filtered=False),
-        Column("name", "Name", _f.name, width=30),
-        Column("stop", "Stop", _f.stop, ColumnType.YES_NO, width=5),
-        Column("match", "Conditions", _f.match, ColumnType.OBJECT),
-        Column("set", "Sets", _f.set, ColumnType.OBJECT),
+        Column("name", "Name", _f.name, width=20),
+        Column("match", "Conditions", _f.match, ColumnType.OBJECT, width=27),
+        Column("set", "Sets", _f.set, ColumnType.OBJECT, width=25),
+        Column("stop", "Stop", _f.stop, ColumnType.YES_NO, width=4),
     ),
     conditions=(_f.deleted_at.is_(None),),
 )
@@ -113,7 +113,7 @@ HANDOFF = Kind(
     ),
     columns=(
         Column("id", "Id", _h.id, ColumnType.NUMBER, is_filtered=False),
-        Column("name", "Name", _h.name, width=24),
+        Column("name", "Name", _h.name, width=22),
         Column("active", "Active", _h.active, ColumnType.YES_NO, width=6),
         Column("command", "Command", _h.command, width=20),
         Column("url", "Address", _h.url, width=20),
@@ -137,7 +137,7 @@ DELIVERY = Kind(
     description="What was offered to hand-offs, and what became of it.",
     columns=(
         Column("id", "Id", _d.id, ColumnType.NUMBER, width=7),
-        Column("handoff", "Hand-off", name_of(Handoff, _d.handoff_id), width=12),
+        Column("handoff", "Hand-off", name_of(Handoff, _d.handoff_id), width=10),
         Column("event", "Event", _d.event, width=9),
         Column("record", "Record", name_of(Record, _d.record_id, shown="number"), width=17),
         Column("message", "Message", _d.message_id, ColumnType.NUMBER),

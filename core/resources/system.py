@@ -19,9 +19,9 @@ ALERT = Kind(
     columns=(
         Column("id", "Id", _al.id, ColumnType.NUMBER, width=5, is_filtered=False),
         Column("subject", "About", _al.subject, width=20),
-        Column("text", "Text", _al.text, width=36),
-        Column("opened_at", "Opened", _al.opened_at, ColumnType.TIME, width=9, is_filtered=False),
-        Column("closed_at", "Closed", _al.closed_at, ColumnType.TIME, width=9, is_filtered=False),
+        Column("text", "Text", _al.text, width=34),
+        Column("opened_at", "Opened", _al.opened_at, ColumnType.TIME, width=8, is_filtered=False),
+        Column("closed_at", "Closed", _al.closed_at, ColumnType.TIME, width=8, is_filtered=False),
         Column("told_at", "Told", _al.told_at, ColumnType.TIME, is_filtered=False),
         Column("closing_told_at", "Told of its end", _al.closing_told_at, ColumnType.TIME, is_filtered=False),
     ),

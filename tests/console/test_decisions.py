@@ -23,7 +23,7 @@ from tui.console.places import PLACES, place_named
 from tui.console.running import run_row
 from tui.console.terminal import check_terminal
 from tui.console.troubles import trouble
-from tui.console.window import MOST, Window, fitted
+from tui.console.window import MOST, STANDARD, Window, fitted
 
 NOW = clock.utcnow()
 
@@ -35,21 +35,28 @@ NOW = clock.utcnow()
         ([10, 10], [5, 5], 31, [15, 15]),  # ten to spare, by their share
         ([10, 10], [5, 5], 15, [7, 7]),  # six too many
         ([10, 10], [5, 5], 8, [8, 0]),  # the second one does not fit even at its least
+        ([40, 20, 20], [9, 9, 9], 79, [52, 26, 0]),  # the third one would squeeze the others: 81 with its gaps
+        ([40, 20, 20], [9, 9, 9], 82, [40, 20, 20]),
     ],
 )
 def test_columns_fill_what_is_available(
     widths: list[int], least: list[int], available: int, expected: list[int]
 ) -> None:
-    assert fitted(widths, least, [True, True], available) == expected
+    assert fitted(widths, least, [True] * len(widths), available) == expected
+
+
+LAST_AT_80 = {"account": "signin", "mailbox": "last_sent_at", "outbox": "attempts", "record": "state"}
+"""The last column that fits 80, of the kinds that have more to show on wider terminals."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.listed], ids=lambda kind: kind.name)
 def test_every_kind_fits_80_columns(kind: object) -> None:
     columns = kind.listed  # type: ignore[attr-defined]
     widths = [column.width for column in columns]
-    fit = fitted(widths, [max(4, width // 2) for width in widths], [True] * len(widths), 79)
-    assert all(fit), "every column is shown"
-    assert sum(fit) + len(fit) - 1 <= 79
+    fit = fitted(widths, [max(4, width // 2) for width in widths], [True] * len(widths), STANDARD)
+    shown = [column.name for column, width in zip(columns, fit, strict=True) if width]
+    assert shown[-1] == LAST_AT_80.get(kind.name, columns[-1].name), "the others are for wider terminals"  # type: ignore[attr-defined]
+    assert all(given >= width for given, width in zip(fit, widths, strict=True) if given), "and squeeze nothing"
 
 
 def test_a_window_holds_only_so_many_rows_whichever_way_it_grows() -> None:

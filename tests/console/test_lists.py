@@ -6,10 +6,11 @@ import pytest
 
 from core.handles import Handles
 from core.services.actor import Actor
+from core.services.filters import filters
 from core.services.queues import queues
 from core.services.templates import templates
 from tests.console.conftest import Opener
-from tests.console.rows import add_account, record, store
+from tests.console.rows import add_account, record, run, store
 from tui.console.window import MOST
 
 
@@ -164,3 +165,17 @@ async def test_a_database_out_of_reach_is_said_and_the_rows_stay(
         console.app.screen.refresh_data()
         await console.until_seen("The database is out of reach.")
         assert "support" in console.lines[3]
+
+
+async def test_the_scrollbar_covers_no_column(open_console: Opener, handles: Handles) -> None:
+    store(handles, [run(number, "office", state="failed", error="refused") for number in range(1, 41)], "run")
+    async with open_console(screen="runs") as console:
+        assert all(line[:79].rstrip().endswith("refused") for line in console.lines[3:20])
+
+
+async def test_what_a_filter_does_is_read_in_the_list(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    match = [{"header": "Subject", "regex": "spam", "negate": False}, {"header": "To", "regex": "us", "negate": True}]
+    filters.add(handles, actor, "010 spam", {"match": match, "set": {"X-Postroom-Queue": "Junk"}, "stop": True})
+    async with open_console(screen="filters") as console:
+        assert "Subject: spam & !To: us" in console.lines[3]
+        assert "X-Postroom-Queue: Junk" in console.lines[3]

@@ -77,7 +77,7 @@ def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only
             return Cell(yes if value else no)
         case ColumnType.TIME:
             return Cell(moment(value, now or clock.utcnow(), column.width))
-    return Cell(words(value))
+    return Cell(told(value))
 
 
 def words(value: Any) -> str:
@@ -98,6 +98,17 @@ def words(value: Any) -> str:
         case _:
             text = str(value)
     return safe_text(text)
+
+
+def told(value: Any) -> str:
+    """A filter's conditions, or what it sets, as one safe line; anything else as its words."""
+    if isinstance(value, Mapping) and value and all(isinstance(one, str) for one in value.values()):
+        return safe_text(", ".join(f"{name}: {one}" for name, one in value.items()))
+    if isinstance(value, list | tuple) and value and all(isinstance(one, Mapping) and "regex" in one for one in value):
+        return safe_text(
+            " & ".join(f"{'!' if one.get('negate') else ''}{one['header']}: {one['regex']}" for one in value)
+        )
+    return words(value)
 
 
 def grouped(value: Any) -> str:

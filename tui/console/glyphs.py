@@ -36,7 +36,7 @@ SIGNS: dict[str, Sign] = {
     **dict.fromkeys(("running", "sending", "open", "claimed"), _RUNNING),
     **dict.fromkeys(("queued", "asked", "waiting", "debug"), _WAITING),
     **dict.fromkeys(("quarantined", "warning"), _WARNING),
-    **dict.fromkeys(("stopped", "ignored", "cancelled", "closed unsuccessful"), _OVER),
+    **dict.fromkeys(("inactive", "stopped", "ignored", "cancelled", "closed unsuccessful"), _OVER),
     **dict.fromkeys(("deferred", "throttled", "pending reminder", "pending auto close", "bounce"), _AGAIN),
     "invalid-temporarily": Sign("!", "!", WARN, short="for now"),
     "needs sign-in": Sign("!", "!", WARN, short="sign in"),

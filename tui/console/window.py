@@ -17,6 +17,9 @@ MOST = 300
 MARGIN = 30
 """Rows from an end at which the next page is asked for."""
 
+STANDARD = 79
+"""Cells that a table has at 80 columns. The columns beyond them, the last ones, are for wider terminals."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -41,9 +44,12 @@ class Window:
 def fitted(widths: list[int], least: list[int], elastic: list[bool], available: int, gap: int = 1) -> list[int]:
     """Column widths that fill what is available: too wide, text gives; too narrow, text columns take.
 
-    Columns that do not fit even at their least widths get 0, the last ones first.
+    Columns that do not fit get 0, the last ones first: at 80 columns or more those that would squeeze the others, in
+    less those that would not fit even at their least widths.
     """
     shown = len(widths)
+    while shown > 1 and sum(widths[:shown]) + gap * (shown - 1) > max(available, STANDARD):
+        shown -= 1
     while shown > 1 and sum(least[:shown]) + gap * (shown - 1) > available:
         shown -= 1
     fit = list(widths[:shown])

@@ -168,6 +168,14 @@ class RowTable(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Give the columns their widths anew."""
+        self._fit()
+        self._keep_visible()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The scrollbar takes a column of the last cell's, and gives it back; that is no resize."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
         self._widths = fitted(
             [column.width for column in self._columns],
             [_least(column) for column in self._columns],
@@ -175,7 +183,6 @@ class RowTable(ScrollView, can_focus=True):
             max(1, self.size.width - 1),
         )
         self.virtual_size = Size(self.size.width, len(self.window.rows) + 1)
-        self._keep_visible()
         self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
