@@ -119,7 +119,19 @@ def _bytes_of(message: object) -> bytes:
 def _flattened(message: Message[Any, Any]) -> bytes:
     # The Bcc field of an EmailMessage names recipients; it is taken out on the way. Folded any shorter, CPython 3.11
     # loses the spaces between the encoded words of a long subject (gh-92081).
-    return message.as_bytes(policy=message.policy.clone(max_line_length=998))
+    options: dict[str, Any] = {"max_line_length": 998}
+    if _has_address_beyond_ascii(message):
+        # Else CPython makes an encoded word of it, which is another address (RFC 2047 §5).
+        options["utf8"] = True
+    return message.as_bytes(policy=message.policy.clone(**options))
+
+
+def _has_address_beyond_ascii(message: Message[Any, Any]) -> bool:
+    fields = (
+        field for name in ("From", "Sender", "Reply-To", "To", "Cc", "Bcc") for field in message.get_all(name, ())
+    )
+    # Of the older kind of message fields are texts, written as they are.
+    return any(not one.addr_spec.isascii() for field in fields for one in getattr(field, "addresses", ()))
 
 
 def _program() -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from core.mail.charsets import decode
 from core.mail.encoded_words import decode_words
 from core.mail.header_block import LONGEST_LINE, encode_text
+from core.mail.strict_address import strict_address
 
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
@@ -120,12 +121,22 @@ def _encoded(field: bytes) -> bytes:
 
 
 def _encoded_address(piece: str) -> bytes:
-    """`Name <address>` with its name encoded. An address beyond ASCII has no other form: it needs SMTPUTF8."""
+    """`Name <address>` with its name encoded. A domain has a form in ASCII, what stands before the @ needs SMTPUTF8."""
     name, angle, address = piece.rpartition("<")
-    if not angle or name.isascii():
-        return piece.encode("utf-8", "replace")
+    if not angle:
+        return _sayable(piece).encode("utf-8", "replace")
+    address = _sayable(address.removesuffix(">")) + ">" * address.endswith(">")
+    if name.isascii():
+        return f"{name}<{address}".encode("utf-8", "replace")
     name = re.sub(r"\\(.)", r"\1", name.strip().strip('"')).strip()
     return encode_text(name, LONGEST_LINE) + b"\r\n <" + address.encode("utf-8", "replace")
+
+
+def _sayable(address: str) -> str:
+    try:
+        return strict_address(address, allow_utf8=True)
+    except ValueError:
+        return address
 
 
 def _encoded_parameter(found: re.Match[bytes]) -> bytes:

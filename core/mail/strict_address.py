@@ -14,7 +14,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 # Nearly all addresses: what is told by one look is not looked at piece by piece.
 _PLAIN = re.compile(
-    rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@)[\w!#$%&'*+/=?^`{{|}}~-]+(?:\.[\w!#$%&'*+/=?^`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})*\Z",
+    rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@)(?!=\?)[\w!#$%&'*+/=?^`{{|}}~-]+(?:\.[\w!#$%&'*+/=?^`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})*\Z",
     re.ASCII,
 )
 _NEEDS_QUOTES = re.compile(r'"[A-Za-z0-9!#$%&\'*+/=?^_`{|}~.\-]+"')
@@ -74,6 +74,8 @@ def _check_local_part(local_part: str, shown: str, *, allow_utf8: bool) -> None:
         raise ValueError(
             f"The part before the @ of {shown} holds other than ASCII letters, which this path cannot carry."
         )
+    if local_part.startswith("=?") and local_part.endswith("?="):
+        raise ValueError(f"The part before the @ of {shown} is an encoded word, which no address may hold.")
     if _DOT_ATOM.fullmatch(local_part):
         return
     # Some providers gave out names such as "a..b", which are mailboxes only in quotes.

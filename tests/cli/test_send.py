@@ -107,6 +107,13 @@ def test_a_missing_from_is_made_of_what_is_known(postroom: Shell, words: list[st
     assert dropped(postroom)[0].raw == b"Subject: x\r\n" + header + b"\r\nhi\r\n"
 
 
+def test_addresses_beyond_ascii_are_taken(postroom: Shell) -> None:
+    postroom.ok("send", "-f", "j\u00f6rg@example.org", "j\u00fcrg@example.net", stdin=b"Subject: x\n\nhi\n")
+    [found] = dropped(postroom)
+    assert (found.envelope.sender, found.envelope.recipients) == ("j\u00f6rg@example.org", ("j\u00fcrg@example.net",))
+    assert "From: j\u00f6rg@example.org\r\n".encode() in found.raw
+
+
 def test_a_from_that_is_there_stays(postroom: Shell) -> None:
     postroom.ok("send", "-F", "Somebody Else", "-f", "x@example.org", "help@example.org", stdin=MAIL)
     assert b"From: anna@example.org\r\n" in dropped(postroom)[0].raw

@@ -104,6 +104,7 @@ def test_what_is_signed_stays_as_it_was_signed() -> None:
         ("Subject: " + "many words " * 200, ("many words " * 200).strip()),
         ('From: "Jörg, der Große" <j@example.org>, b@example.org', '"Jörg, der Große" <j@example.org>, b@example.org'),
         ("To: Zoë <z@example.org>", "Zoë <z@example.org>"),
+        ("To: Zoë <z@exämple.org>, a@exämple.org", "Zoë <z@xn--exmple-cua.org>, a@xn--exmple-cua.org"),
         ("X-Note: grün", "grün"),
         ('Content-Disposition: attachment; filename="grün.pdf"; size=3', None),
     ],

@@ -46,6 +46,7 @@ def test_unambiguous_addresses_pass(written: str, address: str) -> None:
         "a@example.org>",
         "Alice <a@example.org>",
         # The forms of CVE-2023-27043 and their like.
+        "=?utf-8?q?j=C3=BCrg?=@example.org",
         "alice@example.org)bob@example.com",
         "alice@example.org(bob@example.com",
         "alice@example.org<bob@example.com",

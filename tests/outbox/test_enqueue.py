@@ -109,6 +109,22 @@ def test_the_public_call_takes_bytes_text_and_messages(public, handles):
     assert "hidden@example.net" in recipients(handles)
 
 
+def test_an_address_beyond_ascii_comes_as_it_is_by_every_kind_of_message(public, handles):
+    message = EmailMessage()
+    message["From"] = "Jörg <jörg@example.org>"
+    message["To"] = "jürg@example.net, ann@müller.example"
+    message.set_content("schön")
+
+    for each in (message, message.as_bytes(policy=message.policy.clone(utf8=True)), "To: jürg@example.net\n\nx"):
+        public.enqueue(each)
+
+    to = [row.address for row in recipients(handles).values()]
+    assert to == ["jürg@example.net", "ann@xn--mller-kva.example"]
+    assert [row.header_from for row in rows(handles)] == ["jörg@example.org", "jörg@example.org", ""]
+    with pytest.raises(BadInput, match="is an encoded word, which no address may hold"):
+        public.enqueue(message.as_bytes())
+
+
 def test_the_public_call_passes_everything_on(public, handles):
     add_mailbox(handles, "main", Nowhere)
     later = datetime.now(UTC) + timedelta(hours=1)

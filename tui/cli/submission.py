@@ -79,7 +79,7 @@ def prepared(
         raise BadInput(_nobody(from_headers=from_headers))
     block.remove(b"bcc", b"resent-bcc")
     if from_field and not (block.first(b"from") or b"").strip():
-        block.replace(b"From", from_field.encode("ascii"))
+        block.replace(b"From", from_field.encode())
     return Submission(block.assemble(), recipients)
 
 
@@ -90,7 +90,7 @@ def from_field(name: str, address: str) -> str:
         UnsafeMessage: the address is none.
     """
     try:
-        checked = strict_address(address)
+        checked = strict_address(address, allow_utf8=True)
     except ValueError as error:
         raise UnsafeMessage(f"From: {error}") from error
     if not name.strip():
