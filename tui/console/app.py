@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 COUNT_EVERY = 5.0
 """Seconds after which workers are counted anew though nothing moved: heartbeats are no topic."""
+
 
 _KINDS = {kind.name: kind for kind in KINDS}
 
@@ -160,10 +162,15 @@ class PostroomApp(App[int]):
         message.deliver()
 
     def _count(self) -> None:
-        self.calls.ask(self.desk.standing, self._stand, lane="standing", otherwise=lambda _: None)
+        self.calls.ask(self.desk.standing, self._stand, lane="standing", otherwise=self._cannot_count)
 
     def _stand(self, standing: Standing) -> None:
-        self.standing = standing
+        was_away, self.standing = bool(self.standing.trouble), standing
+        if was_away and isinstance(self.screen, DeskScreen):
+            self.screen.refresh_data()
+
+    def _cannot_count(self, error: PostroomError) -> None:
+        self.standing = replace(self.standing, trouble=str(error))
 
     # -- places -----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -53,12 +54,18 @@ class Calls:
         self._owner = owner
         self._complain = complain
         self._waiting: dict[str, _Call | None] = {}
+        self._since: dict[str, float] = {}
         self._unnamed = 0
 
     @property
     def is_busy(self) -> bool:
         """Whether an answer is still to come."""
         return bool(self._waiting)
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the oldest of the questions has been waiting for its answer; 0 when none does."""
+        return time.monotonic() - min(self._since.values()) if self._since else 0.0
 
     def ask(
         self,
@@ -81,12 +88,14 @@ class Calls:
     def finished(self, lane: str) -> bool:
         """Note that a lane's question was answered; whether the answer still counts."""
         newer = self._waiting.pop(lane, None)
+        self._since.pop(lane, None)
         if newer is not None:
             self._start(lane, newer)
         return newer is None
 
     def _start(self, lane: str, call: _Call) -> None:
         self._waiting[lane] = None
+        self._since[lane] = time.monotonic()
         # A daemon thread, not the loop's executor: leaving never waits for a server or a locked database.
         threading.Thread(target=self._run, args=(lane, call), name=f"console-{lane}", daemon=True).start()
 

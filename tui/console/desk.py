@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.errors import StoreBusy
 from core.resources.kind import Kind
 from core.services import access, details, overview, search
 from core.services.actor import Actor
@@ -85,6 +86,10 @@ class Desk:
 
     def standing(self) -> Standing:
         """How things stand."""
+        environment = self.handles.environment
+        if environment.is_sqlite and not environment.database_file.exists():
+            # What is open stays open: without a look nobody would notice, and what is written now would be lost.
+            raise StoreBusy(f"The database {environment.database_file} is gone: moved away or removed.")
         now = overview.overview(self.handles)
         return Standing(now.workers, now.fetching, now.outbox, now.quarantine, now.alerts, is_known=True)
 

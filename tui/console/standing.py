@@ -16,3 +16,5 @@ class Standing:
     alerts: int = 0
     is_known: bool = False
     """Whether anybody has counted yet."""
+    trouble: str = ""
+    """Why nobody can count now: the database is away; empty when it is not."""

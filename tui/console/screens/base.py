@@ -42,7 +42,7 @@ class DeskScreen(Screen[None]):
         super().__init__()
         self.desk = desk
         self.calls = Calls(self, self.complain)
-        self.header = HeaderLine(title, ascii_only=desk.ascii_only)
+        self.header = HeaderLine(title, lambda: self.calls.waited, ascii_only=desk.ascii_only)
         self.problem = ProblemLine(ascii_only=desk.ascii_only)
         hidden = frozenset(place.name for place in PLACES if place.kind and not desk.may("see", place.kind))
         self.navigation = Navigation(self.place, hidden, ascii_only=desk.ascii_only)
@@ -102,5 +102,7 @@ class DeskScreen(Screen[None]):
         self.tell(str(error) or type(error).__name__, BAD)
 
     def _stand(self, standing: Any) -> None:
+        if standing.trouble:
+            self.say(standing.trouble, BAD)
         self.header.stand(standing)
         self.navigation.stand(standing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.content import Content
 from textual.widgets import Static
 
@@ -13,13 +15,15 @@ from tui.console.standing import Standing
 class HeaderLine(Static):
     """Name, screen, workers, running fetches, outbox, quarantine, clock."""
 
-    def __init__(self, place: str, *, ascii_only: bool = False) -> None:
+    def __init__(self, place: str, waited: Callable[[], float] = lambda: 0.0, *, ascii_only: bool = False) -> None:
         super().__init__(markup=False)
+        self._waited = waited
         self.place = place
         """The screen's name, as it is shown."""
         self._standing = Standing()
         self._dot = "*" if ascii_only else "●"
         self._middle = "-" if ascii_only else "·"
+        self._cross = "x" if ascii_only else "✗"
 
     def on_mount(self) -> None:
         """Tick once a second."""
@@ -43,25 +47,31 @@ class HeaderLine(Static):
 
     def _draw(self) -> None:
         left = Content.assemble((f" Postroom {self._middle} ", "bold"), (safe_text(self.place), "bold"))
-        facts = [*self._facts(), Content(f"{clock.utcnow().astimezone():%H:%M:%S} ")]
-        while facts and left.cell_length + sum(fact.cell_length + 2 for fact in facts) > self.size.width:
-            facts.pop(0)
-        right = Content("  ").join(facts)
+        facts = [*self._facts(), (0, Content(f"{clock.utcnow().astimezone():%H:%M:%S} "))]
+        while facts and left.cell_length + sum(fact.cell_length + 2 for _, fact in facts) > self.size.width:
+            facts.remove(min(facts, key=lambda fact: fact[0]))
+        right = Content("  ").join(fact for _, fact in facts)
         gap = max(1, self.size.width - left.cell_length - right.cell_length)
         self.update(Content.assemble(left, " " * gap, right))
 
-    def _facts(self) -> list[Content]:
-        now = self._standing
+    def _facts(self) -> list[tuple[int, Content]]:
+        """What stands on the right, each with its weight: where not all fits, the lightest go first."""
+        now, waited = self._standing, int(self._waited())
+        facts: list[tuple[int, Content]] = []
+        if waited:
+            facts.append((9, Content.styled(f"waiting {waited} s", "$text-warning")))
+        if now.trouble:
+            return [*facts, (9, Content.styled(f"{self._cross} no database", "$text-error"))]
         if not now.is_known:
-            return []
+            return facts
         worker = f"worker {self._dot if now.workers else '!'} {now.workers}"
-        facts = [
-            Content.styled(worker, "" if now.workers else "$text-warning"),
-            Content.styled(f"fetch {self._dot} {now.fetching}", "$text-primary" if now.fetching else ""),
-            Content(f"outbox {now.outbox}"),
+        facts += [
+            (2, Content(worker)) if now.workers else (8, Content.styled(worker, "$text-warning")),
+            (3, Content.styled(f"fetch {self._dot} {now.fetching}", "$text-primary" if now.fetching else "")),
+            (1, Content(f"outbox {now.outbox}")),
         ]
         if now.quarantine:
-            facts.append(Content.styled(f"quarantine {now.quarantine}", "$text-warning"))
+            facts.append((6, Content.styled(f"quarantine {now.quarantine}", "$text-warning")))
         if now.alerts:
-            facts.append(Content.styled(f"! {now.alerts}", "$text-error"))
+            facts.append((7, Content.styled(f"! {now.alerts}", "$text-error")))
         return facts

@@ -1,0 +1,52 @@
+"""A database that is slow, or gone for a while."""
+
+from __future__ import annotations
+
+import threading
+
+from core.handles import Handles
+from core.services.actor import Actor
+from tests.console.conftest import Opener
+from tests.console.rows import add_account
+
+
+async def test_a_database_that_takes_its_time_is_seen_and_stops_nobody(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    for name in ("desk", "office"):
+        add_account(handles, actor, name)
+    held, done = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        held.set()
+        done.wait(20)
+
+    writer = threading.Thread(target=handles.database.writing, args=(hold,))
+    async with open_console() as console:
+        writer.start()
+        held.wait(20)
+        console.app.screen.action_act("validity")
+        await console.until(lambda: "waiting 1 s" in console.lines[0], "the header to say so")
+        table = console.app.screen.table
+        table.action_move(1)
+        assert table.selected["name"] == "office"
+        done.set()
+        await console.until_seen("invalid")
+        await console.until(lambda: "waiting" not in console.lines[0], "the header to be as it was")
+    writer.join()
+
+
+async def test_a_database_that_is_gone_is_told_until_it_is_back(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    file = handles.environment.database_file
+    async with open_console() as console:
+        away = file.rename(file.with_name("away.db"))
+        console.app._count()
+        await console.until_seen("no database")
+        assert "is gone: moved away or removed" in " ".join(console.text.split())
+        away.rename(file)
+        console.app._count()
+        await console.until(lambda: "no database" not in console.text, "the header to be as it was")
+        await console.until_seen("desk has not been fetched yet")
