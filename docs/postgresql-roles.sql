@@ -11,8 +11,13 @@ GRANT USAGE ON SCHEMA public TO postroom_viewer, postroom_operator, postroom_adm
 GRANT SELECT ON "account", "account_status", "address", "alert", "attempt", "audit", "changed", "counter", "delivery", "filter", "folder_mark", "handoff", "handoff_status", "leftover", "mailbox", "mailbox_status", "message", "original_message", "outgoing_message", "outgoing_raw", "profile", "quarantine", "queue", "raw_message", "recipient", "record", "request_event", "run", "run_event", "setting", "suppression", "suspect", "worker", "alembic_version" TO postroom_viewer, postroom_operator, postroom_admin, postroom_worker;
 GRANT SELECT ("kind", "owner_id", "field", "key_id") ON "secret" TO postroom_viewer, postroom_operator;
 GRANT SELECT ("kind", "owner_id", "profile_id", "key_id", "expires_at", "refresh_expires_at", "signed_in_as", "signed_in_at", "needs_sign_in", "retry_after", "last_error", "lease_owner", "lease_until", "fence") ON "token" TO postroom_viewer, postroom_operator;
-GRANT SELECT ("id", "name", "version", "deleted_at") ON "template" TO postroom_viewer, postroom_operator;
+GRANT SELECT ("id", "name", "smtp_host", "version", "deleted_at") ON "template" TO postroom_viewer, postroom_operator;
 GRANT SELECT ("id", "kind", "subject", "arguments", "asked_by", "asked_at", "wanted_home", "state", "claimed_by", "lease_until", "fence", "last_seq", "ended_at", "run_id") ON "request" TO postroom_viewer, postroom_operator;
+ALTER TABLE "setting" ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS looking ON "setting";
+CREATE POLICY looking ON "setting" FOR SELECT TO postroom_viewer USING (name NOT IN ('system.return_token'));
+DROP POLICY IF EXISTS working ON "setting";
+CREATE POLICY working ON "setting" TO postroom_operator, postroom_admin, postroom_worker USING (true) WITH CHECK (true);
 
 -- An operator's work.
 GRANT INSERT, UPDATE, DELETE ON "account_status", "attempt", "changed", "counter", "delivery", "folder_mark", "handoff_status", "leftover", "message", "original_message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient", "record", "request", "request_event", "run", "run_event", "suppression", "suspect" TO postroom_operator;

@@ -22,10 +22,14 @@ def _without(table: str, *hidden: str) -> tuple[str, ...]:
 SECLUDED = {
     "secret": ("kind", "owner_id", "field", "key_id"),
     "token": _without("token", "sealed", "refused_token"),
-    "template": ("id", "name", "version", "deleted_at"),
+    # Where mail goes stands in its history too; whether a mailbox can send at all is told by it.
+    "template": ("id", "name", "smtp_host", "version", "deleted_at"),
     "request": _without("request", "sealed_values"),
 }
 """Tables of which only a super security admin and the workers see all columns; the others see these."""
+
+SECLUDED_SETTINGS = ("system.return_token",)
+"""Rows of `setting` that a viewer does not see: who knows them could make bounces up."""
 
 OPERATED = frozenset(
     {
@@ -60,6 +64,14 @@ def _looking() -> Iterable[str]:
     yield f"GRANT SELECT ON {_names([*whole, 'alembic_version'])} TO {', '.join(ROLES)};"
     for table, columns in SECLUDED.items():
         yield f"GRANT SELECT ({_names(columns)}) ON {_names([table])} TO {VIEWER}, {OPERATOR};"
+    hidden = ", ".join(f"'{name}'" for name in SECLUDED_SETTINGS)
+    yield 'ALTER TABLE "setting" ENABLE ROW LEVEL SECURITY;'
+    for policy, rule in (
+        ("looking", f"FOR SELECT TO {VIEWER} USING (name NOT IN ({hidden}))"),
+        ("working", f"TO {OPERATOR}, {ADMIN}, {WORKER} USING (true) WITH CHECK (true)"),
+    ):
+        yield f'DROP POLICY IF EXISTS {policy} ON "setting";'
+        yield f'CREATE POLICY {policy} ON "setting" {rule};'
 
 
 def _operating() -> Iterable[str]:

@@ -12,7 +12,7 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import OutgoingMessage
 from core.outbound.roster import Roster
-from core.outbound.route import load_snapshot
+from core.outbound.route import load_standing
 from core.outbox.claim import WAITING, time_of
 
 SUBJECT = "outbox:no mailbox"
@@ -41,7 +41,7 @@ def tell(handles: Handles) -> None:
 def try_again(handles: Handles) -> None:
     """Those for whom there is a mailbox by now are due at once."""
     with handles.database.reading() as session:
-        roster = load_snapshot(session, is_claiming=False).roster
+        roster = load_standing(session).roster
     handles.database.writing(lambda session: _make_due(session, roster))
 
 

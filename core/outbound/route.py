@@ -52,15 +52,21 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """All mailboxes at one moment."""
+class Standing:
+    """What it takes to tell who would send: no more than anybody may read."""
 
-    routes: Mapping[int, Route]
     roster: Roster
     last_turn: int
     """The highest turn that was taken."""
     rates: Mapping[int, Rate]
     """Of the mailboxes that have one."""
+
+
+@dataclass(frozen=True)
+class Snapshot(Standing):
+    """All mailboxes at one moment."""
+
+    routes: Mapping[int, Route]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,52 +83,73 @@ class _Fared:
     rate_taken: Sequence[Sequence[int]] = ()
 
 
+_mailbox, _template = table_of(Mailbox).c, table_of(Template).c
+_DECIDING = (
+    _mailbox.id,
+    _mailbox.name,
+    _mailbox.active,
+    _mailbox.priority,
+    _mailbox.from_filter,
+    _mailbox.failover_id,
+    _mailbox.max_size,
+    _mailbox.rate_per_minute,
+    _template.smtp_host,
+)
+_SENDING = (
+    _mailbox.default_sender,
+    _mailbox.force_from,
+    _mailbox.subject_prefix,
+    _mailbox.bcc,
+    _mailbox.return_path,
+    _mailbox.mime_script,
+    _mailbox.username,
+    _mailbox.profile_id,
+    _mailbox.version.label("mailbox_version"),
+    _template.version.label("template_version"),
+    _template.smtp_port,
+    _template.smtp_security,
+    _template.smtp_auth,
+    _template.fallback,
+    _template.fallback_port,
+    _template.fallback_security,
+    _template.ehlo_name,
+    _template.tls_ca,
+    _template.tls_fingerprint,
+)
+
+
+def load_standing(session: Session) -> Standing:
+    """How the mailboxes stand, for whoever asks who would send; not every role may read what sending takes."""
+    return _standing(_rows(session, _DECIDING), _load_fared(session, time_of(session), is_claiming=False))
+
+
 def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
     """All mailboxes that are not deleted; while claiming, their turns are nobody else's to take."""
-    mailbox, template = table_of(Mailbox).c, table_of(Template).c
-    rows = (
-        session.connection()
-        .execute(
-            select(
-                mailbox.id,
-                mailbox.name,
-                mailbox.active,
-                mailbox.priority,
-                mailbox.from_filter,
-                mailbox.failover_id,
-                mailbox.max_size,
-                mailbox.rate_per_minute,
-                mailbox.default_sender,
-                mailbox.force_from,
-                mailbox.subject_prefix,
-                mailbox.bcc,
-                mailbox.return_path,
-                mailbox.mime_script,
-                mailbox.username,
-                mailbox.profile_id,
-                mailbox.version.label("mailbox_version"),
-                template.version.label("template_version"),
-                template.smtp_host,
-                template.smtp_port,
-                template.smtp_security,
-                template.smtp_auth,
-                template.fallback,
-                template.fallback_port,
-                template.fallback_security,
-                template.ehlo_name,
-                template.tls_ca,
-                template.tls_fingerprint,
-            )
-            .join(table_of(Template), template.id == mailbox.template_id)
-            .where(mailbox.deleted_at.is_(None))
-            .order_by(mailbox.id)
-        )
-        .all()
-    )
+    rows = _rows(session, (*_DECIDING, *_SENDING))
     fared = _load_fared(session, time_of(session), is_claiming=is_claiming)
     nothing = _Fared()
+    standing = _standing(rows, fared)
     return Snapshot(
+        roster=standing.roster,
+        last_turn=standing.last_turn,
+        rates=standing.rates,
         routes={row.id: _route(row, fared.get(row.id, nothing)) for row in rows},
+    )
+
+
+def _rows(session: Session, columns: Sequence[Any]) -> Sequence[Any]:
+    asked = (
+        select(*columns)
+        .join(table_of(Template), _template.id == _mailbox.template_id)
+        .where(_mailbox.deleted_at.is_(None))
+        .order_by(_mailbox.id)
+    )
+    return session.connection().execute(asked).all()
+
+
+def _standing(rows: Sequence[Any], fared: Mapping[int, _Fared]) -> Standing:
+    nothing = _Fared()
+    return Standing(
         roster=Roster(_facts(row, fared.get(row.id, nothing)) for row in rows),
         last_turn=max((one.last_turn for one in fared.values()), default=0),
         rates={

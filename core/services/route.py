@@ -12,7 +12,7 @@ from core.mail.strict_address import strict_address
 from core.outbound.pick import Choice, Hop, NoMailbox, Wait, pick
 from core.outbound.rates import Rates
 from core.outbound.roster import Roster
-from core.outbound.route import load_snapshot
+from core.outbound.route import load_standing
 from core.outbox.claim import time_of
 from core.outbox.suppression import Held, held_among
 from core.services import access
@@ -55,10 +55,10 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
     access.require(actor, access.SEE, "mailbox")
     sender, recipient = (strict_address(address, allow_utf8=True) for address in (sender, recipient))
     with handles.database.reading() as session:
-        snapshot = load_snapshot(session, is_claiming=False)
+        standing = load_standing(session)
         now = time_of(session)
         held = held_among(session, [recipient], now)
-    roster = snapshot.roster
+    roster = standing.roster
     names = {mailbox.id: mailbox.name for mailbox in roster.mailboxes.values()}
     for name in down:
         if name not in names.values():
@@ -67,7 +67,7 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
         replace(mailbox, cooling_until=now + _DOWN_FOR) if mailbox.name in down else mailbox
         for mailbox in roster.mailboxes.values()
     )
-    used_up = Rates.beginning(snapshot.rates, now, {}).used_up(is_urgent=False)
+    used_up = Rates.beginning(standing.rates, now, {}).used_up(is_urgent=False)
     notes = tuple(_notes(handles.settings(), recipient, held.get(recipient.lower())))
     return replace(_told(pick(without, sender, now, out_of_rate=used_up), names), notes=notes)
 
