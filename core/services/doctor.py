@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from core import clock
+from core.attendance import unattended
 from core.credentials import credentials_of, days_told, step_of
 from core.db.bulk import table_of
 from core.db.engine import WAL_SAFE_SINCE, sqlite_version
@@ -156,6 +157,8 @@ def _default_queue(scene: _Scene) -> Finding:
 
 def _workers(scene: _Scene) -> Finding:
     alive = live_workers(scene.session)
+    if waiting := unattended(scene.handles, scene.now):
+        return Finding("workers", Level.ERROR, " ".join(map(str, waiting)))
     if not alive:
         return Finding("workers", Level.WARNING, "No worker is alive. Start one: postroom --worker")
     return Finding("workers", Level.OK, f"{alive} alive")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 from core import clock
+from core.attendance import tell_unattended
 from core.credentials import tell_endings
 from core.db.changes import Watcher
 from core.db.schema import REVISION, revision_of
@@ -64,6 +65,9 @@ def run_workers(
     """
     stop = stop or threading.Event()
     spare_the_collector()
+    if not once:
+        # While this worker is not counted yet: that nobody was there for so long is told, though it is over now.
+        tell_unattended(handles, handles.settings().alerts.fetch_silence)
     heartbeat = Heartbeat(handles, only or "both")
     heartbeat.start()
     threads = _parts(handles, stop, only=only, once=once, test=test)

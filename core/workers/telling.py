@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 from sqlmodel import Session
 
 from core import alerts, clock
+from core.attendance import tell_unattended
 from core.db.alike import one_at_a_time
 from core.db.bulk import skip_locked, table_of
 from core.errors import BadInput, StoreError
@@ -32,6 +33,9 @@ from core.workers.alert_notice import Told, document, notice
 
 LOOK = 5.0
 """Seconds between two looks. Nothing is watched: what moves most of the time is no alert, and these can wait."""
+
+LOOK_AROUND = 60.0
+"""Seconds between two looks whether anybody does the other half of the work; what the start found stands as long."""
 
 GATHER = timedelta(seconds=10)
 """How long an alert waits for others that open with it: a server that goes down is one mail, not fifty."""
@@ -69,9 +73,13 @@ class Teller:
     def run(self) -> None:
         """Tell what there is to tell, again and again."""
         patience = 0.0
+        looks_at = clock.monotonic() + LOOK_AROUND
         while not self._stop.wait(patience):
             patience = LOOK
             try:
+                if clock.monotonic() >= looks_at:
+                    looks_at = clock.monotonic() + LOOK_AROUND
+                    tell_unattended(self._handles)
                 tell(self._handles, self._stop)
             except StoreError as error:
                 _log.warning("%s", error)

@@ -15,8 +15,10 @@ from core.outbox.pick_up import pick_up
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.resources.outbox import OUTBOX
+from core.resources.system import ALERT
 from core.services import messages
 from core.services.actor import Actor
+from core.services.attention import notice_unattended
 from core.services.details import show as shown
 from core.services.json_rows import as_json
 from core.services.paging import cursor_of
@@ -46,6 +48,8 @@ def list_rows(ctx: Context) -> None:
     with opened(invocation) as (handles, actor):
         if kind is OUTBOX:
             pick_up(handles)
+        if kind is ALERT:
+            notice_unattended(handles)
         pages = _pages(handles, actor, kind, listing)
         last = _write_json(kind, pages) if invocation.json else _write_table(kind, pages)
     if last is not None and last.has_more:

@@ -19,6 +19,7 @@ from core.errors import PostroomError
 from core.resources.catalogue import KINDS
 from core.resources.kind import Kind
 from core.services import access
+from core.services.attention import notice_unattended
 from core.text import safe_text
 from tui.console.calls import Answered, Calls
 from tui.console.desk import Desk
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 COUNT_EVERY = 5.0
 """Seconds after which workers are counted anew though nothing moved: heartbeats are no topic."""
 
+LOOK_AROUND_EVERY = 60.0
+"""Seconds after which it is looked again whether anybody does the work."""
 
 _KINDS = {kind.name: kind for kind in KINDS}
 
@@ -115,6 +118,9 @@ class PostroomApp(App[int]):
         self._watching.start()
         self._count()
         self.set_interval(COUNT_EVERY, self._count)
+        if not self.desk.read_only:
+            self._look_around()
+            self.set_interval(LOOK_AROUND_EVERY, self._look_around)
         if self._offer_demo is not None:
             self.orders.offer_demo(self._offer_demo)
 
@@ -163,6 +169,10 @@ class PostroomApp(App[int]):
 
     def _count(self) -> None:
         self.calls.ask(self.desk.standing, self._stand, lane="standing", otherwise=self._cannot_count)
+
+    def _look_around(self) -> None:
+        handles = self.desk.handles
+        self.calls.ask(lambda: notice_unattended(handles), lambda _: None, lane="attention", otherwise=lambda _: None)
 
     def _stand(self, standing: Standing) -> None:
         was_away, self.standing = bool(self.standing.trouble), standing
