@@ -167,7 +167,7 @@ class RetentionSettings(_Section):
     records: Duration = timedelta(0)
     """Records. Default: 0."""
     outbox: Duration = timedelta(days=30)
-    """Outgoing messages that are over. Default: 30d."""
+    """Outgoing messages that are over, and bounces that count against an address. Default: 30d."""
     quarantine: Duration = timedelta(days=90)
     """Quarantined messages. Default: 90d."""
     runs: Duration = timedelta(days=30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, MetaData, text
@@ -16,6 +16,9 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+RESTORABLE = timedelta(hours=24)
+"""How long what was deleted can be brought back, with secrets and links."""
 
 metadata: MetaData = SQLModel.metadata
 # Rows are not validated when they are made, so what would validate them is built only where it is asked for.

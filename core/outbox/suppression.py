@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, delete, select, update
 from sqlmodel import Session
 
 from core.db.bulk import insert_missing, table_of
@@ -23,6 +23,9 @@ HELD_FOR = timedelta(days=30)
 
 SUPPRESSED = "Suppressed: "
 """What the text of a recipient begins with that is held for this."""
+
+_UNFINISHED = ("queued", "sending", "deferred", "uncertain", "held")
+"""The states of a message that may have a recipient that is held."""
 
 _LONGEST_TEXT = 500
 _AT_ONCE = 500
@@ -127,6 +130,36 @@ def release(session: Session, addresses: Sequence[str], by: str) -> int:
         update(_s).where(_s.c.address.in_(lowered)).values(bounces=0, held_until=None, released_at=now, released_by=by)
     )
     return len({row.outgoing_id for row in freed})
+
+
+def is_any_old(session: Session, before: datetime) -> bool:
+    """Whether `forget_old` may find something."""
+    return session.connection().execute(_old(time_of(session), before).limit(1)).first() is not None
+
+
+def forget_old(session: Session, before: datetime) -> int:
+    """Forget addresses that last bounced before that, are not held, and have nothing held for them; gives how many.
+
+    From then on they count as if they had never bounced.
+    """
+    rows = session.connection().execute(_old(time_of(session), before).limit(_AT_ONCE)).all()
+    old = {row.id: row.address for row in rows}
+    waiting = (
+        select(_r.c.address)
+        .join(_m, _m.c.id == _r.c.outgoing_id)
+        .where(_m.c.state.in_(_UNFINISHED), _r.c.state == OutgoingState.HELD)
+        .where(_r.c.text.startswith(SUPPRESSED, autoescape=True))
+    )
+    # Who releases an address finds what waits for it by its row.
+    needed = {address.lower() for address in session.connection().scalars(waiting)} if old else set()
+    forgotten = [key for key, address in old.items() if address not in needed]
+    session.connection().execute(delete(_s).where(_s.c.id.in_(forgotten)))
+    return len(forgotten)
+
+
+def _old(now: datetime, before: datetime) -> Select[Any]:
+    is_held = _s.c.held_until.is_not(None) & (_s.c.held_until > now)
+    return select(_s.c.id, _s.c.address).where(_s.c.last_at < before, ~is_held).order_by(_s.c.id)
 
 
 def _free(session: Session, outgoing_ids: Sequence[int], recipient_ids: Sequence[int], now: datetime) -> None:

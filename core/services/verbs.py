@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -15,6 +14,7 @@ from core.db.bulk import table_of
 from core.errors import BadInput, InUse, NotFound, Problem
 from core.handles import Handles
 from core.models import Audit
+from core.models.base import RESTORABLE
 from core.resources.kind import Kind
 from core.resources.values import write_value
 from core.services import access, audit
@@ -27,9 +27,6 @@ from core.services.paging import Cursor
 from core.services.sealing import is_kept
 from core.services.search import LIMIT, Page, matching
 from core.services.writing import Saved, write
-
-RESTORABLE = timedelta(hours=24)
-"""How long what was deleted can be brought back, with secrets and links."""
 
 
 class Resource:

@@ -16,6 +16,8 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
 from core.models import Audit, Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
+from core.outbox import suppression
+from core.workers.forgetting import forget_secrets
 from core.workers.key_watch import tell_missing_key
 from core.workers.waking import wake_records
 
@@ -38,7 +40,10 @@ def sweep(handles: Handles) -> None:
     if kept:
         _remove_old(handles, Run, RunEvent, "run_id", now - kept)
         _remove_deliveries(handles, now - kept)
+    if retention.outbox:
+        _forget_suppressions(handles, now - retention.outbox)
     _remove_old(handles, Request, RequestEvent, "request_id", now - ORDERS_KEPT)
+    forget_secrets(handles, now)
 
 
 def _remove_old(
@@ -66,6 +71,14 @@ def _forget_audit(handles: Handles, before: datetime) -> None:
         if not session.connection().execute(select(table.c.id).where(table.c.at < before).limit(1)).first():
             return
     _until_done(lambda: handles.database.writing(lambda session: forget_audit(session, before, AT_ONCE)))
+
+
+def _forget_suppressions(handles: Handles, before: datetime) -> None:
+    with handles.database.reading() as session:
+        if not suppression.is_any_old(session, before):
+            return
+    if handles.database.writing(lambda session: suppression.forget_old(session, before)):
+        handles.changes.moved("suppression")
 
 
 def _remove_deliveries(handles: Handles, before: datetime) -> None:

@@ -1,17 +1,31 @@
 """What is tidied once a minute: of the audit log what its retention lets go, and of orders what they brought sealed."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
 
 from core import clock
+from core.db.bulk import table_of
+from core.errors import NotFound
 from core.handles import Handles
-from core.models import Audit, Request
+from core.models import Account, Audit, Mailbox, OutgoingMessage, Profile, Request, Suppression, Token
+from core.models import Secret as StoredSecret
+from core.outbound.deliver import deliver_due
+from core.outbox.suppression import note_hard_bounces
 from core.secret import Secret
-from core.services import requests, settings
+from core.services import requests, settings, suppressions
+from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.mailboxes import mailboxes
+from core.services.profiles import profiles
 from core.workers.orders import finish, take_orders
 from core.workers.sweeper import sweep
 from tests.accounts import rows_of
-from tests.services.worlds import put
+from tests.outbound import world
+from tests.servers.smtp import RuledSink
+from tests.services.worlds import add, put
 
 
 def _ages(handles: Handles) -> list[int]:
@@ -40,3 +54,65 @@ def test_what_an_order_brought_sealed_goes_when_it_is_over(handles: Handles, adm
     finish(handles, order, ok=False)
 
     assert rows_of(handles, Request, "id")[0].sealed_values is None
+
+
+def _write(handles: Handles, model: Any, which: Any, **values: Any) -> None:
+    statement = update(table_of(model)).where(which).values(**values)
+    handles.database.writing(lambda session: session.connection().execute(statement) and None)
+
+
+def _kept(handles: Handles) -> list[tuple[str, str]]:
+    secrets = [(row.kind, row.field) for row in rows_of(handles, StoredSecret, "kind")]
+    return sorted(secrets + [(row.kind, "token") for row in rows_of(handles, Token, "kind")])
+
+
+def test_secrets_and_tokens_go_once_nobody_can_bring_their_resource_back(handles: Handles, admin: Actor) -> None:
+    password = Secret("kanarienvogel")
+    profile = {"provider": "custom", "method": "refresh_token", "client_secret": password}
+    urls = {"token_url": "https://t.example.org/", "scopes": ["mail"]}
+    add(handles, admin, "profile", "p", **profile, **urls)
+    one = add(handles, admin, "account", "a", password=password)
+    add(handles, admin, "account", "stays", password=password)
+    box = add(handles, admin, "mailbox", "m", username="m@example.org", password=password)
+    put(handles, Token(kind="account", owner_id=one), Token(kind="mailbox", owner_id=box))
+    for resource, name in ((accounts, "a"), (mailboxes, "m"), (profiles, "p")):
+        resource.delete(handles, admin, name)
+    before = _kept(handles)
+
+    sweep(handles)
+    assert _kept(handles) == before
+
+    for model in (Account, Mailbox, Profile):
+        long_ago = clock.utcnow() - timedelta(hours=26)
+        _write(handles, model, table_of(model).c.deleted_at.is_not(None), deleted_at=long_ago)
+    sweep(handles)
+    assert _kept(handles) == [("account", "password")]
+    assert [row.name for row in rows_of(handles, Account, "id")] == ["a", "stays"]
+    with pytest.raises(NotFound):
+        accounts.restore(handles, admin, "a")
+
+
+def test_a_suppressed_address_is_forgotten_when_its_time_is_over_unless_mail_waits_for_it(
+    handles: Handles, admin: Actor, smtp_sink: RuledSink
+) -> None:
+    world.add_mailbox(handles, "main", smtp_sink)
+    now = clock.utcnow()
+    for address, days, bounces in (("new@x.example", 20, 2), ("old@x.example", 31, 2), ("once@x.example", 31, 1),
+                                   ("waits@x.example", 29, 2)):  # fmt: skip
+        for _ in range(bounces):
+            at = now - timedelta(days=days)
+            handles.database.writing(lambda session: note_hard_bounces(session, [(address, "gone")], at))  # noqa: B023
+    world.put(handles, to=("waits@x.example",))
+    deliver_due(handles, timeouts=world.QUICK)
+    assert world.states(handles) == ["held"]
+    long_ago = now - timedelta(days=31)
+    _write(handles, Suppression, table_of(Suppression).c.address == "waits@x.example", last_at=long_ago, held_until=now)
+
+    sweep(handles)
+    assert [row.address for row in rows_of(handles, Suppression, "id")] == ["new@x.example", "waits@x.example"]
+
+    suppressions.release(handles, admin, ["waits@x.example"])
+    world.change(handles, OutgoingMessage, next_attempt_at=now)
+    assert deliver_due(handles, timeouts=world.QUICK).sent == 1
+    sweep(handles)
+    assert [row.address for row in rows_of(handles, Suppression, "id")] == ["new@x.example"]
