@@ -22,6 +22,7 @@ PostroomError
 │   └── CannotWrite            a file or folder that cannot be created or written    (73)
 ├── WorkerNeeded               only a worker could do it, and none is running         (75)
 ├── ScriptFailed               a mailbox's MIME script that did not do its part       (75)
+├── FaultOfOurs                something in Postroom, not in the mail or a server     (70)
 ├── LeaseLost                  another worker has taken over: stop, write nothing
 ├── Stopped                    a person or a signal asked for an orderly end
 └── WireError                  a server; carries host, phase, reply; transient unless it says otherwise
@@ -187,6 +188,12 @@ class ScriptFailed(PostroomError):
     """A MIME script cannot be run, or did not do its part; what it was to change is not sent."""
 
     exit_code = 75
+
+
+class FaultOfOurs(PostroomError):
+    """Something in Postroom, or installed beside it, fails whatever the mail is."""
+
+    exit_code = 70
 
 
 class LeaseLost(PostroomError):

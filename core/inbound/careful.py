@@ -17,76 +17,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import IO, Any
 
-from sqlalchemy import delete, select, update
-from sqlmodel import Session
-
 from core import clock, failpoints
-from core.db import bulk
-from core.db.bulk import table_of
 from core.environment import Environment
 from core.errors import LeaseLost, StoreError
 from core.handles import Handles
 from core.inbound.due import Claimed
 from core.inbound.judging import Judged, unparsed
-from core.inbound.marks import Pending, source_of
-from core.inbound.reading import BATCH_MESSAGES, Line
-from core.models import Account, Suspect
+from core.inbound.marks import Pending
+from core.inbound.reading import Line
+from core.inbound.suspects import acquit, deaths_of, mark_attempt, take_back_attempt
+from core.models import Account
 from core.protocols.source import Fetched, Key
 from core.runlog import RunLog
 
 MOST_DEATHS = 3
+MOST_IN_A_ROW = 5
+"""After so many deadly messages in a row, each in the same way, the messages are no longer to blame."""
 ALONE_SECONDS = 60.0
 """How long the process may take over one message."""
 START_SECONDS = 60.0
 """How long it may take to be ready for the first one; that is no message's fault."""
+DYING_SECONDS = 1.0
+"""How long a process that closed its output takes to end."""
 ALONE_MEMORY = 3 << 30
 """Bytes of address space it may use."""
-
-_suspect = table_of(Suspect)
-
-
-def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key]) -> list[Key]:
-    """The keys to be taken carefully: those noted before and, after a death, the first batch of what is due."""
-    account = claimed.account
-    if claimed.took_over and due:
-        rows = [{**source_of(account, key), "deaths": 0} for key in due[:BATCH_MESSAGES]]
-        handles.database.writing(lambda session: bulk.insert_missing(session, Suspect, rows))
-    with handles.database.reading() as session:
-        ours = (_suspect.c.account_id == account.id) & (_suspect.c.epoch == account.epoch)
-        noted = {
-            Key(row.folder, row.uidvalidity, row.uid, row.uidl)
-            for row in session.connection().execute(select(_suspect).where(ours))
-        }
-    return [key for key in due if key in noted] if noted else []
-
-
-def deaths_of(handles: Handles, account: Account, key: Key) -> int:
-    """How often the process died with this message."""
-    with handles.database.reading() as session:
-        return session.connection().execute(select(_suspect.c.deaths).where(_this(account, key))).scalar() or 0
-
-
-def take_back_attempt(handles: Handles, account: Account, key: Key) -> None:
-    """The attempt failed, and not of the message."""
-
-    def count(session: Session) -> None:
-        session.connection().execute(update(_suspect).where(_this(account, key)).values(deaths=_suspect.c.deaths - 1))
-
-    handles.database.writing(count)
-
-
-def mark_attempt(handles: Handles, account: Account, key: Key) -> None:
-    """Count an attempt before it is made; a message that settles is forgotten with its count."""
-
-    def count(session: Session) -> None:
-        session.connection().execute(update(_suspect).where(_this(account, key)).values(deaths=_suspect.c.deaths + 1))
-
-    handles.database.writing(count)
-
-
-def acquit(handles: Handles, account: Account, key: Key) -> None:
-    """The message is settled: it is no longer suspect."""
-    handles.database.writing(lambda session: session.connection().execute(delete(_suspect).where(_this(account, key))))
 
 
 @dataclass
@@ -96,6 +50,8 @@ class Alone:
     handles: Handles
     claimed: Claimed
     log: RunLog
+    death: str = ""
+    """How the process died last."""
     _process: subprocess.Popen[bytes] | None = None
 
     def take(self, fetched: Fetched, stored_as: Key) -> list[Pending] | None:
@@ -116,6 +72,7 @@ class Alone:
             answer = None
         self.log.resume()
         if answer is None:
+            self.death = _death_of(process)
             self.close()
             return None
         if (failure := answer.get("failure")) is not None:
@@ -168,6 +125,8 @@ class TakenCarefully:
     """To be quarantined unparsed: the process died of each of them, every time."""
     others: list[Key] = field(default_factory=list)
     """For the usual path: too large, gone, or not given."""
+    stopped_by: str = ""
+    """Why the rest was left alone: not the messages are deadly, something else is."""
 
 
 def take_suspects(
@@ -183,6 +142,7 @@ def take_suspects(
     account = claimed.account
     taken = TakenCarefully()
     alone = Alone(handles, claimed, log)
+    deaths: list[str] = []
     sizes = line.ask(line.source.sizes, suspects)
     try:
         for key in suspects:
@@ -200,12 +160,30 @@ def take_suspects(
             if pending is None:
                 reason = f"the process that took it died {MOST_DEATHS} times"
                 taken.deadly.append(unparsed(fetched, clock.utcnow(), reason, stored_as=stored_as))
+                deaths.append(alone.death)
+                if is_a_fault_of_ours(deaths):
+                    taken.stopped_by = (
+                        f"{MOST_IN_A_ROW} messages in a row ended the process that takes them alone ({alone.death}): "
+                        "not they are to blame, but something in Postroom or beside it. They are in quarantine; the "
+                        "rest waits on the server. The worker's log says more."
+                    )
+                    break
             else:
                 taken.pending += pending
+                deaths.clear()
                 acquit(handles, account, key)
     finally:
         alone.close()
     return taken
+
+
+def is_a_fault_of_ours(deaths: Sequence[str]) -> bool:
+    """Whether the last deaths, each of a message of its own and none survived between, speak of something else.
+
+    A message that kills stops nothing; what kills over every message would put a whole mailbox into quarantine.
+    """
+    last = deaths[-MOST_IN_A_ROW:]
+    return len(last) == MOST_IN_A_ROW and len(set(last)) == 1
 
 
 def _until_settled(
@@ -257,6 +235,15 @@ def _answer(process: subprocess.Popen[bytes], seconds: float) -> dict[str, Any] 
     return answer
 
 
+def _death_of(process: subprocess.Popen[bytes]) -> str:
+    """How it died, in words; called when no answer came."""
+    try:
+        code = process.wait(timeout=DYING_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {ALONE_SECONDS:.0f} s"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
 def _child_environment(environment: Environment) -> dict[str, str]:
     ours = {
         "POSTROOM_HOME": str(environment.home),
@@ -268,11 +255,3 @@ def _child_environment(environment: Environment) -> dict[str, str]:
     # What a test has armed is meant for the process it started, not for its children.
     inherited = {name: value for name, value in os.environ.items() if name != failpoints.VARIABLE}
     return {**inherited, **ours}
-
-
-def _this(account: Account, key: Key) -> Any:
-    conditions = [_suspect.c[name] == value for name, value in source_of(account, key).items()]
-    first, *others = conditions
-    for condition in others:
-        first &= condition
-    return first

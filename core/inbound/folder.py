@@ -9,7 +9,7 @@ from datetime import date
 from sqlmodel import Session
 
 from core import clock
-from core.errors import NotOffered
+from core.errors import FaultOfOurs, NotOffered
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound import careful, marks
@@ -19,6 +19,7 @@ from core.inbound.intake import Intake
 from core.inbound.marks import Pending
 from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
 from core.inbound.reading import Line, read_ahead
+from core.inbound.suspects import acquit, suspects_among
 from core.models import AfterFetch, FolderMark
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key, Listing, Selected
@@ -58,7 +59,7 @@ class FolderPass:
         self.log.flush()
         due = new[:limit]
         self.has_more = len(due) < len(new)
-        suspects = careful.suspects_among(self.handles, self.claimed, [*again, *due])
+        suspects = suspects_among(self.handles, self.claimed, [*again, *due])
         self._take_carefully(suspects, mark)
         self._take(_without(again, suspects), mark, moves_mark=False)
         self._take(_without(due, suspects), mark, moves_mark=True)
@@ -78,8 +79,10 @@ class FolderPass:
         self.acknowledger.acknowledge(taken.pending)
         for unparsed in taken.deadly:
             self.acknowledger.acknowledge(self.intake.quarantine(unparsed, mark))
-            careful.acquit(self.handles, self.claimed.account, unparsed.server_key)
+            acquit(self.handles, self.claimed.account, unparsed.server_key)
         self.acknowledger.collect()
+        if taken.stopped_by:
+            raise FaultOfOurs(taken.stopped_by)
         self._take(taken.others, mark, moves_mark=False)
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:

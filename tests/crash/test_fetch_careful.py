@@ -129,6 +129,44 @@ def test_a_message_over_which_the_process_hangs_is_quarantined(
 
 
 @ON_SQLITE
+def test_what_kills_over_every_message_is_no_messages_fault_and_stops_the_run(
+    handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = [message(number, body="deadly") for number in range(5)]
+    left_by_a_dead_run(handles, dovecot, mails)
+    monkeypatch.setattr(careful, "MOST_DEATHS", 1)
+    monkeypatch.setattr(careful, "MOST_IN_A_ROW", 2)
+    for name, value in startup(tmp_path, EXITS).items():
+        monkeypatch.setenv(name, value)
+    outcome = fetch(handles).outcomes[0]
+    assert (outcome.state, outcome.fault, outcome.counts.quarantined) == ("failed", "passing", 2)
+    assert "2 messages in a row" in outcome.error
+    assert "exit code 7" in outcome.error
+    assert len(rows_of(handles, Suspect, "uid")) == 3
+    # Mended: the rest comes in, still one at a time.
+    monkeypatch.delenv("PYTHONPATH")
+    assert fetched_well(handles).counts.records == 3
+    assert sorted(raws(handles)) == sorted(mails)
+
+
+FIVE = ["exit code 1"] * 5
+
+
+@pytest.mark.parametrize(
+    ("deaths", "expected"),
+    [
+        (FIVE, True),
+        ([*FIVE, "signal 9"], False),
+        (["signal 9", *FIVE], True),
+        (FIVE[:4], False),
+        ([*FIVE[:2], "signal 9", *FIVE[:2]], False),
+    ],
+)
+def test_when_it_is_no_longer_the_messages(deaths: list[str], expected: bool) -> None:
+    assert careful.is_a_fault_of_ours(deaths) is expected
+
+
+@ON_SQLITE
 def test_deaths_before_count_and_two_are_not_enough(
     handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,72 @@
+"""Suspects: the messages that a dead run may have had in hand, and how often one killed whoever took it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlmodel import Session
+
+from core.db import bulk
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.inbound.due import Claimed
+from core.inbound.marks import source_of
+from core.inbound.reading import BATCH_MESSAGES
+from core.models import Account, Suspect
+from core.protocols.source import Key
+
+_suspect = table_of(Suspect)
+
+
+def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key]) -> list[Key]:
+    """The keys to be taken carefully: those noted before and, after a death, the first batch of what is due."""
+    account = claimed.account
+    if claimed.took_over and due:
+        rows = [{**source_of(account, key), "deaths": 0} for key in due[:BATCH_MESSAGES]]
+        handles.database.writing(lambda session: bulk.insert_missing(session, Suspect, rows))
+    with handles.database.reading() as session:
+        ours = (_suspect.c.account_id == account.id) & (_suspect.c.epoch == account.epoch)
+        noted = {
+            Key(row.folder, row.uidvalidity, row.uid, row.uidl)
+            for row in session.connection().execute(select(_suspect).where(ours))
+        }
+    return [key for key in due if key in noted] if noted else []
+
+
+def deaths_of(handles: Handles, account: Account, key: Key) -> int:
+    """How often the process died with this message."""
+    with handles.database.reading() as session:
+        return session.connection().execute(select(_suspect.c.deaths).where(_this(account, key))).scalar() or 0
+
+
+def take_back_attempt(handles: Handles, account: Account, key: Key) -> None:
+    """The attempt failed, and not of the message."""
+
+    def count(session: Session) -> None:
+        session.connection().execute(update(_suspect).where(_this(account, key)).values(deaths=_suspect.c.deaths - 1))
+
+    handles.database.writing(count)
+
+
+def mark_attempt(handles: Handles, account: Account, key: Key) -> None:
+    """Count an attempt before it is made; a message that settles is forgotten with its count."""
+
+    def count(session: Session) -> None:
+        session.connection().execute(update(_suspect).where(_this(account, key)).values(deaths=_suspect.c.deaths + 1))
+
+    handles.database.writing(count)
+
+
+def acquit(handles: Handles, account: Account, key: Key) -> None:
+    """The message is settled: it is no longer suspect."""
+    handles.database.writing(lambda session: session.connection().execute(delete(_suspect).where(_this(account, key))))
+
+
+def _this(account: Account, key: Key) -> Any:
+    conditions = [_suspect.c[name] == value for name, value in source_of(account, key).items()]
+    first, *others = conditions
+    for condition in others:
+        first &= condition
+    return first
