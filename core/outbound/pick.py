@@ -171,7 +171,7 @@ class _Search:
         if mailbox.id in self._seen:
             return
         if not mailbox.can_send:
-            self.pass_over(mailbox, "its template has no server to send to")
+            self.pass_over(mailbox, "its template is gone or has no server to send to")
         elif not self._fits(mailbox):
             self._too_small += 1
             self.pass_over(mailbox, f"takes at most {mailbox.max_size} bytes")

@@ -39,7 +39,7 @@ class MailboxFacts:
     max_size: int = 0
     """The largest message in bytes that it takes, by its own setting or by its server's word; 0: no limit is known."""
     can_send: bool = True
-    """Whether its template has a server to send to."""
+    """Whether its template is there and has a server to send to."""
 
 
 @dataclass(frozen=True, slots=True)

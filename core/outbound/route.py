@@ -94,6 +94,7 @@ _DECIDING = (
     _mailbox.max_size,
     _mailbox.rate_per_minute,
     _template.smtp_host,
+    _template.deleted_at.label("template_deleted_at"),
 )
 _SENDING = (
     _mailbox.default_sender,
@@ -188,7 +189,7 @@ def _facts(row: Any, fared: _Fared) -> MailboxFacts:
         cooling_until=fared.cooling_until,
         last_turn=fared.last_turn,
         max_size=min(filter(None, (row.max_size, fared.server_max_size)), default=0),
-        can_send=bool(row.smtp_host),
+        can_send=bool(row.smtp_host) and row.template_deleted_at is None,
     )
 
 

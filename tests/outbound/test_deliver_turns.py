@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
+from core.clock import utcnow
 from core.models import Mailbox, Template
 from core.outbound.deliver import deliver_due
-from tests.outbound.world import QUICK, add_mailbox, attempts, mail, mailbox_status, put, rows
+from tests.outbound.world import QUICK, add_mailbox, attempts, change, mail, mailbox_status, make_due, put, rows
 from tests.servers.smtp import Phase, RuledSink
 
 
@@ -125,6 +126,20 @@ def test_no_mailbox_at_all_defers_with_that_reason(handles):
     [row] = rows(handles)
     assert (row.state, row.attempts) == ("deferred", 1)
     assert row.last_error.startswith("no mailbox")
+
+
+@pytest.mark.parametrize("asked_for", ["", "main"])
+def test_a_template_deleted_under_its_mailbox_defers_until_it_is_back(handles, smtp_sink, asked_for):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, mailbox=asked_for)
+    change(handles, Template, deleted_at=utcnow())
+    assert deliver_due(handles, timeouts=QUICK).deferred == 1
+    assert rows(handles)[0].last_error.startswith("no mailbox: ")
+    assert not smtp_sink.deliveries
+
+    change(handles, Template, deleted_at=None)
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
 
 
 def test_the_mailbox_that_was_asked_for_sends_and_takes_nobodys_turn(handles, smtp_sink):
