@@ -1,11 +1,13 @@
 """Whether any account keeps others waiting: a thousand accounts, among them one that never answers, one that drips a
 byte a second and one with fifty thousand messages; how late does the latest of all the others start?
 
-    python -m benchmarks.fairness [--accounts 1000] [--large 50000] [--interval 120] [--minutes 6] [--workers 1]
+    python -m benchmarks.fairness [--accounts 1000] [--each 4] [--large 50000] [--interval 120] [--minutes 6]
+                                  [--workers 1]
 
 All accounts are due at the same moment, then each so many seconds after its last run. One Dovecot listens on as many
-loopback addresses as there are servers (four accounts each); the worker is a process of its own, with the settings as
-they come. The machine must have room: a thousand connections wait in IDLE meanwhile (`--idle-max 0`: none).
+loopback addresses as there are servers (`--each` accounts on one: `--each 1000` is one provider for all); the worker is
+a process of its own, with the settings as they come. The machine must have room: a thousand connections wait in IDLE
+meanwhile (`--idle-max 0`: none).
 """
 
 from __future__ import annotations
@@ -39,9 +41,6 @@ from tests.accounts import add_account, message
 from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import DovecotServer
 from tui.demo.dovecot_config import DovecotOptions
-
-ACCOUNTS_EACH = 4
-"""Accounts on one server: as many as are fetched at once from it."""
 
 BOUND = 60.0
 """Seconds after its due time by which every account must have begun."""
@@ -80,6 +79,7 @@ def main() -> None:
 def _wanted() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=1000)
+    parser.add_argument("--each", type=int, default=4)
     parser.add_argument("--large", type=int, default=50_000)
     parser.add_argument("--interval", type=int, default=120)
     parser.add_argument("--minutes", type=float, default=6.0)
@@ -92,7 +92,7 @@ def _add_accounts(stack: ExitStack, handles: Handles, server: DovecotServer, wan
     setting = {"name": "idle_max", "value": wanted.idle_max}
     handles.database.writing(lambda session: bulk.upsert(session, Setting, [setting]))
     for number in range(wanted.accounts):
-        place = number // ACCOUNTS_EACH
+        place = number // wanted.each
         host = f"127.1.{place // 250}.{place % 250 + 1}"
         user = f"user{number}"
         add_account(handles, name=user, username=user, host=host, port=server.ports.imap, interval=wanted.interval)
