@@ -63,7 +63,7 @@ MAILBOX = Kind(
         Column("subject_prefix", "Prefix", _c.subject_prefix),
         Column("bcc", "Bcc", _c.bcc, ColumnType.WORDS),
         Column("priority", "Prio", _c.priority, ColumnType.NUMBER, width=4),
-        Column("last_sent_at", "Last sent", _status("last_sent_at"), ColumnType.TIME, width=8, is_filtered=False),
+        Column("last_sent_at", "Sent", _status("last_sent_at"), ColumnType.TIME, width=8, is_filtered=False),
         Column("failover", "Failover", name_of(Mailbox, _c.failover_id), width=10),
         Column("from_filter", "From filter", _c.from_filter, ColumnType.WORDS),
         Column("rate_per_minute", "Rate", _c.rate_per_minute, ColumnType.NUMBER),

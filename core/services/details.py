@@ -126,7 +126,9 @@ def _outbox(session: Session, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _run(session: Session, row: Mapping[str, Any]) -> dict[str, Any]:
     run = session.get(Run, row["id"])
-    lines = _rows(session, RunEvent, lambda table: table.c.run_id == row["id"], order="seq")
+    # The last ones: how a run ended says more than how it began.
+    first = (run.last_seq if run else 0) - MOST
+    lines = _rows(session, RunEvent, lambda table: and_(table.c.run_id == row["id"], table.c.seq > first), order="seq")
     names = ("seq", "at", "level", "step", "text", "ms")
     return {
         "expected": run.expected if run else 0,

@@ -16,10 +16,9 @@ ALWAYS = {"details", "open", "mark", "copy", "write", "filter", "back", "help", 
 def offered(console: Console) -> set[str]:
     """The verbs of the keys that do something now."""
     actions = {active.binding.action for active in console.app.screen.active_bindings.values()}
-    verbs = {"new": "add", "edit": "change"}
-    named = {action.removeprefix("act('").removesuffix("')") for action in actions}
-    known = {"new", "edit", "delete", "restore", *(one.name for kind in KINDS for one in kind.actions)}
-    return {verbs.get(name, name) for name in named if name in known}
+    verbs = {"new": "add", "edit": "change", "delete": "delete", "restore": "restore"}
+    own = {f"act('{one.name}')": one.name for kind in KINDS for one in kind.actions}
+    return {(verbs | own)[action] for action in actions if action in verbs | own}
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])

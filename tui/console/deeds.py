@@ -18,6 +18,9 @@ from tui.console.window import Row
 WRITTEN_AT_MOST = 100_000
 """Rows written to a file at most."""
 
+HAVE_BYTES = frozenset({"message", "quarantine"})
+"""The kinds whose rows are written as the bytes that came."""
+
 
 def done(desk: Desk, kind: Kind, action: str, rows: list[Row]) -> str:
     """Do an action to rows, and say so."""
@@ -33,14 +36,20 @@ def released(desk: Desk, rows: list[Row], queue: str) -> str:
     return f"Filed {_many(rows, 'message')} in {queue}."
 
 
-def written(desk: Desk, kind: Kind, rows: list[Row], filter_text: str) -> str:
-    """Write the bytes of the message chosen, or the whole list as JSON lines, to a file of this folder."""
-    if kind.name in {"message", "quarantine"} and len(rows) == 1:
+def written_whole(desk: Desk, kind: Kind, row: Row) -> str:
+    """Write one row with what hangs on it as JSON, a message as its bytes, to a file of this folder."""
+    if kind.name in HAVE_BYTES:
         from core.services import messages
 
-        return _saved(f"message-{rows[0]['id']}.eml", messages.raw(desk.handles, desk.actor, rows[0]["id"]))
-    page = search.matching(desk.handles, desk.actor, kind, filter_text, limit=WRITTEN_AT_MOST)
-    lines = [json.dumps(as_json(kind, row), ensure_ascii=False) + "\n" for row in page.rows]
+        return _saved(f"message-{row['id']}.eml", messages.raw(desk.handles, desk.actor, row["id"]))
+    whole = desk.show(kind, row[kind.id_column])
+    return _saved(f"{kind.name}-{row['id']}.json", json.dumps(whole, ensure_ascii=False, indent=2).encode() + b"\n")
+
+
+def written(desk: Desk, kind: Kind, rows: list[Row], filter_text: str) -> str:
+    """Write rows, or with none given the whole list, as JSON lines to a file of this folder."""
+    found = rows or search.matching(desk.handles, desk.actor, kind, filter_text, limit=WRITTEN_AT_MOST).rows
+    lines = [json.dumps(as_json(kind, row), ensure_ascii=False) + "\n" for row in found]
     return _saved(f"{kind.plural}-{clock.utcnow():%Y%m%d-%H%M%S}.jsonl", "".join(lines).encode())
 
 
@@ -58,10 +67,14 @@ def _saved(name: str, data: bytes) -> str:
 def _validity(desk: Desk, rows: list[Row]) -> str:
     from core.services.accounts import accounts
 
-    for row in rows:
-        wanted = "invalid" if row["validity"] == "valid" else "valid"
-        accounts.set_validity(desk.handles, desk.actor, row["name"], wanted)
-    return f"Switched the validity of {_named(rows)}."
+    wanted = ["invalid" if row["validity"] == "valid" else "valid" for row in rows]
+    for row, validity in zip(rows, wanted, strict=True):
+        accounts.set_validity(desk.handles, desk.actor, row["name"], validity)
+    if len(set(wanted)) > 1:
+        return f"Switched the validity of {_named(rows)}."
+    are, them = ("is", "it") if len(rows) == 1 else ("are", "them")
+    end = "fetched from now on" if wanted[0] == "valid" else f"no longer fetched; v brings {them} back"
+    return f"{_named(rows)} {are} {wanted[0]} now, and {end}."
 
 
 def _pause(desk: Desk, rows: list[Row]) -> str:

@@ -89,14 +89,18 @@ def _suppression(row: Row, now: datetime) -> Trouble:
     return Trouble(f"{address} gets mail; the next bounce for good holds it. {said}")
 
 
+def _many(count: int | None, noun: str) -> str:
+    return f"{count or 0} {noun}{'' if count == 1 else 's'}"
+
+
 def _run(row: Row, _: datetime) -> Trouble:
     if row.get("state") in {"failed", "aborted"}:
         return Trouble(
             f"{row.get('account')}: {_sentence(row.get('error')) or 'it did not end well. '}enter shows it.", BAD
         )
     return Trouble(
-        f"{row.get('account')}: {row.get('fetched') or 0} taken in, {row.get('records') or 0} records, "
-        f"{row.get('follow_ups') or 0} follow-ups, {row.get('skipped') or 0} here already. enter shows its lines."
+        f"{row.get('account')}: {row.get('fetched') or 0} taken in, {_many(row.get('records'), 'record')}, "
+        f"{_many(row.get('follow_ups'), 'follow-up')}, {row.get('skipped') or 0} here already. enter shows its lines."
     )
 
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from core import clock
 from core.resources.kind import Kind
-from core.services.json_rows import plain
 from core.text import safe_text
 from tui.console import deeds
-from tui.console.cells import words
 from tui.console.desk import Desk
 from tui.console.screens.base import DeskScreen
+from tui.console.sections import is_part, section, value_of
 from tui.console.troubles import trouble
-from tui.console.widgets.details import labelled
+from tui.console.widgets.details import facts_of
+from tui.console.widgets.sheet import Sheet
 from tui.console.window import Row
-
-SHOWN = 500
-"""Lines of one part that are shown; a run may have thousands."""
+from tui.console.wrapping import in_columns
 
 
 class Reading(VerticalScroll, can_focus=True):
@@ -40,34 +38,59 @@ class Reading(VerticalScroll, can_focus=True):
     ]
 
 
+class Origin(Protocol):
+    """The list a row was opened from: what comes next there, and what may be done to it."""
+
+    def step(self, rows: int) -> Row | None:
+        """Select the row so many further down, or up; none when there is none."""
+
+    def act_on(self, name: str, row: Row) -> None:
+        """Do one of the kind's own actions to a row."""
+
+    def edit(self, row: Row) -> None:
+        """Open its form."""
+
+
 class DetailScreen(DeskScreen):
     """Columns and values, then each part that hangs on the row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,left,h", "back", "back", tooltip="Back to the list"),
-        Binding("y", "copy", "copy", tooltip="Copy its name"),
+        Binding("escape,left", "back", "back", tooltip="Back to the list"),
+        Binding("J", "neighbour(1)", "next", tooltip="The next one of the list"),
+        Binding("K", "neighbour(-1)", "previous", tooltip="The previous one of the list", show=False),
+        Binding("y", "copy", "copy", tooltip="Copy its name", show=False),
         Binding("w", "write", "write", tooltip="Write it to a file"),
     ]
 
-    def __init__(self, desk: Desk, kind: Kind, row: Row) -> None:
-        super().__init__(desk, f"{kind.name.capitalize()} {safe_text(str(row[kind.key]))}")
+    def __init__(self, desk: Desk, kind: Kind, row: Row, origin: Origin | None = None) -> None:
+        super().__init__(desk, self.title_of(kind, row))
         self.kind = kind
         self.row = row
-        self.topics_of_row = frozenset({kind.name})
-        self.text = Static("", markup=False)
+        self.origin = origin
+        self.sheet = Sheet()
         """All that is shown."""
+
+    @staticmethod
+    def title_of(kind: Kind, row: Row) -> str:
+        """What the header says."""
+        return f"{kind.name.capitalize()} {safe_text(str(row[kind.key]))}"
 
     def compose_body(self) -> ComposeResult:
         """One text."""
         with Reading(classes="reading"):
-            yield self.text
+            yield self.sheet
 
     def on_mount(self) -> None:
-        """Show what is known; ask for the rest."""
-        self.text.update(labelled(self.kind, self.row, ascii_only=self.desk.ascii_only))
-        said = trouble(self.kind, self.row, clock.utcnow())
-        self.say(said.text.removesuffix("enter opens it.").removesuffix("enter shows it.").strip(), said.tone)
+        """Show what is known; the rest is asked for."""
+        self._begin()
         self.query_one(Reading).focus()
+
+    def _begin(self) -> None:
+        kind, row, ascii_only = self.kind, self.row, self.desk.ascii_only
+        self.sheet.show(lambda width: in_columns(facts_of(kind, row, ascii_only=ascii_only), width))
+        said = trouble(kind, row, clock.utcnow())
+        # It is open already.
+        self.say(said.text.partition(" enter ")[0], said.tone)
 
     def refresh_data(self) -> None:
         """Ask for all of it."""
@@ -75,9 +98,43 @@ class DetailScreen(DeskScreen):
         if kind.name != "event":
             self.calls.ask(lambda: self.desk.show(kind, key), self._arrived, lane="row")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What the list can do is done there; without one, nothing is."""
+        if action == "neighbour" and self.origin is None:
+            return False
+        if action in {"act", "edit"}:
+            verb = str(parameters[0]) if parameters else "change"
+            is_allowed = self.desk.may(verb, self.kind) or self.desk.may("change", self.kind)
+            return self.origin is not None and is_allowed and self.is_current
+        return super().check_action(action, parameters)
+
     def action_back(self) -> None:
         """Back to the list."""
         self.app.pop_screen()
+
+    def action_neighbour(self, rows: int) -> None:
+        """The next one of the list, or the one before."""
+        row = self.origin.step(rows) if self.origin is not None else None
+        if row is None:
+            self.tell(f"That was the {'last' if rows > 0 else 'first'} one.")
+            return
+        self.row = row
+        self.header.rename(self.title_of(self.kind, row))
+        self.query_one(Reading).scroll_home(animate=False)
+        self._begin()
+        self.refresh_data()
+
+    def action_act(self, name: str) -> None:
+        """One of the kind's own actions on it, in the list."""
+        if self.origin is not None:
+            self.app.pop_screen()
+            self.origin.act_on(name, self.row)
+
+    def action_edit(self) -> None:
+        """Its form, in place of this."""
+        if self.origin is not None:
+            self.app.pop_screen()
+            self.origin.edit(self.row)
 
     def action_copy(self) -> None:
         """Copy its name."""
@@ -85,42 +142,46 @@ class DetailScreen(DeskScreen):
 
     def action_write(self) -> None:
         """Write it to a file."""
-        self.calls.ask(lambda: deeds.written(self.desk, self.kind, [self.row], ""), self.tell)
+        self.calls.ask(lambda: deeds.written_whole(self.desk, self.kind, self.row), self.tell)
 
     def _arrived(self, whole: Mapping[str, Any]) -> None:
-        parts = [labelled(self.kind, self.row, ascii_only=self.desk.ascii_only)]
+        self.sheet.show(lambda width: self.painted(whole, width))
+
+    def painted(self, whole: Mapping[str, Any], width: int) -> Content:
+        """All of it, on lines of that width."""
         columns = {column.name for column in self.kind.columns}
-        for name, value in whole.items():
-            if name not in columns and value not in (None, "", [], {}):
-                parts.append(section(name.replace("_", " ").capitalize(), value))
-        self.text.update(Content("\n").join(parts))
+        beyond = {
+            name.replace("_", " ").capitalize(): value
+            for name, value in whole.items()
+            if name not in columns and value not in (None, "", [], {})
+        }
+        facts = facts_of(self.kind, self.row, ascii_only=self.desk.ascii_only)
+        facts += [(safe_text(name), value_of(value)) for name, value in beyond.items() if not is_part(value)]
+        parts = [section(name, value, width) for name, value in beyond.items() if is_part(value)]
+        return Content("\n").join([in_columns(facts, width), *parts])
 
 
-def section(title: str, value: Any) -> Content:
-    """A heading and what stands under it."""
-    if not isinstance(value, list | dict):
-        return Content.assemble((f"{safe_text(title)}: ", "$foreground-muted"), words(value))
-    heading = Content.styled(f"\n{safe_text(title)}", "bold $text-primary")
-    return Content("\n").join([heading, *(Content(line) for line in lines_of(value))])
-
-
-def lines_of(value: Any) -> list[str]:
-    """A list or mapping as lines: a line an entry."""
-    if isinstance(value, Mapping):
-        return [f"  {safe_text(str(name))}: {words(one)}" for name, one in value.items()]
-    shown = [f"  {_line(one)}" for one in value[-SHOWN:]]
-    return shown if len(value) <= SHOWN else [f"  … {len(value) - SHOWN} before these", *shown]
-
-
-def _line(one: Any) -> str:
-    if isinstance(one, Mapping):
-        return "  ".join(words(plain(part)) for part in one.values() if part not in (None, "", [], {}))
-    return words(one)
-
-
-def detail_screen(desk: Desk, kind: Kind, row: Row) -> DeskScreen:
+def detail_screen(desk: Desk, kind: Kind, row: Row, origin: Origin | None = None) -> DeskScreen:
     """The screen that shows a row of a kind."""
+    return _detail_class(
+        kind.name, tuple((one.key, one.name, one.label, one.tooltip) for one in kind.actions), kind.is_editable
+    )(desk, kind, row, origin)
+
+
+@cache
+def _detail_class(name: str, actions: tuple[tuple[str, str, str, str], ...], is_editable: bool) -> type[DetailScreen]:
+    """The class for a kind, with a key for each of its actions."""
     from tui.console.screens.record import MessageScreen, RecordScreen
 
-    special = {"record": RecordScreen, "message": MessageScreen, "quarantine": MessageScreen}
-    return special.get(kind.name, DetailScreen)(desk, kind, row)
+    special: dict[str, type[DetailScreen]] = {
+        "record": RecordScreen,
+        "message": MessageScreen,
+        "quarantine": MessageScreen,
+    }
+    bindings: list[BindingType] = [
+        Binding(key, f"act('{verb}')", label.lower(), tooltip=told, id=f"{name}.{verb}")
+        for key, verb, label, told in actions
+    ]
+    if is_editable:
+        bindings.append(Binding("e", "edit", "edit", tooltip="Change it", id="resource.edit"))
+    return type(f"{name.title()}Detail", (special.get(name, DetailScreen),), {"BINDINGS": bindings})

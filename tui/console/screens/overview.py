@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Static
 
 from core import clock
 from core.resources.catalogue import kind_named
@@ -22,6 +21,7 @@ from tui.console.glyphs import BAD, GOOD, WARN, sign_of, sparkline
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.detail import Reading
 from tui.console.standing import Standing
+from tui.console.widgets.sheet import Sheet
 from tui.console.window import Row
 
 _ALERTS = 20
@@ -39,23 +39,6 @@ class Facts:
     alerts: tuple[Row, ...]
 
 
-class _Picture(Static):
-    """Drawn to its own width."""
-
-    def __init__(self, paint: Callable[[int], Content]) -> None:
-        super().__init__(markup=False)
-        self._paint = paint
-
-    def on_resize(self) -> None:
-        """Another width."""
-        self.draw()
-
-    def draw(self) -> None:
-        """Draw it anew."""
-        if self.size.width:
-            self.update(self._paint(self.size.width))
-
-
 class OverviewScreen(DeskScreen):
     """One look."""
 
@@ -69,7 +52,7 @@ class OverviewScreen(DeskScreen):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, "Overview")
-        self._picture = _Picture(self._drawn)
+        self._picture = Sheet(self._drawn)
         self._facts: Facts | None = None
 
     def compose_body(self) -> ComposeResult:

@@ -15,9 +15,9 @@ from core.text import safe_text
 from tui.console.cells import size, words
 from tui.console.dialogs.write import Write
 from tui.console.foreign import foreign_lines
-from tui.console.screens.detail import DetailScreen, section
-
-_FIRM = "\N{NO-BREAK SPACE}"
+from tui.console.screens.detail import DetailScreen
+from tui.console.sections import moment_of, section
+from tui.console.wrapping import flowed
 
 TEXTS_AT_MOST = 20
 """Messages of a record whose text is shown, the newest; the others by their headers."""
@@ -35,11 +35,18 @@ class _Correspondence(DetailScreen):
             one["body"] = reading.read(self.desk.handles, self.desk.actor, one["id"])
         return {**whole, "messages": messages}
 
-    def _told(self, whole: Mapping[str, Any], parts: list[Content]) -> None:
+    def _arrived(self, whole: Mapping[str, Any]) -> None:
+        super()._arrived(whole)
+        if trail := whole.get("trail"):
+            self.say(f"Why it is here: {_step(trail[-1])}")
+
+    def _ended(self, whole: Mapping[str, Any], parts: list[Content], width: int) -> Content:
         trail = [_step(one) for one in whole.get("trail") or []]
-        self.text.update(Content("\n").join([*parts, *([section("Why it is here", trail)] if trail else [])]))
-        if trail:
-            self.say(f"Why it is here: {trail[-1]}")
+        return Content("\n").join([*parts, *([section("Why it is here", trail, width)] if trail else [])])
+
+    def _rule(self, heading: str, width: int) -> str:
+        rule = "-" if self.desk.ascii_only else "─"
+        return f"{rule * 3} {heading}".ljust(min(60, width), rule)
 
 
 class RecordScreen(_Correspondence):
@@ -67,34 +74,34 @@ class RecordScreen(_Correspondence):
         self.refresh_data()
         self.tell(f"The answer is in the outbox as {message_id}.")
 
-    def _arrived(self, whole: Mapping[str, Any]) -> None:
-        rule = "-" if self.desk.ascii_only else "─"
-        parts = [_record_head(whole)]
+    def painted(self, whole: Mapping[str, Any], width: int) -> Content:
+        """Its fields, its messages, what was answered, its trail."""
+        parts = [_record_head(whole, width)]
         if whole.get("fields"):
-            parts.append(section("Fields", whole["fields"]))
+            parts.append(section("Fields", whole["fields"], width))
         for number, one in enumerate(whole["messages"], start=1):
-            parts += _message(one, f"{rule * 3} {number} of {len(whole['messages'])} ", rule)
+            parts += _message(one, self._rule(f"{number} of {len(whole['messages'])} ", width))
         if whole.get("replies"):
-            parts.append(section("Answered", [_reply(one) for one in whole["replies"]]))
-        self._told(whole, parts)
+            parts.append(section("Answered", [_reply(one) for one in whole["replies"]], width))
+        return self._ended(whole, parts, width)
 
 
 class MessageScreen(_Correspondence):
     """One message: what it says, and where it ended."""
 
-    def _arrived(self, whole: Mapping[str, Any]) -> None:
-        rule = "-" if self.desk.ascii_only else "─"
+    def painted(self, whole: Mapping[str, Any], width: int) -> Content:
+        """What it says, and its trail."""
         known = {key: self.row.get(key) for key in ("reason", "detail", "attempts", "edited_by") if self.row.get(key)}
         facts = {"state": whole.get("state"), "record": whole.get("record"), "account": whole.get("account"), **known}
-        parts = [_facts(facts), *_message(whole["messages"][0], f"{rule * 3} ", rule)]
-        self._told(whole, parts)
+        parts = [_facts(facts, width), *_message(whole["messages"][0], self._rule("", width))]
+        return self._ended(whole, parts, width)
 
 
-def _record_head(whole: Mapping[str, Any]) -> Content:
+def _record_head(whole: Mapping[str, Any], width: int) -> Content:
     title = Content.styled(safe_text(str(whole.get("title") or "(no title)")), "bold")
     names = ("type", "queue", "state", "priority", "lock", "owner", "responsible", "customer", "account")
     times = ("created_at", "updated_at", "pending_until")
-    return Content("\n").join([title, _facts({name: whole.get(name) for name in (*names, *times)})])
+    return Content("\n").join([title, _facts({name: whole.get(name) for name in (*names, *times)}, width)])
 
 
 def _reply(one: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -104,32 +111,21 @@ def _reply(one: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"at": when, "state": one.get("state"), "to": one.get("to"), "why": "; ".join(filter(None, troubles))}
 
 
-def _facts(facts: Mapping[str, Any]) -> Content:
-    # Spaces that do not break: a name and its value stay on one line.
-    parts = [
-        Content.assemble(
-            (f"{name.removesuffix('_at')}{_FIRM}".replace("_", _FIRM), "$foreground-muted"), _fact(name, value)
-        )
-        for name, value in facts.items()
-        if value not in (None, "")
-    ]
-    return Content("   ").join(parts)
+def _facts(facts: Mapping[str, Any], width: int) -> Content:
+    known = {name: value for name, value in facts.items() if value not in (None, "")}
+    return flowed([(name.removesuffix("_at").replace("_", " "), _fact(name, known[name])) for name in known], width)
 
 
 def _fact(name: str, value: Any) -> str:
-    return _time(value) if name.endswith(("_at", "_until")) else words(value).replace(" ", _FIRM)
+    return _time(value) if name.endswith(("_at", "_until")) else words(value)
 
 
 def _time(value: Any) -> str:
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError:
-        return words(value)
-    return f"{moment.astimezone():%Y-%m-%d{_FIRM}%H:%M:%S}"
+    return moment_of(value.isoformat() if isinstance(value, datetime) else str(value))
 
 
-def _message(one: Mapping[str, Any], heading: str, rule: str) -> list[Content]:
-    lines = [Content.styled(f"\n{heading}{rule * max(0, 60 - len(heading))}", "$text-primary")]
+def _message(one: Mapping[str, Any], heading: str) -> list[Content]:
+    lines = [Content.styled(f"\n{heading}", "$text-primary")]
     for label, name in (("From", "header_from"), ("To", "header_to"), ("Subject", "subject"), ("Date", "date")):
         if one.get(name):
             shown = _time(one[name]) if name == "date" else words(one[name])

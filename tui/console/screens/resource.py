@@ -13,6 +13,7 @@ from core.resources.system import SETTING
 from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console import deeds
+from tui.console.desk import key_of
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.screens.resource_list import ResourceList
 from tui.console.widgets.row_table import RowTable
@@ -31,7 +32,7 @@ class ResourceScreen(ResourceList):
         Binding("u", "restore", "undelete", tooltip="Bring back what was deleted last", show=False),
         Binding("space", "mark", "mark", tooltip="Mark for an action on several", show=False),
         Binding("y", "copy", "copy", tooltip="Copy the selected one's name", show=False),
-        Binding("w", "write", "write", tooltip="Write what is listed to a file", show=False),
+        Binding("w", "write", "write", tooltip="Write the marked ones to a file, or all that is listed", show=False),
     ]
 
     _deleted: tuple[str, ...] = ()
@@ -79,7 +80,22 @@ class ResourceScreen(ResourceList):
         from tui.console.screens.detail import detail_screen
 
         if (row := self.table.selected) is not None:
-            self.app.push_screen(detail_screen(self.desk, self.kind, row))
+            self.app.push_screen(detail_screen(self.desk, self.kind, row, self))
+
+    def step(self, rows: int) -> Row | None:
+        """Select the row so many further down, or up, and give it back; none at the end of what is held."""
+        before = self.table.cursor
+        self.table.action_move(rows)
+        return self.table.selected if self.table.cursor != before else None
+
+    def act_on(self, name: str, row: Row) -> None:
+        """Do one of the kind's own actions to a row."""
+        self._ask_and_act(name, [row])
+
+    def edit(self, row: Row) -> None:
+        """Open a row's form."""
+        self.table.select_key(key_of(self.kind, row))
+        self.action_edit()
 
     # -- deleting ---------------------------------------------------------------------------------------------------
 
@@ -150,17 +166,22 @@ class ResourceScreen(ResourceList):
             self.console.orders.copy(str(row[self.kind.key]))
 
     def action_write(self) -> None:
-        """Write what is listed, or the bytes of a message, to a file."""
+        """Write the marked rows, else all that is listed, to a file; of messages the bytes of the selected one."""
         rows = self.table.marked_or_selected()
-        kind, desk, text = self.kind, self.desk, self.filter_box.text
-        self.calls.ask(lambda: deeds.written(desk, kind, rows, text), self.tell)
+        kind, desk, text, is_marked = self.kind, self.desk, self.filter_box.text, bool(self.table.marked)
+        if kind.name in deeds.HAVE_BYTES and len(rows) == 1:
+            self.calls.ask(lambda: deeds.written_whole(desk, kind, rows[0]), self.tell)
+        else:
+            self.calls.ask(lambda: deeds.written(desk, kind, rows if is_marked else [], text), self.tell)
 
     # -- the kind's own ---------------------------------------------------------------------------------------------
 
     def action_act(self, name: str) -> None:
         """One of the kind's own actions, on the marked rows or the selected one."""
+        self._ask_and_act(name, self.table.marked_or_selected())
+
+    def _ask_and_act(self, name: str, rows: list[Row]) -> None:
         action = next(one for one in self.kind.actions if one.name == name)
-        rows = self.table.marked_or_selected()
         if not rows and name not in {"deliver", "route"}:
             self.tell(f"No {self.kind.name} is selected.")
             return

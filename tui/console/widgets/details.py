@@ -10,6 +10,7 @@ from textual.widgets import Static
 from core.resources.kind import ColumnType, Kind
 from tui.console.cells import cell, whole_moment, words
 from tui.console.window import Row
+from tui.console.wrapping import Pair
 
 
 class Details(VerticalScroll, can_focus=False):
@@ -32,7 +33,16 @@ class Details(VerticalScroll, can_focus=False):
 
 def labelled(kind: Kind, row: Row, *, ascii_only: bool = False) -> Content:
     """All columns of a row that hold something, a line each."""
-    lines = []
+    lines = [
+        Content.assemble((f"{name}: ", "$foreground-muted"), value)
+        for name, value in facts_of(kind, row, ascii_only=ascii_only)
+    ]
+    return Content("\n").join(lines)
+
+
+def facts_of(kind: Kind, row: Row, *, ascii_only: bool = False) -> list[Pair]:
+    """The columns of a row that hold something: label and value."""
+    pairs = []
     for column in kind.columns:
         value = row.get(column.name)
         if value in (None, "", [], {}):
@@ -40,5 +50,5 @@ def labelled(kind: Kind, row: Row, *, ascii_only: bool = False) -> Content:
         shown = (
             whole_moment(value) if column.type is ColumnType.TIME else cell(column, value, ascii_only=ascii_only).text
         )
-        lines.append(Content.assemble((f"{column.label}: ", "$foreground-muted"), shown or words(value)))
-    return Content("\n").join(lines)
+        pairs.append((column.label, shown or words(value)))
+    return pairs

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.console.log_lines import LogLine
+from tui.console.wrapping import pieces
 
 HELD = 2000
 """Lines held; older ones are in the runs."""
@@ -149,28 +150,12 @@ class LogView(ScrollView, can_focus=True):
         ]
         indent = sum(cell_len(segment.text) for segment in head)
         word = f"{line.level.upper()} " if line.level in {"warning", "error"} else ""
-        ms = f"  {line.ms:.0f} ms" if line.ms is not None else ""
-        pieces = _pieces(f"{word}{line.text}{ms}", max(10, width - indent - 1))
-        rows: list[_ROW] = [(*head, Segment(pieces[0], style))]
-        rows += [(Segment(" " * indent, base), Segment(piece, style)) for piece in pieces[1:]]
+        ms = f"  {line.ms:.0f} ms" if line.ms is not None and line.ms >= 1 else ""
+        broken = pieces(f"{word}{line.text}{ms}", max(10, width - indent - 1))
+        rows: list[_ROW] = [(*head, Segment(broken[0], style))]
+        rows += [(Segment(" " * indent, base), Segment(piece, style)) for piece in broken[1:]]
         return rows
 
 
 def _cut(text: str, width: int) -> str:
     return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
-
-
-def _pieces(text: str, width: int) -> list[str]:
-    """A text in pieces that fit, broken between words where there are any."""
-    pieces: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        joined = f"{line} {word}" if line else word
-        if cell_len(joined) <= width:
-            line = joined
-            continue
-        if line:
-            pieces.append(line)
-        *whole, line = chop_cells(word, width) if cell_len(word) > width else [word]
-        pieces += whole
-    return [*pieces, line]

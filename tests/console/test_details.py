@@ -1,0 +1,93 @@
+"""One row, opened: read, done something to, and on to the next without going back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.handles import Handles
+from core.services.actor import Actor
+from tests.console.conftest import Opener
+from tests.console.rows import add_account, event, message, record, run, store
+from tui.console.wrapping import flowed, hanging, in_columns
+
+
+async def test_one_goes_on_to_the_next_without_going_back(open_console: Opener, handles: Handles) -> None:
+    for number in (1, 2, 3):
+        store(handles, [record(number, f"Printer {number}"), *message(number, "x", f"Body {number}.")], "record")
+    async with open_console(screen="records") as console:
+        await console.press("enter")
+        await console.until_seen("Body 3.")
+        await console.press("J")
+        await console.until_seen("Body 2.")
+        assert "Record 2026112010000002" in console.lines[0]
+        await console.press("J", "J")
+        await console.until_seen("That was the last one.")
+        await console.press("K", "escape")
+        assert console.app.screen.table.selected["id"] == 2
+
+
+async def test_what_the_list_can_do_can_be_done_to_what_is_open(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    add_account(handles, actor, "office")
+    async with open_console() as console:
+        await console.press("space", "j", "i")
+        assert "Account office" in console.lines[0]
+        await console.press("v")
+        await console.until_seen("office is invalid now")
+        valid = {row["name"]: row["validity"] for row in console.app.screen.table.window.rows}
+        assert valid == {"desk": "valid", "office": "invalid"}, "the marked one was not meant"
+
+
+async def test_a_run_says_when_and_what_not_which_number(open_console: Opener, handles: Handles) -> None:
+    lines = [event(1, 1, "INBOX: 34 messages", ms=0.2), event(1, 2, "gone away", level="error", ms=1500.0)]
+    store(handles, [run(1, "office", state="failed", seq=2), *lines], "run")
+    async with open_console(screen="runs") as console:
+        await console.press("enter")
+        await console.until_seen("INBOX: 34 messages")
+        assert len(next(n for n, line in enumerate(console.lines) if "Events" in line) * "x") < 16, "two to a line"
+        first, second = (next(line for line in console.lines if text in line) for text in ("INBOX", "gone away"))
+        assert first.strip() == f"{first.strip()[:8]}  message  INBOX: 34 messages"
+        assert second.strip()[8:] == "  ERROR  message  gone away  1500 ms"
+
+
+async def test_what_is_open_is_written_whole_and_alone(
+    open_console: Opener, handles: Handles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        store(handles, [record(number, f"Printer {number}"), *message(number, "x")], "record")
+    async with open_console(screen="records") as console:
+        await console.press("enter", "w")
+        await console.until_seen("Wrote")
+    written = json.loads((tmp_path / "record-2.json").read_text())
+    assert written["title"] == "Printer 2"
+    assert [one["id"] for one in written["messages"]] == [2]
+
+
+async def test_the_marked_rows_alone_are_written(
+    open_console: Opener, handles: Handles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store(handles, [record(number, f"Printer {number}") for number in (1, 2, 3)], "record")
+    async with open_console(screen="records") as console:
+        await console.press("space", "space", "w")
+        await console.until_seen("Wrote")
+    (file,) = tmp_path.glob("records-*.jsonl")
+    assert [json.loads(line)["title"] for line in file.read_text().splitlines()] == ["Printer 3", "Printer 2"]
+
+
+def test_names_and_values_stay_together() -> None:
+    pairs = [("queue", "Support desk"), ("state", "new"), ("lock", "unlock")]
+    assert str(flowed(pairs, 30)) == "queue Support desk   state new\nlock unlock"
+    assert str(in_columns([("Id", "7"), ("Host", "h"), ("Subject", "x" * 12)], 25)) == (
+        "Id       7    Host     h\nSubject  xxxxxxxxxxxx"  # eleven cells a column and three between
+    )
+
+
+def test_what_does_not_fit_goes_on_set_in() -> None:
+    assert hanging("one two three four", 9) == ["one two", "  three", "  four"]
