@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from core.errors import WireError
 from core.handles import Handles
 from core.inbound.due import Claimed
@@ -9,6 +11,7 @@ from core.inbound.kept import KeptSources
 from core.inbound.opening import open_source, server_of
 from core.inbound.reading import Line
 from core.inbound.unchanged import unchanged_folders
+from core.models import Account
 from core.protocols.imap import FolderStatus, ImapSource
 from core.protocols.server import Timeouts
 from core.protocols.source import Source
@@ -16,6 +19,9 @@ from core.runlog import RunLog
 
 SOON = 20.0
 """Seconds in which a kept connection must answer: a dead one is silent, and a new one is opened sooner than that."""
+
+SHORTEST = 2.0
+"""Seconds that it is given in any case."""
 
 
 def connect(
@@ -58,12 +64,22 @@ def pass_on(line: Line, claimed: Claimed, kept: KeptSources | None) -> bool:
     return True
 
 
+def patience_with(account: Account, interval: timedelta) -> float:
+    """How long an account's kept connection may take to answer: where polls are frequent, a fourth of the interval.
+
+    The poll is the net under IDLE; when both lines have died silently, mail must not wait for several polls.
+    """
+    between = account.interval if account.interval is not None else interval.total_seconds()
+    return min(SOON, max(SHORTEST, between / 4))
+
+
 def _look_again(handles: Handles, claimed: Claimed, source: ImapSource) -> dict[str, FolderStatus] | None:
     """What is unchanged, seen through a kept connection; `None` if it no longer answers."""
+    seconds = patience_with(claimed.account, handles.settings().fetch_interval)
     try:
-        unchanged = unchanged_folders(handles, claimed, source, seconds=SOON)
+        unchanged = unchanged_folders(handles, claimed, source, seconds=seconds)
         if not unchanged:
-            source.noop(seconds=SOON)
+            source.noop(seconds=seconds)
     except BaseException as error:
         source.drop()
         if isinstance(error, WireError):

@@ -10,9 +10,10 @@ import pytest
 from core import clock
 from core.db import bulk
 from core.handles import Handles
+from core.inbound.connecting import patience_with
 from core.inbound.due import claim_account
 from core.inbound.fetch import fetch_account
-from core.models import Setting, Worker
+from core.models import Account, Setting, Worker
 from core.protocols.imap_idle import RENEW_AFTER
 from core.workers import idle_book
 from core.workers.health import Heartbeat
@@ -326,6 +327,34 @@ def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
         ahead = RENEW_AFTER
         dovecot.deliver(user, [message("unheard")])
         until(lambda: verbs(proxy).count("IDLE") == 2 and is_due(handles, account), 20)
+
+
+@ON_SQLITE
+def test_behind_lines_that_are_silently_dead_the_next_poll_finds_new_mail(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.inbound.connecting.SHORTEST", 0.5)
+    account, user = fetched(handles, dovecot, interval=1)
+    with Proxy(dovecot.ports.imap) as proxy:
+        change_account(handles, account, port=proxy.port, version=2)
+        with working(handles):
+            until(lambda: "IDLE" in verbs(proxy))
+            polled = status_of(handles, account).last_ok_at
+            until(lambda: status_of(handles, account).last_ok_at > polled)
+            # Packets of all connections are dropped: the one that idles, and the one that is kept for the next poll.
+            dead = frozenset(range(1, proxy.connections + 1))
+            proxy.rules += [Rule(direction, Fault.BLACKHOLE, connections=dead) for direction in Direction]
+            dovecot.deliver(user, [message("unheard")])
+            until(lambda: len(records(handles)) == 2, 30)
+    assert proxy.connections > len(dead)
+
+
+@pytest.mark.parametrize(("own", "setting", "seconds"), [(None, 600, 20), (60, 600, 15), (2, 600, 2), (None, 40, 10)])
+def test_a_kept_connection_is_waited_for_no_longer_than_the_poll_allows(
+    own: int | None, setting: float, seconds: float
+) -> None:
+    account = Account(name="a", type="IMAP", host="h", username="u", interval=own)
+    assert patience_with(account, timedelta(seconds=setting)) == seconds
 
 
 @ON_SQLITE
