@@ -12,7 +12,7 @@ from core.mail.headers import LONGEST_VALUE, Headers
 from core.mail.strict_address import domain_of, strict_address
 from core.text import clean
 
-__all__ = ["Address", "addresses_in", "bare_addresses", "domain_of", "read_addresses", "strict_address"]
+__all__ = ["Address", "address_of", "addresses_in", "bare_addresses", "domain_of", "read_addresses", "strict_address"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ def read_addresses(value: str) -> tuple[Address, ...]:
 def bare_addresses(value: str) -> tuple[str, ...]:
     """The addresses of a field without their names."""
     return tuple(address.addr_spec for address in read_addresses(value) if address.addr_spec)
+
+
+def address_of(sender: str) -> str:
+    """The address of a sender that may stand with its name, as in `Support <support@example.org>`; else the text."""
+    return next(iter(bare_addresses(sender)), "") if "<" in sender else sender.strip()
 
 
 def addresses_in(headers: Headers, *names: str) -> tuple[Address, ...]:

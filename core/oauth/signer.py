@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from core.errors import ConfigurationError, NotFound
 from core.handles import Handles
+from core.mail.addresses import address_of
 from core.models import Account, AccountType, Mailbox, Profile
 from core.oauth.app import App, app_of
 from core.oauth.problems import Whom
@@ -97,7 +98,9 @@ def signer_of(handles: Handles, kind: str, owner_id: int) -> Signer:
 
 
 def _signer(handles: Handles, session: Session, owner: Account | Mailbox, uses: tuple[Use, ...]) -> Signer:
-    kind, address = ("account", owner.address) if isinstance(owner, Account) else ("mailbox", owner.default_sender)
+    kind, address = (
+        ("account", owner.address) if isinstance(owner, Account) else ("mailbox", address_of(owner.default_sender))
+    )
     profile = session.get(Profile, owner.profile_id) if owner.profile_id is not None else None
     if profile is None or profile.id is None or owner.id is None:
         raise ConfigurationError(f"{kind.capitalize()} {owner.name} has no sign-in profile. Choose one.")

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from core.errors import UnsafeMessage
-from core.mail.addresses import bare_addresses
+from core.mail.addresses import address_of, bare_addresses
 from core.mail.canonical import canonical_crlf
 from core.mail.charsets import decode
 from core.mail.encoded_words import decode_words
@@ -93,7 +93,7 @@ def compose(
     """
     block = HeaderBlock.cut(canonical_crlf(raw))
     block.remove(*_BCC)
-    own_address = _bare(identity.default_sender)
+    own_address = address_of(identity.default_sender)
     warnings = _dress_from(block, identity, envelope, own_address, replace=replace_from)
     warnings += _fill_in_from(block, identity, envelope, host_mark)
     sender = _envelope_sender(block, identity, envelope, own_address, token)
@@ -220,7 +220,7 @@ def _mark(block: HeaderBlock, host_mark: str) -> None:
 
 def _address_field(text: str) -> bytes:
     """An address, perhaps with a name, as the value of a field."""
-    address = _bare(text)
+    address = address_of(text)
     name = clean(text.rpartition("<")[0]).strip().strip('"').strip() if "<" in text else ""
     if not name:
         return _strict(address).encode()
@@ -228,10 +228,6 @@ def _address_field(text: str) -> bytes:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}" <{_strict(address)}>'.encode()
     return encode_text(name, len("From: ")) + f"\r\n <{_strict(address)}>".encode()
-
-
-def _bare(text: str) -> str:
-    return next(iter(bare_addresses(text)), "") if "<" in text else text.strip()
 
 
 def _strict(address: str) -> str:

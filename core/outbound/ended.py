@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import BadInput
-from core.mail.addresses import bare_addresses
+from core.mail.addresses import address_of
 from core.mail.envelope import OutgoingEnvelope, fresh_message_id
 from core.models import OutgoingState
 from core.outbound.job import Job
@@ -140,7 +140,7 @@ def _said(code: int | None, enhanced: str, text: str) -> str:
 def _notice(job: Job, ended: Ended, terms: Terms, raw: bytes) -> Entry | None:
     sent_by_id = ended.ending.sent_by_id
     route = terms.routes.get(sent_by_id) if sent_by_id is not None else None
-    own = next(iter(bare_addresses(route.identity.default_sender)), "") if route is not None else ""
+    own = address_of(route.identity.default_sender) if route is not None else ""
     to = job.due.sender if job.due.sender is not None else own
     failed = [
         FailedRecipient(one.address, result.reply_code, result.enhanced_code, result.text)

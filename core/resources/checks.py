@@ -31,6 +31,15 @@ def mail_address(value: str) -> str | None:
     return None
 
 
+def sender(value: str) -> str | None:
+    """One address, perhaps with the name that stands before it: `Support <support@example.org>`."""
+    from core.mail.addresses import address_of, read_addresses
+
+    if "<" in value and (len(read_addresses(value)) != 1 or not address_of(value) or not value.isprintable()):
+        return f"{value!r} is no sender: write an address, or Name <name@example.org>."
+    return mail_address(address_of(value))
+
+
 def mail_addresses(values: list[str]) -> str | None:
     """A list of such addresses."""
     complaints = [complaint for value in values if (complaint := mail_address(value))]

@@ -37,7 +37,7 @@ MAILBOX = Kind(
         Field("password", FieldType.SECRET, "Password", "Sealed; never shown again.", section="Login"),
         Field("profile", FieldType.REFERENCE, "Sign-in profile", "For OAuth2 in place of a password.", refers_to="profile", section="Login"),
         Field("refresh_token", FieldType.SECRET, "Refresh token", "For profiles that work with one.", section="Login", shown_when=has_profile),
-        Field("default_sender", FieldType.TEXT, "Default sender", "Fills a missing From; the envelope sender unless one is given.", check=checks.mail_address, section="Message"),
+        Field("default_sender", FieldType.TEXT, "Default sender", "Fills a missing From, perhaps with a name: Desk <desk@example.org>; the envelope sender unless one is given.", check=checks.sender, section="Message"),
         Field("force_from", FieldType.YES_NO, "Force From", "Replace From by the default sender; the old one becomes Reply-To.", False, section="Message"),
         Field("subject_prefix", FieldType.TEXT, "Subject prefix", "Put before the subject unless it stands there already.", section="Message"),
         Field("bcc", FieldType.WORDS, "Bcc", "Addresses that receive a copy of everything.", (), check=checks.mail_addresses, section="Message"),

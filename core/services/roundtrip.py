@@ -15,6 +15,7 @@ from core.db.bulk import table_of
 from core.errors import BadInput, PostroomError, Problem, SmtpRefused
 from core.handles import Handles
 from core.inbound.opening import server_of
+from core.mail.addresses import address_of
 from core.models import Account, Message
 from core.outbound.connecting import connect
 from core.outbound.probe_mail import probe_mail
@@ -50,7 +51,7 @@ class _Trip:
     @property
     def sender(self) -> str:
         """What mail of this mailbox leaves as."""
-        return self.route.identity.default_sender
+        return address_of(self.route.identity.default_sender)
 
     @property
     def account(self) -> Account:
@@ -112,7 +113,7 @@ def _trip(session: Session, handles: Handles, mailbox: str, account: str, timeou
     problems = []
     if not route.servers[0].host:
         problems.append(Problem(f"mailbox {route.name}", "template", "names no SMTP host."))
-    sender = route.identity.default_sender
+    sender = address_of(route.identity.default_sender)
     if not sender or checks.mail_address(sender):
         problems.append(Problem(f"mailbox {route.name}", "default_sender", "is missing; the probe needs a sender."))
     if not received_in.address:

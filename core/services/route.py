@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from core.errors import NotFound
 from core.handles import Handles
+from core.mail.addresses import address_of
 from core.mail.strict_address import strict_address
 from core.outbound.pick import Choice, Hop, NoMailbox, Wait, pick
 from core.outbound.rates import Rates
@@ -53,7 +54,7 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
         NotFound: there is no mailbox of a name in `down`.
     """
     access.require(actor, access.SEE, "mailbox")
-    sender, recipient = (strict_address(address, allow_utf8=True) for address in (sender, recipient))
+    sender, recipient = (strict_address(address_of(address), allow_utf8=True) for address in (sender, recipient))
     with handles.database.reading() as session:
         standing = load_standing(session)
         now = time_of(session)

@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from core.errors import BadInput, Problem
 from core.handles import Handles
+from core.mail.addresses import address_of
 from core.models import AccountType
 from core.oauth.scopes import Use
 from core.protocols.findings import Announced, Contents
@@ -196,7 +197,7 @@ def _account_steps(
 
 def _sender(draft: Draft) -> str:
     """Whom the test names as sender and recipient: what mail of this mailbox leaves as; empty if nobody knows."""
-    sender = draft.values["default_sender"] or draft.values["username"]
+    sender = address_of(draft.values["default_sender"] or draft.values["username"])
     return sender if checks.mail_address(sender) is None else ""
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from core.clock import elapsed_ms, monotonic
 from core.errors import BadInput, ConfigurationError, LoginRefused, OAuthUnavailable, TokenRefused
 from core.handles import Handles
+from core.mail.addresses import address_of
 from core.models import Profile
 from core.oauth.app import App, app_of
 from core.oauth.cache import get_token
@@ -111,7 +112,7 @@ def _signer(handles: Handles, draft: Draft, use: Use, saved: Signer | None) -> S
         profile_id=profile_id,
         app=app,
         username=draft.values["username"],
-        address=draft.values.get("address") or draft.values.get("default_sender") or "",
+        address=address_of(draft.values.get("address") or draft.values.get("default_sender") or ""),
         **secrets,
     )
 

@@ -71,6 +71,11 @@ def test_an_inactive_mailbox_may_be_a_failover(handles: Handles, admin: Actor) -
     ("given", "field"),
     [
         ({"force_from": True}, "default_sender"),
+        ({"default_sender": "Desk"}, "default_sender"),
+        ({"default_sender": "Desk <desk>"}, "default_sender"),
+        ({"default_sender": "Desk <a@example.org>, <b@example.org>"}, "default_sender"),
+        ({"default_sender": "Desk\r\nBcc: x <a@example.org>"}, "default_sender"),
+        ({"rate_per_minute": -1}, "rate_per_minute"),
         ({"return_path": "bounce+{token}"}, "return_path"),
         ({"return_path": "bounce+{tok}@example.org"}, "return_path"),
         ({"return_path": "x" * 40 + "{token}@example.org"}, "return_path"),
@@ -93,6 +98,12 @@ def test_what_does_not_go_together_is_refused_by_its_field(
         add(handles, admin, "mailbox", "A", **given)
 
     assert [problem.field for problem in refused.value.problems] == [field]
+
+
+@pytest.mark.parametrize("sender", ["desk@example.org", "Desk <desk@example.org>", '"Desk, the" <desk@example.org>'])
+def test_a_default_sender_may_have_a_name(handles: Handles, admin: Actor, sender: str) -> None:
+    add(handles, admin, "mailbox", "A", default_sender=sender, force_from=True)
+    assert mailboxes.get(handles, admin, "A")["default_sender"] == sender
 
 
 def test_senders_and_domains_make_a_from_filter(handles: Handles, admin: Actor) -> None:

@@ -57,7 +57,7 @@ def town(handles: Handles, admin: Actor, dovecot: DovecotServer) -> Iterator[Tow
         templates.add(handles, admin, "T", {
             "smtp_host": relay.host, "smtp_port": relay.port, "smtp_security": "none", "smtp_auth": False,
         })  # fmt: skip
-        mailboxes.add(handles, admin, "out", {"template": "T", "default_sender": "post@example.org"})
+        mailboxes.add(handles, admin, "out", {"template": "T", "default_sender": "Post <post@example.org>"})
         accounts.add(handles, admin, "in", {
             "type": "IMAPS", "host": dovecot.host, "port": dovecot.ports.imaps, "username": town.user,
             "password": "secret", "tls_ca": str(dovecot.certificate.authority), "address": ADDRESS,

@@ -181,7 +181,7 @@ def _relay_template(handles: Handles, admin: Actor, relay: RuledSink, certificat
     })  # fmt: skip
 
 
-MAILBOX = {"template": "T", "username": "u", "password": "secret", "default_sender": "s@example.org"}
+MAILBOX = {"template": "T", "username": "u", "password": "secret", "default_sender": "S <s@example.org>"}
 
 
 def test_a_mailbox_passes_and_sends_nothing(

@@ -134,7 +134,7 @@ def _sender(given: Given) -> str:
     if not address or (checks.mail_address(address) is not None):
         given.wrong(Meaning.SENDER, f"is no e-mail address: {text!r}.")
     elif name:
-        given.note(Meaning.SENDER, f"is taken over as {address}; the name {name!r} is for each message to say.")
+        return text
     return address
 
 
