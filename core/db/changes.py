@@ -7,6 +7,7 @@ writes them, at most five times a second, outside their transactions, so that no
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import select
@@ -64,16 +65,14 @@ class ChangeFeed:
 
 
 def _bump(session: Any, topics: list[str]) -> None:
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    module: Any = postgresql if is_postgres else sqlite
+    dialect = session.get_bind().dialect.name
+    module = import_module(f"sqlalchemy.dialects.{dialect}")
     table = table_of(Changed)
     statement = module.insert(table).on_conflict_do_update(
         index_elements=["topic"], set_={"version": table.c.version + 1}
     )
     session.connection().execute(statement, [{"topic": topic, "version": 1} for topic in topics])
-    if is_postgres:
+    if dialect == "postgresql":
         session.connection().exec_driver_sql("NOTIFY postroom")
 
 

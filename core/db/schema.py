@@ -19,6 +19,7 @@ from core.db.faults import translated
 from core.environment import Environment
 from core.errors import CannotWrite, ExposedFile, SchemaMismatch, StoreBusy
 from core.models import metadata
+from core.models.base import conditions_for
 
 REVISION = "0002"
 """The newest migration; a database of another revision is not touched (a test holds this against the files)."""
@@ -135,6 +136,7 @@ def _make_postgres(url: str) -> None:
 
 def create_all(connection: Connection) -> None:
     """All tables, and what guards them, in an empty database."""
+    conditions_for(connection.dialect.name)
     metadata.create_all(connection)
     guard_audit(connection)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")

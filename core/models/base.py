@@ -132,7 +132,19 @@ class Resource(SQLModel):
     """When it was deleted; it can be brought back, with secrets and links, for 24 hours."""
 
 
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows that a condition holds for; `conditions_for` says it to the other engine."""
+    # SQLAlchemy loads the whole dialect of an engine whose options are named: 20 ms of every start.
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))
+
+
+def conditions_for(dialect: str) -> None:
+    """Give the partial indices of all tables their conditions on this engine too, before tables are made there."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_options[dialect]["where"] = index.dialect_options["sqlite"]["where"]
+
+
 def unique_while_alive(table: str, column: str) -> Index:
     """A unique index over what is not deleted: deleting frees the name."""
-    alive = text("deleted_at IS NULL")
-    return Index(f"uq_{table}_{column}_alive", column, unique=True, sqlite_where=alive, postgresql_where=alive)
+    return partial_index(f"uq_{table}_{column}_alive", column, where="deleted_at IS NULL", unique=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from core.models.base import BigId, big, given_key, json_list, moment
+from core.models.base import BigId, big, given_key, json_list, moment, partial_index
 
 
 class MessageState(StrEnum):
@@ -26,9 +26,6 @@ class MessageState(StrEnum):
     """It is over the account's limit and was left on the server."""
 
 
-_UNACKNOWLEDGED = text("acknowledged_at IS NULL")
-
-
 class Message(SQLModel, table=True):
     """One incoming message; its bytes are in `RawMessage`."""
 
@@ -36,12 +33,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         # The source key: what names a message on its server. POP3 has folder "" and no UID, IMAP no UIDL.
         UniqueConstraint("account_id", "epoch", "folder", "uidvalidity", "uid", "uidl", name="uq_message_source"),
-        Index(
-            "ix_message_unacknowledged",
-            "account_id",
-            sqlite_where=_UNACKNOWLEDGED,
-            postgresql_where=_UNACKNOWLEDGED,
-        ),
+        partial_index("ix_message_unacknowledged", "account_id", where="acknowledged_at IS NULL"),
         Index("ix_message_account_sha256", "account_id", "sha256"),
         Index("ix_message_state", "state", "id"),
         Index("ix_message_sender", "account_id", "from_address", "received_at"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, LargeBinary, text
+from sqlalchemy import Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from core.models.base import BigId, big, key, moment
+from core.models.base import BigId, big, key, moment, partial_index
 
 
 class OutgoingState(StrEnum):
@@ -115,15 +115,14 @@ class OutgoingRaw(SQLModel, table=True):
     data: bytes = Field(sa_type=LargeBinary)
 
 
-_BCC_WAITS = text("is_bcc AND state = 'deferred' AND settled_at IS NULL")
-
-
 class Recipient(SQLModel, table=True):
     """One recipient of one message, and what became of it."""
 
     __tablename__ = "recipient"
     __table_args__ = (
-        Index("ix_recipient_bcc_waits", "outgoing_id", sqlite_where=_BCC_WAITS, postgresql_where=_BCC_WAITS),
+        partial_index(
+            "ix_recipient_bcc_waits", "outgoing_id", where="is_bcc AND state = 'deferred' AND settled_at IS NULL"
+        ),
     )
 
     id: int | None = key()

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from core.models.base import big, given_key, json_object, moment
-
-_TO_WAKE = text("pending_until IS NOT NULL AND woken_at IS NULL")
+from core.models.base import big, given_key, json_object, moment, partial_index
 
 
 class Record(SQLModel, table=True):
@@ -19,7 +17,7 @@ class Record(SQLModel, table=True):
     __tablename__ = "record"
     __table_args__ = (
         Index("ix_record_queue_id_state", "queue_id", "state"),
-        Index("ix_record_to_wake", "pending_until", sqlite_where=_TO_WAKE, postgresql_where=_TO_WAKE),
+        partial_index("ix_record_to_wake", "pending_until", where="pending_until IS NOT NULL AND woken_at IS NULL"),
     )
 
     id: int = given_key()
