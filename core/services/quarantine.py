@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlmodel import Session
 
+from core.db.bulk import table_of
 from core.errors import BadInput, Problem
 from core.handles import Handles
 from core.inbound import quarantine
-from core.models import Audit, MessageState
+from core.models import Audit, Message, MessageState
 from core.services import access, audit, messages
 from core.services.actor import Actor
+
+
+def waiting(handles: Handles, actor: Actor) -> list[int]:
+    """The ids of all messages in quarantine, the oldest first."""
+    access.require(actor, access.SEE, "quarantine")
+    message = table_of(Message)
+    mine = select(message.c.id).where(message.c.state == MessageState.QUARANTINED.value).order_by(message.c.id)
+    with handles.database.reading() as session:
+        return list(session.connection().scalars(mine))
 
 
 def retry(handles: Handles, actor: Actor, message_id: int) -> MessageState:

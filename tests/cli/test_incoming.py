@@ -69,6 +69,28 @@ def test_from_intake_to_where(world: Shell, tmp_path: Path) -> None:
     assert (run["account"], run["state"]) == ("a", "ok")
 
 
+def test_what_waits_in_quarantine_is_worked_off(world: Shell, tmp_path: Path) -> None:
+    world.ok("set", "setting", "loop.records=1")
+    mails = [tmp_path / f"{number}.eml" for number in range(4)]
+    for number, path in enumerate(mails):
+        path.write_bytes(message(number, sender="ann@example.org"))
+    world.ok("intake", *map(str, mails), "--account", "a")
+    again = world.ok("quarantine", "retry", "2")
+    assert "it stays in quarantine" in again.err
+    world.ok("quarantine", "release", "2", "--queue", "Raw")
+    world.ok("set", "setting", "loop.records=0")
+    assert world.ok("quarantine", "retry", "--all", "--json").rows == [
+        {"event": "retried", "id": 3, "state": "recorded"}, {"event": "retried", "id": 4, "state": "recorded"},
+    ]  # fmt: skip
+    assert world.ok("quarantine", "retry", "--all").out == ""
+    assert world("quarantine", "retry").code == 64
+
+
+def test_trusting_an_account_is_worth_a_word(world: Shell) -> None:
+    assert "Only for senders you know" in world.ok("set", "account", "a", "trusted=true").err
+    assert "senders" not in world.ok("set", "account", "a", "comment=x").err
+
+
 def test_the_last_line_of_explain_says_where_it_would_end(world: Shell) -> None:
     ended = world.ok("explain", "-", stdin=message(1))
     assert ended.out.splitlines()[-1].startswith("=> recorded: a new Ticket in queue Support (title Message 1")

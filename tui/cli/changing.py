@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from typer import Argument, Context, Option
 
 from core.errors import Misuse
-from core.handles import Handles
 from core.resources.catalogue import CONFIGURED, kind_named
 from core.resources.incoming import RECORD
 from core.resources.kind import Kind
@@ -19,6 +18,7 @@ from core.resources.system import SETTING
 from core.secret import Secret
 from core.services import settings, suppressions
 from core.services.catalogue import resource_of
+from core.services.writing import Saved
 from tui.cli.assignments import read_assignments, read_fields, toml_value
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -41,9 +41,9 @@ def add(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, password
     given = read_fields(described, values or ())
     given |= _secret(described, given, is_new=True, from_stdin=password_stdin)
     with opened(ctx.obj) as (handles, actor):
-        resource_of(described).add(handles, actor, name, given)
+        saved = resource_of(described).add(handles, actor, name, given)
         _told(ctx.obj, "added", described, name)
-        _warn(ctx.obj, handles, described, name)
+        _warn(ctx.obj, saved)
         say_untested(ctx.obj, handles, [(described, name)])
 
 
@@ -62,9 +62,9 @@ def change(ctx: Context, kind: _KIND, name: _NAME, values: _VALUES = None, passw
     if not given:
         raise Misuse("Nothing to set: name at least one field=value.")
     with opened(ctx.obj) as (handles, actor):
-        resource_of(described).change(handles, actor, name, given)
+        saved = resource_of(described).change(handles, actor, name, given)
         _told(ctx.obj, "changed", described, name)
-        _warn(ctx.obj, handles, described, str(given.get(described.key, name)))
+        _warn(ctx.obj, saved)
         say_untested(ctx.obj, handles, [(described, str(given.get(described.key, name)))])
 
 
@@ -130,8 +130,8 @@ def _secret(kind: Kind, given: dict[str, Any], *, is_new: bool, from_stdin: bool
     return {field.name: Secret(answer)} if answer else {}
 
 
-def _warn(invocation: Invocation, handles: Handles, kind: Kind, name: str) -> None:
-    for warning in resource_of(kind).warnings(handles, {}, name=name):
+def _warn(invocation: Invocation, saved: Saved) -> None:
+    for warning in saved.warnings:
         say(invocation, f"Warning: {warning}")
 
 

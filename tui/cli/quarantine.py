@@ -9,27 +9,34 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from core.errors import CannotWrite
+from core.errors import CannotWrite, Misuse
 from core.models import MessageState
 from core.services import quarantine
 from tui.cli.commands import group
 from tui.cli.explaining import read_message
 from tui.cli.identifiers import read_ids
 from tui.cli.opened import opened
-from tui.cli.output import say
+from tui.cli.options import Invocation
+from tui.cli.output import say, write_json
 
 QUARANTINE = group("Messages that could not be processed.")
 
 _IDS = Annotated[list[str], Argument(metavar="ID…")]
+_SOME = Annotated[list[str] | None, Argument(metavar="[ID…]")]
+_ALL = Annotated[bool, Option("--all", help="All that wait in quarantine, the oldest first.")]
 
 
 @QUARANTINE.command("retry")
-def retry(ctx: Context, ids: _IDS) -> None:
+def retry(ctx: Context, ids: _SOME = None, every: _ALL = False) -> None:
     """Process messages again, from their exact bytes."""
+    if every == bool(ids):
+        raise Misuse("Name the messages by ID, or all of them with --all.")
+    chosen = read_ids(ids or (), "quarantine")
     with opened(ctx.obj) as (handles, actor):
-        for message_id in read_ids(ids, "quarantine"):
+        for message_id in quarantine.waiting(handles, actor) if every else chosen:
             state = quarantine.retry(handles, actor, message_id)
-            say(ctx.obj, f"Message {message_id} was processed again: {_ending(message_id, state)}.")
+            text = f"Message {message_id} was processed again: {_ending(message_id, state)}."
+            _told(ctx.obj, "retried", message_id, text, state=state)
 
 
 @QUARANTINE.command("release")
@@ -41,8 +48,9 @@ def release(
     """File messages in a queue by their headers, without filters."""
     with opened(ctx.obj) as (handles, actor):
         for message_id in read_ids(ids, "quarantine"):
-            quarantine.release(handles, actor, message_id, queue or handles.settings().default_queue)
-            say(ctx.obj, f"Message {message_id} was released.")
+            wanted = queue or handles.settings().default_queue
+            state = quarantine.release(handles, actor, message_id, wanted)
+            _told(ctx.obj, "released", message_id, f"Message {message_id} was released into {wanted}.", state=state)
 
 
 @QUARANTINE.command("edit")
@@ -56,7 +64,8 @@ def edit(
     edited = read_message(file)
     with opened(ctx.obj) as (handles, actor):
         quarantine.edit(handles, actor, message_id, edited)
-    say(ctx.obj, f"Message {message_id} was replaced. Now: postroom quarantine retry {message_id}")
+    text = f"Message {message_id} was replaced. Now: postroom quarantine retry {message_id}"
+    _told(ctx.obj, "edited", message_id, text, state=MessageState.QUARANTINED)
 
 
 @QUARANTINE.command("export")
@@ -82,7 +91,14 @@ def delete(ctx: Context, ids: _IDS) -> None:
     with opened(ctx.obj) as (handles, actor):
         for message_id in read_ids(ids, "quarantine"):
             quarantine.delete(handles, actor, message_id)
-            say(ctx.obj, f"Message {message_id} was deleted.")
+            _told(ctx.obj, "deleted", message_id, f"Message {message_id} was deleted.", state=MessageState.IGNORED)
+
+
+def _told(invocation: Invocation, event: str, message_id: int, text: str, *, state: MessageState) -> None:
+    if invocation.json:
+        write_json({"event": event, "id": message_id, "state": state.value})
+    else:
+        say(invocation, text)
 
 
 def _ending(message_id: int, state: MessageState) -> str:
