@@ -82,7 +82,7 @@ Size = Annotated[int, BeforeValidator(read_size), PlainSerializer(write_size, re
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class UncertainPolicy(StrEnum):

@@ -16,6 +16,7 @@ from core.models import Setting
 from core.resources.kind import Field, FieldType, Kind
 from core.services import settings
 from core.services.actor import Actor
+from core.services.attribute_docs import attribute_docs
 from core.services.sealing import is_kept
 from core.services.setting_values import DEFAULTS, LISTENER_PASSWORD
 from core.settings import RuntimeSettings
@@ -118,21 +119,24 @@ def _described(name: str) -> Kind:
     model: type[BaseModel] = RuntimeSettings
     if name:
         model = type(getattr(RuntimeSettings(), name))
+    docs = attribute_docs(model)
     fields = tuple(
-        _field(name, one, info) for one, info in model.model_fields.items() if not _is_section(info.annotation)
+        _field(name, one, info, docs.get(one, ""))
+        for one, info in model.model_fields.items()
+        if not _is_section(info.annotation)
     )
     title = name.capitalize() or "Settings"
     ordered = fields if name else tuple(sorted(fields, key=_place))
     return Kind("setting", "settings", title, Setting, "name", columns=(), fields=(*ordered, *_SECRETS.get(name, ())))
 
 
-def _field(section: str, name: str, info: FieldInfo) -> Field:
+def _field(section: str, name: str, info: FieldInfo, doc: str) -> Field:
     dotted = f"{section}.{name}" if section else name
     heading = section.capitalize() or next((title for title, names in _HEADINGS.items() if name in names), "More")
     described = {
         "name": name,
         "label": _LABELS.get(name, name.replace("_", " ").capitalize()),
-        "help": (info.description or "").replace("\n", " "),
+        "help": doc.replace("\n", " "),
         "default": DEFAULTS[dotted],
         "section": heading,
     }

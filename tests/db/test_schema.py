@@ -141,3 +141,17 @@ def test_a_server_out_of_reach_is_named(environment: Environment) -> None:
 
     with pytest.raises(StoreBusy, match=re.escape("127.0.0.1")):
         open_database(away)
+
+
+def test_partial_indices_hold_what_their_condition_says(home: Environment) -> None:
+    database = open_database(home)
+    query = (
+        "SELECT sql FROM sqlite_master WHERE name = 'uq_account_name_alive'"
+        if database.is_sqlite
+        else "SELECT indexdef FROM pg_indexes WHERE indexname = 'uq_account_name_alive'"
+    )
+    with database.reading() as session:
+        assert "WHERE (deleted_at IS NULL)" in str(session.connection().execute(text(query)).scalar_one()).replace(
+            "WHERE deleted_at IS NULL", "WHERE (deleted_at IS NULL)"
+        )
+    database.close()
