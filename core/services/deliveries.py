@@ -12,6 +12,7 @@ from sqlmodel import Session
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
+from core.handoff.troubles import BY_PERSON
 from core.models import Delivery, DeliveryState, HandoffStatus
 from core.services import access, audit
 from core.services.actor import Actor
@@ -39,7 +40,7 @@ def cancel(handles: Handles, actor: Actor, ids: Sequence[int] | None) -> int:
     """Offer these no longer, or none that wait; what comes after them on their records goes on."""
 
     def values(now: datetime) -> dict[str, Any]:
-        return {"state": DeliveryState.FAILED.value, "settled_at": now, "last_error": f"Given up by {actor}."}
+        return {"state": DeliveryState.FAILED.value, "settled_at": now, "last_error": f"{BY_PERSON}{actor}."}
 
     wanted = _waits if ids is None else and_(_waits, _delivery.c.id.in_(ids))
     return _ordered(handles, actor, "cancel", wanted, values)

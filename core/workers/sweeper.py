@@ -14,6 +14,7 @@ from core.credentials import tell_endings
 from core.db.audit_guard import forget_audit
 from core.db.bulk import table_of
 from core.handles import Handles
+from core.handoff.troubles import tell_handoffs
 from core.inbound.troubles import tell_troubles
 from core.models import Audit, Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
 from core.outbox import suppression
@@ -30,6 +31,7 @@ def sweep(handles: Handles) -> None:
     """Tell what needs a person, wake records whose time has come; remove what is old, a little at a time."""
     now = clock.utcnow()
     tell_troubles(handles)
+    tell_handoffs(handles)
     tell_endings(handles)
     tell_missing_key(handles, now)
     wake_records(handles, now)
