@@ -118,8 +118,7 @@ def delivery_of(job: Job, settlement: Settlement, mailbox: str) -> Delivery:
     """The line that tells of a settled message."""
     ending = settlement.ending
     assert ending is not None
-    texts = [_said(result.reply_code, result.enhanced_code, result.text) for result in job.results.values()]
-    text = ending.last_error or next(iter(texts), "")
+    text = ending.last_error or next((result.said for result in job.results.values()), "")
     recipients = sum(1 for one in job.due.recipients if not one.is_bcc)
     return Delivery(
         id=job.due.id,
@@ -131,10 +130,6 @@ def delivery_of(job: Job, settlement: Settlement, mailbox: str) -> Delivery:
         next_attempt_at=ending.next_attempt_at,
         waits=ending.attempts == job.due.attempts and not ending.is_last,
     )
-
-
-def _said(code: int | None, enhanced: str, text: str) -> str:
-    return " ".join(part for part in (str(code or ""), enhanced, text) if part)
 
 
 def _notice(job: Job, ended: Ended, terms: Terms, raw: bytes) -> Entry | None:

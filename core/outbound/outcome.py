@@ -127,9 +127,14 @@ def end_of_round(
             decided = _held(decided)
     others = [one.state for one in due.recipients if not one.is_bcc and one.id not in decided]
     state = message_state([*others, *(result.state for result in decided.values())])
-    last_error = next((one.text for one in decided.values() if one.state is not OutgoingState.SENT), "")
-    ending = Ending(state, attempts, again or now, last_error, uncertain_since, sent_by_id)
+    ending = Ending(state, attempts, again or now, _last_word(decided, state), uncertain_since, sent_by_id)
     return Ended(ending, decided)
+
+
+def _last_word(decided: Mapping[int, RecipientResult], state: OutgoingState) -> str:
+    """Why not all have it: of a recipient the message stands where it does for, before any other's."""
+    without = [one for one in decided.values() if one.state is not OutgoingState.SENT]
+    return next((one.said for one in (*(one for one in without if one.state is state), *without)), "")
 
 
 def wait_until(due: Due, until: datetime, why: str) -> Ending:

@@ -76,6 +76,11 @@ class RecipientResult:
     enhanced_code: str = ""
     text: str = ""
 
+    @property
+    def said(self) -> str:
+        """All of it that was said, in one line."""
+        return " ".join(part for part in (str(self.reply_code or ""), self.enhanced_code, self.text) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:

@@ -27,8 +27,7 @@ def put_into(session: Session, kind: Kind, rows: Sequence[Any]) -> None:
     for start in range(0, len(ids), _AT_ONCE):
         wanted = table.c.outgoing_id.in_(ids[start : start + _AT_ONCE])
         for found in session.connection().execute(select(table).where(wanted).order_by(table.c.id)).mappings():
-            by_message[found["outgoing_id"]].append(
-                {name: found[name] for name in ("address", "state", "reply_code", "enhanced_code", "text")}
-            )
+            told = {name: found[name] for name in ("address", "state", "reply_code", "enhanced_code", "text")}
+            by_message[found["outgoing_id"]].append({**told, "bcc": True} if found["is_bcc"] else told)
     for row in rows:
         row["recipients"] = by_message[row["id"]]

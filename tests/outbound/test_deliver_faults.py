@@ -142,6 +142,19 @@ def test_a_greylisted_recipient_is_tried_again_by_the_same_mailbox_and_alone(han
     assert not second_sink.deliveries
 
 
+def test_what_a_message_waits_for_is_told_before_what_failed_for_good(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 No such user", matching="nobody@")
+    smtp_sink.rule(Phase.RCPT, "450 4.7.1 Greylisted", matching="grey@")
+    put(handles, to=("nobody@example.net", "grey@example.net", "bob@example.net"))
+    told = []
+
+    deliver_due(handles, timeouts=QUICK, log=told.append)
+
+    assert rows(handles)[0].last_error == "450 4.7.1 Greylisted"
+    assert [delivery.text for delivery in told] == ["450 4.7.1 Greylisted"]
+
+
 def test_a_relay_that_ended_an_idle_session_is_not_blamed(handles, smtp_sink):
     from core.outbound.pool import Pool
 

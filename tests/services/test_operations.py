@@ -236,13 +236,16 @@ def test_a_record_shows_its_messages_and_why_it_is_here(handles: Handles, admin:
 def test_an_outgoing_message_shows_its_history(handles: Handles, admin: Actor) -> None:
     put(handles, _outgoing("deferred"))
     put(handles, Recipient(outgoing_id=1, address="a@example.org"))
+    put(handles, Recipient(outgoing_id=1, address="copy@example.org", is_bcc=True))
     put(handles, *(
         Attempt(outgoing_id=1, number=n, mailbox="m", outcome="deferred", started_at=NOW, reply_code=450) for n in (1, 2)
     ))  # fmt: skip
 
     row = show(handles, admin, kind_named("outbox"), 1)
 
-    assert [one["address"] for one in row["recipients"]] == ["a@example.org"]
+    assert [(one["address"], one.get("bcc")) for one in row["recipients"]] == [
+        ("a@example.org", None), ("copy@example.org", True),
+    ]  # fmt: skip
     assert [(one["number"], one["outcome"], one["reply_code"]) for one in row["history"]] == [
         (1, "deferred", 450), (2, "deferred", 450),
     ]  # fmt: skip
