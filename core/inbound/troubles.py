@@ -5,23 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core import alerts, clock
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound import given_up
 from core.inbound.silence import silences
-from core.models import Account, AccountStatus, Status, Validity
+from core.models import Account, AccountStatus, Quarantine, Status, Validity
 from core.oauth.alarms import tell_sign_ins
 
 PREFIX = "account:"
 """Subjects of these alerts: `account:support`."""
 
+QUARANTINE = "quarantine"
+"""Subject of the alert that messages wait in quarantine."""
+
 MANY = 3
 """Failed runs in a row that are no chance any more."""
 
-_account, _status = table_of(Account), table_of(AccountStatus)
+_account, _status, _quarantine = table_of(Account), table_of(AccountStatus), table_of(Quarantine)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def trouble_of(account: Failing, now: datetime, silence: timedelta) -> str | Non
 
 
 def tell_troubles(handles: Handles) -> None:
-    """Open alerts about accounts in trouble, mail they do not get and missing sign-ins; close what has passed."""
+    """Open alerts about accounts in trouble, mail that needs a person and missing sign-ins; close what has passed."""
     now, silence = clock.utcnow(), handles.settings().alerts.fetch_silence
     wanted = {PREFIX + name: text for name, text in silences(handles, now, silence).items()}
     for account in _failing(handles):
@@ -66,7 +69,18 @@ def tell_troubles(handles: Handles) -> None:
     alerts.settle(handles, PREFIX, wanted, now)
     left = {given_up.PREFIX + name: text for name, text in given_up.all_given_up(handles).items()}
     alerts.settle(handles, given_up.PREFIX, left, now)
+    waiting = quarantined(handles)
+    alerts.settle(handles, QUARANTINE, {QUARANTINE: waiting} if waiting is not None else {}, now)
     tell_sign_ins(handles)
+
+
+def quarantined(handles: Handles) -> str | None:
+    """What a person must know of the quarantine, if anything waits there; the text stays the same while it does."""
+    with handles.database.reading() as session:
+        since: datetime | None = session.connection().execute(select(func.min(_quarantine.c.created_at))).scalar()
+    if since is None:
+        return None
+    return f"Messages wait in quarantine, the oldest since {since:%Y-%m-%d %H:%M} UTC. See: postroom list quarantine"
 
 
 def _failing(handles: Handles) -> list[Failing]:

@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from core import clock
+from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.troubles import Failing, tell_troubles, trouble_of
-from core.models import Alert
+from core.models import Alert, Message, Quarantine
 from tests.accounts import add_account, change_account, change_status, fetch, fetched_well, message, rows_of
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
+from tests.services.worlds import put
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -100,3 +103,16 @@ def test_an_account_that_is_given_up_after_five_days_is_told(handles: Handles) -
     assert len(told) == 1
     assert "invalid-temporarily" in told[0].text
     assert "wrong" in told[0].text
+
+
+def test_one_alert_while_anything_waits_in_quarantine(handles: Handles) -> None:
+    then = clock.utcnow()
+    waiting = [Quarantine(message_id=number, reason="r", created_at=then, tried_at=then) for number in (1, 2)]
+    put(handles, *(Message(id=number, state="quarantined", received_at=then) for number in (1, 2)), *waiting)
+    tell_troubles(handles)
+    tell_troubles(handles)
+    assert alerts(handles) == [("quarantine", True)]
+    assert f"since {then:%Y-%m-%d %H:%M} UTC" in rows_of(handles, Alert, "id")[0].text
+    handles.database.writing(lambda session: session.connection().execute(delete(table_of(Quarantine))))
+    tell_troubles(handles)
+    assert alerts(handles) == [("quarantine", False)]
