@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from typer import Abort, Exit, Typer, TyperException
@@ -50,20 +51,19 @@ FREE_WORDS = {"list": "KIND [FILTER] [--limit N] [--after ID] [--oldest-first]"}
 """Commands that take whatever words follow, those with a dash too, and how they are used."""
 
 GARBAGE_EVERY = 50_000
-"""Objects made before garbage is looked for. What is imported stays: the usual 700 took a tenth of every start."""
+"""Objects made before garbage is looked for."""
 
 _FREE = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
 
 
 def carry_out(words: Sequence[str]) -> int:
     """Run the command that these words begin with; without one, the console or a worker."""
-    gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])
     invocation, rest = split_common(words)
     name = rest[0] if rest and not rest[0].startswith("-") else ""
     if name and name not in PLACES:
         raise unknown_command(name)
     module, attribute = PLACES[name] if name else ("running", "run")
-    command = _command(name or "postroom", getattr(import_module(f"tui.cli.{module}"), attribute))
+    command = _command(name or "postroom", getattr(_imported(module), attribute))
     try:
         # Not `main`: that takes a broken pipe for an end of its own.
         with command.make_context(f"postroom {name}".strip(), rest[1:] if name else rest, obj=invocation) as context:
@@ -75,7 +75,20 @@ def carry_out(words: Sequence[str]) -> int:
     except Abort:
         complain("Interrupted.")
         return INTERRUPTED
+    finally:
+        # The interpreter looks for garbage once more when it ends: 50 ms of each command.
+        gc.freeze()
     return ended if isinstance(ended, int) else 0
+
+
+def _imported(module: str) -> ModuleType:
+    # What is imported stays: looking for garbage in it took a tenth of every start.
+    gc.disable()
+    imported = import_module(f"tui.cli.{module}")
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])
+    return imported
 
 
 def _command(name: str, action: Typer | Callable[..., object]) -> Any:  # typer keeps its click to itself
