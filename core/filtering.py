@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Boolean, ColumnElement, String, and_, case, cast, false, func, not_, or_, true
 
@@ -48,6 +48,11 @@ def read_filter(text: str) -> Filter:
         elif word:
             terms.append(Term(word, column.lower(), bool(dash)))
     return Filter(tuple(terms))
+
+
+def named(wanted: Filter, names: Mapping[str, str]) -> Filter:
+    """A filter with columns by their own names, given what else they may be called."""
+    return Filter(tuple(replace(term, column=names.get(term.column, term.column)) for term in wanted.terms))
 
 
 def condition(wanted: Filter, columns: Mapping[str, ColumnElement[object]]) -> ColumnElement[bool]:

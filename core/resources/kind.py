@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -207,6 +208,14 @@ class Kind:
     def filter_columns(self) -> dict[str, ColumnElement[Any]]:
         """What a filter looks in."""
         return {column.name: column.sql for column in self.columns if column.is_filtered}
+
+    @property
+    def filter_names(self) -> dict[str, str]:
+        """What a filter may call the columns it looks in, and their own names: `from` is `header_from` where that is
+        headed From."""
+        filtered = [column for column in self.columns if column.is_filtered]
+        headings = {re.sub(r"\W", "_", column.label.lower()): column.name for column in reversed(filtered)}
+        return headings | {column.name: column.name for column in filtered}
 
     @property
     def listed(self) -> tuple[Column, ...]:

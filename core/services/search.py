@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from core.db.bulk import table_of
 from core.errors import Misuse
-from core.filtering import condition, read_filter
+from core.filtering import condition, named, read_filter
 from core.handles import Handles
 from core.models import Audit
 from core.resources.kind import Kind
@@ -96,9 +96,10 @@ def seen_by(actor: Actor, kind: Kind) -> tuple[ColumnElement[bool], ...]:
 
 def _selected(actor: Actor, kind: Kind, filter_text: str, *, is_counted: bool = False) -> Select[Any]:
     table = table_of(kind.model)
+    wanted = named(read_filter(filter_text), kind.filter_names)
     shown = [table.c[kind.id_column]] if is_counted else [column.sql.label(column.name) for column in kind.columns]
     return (
         select(*shown)
         .select_from(table)
-        .where(*kind.conditions, *seen_by(actor, kind), condition(read_filter(filter_text), kind.filter_columns))
+        .where(*kind.conditions, *seen_by(actor, kind), condition(wanted, kind.filter_columns))
     )

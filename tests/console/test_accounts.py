@@ -173,7 +173,7 @@ async def test_the_line_above_the_footer_says_what_is_wrong_and_what_to_press(
     async with open_console() as console:
         assert "support is invalid and not fetched. v makes it valid" in console.text
         await console.press("v")
-        assert "not been fetched yet" in console.text or "Switched" in console.text
+        assert "is valid now, and fetched from now on" in console.text
     assert accounts.get(handles, actor, "support")["validity"] == "valid"
 
 
@@ -196,7 +196,7 @@ async def test_who_may_not_change_gets_details_in_place_of_a_form(
         assert "Accounts" in console.lines[0]
         await console.press("enter")
         assert not isinstance(console.app.screen, FormScreen)
-        assert "Host: imap.example.org" in console.text
+        assert "imap.example.org" in console.text
 
 
 async def test_read_only_changes_nothing(open_console: Opener, handles: Handles, actor: Actor) -> None:

@@ -123,7 +123,7 @@ def test_a_bar_never_leaves_its_place(done: int, whole: int, shown: str) -> None
 
 def test_a_run_shows_how_far_it_is() -> None:
     run = {
-        "id": 1, "account": "a", "host": "h", "state": "running", "step": "fetch", "expected": 200, "fetched": 50,
+        "id": 1, "account_id": 1, "account": "a", "host": "h", "state": "running", "step": "fetch", "expected": 200, "fetched": 50,
         "too_large": 0, "started_at": NOW - timedelta(seconds=2), "ended_at": None, "error": "",
     }  # fmt: skip
     row = run_row(run, NOW, ascii_only=True)

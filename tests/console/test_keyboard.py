@@ -62,3 +62,26 @@ async def test_keys_meant_for_a_list_of_names_do_not_reach_the_form_below(open_c
         await _at_once(console, "ueues\rn")
         assert isinstance(console.app.screen, FormScreen)
         assert console.app.screen.kind.name == "queue"
+
+
+async def test_ctrl_c_says_how_one_leaves_and_leaves_when_it_is_pressed_again(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("ctrl+c")
+        await console.until_seen("q leaves the console, ctrl+c again too.")
+        console.app.post_message(events.Key("ctrl+c", None))
+        await console.until(lambda: console.app.return_value is not None, "the end")
+        assert console.app.return_value == 0
+
+
+async def test_the_keys_that_are_letters_now_are_not_offered(open_console: Opener) -> None:
+    async with open_console() as console:
+        assert "? help" in console.lines[23]
+        assert "enter open" not in console.lines[23], "e does that"
+        await console.press("slash")
+        assert console.lines[23].split() == ["enter", "to", "the", "list", "esc", "clear"]
+
+
+async def test_the_palette_offers_what_can_be_done_here(open_console: Opener) -> None:
+    async with open_console() as console:
+        titles = {command.title for command in console.app.get_system_commands(console.app.screen)}
+        assert {"Fetch (f)", "Mark (space)", "Accounts", "Theme"} <= titles

@@ -10,7 +10,7 @@ from core.services.filters import filters
 from core.services.queues import queues
 from core.services.templates import templates
 from tests.console.conftest import Opener
-from tests.console.rows import add_account, record, run, store
+from tests.console.rows import add_account, message, record, run, store
 from tui.console.window import MOST
 
 
@@ -179,3 +179,31 @@ async def test_what_a_filter_does_is_read_in_the_list(open_console: Opener, hand
     async with open_console(screen="filters") as console:
         assert "Subject: spam & !To: us" in console.lines[3]
         assert "X-Postroom-Queue: Junk" in console.lines[3]
+
+
+async def test_a_column_can_be_called_as_it_is_headed(open_console: Opener, handles: Handles) -> None:
+    store(handles, [*message(1, "Hi"), *message(2, "Ho", header_from="Bob <bob@example.org>")], "message")
+    async with open_console(screen="messages", filter_text="from:bob") as console:
+        await console.until_seen("1 of 2 messages")
+
+
+async def test_a_column_that_is_none_is_named_with_those_there_are(open_console: Opener) -> None:
+    async with open_console(screen="queues", filter_text="quee:support") as console:
+        await console.until_seen("There is no column quee to look in. There are: ")
+        assert "name, validity, closed" in " ".join(console.text.split())
+
+
+async def test_what_is_new_is_in_sight_of_whoever_is_at_the_top(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(number, f"subject {number}") for number in range(1, 30)], "record")
+    async with open_console(screen="records") as console:
+        store(handles, [record(30, "subject 30")], "record")
+        await console.until_seen("subject 30")
+        assert console.app.screen.table.selected["title"] == "subject 29", "and the selection stays on its row"
+        assert "subject 30" in console.lines[3]
+        store(handles, [record(number, f"subject {number}") for number in range(31, 60)], "record")
+        await console.until(lambda: "59 records" in console.lines[1], "the new ones")
+        assert "subject 29" in console.text, "the selected row stays in sight"
+        await console.press("8", "9")
+        assert console.app.screen.table.selected["title"] == "subject 59", "it was the first one, so it is again"
+        await console.press("j", "8", "9")
+        assert console.app.screen.table.selected["title"] == "subject 58"

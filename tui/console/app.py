@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -47,6 +49,12 @@ COUNT_EVERY = 5.0
 LOOK_AROUND_EVERY = 60.0
 """Seconds after which it is looked again whether anybody does the work."""
 
+AGAIN_WITHIN = 5.0
+"""Seconds in which a second Ctrl+C leaves."""
+
+FRAMEWORKS = frozenset({"Theme", "Quit", "Screenshot"})
+"""The framework's own commands that the palette keeps."""
+
 _KINDS = {kind.name: kind for kind in KINDS}
 
 
@@ -65,6 +73,7 @@ class PostroomApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("colon", "go_to", "go to", tooltip="Go to a screen: type a part of its name", id="app.go_to"),
         Binding("question_mark", "help", "help", tooltip="What every key does here", id="app.help"),
+        Binding("ctrl+z", "suspend_process", "Suspend", tooltip="To the shell; fg comes back", show=False),
         Binding("q", "leave", "Quit", tooltip="Leave the console; what runs goes on", show=False, id="app.quit"),
         *(Binding(str(number), f"go_to_number({number})", f"Screen {number}", show=False) for number in range(1, 10)),
     ]
@@ -99,6 +108,7 @@ class PostroomApp(App[int]):
         if (wanted := theme or self.preferences.theme) in self.available_themes:
             self.theme = wanted
         self._theme_at_start = self.theme
+        self._interrupted_at = -AGAIN_WITHIN
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -196,6 +206,8 @@ class PostroomApp(App[int]):
                 screen.filter_box.text = filter_text
             if screen is not self.screen:
                 self.switch_screen(screen)
+                if isinstance(screen, ResourceScreen) and screen.is_mounted:
+                    screen.arrive()
 
         self._leave_then(go)
 
@@ -226,7 +238,10 @@ class PostroomApp(App[int]):
 
     def action_go_to(self) -> None:
         """Ask where to."""
-        choices = [Choice(one.name, one.title, one.description) for one in self._places()]
+        numbers = {place.name: str(number) for number, place in enumerate(PLACES[:9], start=1)}
+        choices = [
+            Choice(one.name, one.title, f"{numbers.get(one.name, ' ')} {one.description}") for one in self._places()
+        ]
 
         def chosen(name: str | None) -> None:
             if name is not None:
@@ -253,9 +268,10 @@ class PostroomApp(App[int]):
         # What has a tooltip is ours; the framework's own keys would bury it.
         ours = [one.binding for one in self.screen.active_bindings.values() if one.binding.tooltip]
         for binding in sorted(ours, key=lambda one: not one.show):
-            shown = KEYS.get(binding.key) or self.get_key_display(binding)
+            shown = self.name_of_key(binding)
             keys[binding.tooltip] = f"{keys[binding.tooltip]} {shown}" if binding.tooltip in keys else shown
-        self.push_screen(Help(str(title), [(key, told) for told, key in keys.items()]))
+        columns = list(shown_screen.kind.filter_columns) if isinstance(shown_screen, ResourceScreen) else []
+        self.push_screen(Help(str(title), [(key, told) for told, key in keys.items()], columns))
 
     def action_leave(self) -> None:
         """Leave the console."""
@@ -265,11 +281,29 @@ class PostroomApp(App[int]):
         """Leave the console."""
         self.action_leave()
 
+    def action_help_quit(self) -> None:
+        """Ctrl+C, by habit: say how one leaves, and leave when it is pressed again."""
+        if time.monotonic() - self._interrupted_at < AGAIN_WITHIN:
+            self.action_leave()
+        else:
+            self._interrupted_at = time.monotonic()
+            self.tell("q leaves the console, ctrl+c again too. What runs goes on.")
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: places, then what the framework offers."""
+        """The palette: what can be done here, places, and of what the framework offers that which is of use."""
+        for active in screen.active_bindings.values():
+            if active.enabled and active.binding.tooltip and active.binding.description:
+                # A key's action belongs to the widget or screen that declared it.
+                action = partial(self.run_action, active.binding.action, active.node)
+                title = f"{active.binding.description.capitalize()} ({self.name_of_key(active.binding)})"
+                yield SystemCommand(title, active.binding.tooltip, action)
         for place in self._places():
             yield SystemCommand(place.title, place.description, lambda name=place.name: self.go_to(name))
-        yield from super().get_system_commands(screen)
+        yield from (command for command in super().get_system_commands(screen) if command.title in FRAMEWORKS)
+
+    def name_of_key(self, binding: Binding) -> str:
+        """A binding's key as people know it."""
+        return KEYS.get(binding.key) or self.get_key_display(binding)
 
     def tell(self, text: str, tone: str = GOOD) -> None:
         """Say something wherever one is: above the footer, or in a corner while a dialog is open."""

@@ -87,6 +87,14 @@ def _pause(desk: Desk, rows: list[Row]) -> str:
     return f"{'Resumed' if len(paused) == len(rows) else 'Paused'} {_named(rows)}."
 
 
+def paused(desk: Desk, account: str) -> str:
+    """Hold one account back."""
+    from core.services.accounts import accounts
+
+    accounts.pause(desk.handles, desk.actor, account)
+    return f"Paused {account}. p on Accounts resumes it."
+
+
 def _stop(desk: Desk, rows: list[Row]) -> str:
     from core.services.accounts import accounts
 

@@ -13,6 +13,9 @@ from tui.console.glyphs import bar
 LINGERS = timedelta(seconds=20)
 """How long a run that is over stays in sight."""
 
+ROWS = 6
+"""Runs in sight at once; the others by scrolling."""
+
 COLUMNS = (
     Plain("account", "Account", 14),
     Plain("host", "Host", 12),
@@ -29,11 +32,18 @@ _BAR = 10
 def shown_runs(
     running: Iterable[Mapping[str, Any]], recent: Iterable[Mapping[str, Any]], now: datetime
 ) -> list[Mapping[str, Any]]:
-    """The runs at work, and each account's last one if it ended just now; the oldest first."""
+    """The runs at work, and each account's last one if it ended just now.
+
+    By account, so that a row stays where it is from run to run; where there are many, those at work first.
+    """
     ended = [run for run in recent if run["ended_at"] is not None and run["ended_at"] > now - LINGERS]
     newest = {run["account_id"]: run for run in sorted(ended, key=lambda run: run["id"])}
     newest |= {run["account_id"]: run for run in running}
-    return sorted(newest.values(), key=lambda run: int(run["id"]))
+    are_many = len(newest) > ROWS
+    return sorted(
+        newest.values(),
+        key=lambda run: (are_many and run["state"] != "running", str(run["account"]).casefold(), run["id"]),
+    )
 
 
 def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[str, Any]:
@@ -48,6 +58,7 @@ def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[
     rate = f"{run['fetched'] / seconds:,.0f}/s".replace(",", " ") if run["fetched"] else "-" if ascii_only else "–"
     return {
         "id": run["id"],
+        "account_id": run["account_id"],
         "account": run["account"],
         "host": run["host"],
         "state": run["step"] or "connect" if is_running else run["state"],

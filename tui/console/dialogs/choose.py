@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -117,7 +118,10 @@ class Choose(ModalScreen[str | None]):
         self._shown = ranked(self._choices, typed)[:SHOWN]
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(_line(one)) for one in self._shown] or [Option(self._why_none(), disabled=True)])
+        width = max((cell_len(safe_text(one.label)) for one in self._choices), default=0)
+        options.add_options(
+            [Option(_line(one, width)) for one in self._shown] or [Option(self._why_none(), disabled=True)]
+        )
         options.highlighted = 0 if self._shown else None
 
 
@@ -136,5 +140,8 @@ def ranked(choices: Sequence[Choice], typed: str) -> list[Choice]:
     return [one for _, _, one in sorted(scored, key=lambda entry: entry[:2])]
 
 
-def _line(one: Choice) -> Content:
-    return Content.assemble(safe_text(one.label), (f"  {safe_text(one.hint)}" if one.hint else "", "$foreground-muted"))
+def _line(one: Choice, width: int) -> Content:
+    label = safe_text(one.label)
+    if not one.hint:
+        return Content(label)
+    return Content.assemble(label, " " * (width - cell_len(label) + 2), (safe_text(one.hint), "$foreground-muted"))

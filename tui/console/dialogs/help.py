@@ -15,7 +15,7 @@ from textual.widgets import Static
 FILTERS = """words          all of them, in any column, in any case
 column:word    in that column alone, as in queue:support
 -word          rows without it; -column:word too
-"two words"    together
+"two words"    together; column:"two words" too
 """
 
 
@@ -28,8 +28,9 @@ class Help(ModalScreen[None]):
         Binding("k", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, title: str, keys: Sequence[tuple[str, str]], columns: Sequence[str] = ()) -> None:
         super().__init__()
+        self._columns = columns
         self._title = title
         self._keys = keys
 
@@ -40,7 +41,9 @@ class Help(ModalScreen[None]):
         with VerticalScroll(classes="dialog help"):
             yield Static(Content.styled(self._title, "bold"), markup=False)
             yield Static(Content("\n").join(lines), markup=False)
-            yield Static(Content.assemble(("\nA filter\n", "bold"), FILTERS), markup=False)
+            if self._columns:
+                columns = f"The columns here: {', '.join(self._columns)}."
+                yield Static(Content.assemble(("\nA filter\n", "bold"), FILTERS, columns), markup=False)
 
     def action_scroll(self, lines: int) -> None:
         """Up or down."""

@@ -177,7 +177,8 @@ class FieldsScreen(DeskScreen):
             return
         wrong[0].widget.focus()
         rest = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        self.tell(f"Not saved: {wrong[0].field.label} {texts[wrong[0].field.name]}{rest}", BAD)
+        first = texts[wrong[0].field.name].rstrip(".")
+        self.tell(f"Not saved: {wrong[0].field.label} {first[:1].lower()}{first[1:]}{rest}.", BAD)
 
     # -- leaving ----------------------------------------------------------------------------------------------------
 

@@ -22,15 +22,12 @@ from tui.console.desk import Desk
 from tui.console.foreign import foreign
 from tui.console.glyphs import BAD, DULL
 from tui.console.log_lines import LEVELS, LogLine, line_matches, matches, newest_seen
-from tui.console.running import COLUMNS, run_row, shown_runs
+from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
 from tui.console.screens.base import DeskScreen
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.log_view import HELD, LogView
 from tui.console.widgets.row_table import RowTable
 from tui.console.window import MOST, Row, Window
-
-ROWS = 6
-"""Runs in sight at once; the others by scrolling."""
 
 _SEEN_RUNS = 500
 
@@ -42,6 +39,9 @@ class LiveFetchScreen(DeskScreen):
     topics = frozenset({"run", "account"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fetch", "fetch now", tooltip="Fetch all valid accounts now", id="live.fetch"),
+        Binding(
+            "p", "pause", "pause", tooltip="Fetch the selected account no longer until it is resumed", id="live.pause"
+        ),
         Binding("s", "stop", "stop", tooltip="End the selected fetch after its batch", id="live.stop"),
         Binding("enter", "details", "details", tooltip="The selected run with all its lines"),
         Binding("F", "follow", "follow", tooltip="Keep the newest line in sight, or stay"),
@@ -57,7 +57,7 @@ class LiveFetchScreen(DeskScreen):
     def __init__(self, desk: Desk, filter_text: str = "") -> None:
         super().__init__(desk, "Live fetch")
         self.filter_box = FilterBox(filter_text)
-        self.table = RowTable(COLUMNS, lambda row: row["id"], ascii_only=desk.ascii_only)
+        self.table = RowTable(COLUMNS, lambda row: row["account_id"], ascii_only=desk.ascii_only)
         self.log_view = LogView()
         self._state = Static("", markup=False, classes="log-state")
         self._filter = read_filter(filter_text)
@@ -179,7 +179,7 @@ class LiveFetchScreen(DeskScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Orders only where they may be given."""
-        is_allowed = action not in {"fetch", "stop"} or self.desk.may(action, "account")
+        is_allowed = action not in {"fetch", "pause", "stop"} or self.desk.may(action, "account")
         return is_allowed and super().check_action(action, parameters)
 
     def action_fetch(self) -> None:
@@ -193,6 +193,11 @@ class LiveFetchScreen(DeskScreen):
             self.tell("No running fetch is selected.")
             return
         self.calls.ask(lambda: deeds.stopped(self.desk, row["account"]), self.tell)
+
+    def action_pause(self) -> None:
+        """Fetch the selected account no longer."""
+        if (row := self.table.selected) is not None:
+            self.calls.ask(lambda: deeds.paused(self.desk, row["account"]), self.tell)
 
     def action_details(self) -> None:
         """The selected run."""

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from core import clock
+from core.filtering import read_filter
 from core.resources.kind import Kind
 from core.services.paging import Cursor
 from tui.console.cells import grouped
@@ -52,6 +53,7 @@ class ResourceList(DeskScreen):
         self._filter = filter_text
         self._wanted_name = ""
         self._anchor: Cursor | None = None
+        self._begins_anew = False
 
     def compose_body(self) -> ComposeResult:
         """Filter above, table, details beside it."""
@@ -118,7 +120,8 @@ class ResourceList(DeskScreen):
         self._show_emptiness()
 
     def _refreshed(self, window: Window) -> None:
-        self.table.show(window)
+        self.table.show(window, is_new=self._begins_anew)
+        self._begins_anew = False
         if self._wanted_name:
             names = {str(row[self.kind.key]): row for row in window.rows}
             if (row := names.get(self._wanted_name)) is not None:
@@ -144,6 +147,12 @@ class ResourceList(DeskScreen):
         # The first row of the page becomes the anchor the window is refreshed from, and is not held itself.
         self._anchor = key_of(self.kind, page.rows[0]) if has_more else None
         self.table.show(self.table.window.preceded(page.rows[1:] if has_more else page.rows, has_more=has_more))
+
+    def arrive(self) -> None:
+        """One comes here from another place: what is new since is in sight, unless one stood somewhere."""
+        if self.kind.is_newest_first and self.table.is_at_rest:
+            self._anchor, self._begins_anew = None, True
+            self.refresh_data()
 
     def select_named(self, name: str) -> None:
         """Select the row of that name, once it is listed."""
@@ -204,7 +213,15 @@ class ResourceList(DeskScreen):
     def _why_empty(self) -> str:
         several = NOUNS.get(self.kind.name, ("", self.kind.plural))[1]
         if self._filter:
-            return f"No {several} match this filter.\nEscape clears it."
+            return f"No {several} match this filter.\nEscape clears it.{self._unknown_columns()}"
         if self.kind.is_editable and self.desk.may("add", self.kind):
             return f"No {several} yet.\nPress n to add one.\n\n{self.kind.description}"
         return f"No {several} yet.\n\n{self.kind.description}"
+
+    def _unknown_columns(self) -> str:
+        known = self.kind.filter_names
+        unknown = [term.column for term in read_filter(self._filter).terms if term.column and term.column not in known]
+        if not unknown:
+            return ""
+        there_are = ", ".join(self.kind.filter_columns)
+        return f"\n\nThere is no column {unknown[0]} to look in. There are: {there_are}."

@@ -21,8 +21,9 @@ DEBOUNCE = 0.04
 
 class _FilterInput(SafeInput):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "screen.leave_filter(True)", "Clear", show=False),
-        Binding("enter,down,tab", "screen.leave_filter(False)", "To the list", show=False),
+        Binding("enter", "screen.leave_filter(False)", "to the list"),
+        Binding("down,tab", "screen.leave_filter(False)", "To the list", show=False),
+        Binding("escape", "screen.leave_filter(True)", "clear"),
     ]
 
 

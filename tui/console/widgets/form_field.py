@@ -144,4 +144,11 @@ def _widget(field: Field, typed: str, *, ascii_only: bool) -> Widget:
             return ReferenceLine(typed, field.refers_to)
     if field.type in _SEVERAL_LINES:
         return SafeTextArea(typed, compact=True, tab_behavior="focus", show_line_numbers=False)
-    return _LineInput(typed, compact=True, password=field.is_secret, select_on_focus=False)
+    return _LineInput(
+        typed, compact=True, password=field.is_secret, select_on_focus=False, placeholder=_when_empty(field)
+    )
+
+
+def _when_empty(field: Field) -> str:
+    """What holds when nothing is typed, where the field's help says it."""
+    return field.help.partition("mpty: ")[2].rstrip(".")

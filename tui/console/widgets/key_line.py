@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 LAST = ("slash", "colon", "question_mark")
 """Keys that stand at the end, in this order, before others may take the room."""
@@ -35,6 +35,8 @@ class KeyLine(Static):
         if not self.is_attached or not self.screen.is_current:
             return
         shown = [active.binding for active in self.screen.active_bindings.values() if active.binding.show]
+        if isinstance(self.screen.focused, Input):
+            shown = [binding for binding in shown if binding.key not in LAST]  # typed there, they are letters
         first: list[Binding] = []
         last: list[Binding] = []
         seen: set[str] = set()

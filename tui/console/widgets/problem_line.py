@@ -6,8 +6,9 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from tui.console.foreign import foreign_lines
+from core.text import safe_text
 from tui.console.glyphs import BAD, DULL, GOOD, WARN
+from tui.console.wrapping import pieces
 
 _SIGNS = {BAD: ("✗ ", "x "), WARN: ("! ", "! "), GOOD: ("✓ ", "+ "), DULL: ("  ", "  ")}
 _COLOURS = {BAD: "$text-error", WARN: "$text-warning", GOOD: "", DULL: "$foreground-muted"}
@@ -25,7 +26,7 @@ class ProblemLine(Static):
         self._ascii_only = ascii_only
         self._said: tuple[str, str] = ("", DULL)
         self._told: tuple[str, str] | None = None
-        self._shown: tuple[str, str] | None = None
+        self._shown: tuple[str, str, int] | None = None
         self._timer: Timer | None = None
 
     def say(self, text: str, tone: str = DULL) -> None:
@@ -48,7 +49,13 @@ class ProblemLine(Static):
 
     def _draw(self) -> None:
         text, tone = self._told or self._said
-        if (text, tone) != self._shown:
-            self._shown = (text, tone)
+        if (text, tone, self.size.width) != self._shown:
+            self._shown = (text, tone, self.size.width)
             sign = _SIGNS[tone][self._ascii_only]
-            self.update(Content.assemble((sign, _COLOURS[tone]), foreign_lines(text, _COLOURS[tone])))
+            room = max(20, (self.size.width or 80) - len(sign))
+            lines = [piece for line in safe_text(text, multiline=True).splitlines() for piece in pieces(line, room)]
+            self.update(Content.styled(sign + f"\n{' ' * len(sign)}".join(lines), _COLOURS[tone]))
+
+    def on_resize(self) -> None:
+        """Break the sentence anew."""
+        self._draw()

@@ -81,6 +81,8 @@ class RowTable(ScrollView, can_focus=True):
         """The selected row's place in the window."""
         self.marked: set[Any] = set()
         """The keys of the marked rows."""
+        self.is_at_rest = True
+        """Whether nobody has left the first row since the list was shown."""
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
@@ -100,8 +102,13 @@ class RowTable(ScrollView, can_focus=True):
         moved, self.cursor = cursor - self.cursor, cursor
         if len(before.rows) != len(window.rows):
             self.virtual_size = Size(self.size.width, len(window.rows) + 1)
+        if is_new:
+            self.is_at_rest = True
         if is_new or moved:
-            self.scroll_to(y=0 if is_new else max(0, before_top + moved), animate=False, force=True)
+            # Whoever sees the beginning goes on seeing it, as long as the selected row is in sight there too.
+            sees_first = not before_top and not before.has_before and not window.has_before
+            stays = is_new or (sees_first and cursor < self.size.height - 1)
+            self.scroll_to(y=0 if stays else max(0, before_top + moved), animate=False, force=True)
             self.refresh()
         else:
             self._refresh_changed(before)
@@ -194,6 +201,7 @@ class RowTable(ScrollView, can_focus=True):
         if not self.window.rows:
             return
         row = max(0, min(row, len(self.window.rows) - 1))
+        self.is_at_rest = row == 0 and not self.window.has_before
         if row != self.cursor:
             before, self.cursor = self.cursor, row
             self._refresh_row(before)
