@@ -1,4 +1,4 @@
-"""What a worker tidies once a minute: pending records that wake, runs and deliveries that are over for long, orders."""
+"""What a worker tidies once a minute: pending records that wake; runs, mail, deliveries and orders long over."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from core.handles import Handles
 from core.handoff.troubles import tell_handoffs
 from core.inbound.troubles import tell_troubles
 from core.models import Audit, Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
+from core.outbox import retention as outbox_retention
 from core.outbox import suppression
 from core.workers.forgetting import forget_secrets
 from core.workers.key_watch import tell_missing_key
@@ -43,6 +44,7 @@ def sweep(handles: Handles) -> None:
         _remove_old(handles, Run, RunEvent, "run_id", now - kept)
         _remove_deliveries(handles, now - kept)
     if retention.outbox:
+        _forget_sent(handles, now - retention.outbox)
         _forget_suppressions(handles, now - retention.outbox)
     _remove_old(handles, Request, RequestEvent, "request_id", now - ORDERS_KEPT)
     forget_secrets(handles, now)
@@ -73,6 +75,15 @@ def _forget_audit(handles: Handles, before: datetime) -> None:
         if not session.connection().execute(select(table.c.id).where(table.c.at < before).limit(1)).first():
             return
     _until_done(lambda: handles.database.writing(lambda session: forget_audit(session, before, AT_ONCE)))
+
+
+def _forget_sent(handles: Handles, before: datetime) -> None:
+    with handles.database.reading() as session:
+        if not outbox_retention.is_any_over(session, before):
+            return
+    while handles.database.writing(lambda session: outbox_retention.forget_over(session, before), is_batch=True):
+        continue
+    handles.changes.moved("outbox")
 
 
 def _forget_suppressions(handles: Handles, before: datetime) -> None:

@@ -10,7 +10,19 @@ from core import clock
 from core.db.bulk import table_of
 from core.errors import NotFound
 from core.handles import Handles
-from core.models import Account, Audit, Mailbox, OutgoingMessage, Profile, Request, Suppression, Token
+from core.models import (
+    Account,
+    Attempt,
+    Audit,
+    Mailbox,
+    OutgoingMessage,
+    OutgoingRaw,
+    Profile,
+    Recipient,
+    Request,
+    Suppression,
+    Token,
+)
 from core.models import Secret as StoredSecret
 from core.outbound.deliver import deliver_due
 from core.outbox.suppression import note_hard_bounces
@@ -24,7 +36,7 @@ from core.workers.orders import finish, take_orders
 from core.workers.sweeper import sweep
 from tests.accounts import rows_of
 from tests.outbound import world
-from tests.servers.smtp import RuledSink
+from tests.servers.smtp import Phase, RuledSink
 from tests.services.worlds import add, put
 
 
@@ -90,6 +102,33 @@ def test_secrets_and_tokens_go_once_nobody_can_bring_their_resource_back(handles
     assert [row.name for row in rows_of(handles, Account, "id")] == ["a", "stays"]
     with pytest.raises(NotFound):
         accounts.restore(handles, admin, "a")
+
+
+def test_sent_mail_is_kept_as_long_as_its_retention_says(handles: Handles, admin: Actor, smtp_sink: RuledSink) -> None:
+    world.add_mailbox(handles, "main", smtp_sink, bcc=["later@example.org"])
+    smtp_sink.rule(Phase.RCPT, "450 4.2.0 Later", matching="later@", nth=3)
+    world.put(handles, 4, key="")
+    deliver_due(handles, timeouts=world.QUICK)
+    assert set(world.states(handles)) == {"sent"}
+    world.put(handles)
+    table, now = table_of(OutgoingMessage), clock.utcnow()
+    aged = {"created_at": now - timedelta(days=40), "settled_at": now - timedelta(days=31)}
+    _write(handles, OutgoingMessage, table.c.state == "sent", **aged)
+    _write(handles, OutgoingMessage, table.c.id == 1, record_id=7)
+    _write(handles, OutgoingMessage, table.c.id == 2, settled_at=now - timedelta(days=29))
+    # Its Bcc recipient is to have it yet.
+    [waiting] = [row.outgoing_id for row in rows_of(handles, Recipient, "id") if row.state == "deferred"]
+
+    settings.change(handles, admin, {"retention.outbox": "0"})
+    sweep(handles)
+    assert len(world.rows(handles)) == 5
+    settings.change(handles, admin, {"retention.outbox": "30d"})
+    sweep(handles)
+
+    left = [row.id for row in world.rows(handles)]
+    assert left == sorted({1, 2, 5, waiting})
+    for model in (Attempt, Recipient, OutgoingRaw):
+        assert {row.outgoing_id for row in rows_of(handles, model, "outgoing_id")} <= set(left)
 
 
 def test_a_suppressed_address_is_forgotten_when_its_time_is_over_unless_mail_waits_for_it(
