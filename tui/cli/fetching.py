@@ -14,7 +14,6 @@ from core.runlog import Line
 from core.services import access
 from core.text import safe_text
 from core.workers.fetcher import FetchSummary, fetch_now, rehearse_now
-from tui.cli import by_worker
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
@@ -40,6 +39,8 @@ def fetch(
         if handles.vault.can_open():
             summary = fetch_now(handles, names or None, stop=ending.event, options=options)
         else:
+            from tui.cli import by_worker  # all of sending comes with it
+
             summary = by_worker.fetch(handles, actor, names or (), ending.event, options.listener)
     _show(invocation, summary)
     return ending.exit_code or summary.exit_code
