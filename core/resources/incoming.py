@@ -14,7 +14,6 @@ _m, _q, _r, _run, _e = (columns_of(model) for model in (Message, Quarantine, Rec
 
 _MESSAGE_COLUMNS = (
     Column("id", "Id", _m.id, ColumnType.NUMBER, width=7),
-    Column("received_at", "Received", _m.received_at, ColumnType.TIME, width=8, is_filtered=False),
     Column("account", "Account", account_name(_m.account_id), width=10),
     Column("folder", "Folder", _m.folder),
     Column("uidvalidity", "UIDVALIDITY", _m.uidvalidity, ColumnType.NUMBER, is_filtered=False),
@@ -27,9 +26,14 @@ _MESSAGE_COLUMNS = (
     Column("header_from", "From", _m.header_from, width=15),
     Column("header_to", "To", _m.header_to),
     Column("date", "Date", _m.date, ColumnType.TIME, is_filtered=False),
+    Column("received_at", "Received", _m.received_at, ColumnType.TIME, width=8, is_filtered=False),
     Column("state", "State", _m.state, ColumnType.STATE, width=12),
     Column("record", "Record", name_of(Record, _m.record_id, shown="number")),
     Column("acknowledged_at", "Acknowledged", _m.acknowledged_at, ColumnType.TIME, is_filtered=False),
+)
+
+_EXPLAIN = Action(
+    "explain", "t", "Try", "What today's rules would make of the selected one, and why; nothing is changed"
 )
 
 MESSAGE = Kind(
@@ -40,7 +44,9 @@ MESSAGE = Kind(
     key="id",
     group="Incoming",
     description="Every message that was taken in, and where it ended.",
+    table=("id", "received_at", "account", "subject", "header_from", "state"),
     columns=_MESSAGE_COLUMNS,
+    actions=(_EXPLAIN,),
     is_newest_first=True,
 )
 
@@ -59,17 +65,21 @@ QUARANTINE = Kind(
     key="id",
     group="Incoming",
     description="Messages that could not be processed; their bytes are safe here.",
+    table=("id", "received_at", "account", "subject", "header_from", "reason"),
     columns=(
         *(column for column in _MESSAGE_COLUMNS if column.name not in {"record", "state"}),
         Column("state", "State", _m.state, ColumnType.STATE),
         Column("reason", "Reason", _why("reason"), width=12),
         Column("detail", "Detail", _why("detail")),
         Column("attempts", "Attempts", _why("attempts"), ColumnType.NUMBER, is_filtered=False),
-        Column("edited_by", "Edited by", func.coalesce(status_of(OriginalMessage, "edited_by", "message_id", _m.id), "")),
+        Column(
+            "edited_by", "Edited by", func.coalesce(status_of(OriginalMessage, "edited_by", "message_id", _m.id), "")
+        ),
     ),
     actions=(
         Action("retry", "r", "Retry", "Process it again from its bytes"),
         Action("release", "l", "Release", "File it in a queue, without filters"),
+        _EXPLAIN,
         Action("edit", "e", "Edit", "Mend the selected one in your editor; what came is kept"),
         Action("delete", "d", "Delete", "Do away with its bytes", asks=_FOR_GOOD),
     ),
@@ -85,10 +95,10 @@ RECORD = Kind(
     key="number",
     group="Records",
     description="Tickets, grievances, change requests: what messages became.",
+    table=("number", "updated_at", "title", "queue", "state", "customer"),
     columns=(
         Column("id", "Id", _r.id, ColumnType.NUMBER, is_filtered=False),
         Column("number", "Number", _r.number, width=17),
-        Column("updated_at", "Updated", _r.updated_at, ColumnType.TIME, width=8, is_filtered=False),
         Column("type", "Type", _r.type),
         Column("title", "Title", _r.title, width=32),
         Column("queue", "Queue", name_of(Queue, _r.queue_id), width=10),
@@ -102,6 +112,7 @@ RECORD = Kind(
         Column("pending_until", "Pending until", _r.pending_until, ColumnType.TIME, is_filtered=False),
         Column("due", "Due", _r.woken_at.is_not(None), ColumnType.YES_NO),
         Column("created_at", "Created", _r.created_at, ColumnType.TIME, is_filtered=False),
+        Column("updated_at", "Updated", _r.updated_at, ColumnType.TIME, width=8, is_filtered=False),
     ),
     is_newest_first=True,
     extras=("messages", "fields", "trail"),
@@ -149,7 +160,14 @@ EVENT = Kind(
     columns=(
         Column("run", "Run", _e.run_id, ColumnType.NUMBER, width=6),
         Column("seq", "Seq", _e.seq, ColumnType.NUMBER, is_filtered=False),
-        Column("account", "Account", func.coalesce(select(_run.account).where(_run.id == _e.run_id).correlate(_e.run_id.table).scalar_subquery(), ""), width=14),
+        Column(
+            "account",
+            "Account",
+            func.coalesce(
+                select(_run.account).where(_run.id == _e.run_id).correlate(_e.run_id.table).scalar_subquery(), ""
+            ),
+            width=14,
+        ),
         Column("at", "At", _e.at, ColumnType.TIME, width=9, is_filtered=False),
         Column("level", "Level", _e.level, ColumnType.STATE, width=8),
         Column("step", "Step", _e.step, width=9),

@@ -174,6 +174,9 @@ class Kind:
     """One sentence: what it is for."""
     id_column: str = "id"
     """The model's attribute that pages by."""
+    table: tuple[str, ...] = ()
+    """The names of the table's columns in its order, the last ones for wider terminals; empty: as `columns` stand, which
+    is the order that JSON has."""
     extras: tuple[str, ...] = field(default=())
     """Names that JSON rows carry beyond the columns; the service adds them."""
     advise: Callable[[Values], Advice | None] | None = None
@@ -219,5 +222,8 @@ class Kind:
 
     @property
     def listed(self) -> tuple[Column, ...]:
-        """The columns of the table on the screen."""
-        return tuple(column for column in self.columns if column.width)
+        """The columns of the table on the screen, in its order."""
+        listed = [column for column in self.columns if column.width]
+        if self.table:
+            listed.sort(key=lambda column: self.table.index(column.name))
+        return tuple(listed)

@@ -84,12 +84,13 @@ FILTER = Kind(
         Field("match", FieldType.CONDITIONS, "Conditions", "A line each: Header: expression; a ! before the header negates.", (), is_required=True),
         Field("set", FieldType.VALUES, "Sets", "A line each: X-OTOBO-Header: value.", {}, is_required=True),
     ),
+    table=("name", "match", "set", "stop"),
     columns=(
         Column("id", "Id", _f.id, ColumnType.NUMBER, is_filtered=False),
         Column("name", "Name", _f.name, width=20),
+        Column("stop", "Stop", _f.stop, ColumnType.YES_NO, width=4),
         Column("match", "Conditions", _f.match, ColumnType.OBJECT, width=27),
         Column("set", "Sets", _f.set, ColumnType.OBJECT, width=25),
-        Column("stop", "Stop", _f.stop, ColumnType.YES_NO, width=4),
     ),
     conditions=(_f.deleted_at.is_(None),),
 )
