@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +81,10 @@ class Sent:
         """How it stands in a message's history, with what composing it warned of."""
         reply = self.reading.reply
         text = reply.text if reply is not None else self.reading.text
+        states = Counter(result.state.value for result in self.reading.results.values())
+        if len(states) > 1:
+            # The last reply is about those who are left; of the others their rows tell.
+            text = f"{text} ({', '.join(f'{count} {state}' for state, count in sorted(states.items()))})"
         return TryMade(
             number=job.number,
             mailbox_id=route.mailbox_id,

@@ -132,6 +132,12 @@ def test_a_text_without_header_is_a_body(postroom: Shell) -> None:
     assert dropped(postroom)[0].raw == b"\r\nhello there\r\n"
 
 
+def test_what_was_handed_in_is_given_back(postroom: Shell) -> None:
+    postroom.ok("send", "help@example.org", stdin=b"Subject: x\n\n  h \n")
+    assert postroom.ok("raw", "--outbox", "1").out == "Subject: x\r\n\r\n  h \r\n"
+    assert postroom("raw", "--outbox", "2").code == 67
+
+
 def test_our_own_options_stand_in_the_envelope(postroom: Shell) -> None:
     words = [
         "--mailbox",

@@ -163,6 +163,8 @@ def test_two_senders_at_once_send_each_message_once(handles, smtp_sink):
         assert process.returncode == 0, error.decode()
     copies = check(handles, smtp_sink, message_ids)
     assert set(copies.values()) == {1}
+    shares = Counter(row.sent_by_id for row in rows(handles))
+    assert max(shares.values()) - min(shares.values()) <= 3, shares  # 1 % of 300
 
 
 def test_a_sender_that_sleeps_past_its_lease_settles_nothing_that_another_took_over(handles, smtp_sink):

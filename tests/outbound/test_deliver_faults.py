@@ -152,6 +152,7 @@ def test_what_a_message_waits_for_is_told_before_what_failed_for_good(handles, s
     deliver_due(handles, timeouts=QUICK, log=told.append)
 
     assert rows(handles)[0].last_error == "450 4.7.1 Greylisted"
+    assert attempts(handles)[0].text.endswith("(1 deferred, 1 failed, 1 sent)")
     assert [delivery.text for delivery in told] == ["450 4.7.1 Greylisted"]
 
 

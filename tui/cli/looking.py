@@ -75,12 +75,20 @@ def raw(
     ctx: Context,
     message: Annotated[str, Argument(metavar="ID")],
     original: Annotated[bool, Option("--original", help="As it came, though it was edited in quarantine.")] = False,
+    outbox: Annotated[bool, Option("--outbox", help="Of a message of the outbox, as it was handed in.")] = False,
 ) -> None:
     """Write a stored message's exact bytes to stdout."""
     if not message.isdecimal() or len(message) > 18:
-        raise Misuse(f"raw needs the id of a message, a number, not {message!r}. To see them: postroom list message")
+        kind = "outbox" if outbox else "message"
+        raise Misuse(f"raw needs the id of a message, a number, not {message!r}. To see them: postroom list {kind}")
+    if outbox and original:
+        raise Misuse("--original is for messages that came in: only those are edited.")
     with opened(ctx.obj) as (handles, actor):
-        data = messages.raw(handles, actor, int(message), is_original=original)
+        if outbox:
+            pick_up(handles)
+            data = messages.outgoing_raw(handles, actor, int(message))
+        else:
+            data = messages.raw(handles, actor, int(message), is_original=original)
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
