@@ -14,7 +14,7 @@ from core.services import access
 from core.services.actor import Actor
 
 AT_ONCE = 2000
-"""Lines given at once; a reader that is behind asks again."""
+"""Lines given at once; whoever is further behind is given the newest, for the others are in the runs."""
 
 _AT_START = 20
 """Runs whose lines a reader is shown that has seen none."""
@@ -41,13 +41,13 @@ def recent(handles: Handles, actor: Actor, *, at_most: int = 100) -> list[dict[s
 def tail(
     handles: Handles, actor: Actor, seen: Mapping[int, int], *, at_most: int = AT_ONCE, level: str = "debug"
 ) -> list[dict[str, Any]]:
-    """The lines beyond those that were seen, with their account, in order of time.
+    """The newest lines beyond those that were seen, with their account, in order of time.
 
     Args:
         handles: what this process holds open.
         actor: who looks.
         seen: the last number seen of each run; runs that are new since are found by themselves.
-        at_most: the most lines.
+        at_most: the most lines; what is older was written faster than it can be read.
         level: lines below it are left out.
     """
     access.require(actor, access.SEE, "event")
@@ -57,13 +57,15 @@ def tail(
     with handles.database.reading() as session:
         newest_first = moved.order_by(_run.c.id.desc()).limit(AT_ONCE if seen else _AT_START)
         runs = session.connection().execute(newest_first).all()
-        behind = {row.id: (row.account, seen.get(row.id, 0)) for row in runs if row.last_seq > seen.get(row.id, 0)}
+        since = {row.id: max(seen.get(row.id, 0), row.last_seq - at_most) for row in runs}
+        behind = {row.id: (row.account, since[row.id]) for row in runs if row.last_seq > since[row.id]}
         if not behind:
             return []
         beyond = or_(*(and_(_event.c.run_id == run, _event.c.seq > seq) for run, (_, seq) in behind.items()))
-        lines = select(_event).where(beyond).order_by(_event.c.at, _event.c.run_id, _event.c.seq).limit(at_most)
-        found = session.connection().execute(lines.where(_event.c.level.in_(_from(level)))).mappings()
-        return [{**row, "account": behind[row["run_id"]][0]} for row in found]
+        newest = (_event.c.at.desc(), _event.c.run_id.desc(), _event.c.seq.desc())
+        lines = select(_event).where(beyond).order_by(*newest).limit(at_most)
+        found = session.connection().execute(lines.where(_event.c.level.in_(_from(level)))).mappings().all()
+        return [{**row, "account": behind[row["run_id"]][0]} for row in reversed(found)]
 
 
 def _from(level: str) -> tuple[str, ...]:

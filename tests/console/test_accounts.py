@@ -272,6 +272,14 @@ async def test_what_stands_in_a_form_is_tested_before_it_is_saved(
     assert (row["tested_at"] is not None) is is_right
 
 
+async def test_a_test_says_beside_the_field_what_it_lacks(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        await console.press("ctrl+t")
+        await console.until_seen("Not tested: Host is missing")
+        assert not console.app.screen.fields["name"].is_wrong, "a test needs no name"
+
+
 def _fill(form: FormScreen, dovecot: DovecotServer, certificates: Certificates, **more: str) -> None:
     given = {
         "name": "support", "host": "127.0.0.1", "port": str(dovecot.ports.imaps), "username": dovecot.fresh_user(),

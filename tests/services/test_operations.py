@@ -86,7 +86,15 @@ def test_a_tail_gives_what_was_not_seen_of_every_run(handles: Handles, admin: Ac
     put(handles, Run(account_id=3, account="a3", started_at=NOW))
     _lines(handles, 3, 1, 1)
     assert sorted(_texts(runs.tail(handles, admin, {1: 3, 2: 1}))) == ["2.2", "2.3", "3.1"]
-    assert _texts(runs.tail(handles, admin, {1: 3, 2: 1}, at_most=1)) == ["3.1"]
+
+
+def test_a_tail_gives_whoever_is_far_behind_the_newest_lines(handles: Handles, admin: Actor) -> None:
+    put(handles, *(Run(account_id=n, account=f"a{n}", started_at=NOW) for n in (1, 2)))
+    _lines(handles, 1, 1, 50)
+    _lines(handles, 2, 1, 49)
+
+    assert _texts(runs.tail(handles, admin, {}, at_most=3)) == ["1.49", "2.49", "1.50"]
+    assert _texts(runs.tail(handles, admin, {1: 48, 2: 10}, at_most=3)) == ["1.49", "2.49", "1.50"]
 
 
 def test_a_tail_leaves_out_what_is_below_its_level(handles: Handles, admin: Actor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -17,6 +17,9 @@ from textual.widgets import Static
 
 from core.errors import PostroomError
 from core.text import safe_text
+
+if TYPE_CHECKING:
+    from tui.console.app import PostroomApp
 
 
 class Step(Protocol):
@@ -45,6 +48,7 @@ class Steps(ModalScreen[Sequence[Any]]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "leave", "Close"),
         Binding("r", "again", "Again"),
+        Binding("y", "copy", "Copy"),
     ]
 
     class Told(Message, bubble=False):
@@ -90,6 +94,11 @@ class Steps(ModalScreen[Sequence[Any]]):
         # A daemon thread: closing the dialog waits for no server.
         threading.Thread(target=self._run, args=(self._number,), name="console-test", daemon=True).start()
 
+    def action_copy(self) -> None:
+        """Copy what the last step said: a fingerprint, or what to ask the provider."""
+        if self._taken:
+            cast("PostroomApp", self.app).orders.copy(self._taken[-1].detail)
+
     def action_leave(self) -> None:
         """Close; what was still to come is forgotten."""
         self._number += 1
@@ -109,12 +118,12 @@ class Steps(ModalScreen[Sequence[Any]]):
         self.is_over = True
         self.is_well = self.is_well and not message.error
         if message.error:
-            self._end.update(Content.styled(f"{self._signs[1]} {message.error}", "$text-error"))
+            self._end.update(Content.styled(f"{self._signs[1]} {message.error}\nesc closes, r again", "$text-error"))
         elif self.is_well:
             self._end.update(Content.styled(f"{self._signs[0]} All well.   esc closes, r again", "$text-success"))
         else:
             self._end.update(
-                Content.styled(f"{self._signs[1]} It does not work yet.   esc closes, r again", "$text-error")
+                Content.styled(f"{self._signs[1]} It does not work yet.   esc closes, r again, y copies", "$text-error")
             )
 
     def _run(self, number: int) -> None:

@@ -165,7 +165,7 @@ class FieldsScreen(DeskScreen):
         if advice is not None:
             self.app.push_screen(Guide(advice))
 
-    def refused(self, error: PostroomError) -> None:
+    def refused(self, error: PostroomError, what: str = "Not saved") -> None:
         """Show what is wrong beside each field, and go to the first."""
         problems = error.problems if isinstance(error, BadInput) else ()
         texts = {problem.field: problem.text for problem in problems}
@@ -178,7 +178,7 @@ class FieldsScreen(DeskScreen):
         wrong[0].widget.focus()
         rest = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         first = texts[wrong[0].field.name].rstrip(".")
-        self.tell(f"Not saved: {wrong[0].field.label} {first[:1].lower()}{first[1:]}{rest}.", BAD)
+        self.tell(f"{what}: {wrong[0].field.label} {first[:1].lower()}{first[1:]}{rest}.", BAD)
 
     # -- leaving ----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from textual.widgets import Button
 from core.errors import BadInput, Problem
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
+from core.resources.routing import FILTER
 from core.services import tested
 from core.services.catalogue import resource_of
 from core.text import safe_text
@@ -21,6 +22,7 @@ from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.untested import AskUntested, Untested
 from tui.console.form_values import given_values
 from tui.console.glyphs import BAD, GOOD, WARN
+from tui.console.rehearsing import show_tried
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.fields import FieldsScreen
 
@@ -34,6 +36,7 @@ class FormScreen(FieldsScreen):
         Binding(
             "ctrl+t", "test", "test", tooltip="Try the connection with what stands here", priority=True, id="form.test"
         ),
+        Binding("ctrl+t", "try_out", "try", tooltip="What it would change for stored messages", priority=True),
         Binding(
             "ctrl+g", "guide", "guide", tooltip="What is to be done for this choice", priority=True, id="form.guide"
         ),
@@ -60,6 +63,8 @@ class FormScreen(FieldsScreen):
         """Test, save, back."""
         if self._can_test:
             yield Button("Test connection", id="test", compact=True)
+        if self._can_try:
+            yield Button("Try on stored mail", id="try_out", compact=True)
         yield Button("Save", id="save", compact=True)
         yield Button("Save and finish", id="finish", compact=True, variant="primary")
         yield Button("Back", id="leave", compact=True)
@@ -70,7 +75,7 @@ class FormScreen(FieldsScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Test only where there is a connection, sign in where a profile is chosen."""
-        can = {"test": self._can_test, "sign_in": self._can_sign_in}
+        can = {"test": self._can_test, "try_out": self._can_try, "sign_in": self._can_sign_in}
         return can.get(action, True) and super().check_action(action, parameters)
 
     # -- signing in -------------------------------------------------------------------------------------------------
@@ -197,11 +202,34 @@ class FormScreen(FieldsScreen):
         """What is said of a save: its warnings, where it has any."""
         return (f"{text} {' '.join(self._warnings)}", WARN) if self._warnings else (text, GOOD)
 
+    # -- trying out -------------------------------------------------------------------------------------------------
+
+    @property
+    def _can_try(self) -> bool:
+        return self.kind is FILTER and self.desk.may("try", self.kind)
+
+    def action_try_out(self) -> None:
+        """What the filter would change for stored messages, as it stands here."""
+        self.when_typed(lambda: show_tried(self.app, self.desk, self.values, self.name_now))
+
     # -- testing ----------------------------------------------------------------------------------------------------
 
     def action_test(self) -> None:
         """Try the connection with what stands here, saved or not."""
-        self.when_typed(self._test)
+        self.when_typed(self._look_and_test)
+
+    def _look_and_test(self) -> None:
+        """What is wrong with the login stands beside its fields; the rest matters only when it is saved."""
+        verbs, desk, given, name = self.verbs, self.desk, self.values, self.name_now
+
+        def looked_at(problems: Sequence[Problem]) -> None:
+            wrong = tuple(one for one in problems if one.field in tested.LOGINS[self.kind.name])
+            if wrong:
+                self.refused(BadInput(problems=wrong), "Not tested")
+            else:
+                self._test()
+
+        self.calls.ask(lambda: verbs.check(desk.handles, given, name=name), looked_at, lane="test")
 
     def _test(self, then: Callable[[], None] = lambda: None) -> None:
         typed = self._typed

@@ -102,8 +102,6 @@ class LiveFetchScreen(DeskScreen):
         lines = [LogLine.of(event) for event in events]
         self._lines.extend(lines)
         self.log_view.append(self._wanted(lines))
-        if len(events) >= runs.AT_ONCE:
-            self.refresh_data()
 
     def _tick(self) -> None:
         if self._runs and self.is_current:
