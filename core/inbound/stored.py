@@ -50,6 +50,14 @@ def stored_messages(handles: Handles, last: int) -> Iterator[list[StoredMessage]
         yield [StoredMessage(row, raws[row.id]) for row in rows if row.id in raws]
 
 
+def stored_message(handles: Handles, message_id: int) -> StoredMessage | None:
+    """One message; `None` if it is not here, or its bytes are not kept."""
+    with handles.database.reading() as session:
+        raw = session.get(RawMessage, message_id)
+    row = next(iter(_rows(handles, message_id + 1, 1)), None)
+    return StoredMessage(row, raw.data) if raw is not None and row is not None else None
+
+
 def _rows(handles: Handles, below: int | None, most: int) -> list[Any]:
     statement = (
         select(*(_message.c[name] for name in _NAMES), _record.c.number)

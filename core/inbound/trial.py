@@ -23,7 +23,7 @@ from core.inbound.lookup import load_known
 from core.inbound.placement import Placement
 from core.inbound.rules import load_rules
 from core.inbound.stand_in import DELETED, account_with_defaults
-from core.inbound.stored import StoredMessage, stored_messages
+from core.inbound.stored import StoredMessage, stored_message, stored_messages
 from core.inbound.trail import Stage, Step
 from core.inbound.verdict import settle
 from core.models import Account
@@ -78,15 +78,34 @@ class Tried:
         return bool(self.places or self.values)
 
 
-def try_filters(handles: Handles, changed: Sequence[CompiledFilter], last: int) -> Iterator[Tried]:
+def try_filters(
+    handles: Handles, changed: Sequence[CompiledFilter], last: int, *, without: Collection[str] = ()
+) -> Iterator[Tried]:
     """Try these filters, which replace those of the same names, on the last messages; newest first.
+
+    `without`: filters that would be gone, for one because they are renamed.
 
     Raises:
         ConfigurationError: the record type of an account is not installed.
     """
-    sides = _SidesByAccount(handles, changed)
+    sides = _SidesByAccount(handles, changed, without)
     for window in stored_messages(handles, last):
         yield from _tried(handles, sides, window)
+
+
+def explain_stored(handles: Handles, message_id: int) -> Outcome | None:
+    """What today's rules would make of a stored message, among what is stored now; `None` if its bytes are not here.
+
+    Raises:
+        ConfigurationError: the record type of its account is not installed.
+    """
+    one = stored_message(handles, message_id)
+    if one is None:
+        return None
+    sides = _SidesByAccount(handles, ()).of(one.row.account_id)
+    judged = judge_message(one.fetched, sides.before, clock.utcnow())
+    known = _known(handles, sides.account, [judged])
+    return _with_own_record(one, outcome_of(judged, _settled(one, judged, known)))
 
 
 @dataclass(frozen=True)
@@ -103,9 +122,10 @@ class _Sides:
 class _SidesByAccount:
     """Loaded when the first message of an account is met."""
 
-    def __init__(self, handles: Handles, changed: Sequence[CompiledFilter]) -> None:
+    def __init__(self, handles: Handles, changed: Sequence[CompiledFilter], without: Collection[str] = ()) -> None:
         self._handles = handles
         self._changed = {one.name: one for one in changed}
+        self._without = frozenset(without)
         self._known: dict[int | None, _Sides] = {}
 
     def of(self, account_id: int | None) -> _Sides:
@@ -114,7 +134,7 @@ class _SidesByAccount:
             account = self._account(account_id)
             rules = load_rules(self._handles, account).rules
             merged = {**{one.name: one for one in rules.filters}, **self._changed}
-            after = replace(rules, filters=in_order(merged.values()))
+            after = replace(rules, filters=in_order(one for one in merged.values() if one.name not in self._without))
             self._known[account_id] = _Sides(account, rules, after, merged)
         return self._known[account_id]
 

@@ -26,6 +26,7 @@ OPERATING = frozenset(
         ("outbox", "cancel"),
         ("suppression", "release"),
         ("quarantine", "edit"),
+        ("quarantine", "explain"),
         ("quarantine", "retry"),
         ("quarantine", "release"),
         ("quarantine", "export"),

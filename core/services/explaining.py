@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.errors import NotFound
 from core.handles import Handles
 from core.inbound.explain import Outcome, explain
+from core.inbound.trial import explain_stored
 from core.models import Account
 from core.resources.account import ACCOUNT
 from core.services import access
@@ -23,6 +25,31 @@ def explained(handles: Handles, actor: Actor, raw: bytes, account: str = "") -> 
     """
     access.require(actor, "explain", "message")
     return explain(handles, raw, account_named(handles, account) if account else None)
+
+
+def explained_stored(handles: Handles, actor: Actor, message_id: int) -> Outcome:
+    """Run a stored message through today's rules of its account, without side effects.
+
+    Raises:
+        NotFound: it is not here, or its bytes are not kept.
+    """
+    access.require(actor, "explain", "message")
+    outcome = explain_stored(handles, message_id)
+    if outcome is None:
+        raise NotFound(f"The bytes of message {message_id} are not here, so it cannot be explained.")
+    return outcome
+
+
+def sentence(outcome: Outcome) -> str:
+    """Where the message would end, in one line."""
+    values = ", ".join(f"{name} {value}" for name, value in outcome.values.items() if name != "queue")
+    if outcome.record_type:
+        return f"recorded: a new {outcome.record_type} in queue {outcome.queue} ({values})"
+    if outcome.record and outcome.state == "recorded":
+        changes = f", which becomes: {values}" if values else ""
+        return f"recorded: a follow-up to {outcome.record} in queue {outcome.queue}{changes}"
+    record = f", of record {outcome.record}" if outcome.record else ""
+    return f"{outcome.state}{record}{f': {outcome.reason}' if outcome.reason else ''}"
 
 
 def account_named(handles: Handles, name: str) -> Account:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.errors import BadInput, Problem
@@ -13,8 +13,9 @@ from core.inbound.trial import Tried, try_filters
 from core.resources.routing import FILTER
 from core.services import access
 from core.services.actor import Actor
+from core.services.checking import problems_of
 from core.services.config_entries import read_text
-from core.services.drafts import drafted, incomplete
+from core.services.drafts import Draft, drafted, incomplete, read_given
 from core.services.filters import filters
 from core.services.json_rows import plain
 from core.services.lookup import living
@@ -31,6 +32,47 @@ def try_text(handles: Handles, actor: Actor, text: str, file: str, last: int = L
     """
     access.require(actor, "try", "filter")
     return try_filters(handles, read_filters(handles, text, file), last)
+
+
+def try_values(
+    handles: Handles, actor: Actor, given: Mapping[str, Any], *, name: str | None = None, last: int = LAST
+) -> Iterator[Tried]:
+    """Try a filter as it stands in a form, in the place of the one that is saved under `name`.
+
+    Raises:
+        BadInput: everything that is wrong with it.
+    """
+    access.require(actor, "try", "filter")
+    with handles.database.reading() as session:
+        row = None if name is None else living(session, FILTER, name)
+        read = read_given(FILTER, given)
+        draft = drafted(session, FILTER, row, read)
+        if problems := problems_of(session, filters.guards, draft, read.problems):
+            raise BadInput(problems=tuple(problems))
+    gone = {name} - {draft.name} if name is not None else ()
+    return try_filters(handles, [_compiled(draft)], last, without=gone)
+
+
+def told(tried: Tried) -> tuple[str, str, str]:
+    """One message in three lines: which, where it would end before and after, what decides."""
+    before, after = _place(tried.before, tried), _place(tried.after, tried)
+    return (
+        f"{tried.id}  {tried.subject or '(no subject)'}",
+        f"{before} → {after}" if tried.is_different else after,
+        f"{tried.step.rule or tried.step.stage}: {tried.step.why}",
+    )
+
+
+def _place(outcome: Outcome, tried: Tried) -> str:
+    values = "".join(f", {name} {outcome.values.get(name) or 'none'}" for name in tried.values)
+    if outcome.state != "recorded":
+        return outcome.state
+    return f"{outcome.queue} ({outcome.record or 'a new record'}{values})"
+
+
+def _compiled(draft: Draft) -> CompiledFilter:
+    values = draft.values
+    return compile_filter(draft.name, stop=values["stop"], match=list(values["match"]), settings=dict(values["set"]))
 
 
 def read_filters(handles: Handles, text: str, file: str) -> list[CompiledFilter]:
@@ -52,9 +94,7 @@ def read_filters(handles: Handles, text: str, file: str) -> list[CompiledFilter]
             wrong = wrong or filters.guards.judge(session, draft)
             problems += wrong
             if not wrong:
-                values = draft.values
-                settings, match = dict(values["set"]), list(values["match"])
-                compiled.append(compile_filter(draft.name, stop=values["stop"], match=match, settings=settings))
+                compiled.append(_compiled(draft))
     if problems:
         raise BadInput(problems=tuple(problems))
     return compiled

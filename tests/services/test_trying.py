@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput, NotPermitted
+from core.errors import BadInput, NotFound, NotPermitted
 from core.handles import Handles
 from core.inbound import stored
 from core.inbound.by_hand import HandedIn
@@ -15,8 +15,9 @@ from core.models import Account, Message, Record, Run
 from core.services.actor import Actor, Role
 from core.services.catalogue import RESOURCES
 from core.services.config_text import import_text
+from core.services.explaining import explained_stored
 from core.services.intake import take_in
-from core.services.trying import tried_as_json, try_text
+from core.services.trying import tried_as_json, try_text, try_values
 from tests.accounts import add_account, message, rows_of
 
 RULES = """
@@ -202,3 +203,36 @@ def test_an_operator_may_try_and_a_viewer_may_not(world: Handles) -> None:
     assert tried(world, Actor("o", "h", Role.OPERATOR), filters) == []
     with pytest.raises(NotPermitted):
         tried(world, Actor("v", "h", Role.VIEWER), filters)
+
+
+FORM = {"match": [{"header": "Subject", "regex": "printer"}], "set": {"X-OTOBO-Queue": "Junk"}, "stop": False}
+"""A filter as it stands in a form."""
+
+
+def test_a_filter_is_tried_as_it_stands_in_its_form_in_the_place_of_the_saved_one(world: Handles, admin: Actor) -> None:
+    hand_in(world, admin, message(1, "Subject: printer"))
+    (new,) = try_values(world, admin, {**FORM, "name": "020 new"})
+    assert told(new) == (1, "recorded Support", "recorded Junk", "020 new")
+    assert new.after.values["priority"] == "5 very high"
+    # Renamed, it is not there a second time under its old name.
+    (renamed,) = try_values(world, admin, {**FORM, "name": "030 renamed"}, name="010 printer")
+    assert (renamed.step.rule, renamed.after.values["priority"]) == ("030 renamed", "3 normal")
+    with pytest.raises(BadInput, match="condition"):
+        try_values(world, admin, {"name": "x", "match": [], "set": FORM["set"]})
+    with pytest.raises(NotPermitted):
+        try_values(world, Actor("v", "h", Role.VIEWER), {**FORM, "name": "x"})
+
+
+def test_a_stored_message_is_explained_by_todays_rules_on_its_own_record(world: Handles, admin: Actor) -> None:
+    hand_in(world, admin, message(1, "Subject: printer"), message(2, "References: <1@mail.example.org>"))
+    (record,) = rows_of(world, Record, "id")
+    RESOURCES["address"].delete(world, admin, "support@example.com")
+    first, answer = (explained_stored(world, admin, number) for number in (1, 2))
+    assert (first.record_type, first.record, first.queue) == ("Ticket", record.number, "Raw")
+    assert [step.rule for step in first.trail if step.stage == "filters"] == ["010 printer"]
+    assert (answer.record_type, answer.record, answer.queue) == ("", record.number, "Support")
+    assert len(rows_of(world, Message, "id")) == 2
+    with pytest.raises(NotFound):
+        explained_stored(world, admin, 3)
+    with pytest.raises(NotPermitted):
+        explained_stored(world, Actor("v", "h", Role.VIEWER), 1)

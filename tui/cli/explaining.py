@@ -9,8 +9,7 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core.errors import NoInput
-from core.inbound.explain import Outcome
-from core.services.explaining import explained, outcome_as_json
+from core.services.explaining import explained, outcome_as_json, sentence
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import write_json, write_line
@@ -34,18 +33,6 @@ def explain(
     for complaint in outcome.complaints:
         write_line(f"complaint   {complaint.what:<16}  {complaint.value}: {complaint.text}")
     write_line(f"=> {sentence(outcome)}")
-
-
-def sentence(outcome: Outcome) -> str:
-    """Where the message would end, in one line."""
-    values = ", ".join(f"{name} {value}" for name, value in outcome.values.items() if name != "queue")
-    if outcome.record_type:
-        return f"recorded: a new {outcome.record_type} in queue {outcome.queue} ({values})"
-    if outcome.record and outcome.state == "recorded":
-        changes = f", which becomes: {values}" if values else ""
-        return f"recorded: a follow-up to {outcome.record} in queue {outcome.queue}{changes}"
-    record = f", of record {outcome.record}" if outcome.record else ""
-    return f"{outcome.state}{record}{f': {outcome.reason}' if outcome.reason else ''}"
 
 
 def read_message(file: str) -> bytes:

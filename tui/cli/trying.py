@@ -7,9 +7,8 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core import clock
-from core.inbound.explain import Outcome
 from core.inbound.trial import Tried
-from core.services.trying import LAST, tried_as_json, try_text
+from core.services.trying import LAST, told, tried_as_json, try_text
 from tui.cli.configuration import read_file
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -46,15 +45,7 @@ def _write_json(tried: Tried) -> None:
 
 
 def _write(tried: Tried) -> None:
-    before, after = _side(tried.before, tried), _side(tried.after, tried)
-    what = f"{before} → {after}" if tried.is_different else after
-    write_line(f"{tried.id}  {tried.subject or '(no subject)'}")
+    which, what, why = told(tried)
+    write_line(which)
     write_line(f"    {what}")
-    write_line(f"    {tried.step.rule or tried.step.stage}: {tried.step.why}")
-
-
-def _side(outcome: Outcome, tried: Tried) -> str:
-    values = "".join(f", {name} {outcome.values.get(name) or 'none'}" for name in tried.values)
-    if outcome.state != "recorded":
-        return outcome.state
-    return f"{outcome.queue} ({outcome.record or 'a new record'}{values})"
+    write_line(f"    {why}")

@@ -89,6 +89,22 @@ class RecordScreen(_Correspondence):
 class MessageScreen(_Correspondence):
     """One message: what it says, and where it ended."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "explain", "try", tooltip="What today's rules would make of it, and why; nothing is changed")
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Who may not ask is not offered it."""
+        if action == "explain" and not access.may(self.desk.actor, "explain", "message"):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_explain(self) -> None:
+        """Show it."""
+        from tui.console.rehearsing import show_explained
+
+        show_explained(self.app, self.desk, int(self.row["id"]))
+
     def painted(self, whole: Mapping[str, Any], width: int) -> Content:
         """What it says, and its trail."""
         known = {key: self.row.get(key) for key in ("reason", "detail", "attempts", "edited_by") if self.row.get(key)}

@@ -216,6 +216,8 @@ class ResourceScreen(ResourceList):
                 self.console.orders.choose_queue(partial(self._release, rows))
             case "edit":
                 self._mend()
+            case "explain":
+                self._explain()
             case _:
                 self.calls.ask(lambda: deeds.done(self.desk, kind, action.name, rows), self._acted)
 
@@ -243,6 +245,12 @@ class ResourceScreen(ResourceList):
 
         if (row := self.table.selected) is not None:
             mend(self, int(row["id"]))
+
+    def _explain(self) -> None:
+        from tui.console.rehearsing import show_explained
+
+        if (row := self.table.selected) is not None:
+            show_explained(self.app, self.desk, int(row["id"]))
 
     def _acted(self, said: Any) -> None:
         self.table.unmark_all()
