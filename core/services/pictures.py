@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import Account, AccountStatus, OutgoingMessage, Run, RunState
+from core.models import Account, AccountStatus, OutgoingMessage, Run, RunState, Status, Validity
 from core.services import access
 from core.services.actor import Actor
 
@@ -35,6 +35,16 @@ class Throughput:
     def total(self) -> int:
         """All messages of the day."""
         return sum(self.taken_in)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """How the last runs of one account ended."""
+
+    account: str
+    status: str
+    states: tuple[str, ...]
+    """The oldest first."""
 
 
 def throughput(handles: Handles, actor: Actor, now: datetime) -> Throughput:
@@ -69,6 +79,30 @@ def account_health(handles: Handles, actor: Actor) -> Mapping[str, int]:
             condition = (status or "ok") if validity == "valid" else validity
             counts[condition] = counts.get(condition, 0) + count
     return counts
+
+
+def strips(handles: Handles, actor: Actor, *, accounts: int = 5, runs: int = 40) -> tuple[Strip, ...]:
+    """The last runs of the valid accounts that want a look: those in trouble first, then those that ran last."""
+    access.require(actor, access.SEE, "account")
+    in_trouble = case((_status.c.status == Status.OK.value, 1), else_=0)
+    chosen = (
+        select(_account.c.id, _account.c.name, _status.c.status)
+        .join(_status, _status.c.account_id == _account.c.id)
+        .where(_account.c.deleted_at.is_(None), _account.c.validity == Validity.VALID.value)
+        .order_by(in_trouble, func.coalesce(_status.c.last_run_id, 0).desc(), _account.c.id)
+        .limit(accounts)
+    )
+    with handles.database.reading() as session:
+        connection = session.connection()
+        found = connection.execute(chosen).all()
+        ended = {
+            row.id: select(_run.c.state).where(_run.c.account_id == row.id).order_by(_run.c.id.desc()).limit(runs)
+            for row in found
+        }
+        return tuple(
+            Strip(row.name, row.status, tuple(reversed(connection.execute(ended[row.id]).scalars().all())))
+            for row in found
+        )
 
 
 def outbox_by_state(handles: Handles, actor: Actor) -> Mapping[str, int]:

@@ -67,7 +67,8 @@ def run(number: int, account: str, *, state: str = "running", seq: int = 0, **va
         "host": "imap.example.org", "step": "fetch", "expected": 200, "fetched": 50,
         "started_at": now - timedelta(seconds=2), "ended_at": None if state == "running" else now,
     }  # fmt: skip
-    return Run(id=number, account_id=number, account=account, state=state, last_seq=seq, **{**given, **values})
+    given |= {"account_id": number, **values}
+    return Run(id=number, account=account, state=state, last_seq=seq, **given)
 
 
 def event(run_id: int, seq: int, text: str, **values: Any) -> RunEvent:

@@ -17,7 +17,7 @@ from core.resources.routing import FILTER
 from tui.console.cells import moment, size, span
 from tui.console.dialogs.choose import Choice, ranked
 from tui.console.form_values import defaults, given_of, given_values, typed_of
-from tui.console.glyphs import bar, folded, sparkline
+from tui.console.glyphs import bar, chart, folded
 from tui.console.log_lines import matches
 from tui.console.places import PLACES, place_named
 from tui.console.running import run_row
@@ -107,11 +107,11 @@ def test_a_time_shows_as_much_as_its_column_holds() -> None:
     assert moment(None, NOW, 9) == ""
 
 
-def test_a_sparkline_keeps_the_sum_and_never_hides_a_value() -> None:
+def test_bars_keep_the_sum_and_never_hide_a_value() -> None:
     values = [0] * 287 + [1]
     assert sum(folded([*values[:-1], 1000], 72)) == 1000
-    assert sparkline([1, *([0] * 10), 100_000], 80, ascii_only=False)[0] != "▁"
-    assert sparkline(values, 72, ascii_only=True).isascii()
+    assert chart([1, *([0] * 10), 100_000], 80, 1, ascii_only=False)[0][0] != "▁"
+    assert all(line.isascii() for line in chart(values, 72, 3, ascii_only=True))
 
 
 @pytest.mark.parametrize(

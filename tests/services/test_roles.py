@@ -49,6 +49,7 @@ MAY: dict[str, set[Role]] = {
     "outbox.retry": OPERATORS,
     "pictures.account_health": BOTH,
     "pictures.outbox_by_state": BOTH,
+    "pictures.strips": BOTH,
     "pictures.throughput": BOTH,
     "quarantine.delete": NOBODY,
     "quarantine.edit": OPERATORS,

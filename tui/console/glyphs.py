@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 GOOD, BUSY, WARN, BAD, DULL = "good", "busy", "warn", "bad", "dull"
@@ -55,7 +56,7 @@ def sign_of(state: str) -> Sign:
 
 
 SPARKS = "▁▂▃▄▅▆▇█"
-"""Heights of a sparkline's bars; they survive tmux and every font with box drawing."""
+"""Heights of bars; they survive tmux and every font with box drawing."""
 
 ASCII_SPARKS = "_.-:=+*#"
 
@@ -67,15 +68,26 @@ def bar(done: int, whole: int, width: int, *, ascii_only: bool) -> str:
     return full * filled + rest * (width - filled)
 
 
-def sparkline(values: list[int], width: int, *, ascii_only: bool) -> str:
-    """Values as bars, the neighbours summed until they fit; a value above nothing never looks like nothing."""
+def chart(values: list[int], width: int, height: int, *, ascii_only: bool) -> list[str]:
+    """Values as bars of several lines, the highest line first; a value above nothing never looks like nothing."""
     sums = folded(values, width)
-    most = max(sums, default=0)
     heights = ASCII_SPARKS if ascii_only else SPARKS
-    if most == 0:
-        return heights[0] * len(sums)
-    steps = len(heights) - 1
-    return "".join(heights[0 if value == 0 else max(1, value * steps // most)] for value in sums)
+    steps, most = len(heights), max(sums, default=0)
+    # The lowest step is the ground they stand on.
+    full = [1 if not value else max(2, value * steps * height // most) for value in sums]
+    lines = []
+    for line in reversed(range(height)):
+        over = [min(steps, max(0, one - line * steps)) for one in full]
+        lines.append("".join(heights[one - 1] if one else " " for one in over))
+    return lines
+
+
+_ENDS = {"ok": ("▁", "."), "running": ("▸", ">"), "stopped": ("▄", "-")}
+
+
+def strip(states: Sequence[str], *, ascii_only: bool) -> str:
+    """How runs ended, one a cell: low when all was well, high when it was not."""
+    return "".join(_ENDS.get(state, ("█", "#"))[ascii_only] for state in states)
 
 
 def folded(values: list[int], width: int) -> list[int]:

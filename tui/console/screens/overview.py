@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rich.cells import set_cell_size
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -13,18 +14,22 @@ from textual.content import Content
 from core import clock
 from core.resources.catalogue import kind_named
 from core.services import pictures, search
-from core.services.pictures import Throughput
+from core.services.pictures import BUCKET, Strip, Throughput
 from core.text import safe_text
 from tui.console.cells import grouped, span
 from tui.console.desk import Desk
-from tui.console.glyphs import BAD, GOOD, WARN, sign_of, sparkline
+from tui.console.glyphs import BAD, GOOD, WARN, chart, folded, sign_of, strip
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.detail import Reading
 from tui.console.standing import Standing
 from tui.console.widgets.sheet import Sheet
 from tui.console.window import Row
 
+CHART = 3
+"""Lines of the bars."""
+
 _ALERTS = 20
+_NAME = 20
 _COLOURS = {"good": "$text-success", "busy": "$text-primary", "warn": "$text-warning", "bad": "$text-error"}
 
 
@@ -35,6 +40,7 @@ class Facts:
     standing: Standing
     throughput: Throughput
     accounts: Mapping[str, int]
+    strips: tuple[Strip, ...]
     outbox: Mapping[str, int]
     alerts: tuple[Row, ...]
 
@@ -103,6 +109,7 @@ def facts(desk: Desk) -> Facts:
         desk.standing(),
         pictures.throughput(handles, actor, clock.utcnow()),
         pictures.account_health(handles, actor),
+        pictures.strips(handles, actor),
         pictures.outbox_by_state(handles, actor),
         tuple(row for row in newest if row.get("closed_at") is None)[:_ALERTS],
     )
@@ -126,16 +133,18 @@ def judged(found: Facts) -> tuple[str, str]:
 def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
     """The overview as text."""
     flow = found.throughput
-    bars = sparkline(list(flow.taken_in), width, ascii_only=ascii_only)
+    values = list(flow.taken_in)
+    bars = chart(values, width, CHART, ascii_only=ascii_only)
     head = f"{grouped(flow.total)} messages in {grouped(flow.runs)} runs, {grouped(flow.failed)} failed"
     lines = [
         _title("Taken in, 24 hours", head),
-        Content.styled(bars, "$text-primary"),
-        Content.styled(_scale(len(bars)), "$foreground-muted"),
+        *(Content.styled(line, "$text-primary") for line in bars),
+        Content.styled(_scale(len(bars[0]), _peak(values, width)), "$foreground-muted"),
         Content(""),
         _title("Accounts", _whole(found.accounts)),
         _states(found.accounts, ascii_only=ascii_only)
         or Content.styled("  none yet: 3, then n adds one", "$foreground-muted"),
+        *(_strip(one, width, ascii_only=ascii_only) for one in found.strips),
         Content(""),
         _title("Outbox", f"{grouped(found.standing.outbox)} still to be sent"),
         _states(found.outbox, ascii_only=ascii_only) or Content.styled("  empty", "$foreground-muted"),
@@ -153,8 +162,28 @@ def _title(name: str, fact: str) -> Content:
     return Content.assemble((f"{name:<20}", "bold"), fact)
 
 
-def _scale(width: int) -> str:
-    left, middle, right = "24 h ago", "12 h", "now"
+def _peak(values: list[int], width: int) -> str:
+    """How much the highest bar stands for."""
+    sums = folded(values, width)
+    if not any(sums):
+        return "12 h"
+    minutes = int(BUCKET.total_seconds() // 60) * -(-len(values) // len(sums))
+    return f"highest: {grouped(max(sums))} in {minutes} min"
+
+
+def _strip(one: Strip, width: int, *, ascii_only: bool) -> Content:
+    """An account's name, and how its last runs ended; the newest on the right."""
+    sign = sign_of(one.status)
+    name = set_cell_size(safe_text(one.account), _NAME)
+    ended = strip(one.states[-max(1, width - _NAME - 6) :], ascii_only=ascii_only)
+    return Content.assemble(
+        (f"  {sign.glyph_for(ascii_only=ascii_only)} {name}  ", _COLOURS.get(sign.tone, "")),
+        (ended or "not fetched yet", "" if ended else "$foreground-muted"),
+    )
+
+
+def _scale(width: int, middle: str) -> str:
+    left, right = "24 h ago", "now"
     space = max(2, width - len(left) - len(middle) - len(right))
     return f"{left}{' ' * (space // 2)}{middle}{' ' * (space - space // 2)}{right}"
 

@@ -1,0 +1,42 @@
+"""The overview: what is seen in one look."""
+
+from __future__ import annotations
+
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import AccountStatus
+from core.services.actor import Actor
+from tests.console.conftest import Opener
+from tests.console.rows import add_account, run, store
+from tui.console.glyphs import chart, strip
+
+
+async def test_how_the_last_runs_ended_is_seen_account_by_account_trouble_first(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    add_account(handles, actor, "office")
+    ended = ["ok", "ok", "failed", "ok"]
+    store(handles, [run(number, "desk", state=state, account_id=1) for number, state in enumerate(ended, 1)], "run")
+    status = table_of(AccountStatus)
+    handles.database.writing(
+        lambda session: session.connection().execute(
+            status.update().where(status.c.account_id == 2).values(status="failing")
+        )
+    )
+    async with open_console(screen="overview") as console:
+        await console.until_seen("not fetched yet")
+        strips = [line for line in console.lines if "desk" in line or "office" in line]
+        assert "office" in strips[0]
+        assert strips[1].split() == ["✓", "desk", "▁▁█▁"]
+        assert "highest: 200 in 20 min" in console.text, "four runs of fifty messages within the last bar"
+
+
+def test_bars_of_several_lines_keep_what_is_little_in_sight() -> None:
+    # Sixteen steps in two lines of eight: 100 fills both, 50 the lower one, 1 is the least there is.
+    assert chart([0, 1, 50, 100], 4, 2, ascii_only=False) == ["   █", "▁▂██"]
+    assert chart([0, 0], 2, 2, ascii_only=False) == ["  ", "▁▁"]
+
+
+def test_a_strip_is_told_apart_without_colours() -> None:
+    assert strip(["ok", "failed", "stopped", "aborted", "running"], ascii_only=True) == ".#-#>"
