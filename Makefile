@@ -6,7 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := core postroom tui
-WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# Tests wait for servers now and then: one worker more than there are processors keeps these busy.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|' 2>/dev/null \
@@ -22,7 +23,7 @@ demo: .make/compiled ## see it work, with mail servers and sample mail of its ow
 
 test: .make/developing .make/compiled ## all tests, against real servers; installs what is missing
 	.ci/install-servers
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: .make/developing ## format, lint, types, import contracts, migrations in step with the models
 	$(BIN)/ruff format --check
