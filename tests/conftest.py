@@ -1,5 +1,6 @@
 """Real servers on loopback, for all tests."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from core.environment import Environment, read_environment
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, Role
+from tests.compiled import compile_once
 from tests.fakes.token_server import TokenServer, reaching
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.dovecot import DovecotServer
@@ -33,6 +35,16 @@ if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 << 30:
 # How long drawing an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("anywhere")
+
+
+# What is imported and collected lives to the end. Looking through it again and again took a quarter of the time.
+gc.disable()
+compile_once()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
