@@ -1,9 +1,5 @@
-"""Commands in processes of their own that need not import everything anew: forked from one that has.
+"""Commands in processes of their own, forked from one that has imported everything."""
 
-A first import of all that a command needs takes most of a second; a hundred commands would take minutes.
-"""
-
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -11,14 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        "tui.cli.__main__", "tui.cli.commands", "tui.cli.running", "tui.cli.looking", "tui.cli.changing",
-        "tui.cli.fetching", "tui.cli.delivering", "tui.cli.testing", "tui.cli.configuration", "tui.cli.health",
-        "core.workers.loop",
-    ]
-)  # fmt: skip
+from tests.forked import CONTEXT
 
 
 def run(words: Sequence[str], variables: Mapping[str, str], stdin: bytes, within: float) -> tuple[int, bytes, bytes]:
@@ -26,7 +15,7 @@ def run(words: Sequence[str], variables: Mapping[str, str], stdin: bytes, within
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("stdin", "stdout", "stderr")]
         streams[0].write_bytes(stdin)
-        process = _CONTEXT.Process(target=_child, args=(list(words), dict(variables), *map(str, streams)))
+        process = CONTEXT.Process(target=_child, args=(list(words), dict(variables), *map(str, streams)))
         process.start()
         process.join(within)
         if process.exitcode is None:

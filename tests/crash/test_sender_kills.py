@@ -1,10 +1,6 @@
 """The sender killed at each point of a message's way: every message arrives, twice only where the outbox said so."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import timedelta
@@ -14,24 +10,18 @@ import pytest
 from core import clock
 from core.models import OutgoingMessage
 from tests.accounts import ON_SQLITE
+from tests.crash.fetching_process import KILLED
+from tests.crash.sending_process import start_sending
 from tests.outbound.world import add_mailbox, attempts, change, make_due, put, rows, states
 from tests.servers.smtp import RuledSink
 
 MESSAGES = 200
 
 
-def start_sender(handles, failpoint=""):
-    command = [sys.executable, "-m", "tests.crash.sending_process", str(handles.environment.home)]
-    if not handles.environment.is_sqlite:
-        command.append(handles.environment.database_url)
-    return subprocess.Popen(command, env={**os.environ, "POSTROOM_FAILPOINT": failpoint}, stderr=subprocess.PIPE)
-
-
 def send_once(handles, failpoint="") -> int:
-    process = start_sender(handles, failpoint)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode in (0, -signal.SIGKILL), error.decode()
-    return process.returncode
+    code, said = start_sending(handles.environment, failpoint).ended(60)
+    assert code in (0, KILLED), said
+    return code
 
 
 def let_leases_run_out(handles) -> None:
@@ -81,7 +71,7 @@ def test_a_kill_at_a_failpoint_loses_nothing_and_doubles_only_what_was_uncertain
     # K10 is passed once for each batch that is taken, also for an empty one.
     nth = min(nth, 1) if place == "K10" else nth
 
-    assert send_once(handles, f"{place}:kill@{nth}") == -signal.SIGKILL
+    assert send_once(handles, f"{place}:kill@{nth}") == KILLED
 
     handed_over = {row.message_id for row in rows(handles) if row.handing_over}
     taken = {row.message_id for row in rows(handles) if row.state == "sent"}
@@ -118,7 +108,7 @@ def test_a_kill_between_the_parts_of_a_message_to_many_doubles_only_the_part_in_
         everyone = tuple(f"r{number}@example.net" for number in range(60))
         put(handles, to=everyone)
 
-        assert send_once(handles, failpoint) == -signal.SIGKILL
+        assert send_once(handles, failpoint) == KILLED
         assert len(sink.deliveries) in (2, 3)
         finish(handles)
 
@@ -137,15 +127,15 @@ def test_kills_at_random_moments_lose_nothing(handles, smtp_sink):
     add_mailbox(handles, "main", smtp_sink)
     message_ids = put(handles, 300)
     for _ in range(6):
-        process = start_sender(handles)
+        process = start_sending(handles.environment)
         before = len(smtp_sink.deliveries)
         # Once it is under way it is killed at any moment.
         smtp_sink.wait_for(before + 1, within=20)
         deadline = time.monotonic() + chance.uniform(0, 0.15)
-        while time.monotonic() < deadline and process.poll() is None:
+        while time.monotonic() < deadline and not process.has_ended:
             smtp_sink.wait_for(10**6, within=0.005)
         process.kill()
-        process.communicate(timeout=30)
+        process.ended(30)
         let_leases_run_out(handles)
         if set(states(handles)) == {"sent"}:
             break
@@ -157,10 +147,9 @@ def test_two_senders_at_once_send_each_message_once(handles, smtp_sink):
     add_mailbox(handles, "one", smtp_sink)
     add_mailbox(handles, "two", smtp_sink)
     message_ids = put(handles, 300)
-    both = [start_sender(handles), start_sender(handles)]
+    both = [start_sending(handles.environment), start_sending(handles.environment)]
     for process in both:
-        _, error = process.communicate(timeout=90)
-        assert process.returncode == 0, error.decode()
+        assert process.ended(90) == (0, "")
     copies = check(handles, smtp_sink, message_ids)
     assert set(copies.values()) == {1}
     shares = Counter(row.sent_by_id for row in rows(handles))
@@ -170,15 +159,15 @@ def test_two_senders_at_once_send_each_message_once(handles, smtp_sink):
 def test_a_sender_that_sleeps_past_its_lease_settles_nothing_that_another_took_over(handles, smtp_sink):
     add_mailbox(handles, "main", smtp_sink)
     put(handles)
-    process = start_sender(handles, "K13:sleep3@2")
+    process = start_sending(handles.environment, "K13:sleep3@2")
     # The relay has it; the sender sleeps before it writes that down.
     smtp_sink.wait_for(1, within=30)
     change(handles, OutgoingMessage, lease_until=clock.utcnow() - timedelta(seconds=30))
     assert send_once(handles) == 0
     assert states(handles) == ["uncertain"]
 
-    process.communicate(timeout=30)
+    code, said = process.ended(30)
 
-    assert process.returncode == 0
+    assert code == 0, said
     assert states(handles) == ["uncertain"]
     assert [attempt.outcome for attempt in attempts(handles)] == ["uncertain"]

@@ -1,23 +1,21 @@
 """A worker in a process of its own that wants a new token again and again."""
 
-import multiprocessing
 import sys
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Event
 
 from core.environment import Environment
+from tests.forked import CONTEXT
 
 LOOK = 0.005
 """Seconds between two looks while the other has its turn; short, for there are hundreds."""
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-
 
 def start_renewing(environment: Environment, account_id: int, count: int) -> ForkServerProcess:
     """Begin, and come back when it has; its exit code is how often it got none."""
-    begun = _CONTEXT.Event()
+    begun = CONTEXT.Event()
     arguments = (str(environment.home), environment.database_url, account_id, count, begun)
-    process = _CONTEXT.Process(target=_child, args=arguments, daemon=True)
+    process = CONTEXT.Process(target=_child, args=arguments, daemon=True)
     process.start()
     assert begun.wait(60)
     return process
