@@ -1,0 +1,62 @@
+"""An account that is deleted: its fetch stops, what it brought stays, its name is free, and it can come back."""
+
+from core.handles import Handles
+from core.models import Run
+from core.resources.catalogue import kind_named
+from core.services import quarantine, search
+from core.services.accounts import accounts
+from core.services.actor import Actor
+from tests.accounts import ON_SQLITE, add_account, at, fetch, fetched_well, message, records, rows_of, stored
+from tests.outbound.world import set_setting
+from tests.servers.dovecot import DovecotServer
+
+
+def listed(handles: Handles, actor: Actor, kind: str) -> list[str]:
+    return [row["account"] for row in search.matching(handles, actor, kind_named(kind)).rows]
+
+
+def test_what_a_deleted_account_brought_stays_and_its_name_is_free(
+    handles: Handles, dovecot: DovecotServer, admin: Actor
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1), message(2)])
+    add_account(handles, name="support", **at(dovecot, user))
+    fetched_well(handles, "support")
+
+    accounts.delete(handles, admin, "support")
+    assert fetch(handles).accounts == 0
+    assert (len(stored(handles)), len(records(handles)), len(rows_of(handles, Run, "id"))) == (2, 2, 1)
+    assert listed(handles, admin, "message") == listed(handles, admin, "record") == ["deleted account"] * 2
+
+    # Another one of that name is another account: what it receives is its own.
+    add_account(handles, name="support", **at(dovecot, user))
+    assert fetched_well(handles, "support").counts.records == 2
+    assert listed(handles, admin, "record") == ["support", "support", "deleted account", "deleted account"]
+
+
+@ON_SQLITE
+def test_what_comes_back_knows_its_mail(handles: Handles, dovecot: DovecotServer, admin: Actor) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1)])
+    add_account(handles, name="support", **at(dovecot, user))
+    fetched_well(handles, "support")
+    accounts.delete(handles, admin, "support")
+    dovecot.deliver(user, [message(2)])
+    accounts.restore(handles, admin, "support")
+    assert fetched_well(handles, "support").counts.fetched == 1
+    assert listed(handles, admin, "message") == ["support"] * 2
+
+
+@ON_SQLITE
+def test_what_it_left_in_quarantine_is_retried_by_the_defaults(
+    handles: Handles, dovecot: DovecotServer, admin: Actor
+) -> None:
+    set_setting(handles, "loop.records", 1)
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(number, sender="ann@example.org") for number in (1, 2)])
+    add_account(handles, name="support", **at(dovecot, user))
+    fetched_well(handles, "support")
+    accounts.delete(handles, admin, "support")
+    set_setting(handles, "loop.records", 0)
+    (waiting,) = quarantine.waiting(handles, admin)
+    assert quarantine.retry(handles, admin, waiting) == "recorded"
