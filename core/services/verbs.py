@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from core import clock
@@ -157,6 +158,19 @@ class Resource:
             return audit.note(session, actor, "restore", self.kind.name, row[self.kind.key], after=draft.shown())
 
         self._published(handles, handles.database.writing(work))
+
+    def restorable(self, handles: Handles, actor: Actor) -> list[tuple[str, datetime]]:
+        """What was deleted in the last 24 hours: names and when, the latest first."""
+        access.require(actor, "restore", self.kind.name)
+        table = table_of(self.kind.model)
+        gone = (
+            select(table.c[self.kind.key], func.max(table.c.deleted_at))
+            .where(table.c.deleted_at >= clock.utcnow() - RESTORABLE)
+            .group_by(table.c[self.kind.key])
+            .order_by(func.max(table.c.deleted_at).desc())
+        )
+        with handles.database.reading() as session:
+            return [(name, deleted_at) for name, deleted_at in session.connection().execute(gone).all()]
 
     def check(self, handles: Handles, given: Mapping[str, Any], *, name: str | int | None = None) -> list[Problem]:
         """Everything that is wrong with values before they are saved, by field; nothing is written."""

@@ -207,3 +207,18 @@ async def test_what_is_new_is_in_sight_of_whoever_is_at_the_top(open_console: Op
         assert console.app.screen.table.selected["title"] == "subject 59", "it was the first one, so it is again"
         await console.press("j", "8", "9")
         assert console.app.screen.table.selected["title"] == "subject 58"
+
+
+async def test_what_was_deleted_before_this_console_was_opened_can_be_brought_back(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    for name in ("Support", "Sales"):
+        queues.add(handles, actor, name, {})
+        queues.delete(handles, actor, name)
+    async with open_console(screen="queues") as console:
+        await console.press("u")
+        await console.until_seen("Bring back which queue?")
+        await console.type("sup")
+        await console.press("enter")
+        await console.until_seen("Support is back.")
+        assert [row["name"] for row in queues.matching(handles, actor, "name:s").rows].count("Support") == 1

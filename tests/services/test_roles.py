@@ -204,7 +204,7 @@ def test_all_look_at_all_but_templates(actor: Actor, kind: Any) -> None:
 @pytest.mark.parametrize("actor", [OPERATOR, VIEWER], ids=lambda actor: actor.role.value)
 def test_nobody_else_changes_what_is_configured(actor: Actor, name: str) -> None:
     resource = RESOURCES[name]
-    changing = {verb: getattr(resource, verb) for verb in ("add", "change", "delete", "restore")}
+    changing = {verb: getattr(resource, verb) for verb in ("add", "change", "delete", "restore", "restorable")}
 
     assert {verb: outcome(call, actor, given={}) for verb, call in changing.items()} == dict.fromkeys(changing, False)
     assert all(outcome(call, ADMIN, given={}) for call in changing.values())

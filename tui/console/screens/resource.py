@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from core import clock
 from core.errors import PostroomError
 from core.resources.kind import Action, Kind
 from core.resources.system import SETTING
 from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console import deeds
+from tui.console.cells import span
 from tui.console.desk import key_of
+from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.screens.resource_list import ResourceList
 from tui.console.widgets.row_table import RowTable
@@ -29,7 +33,7 @@ class ResourceScreen(ResourceList):
         Binding("enter", "open", "open", tooltip="Open the selected one", id="resource.open"),
         Binding("d", "delete", "delete", tooltip="Delete the marked ones, or the selected one", id="resource.delete"),
         Binding("i", "details", "details", tooltip="Everything about the selected one", show=False),
-        Binding("u", "restore", "undelete", tooltip="Bring back what was deleted last", show=False),
+        Binding("u", "restore", "undelete", tooltip="Bring back what was deleted in the last 24 hours", show=False),
         Binding("space", "mark", "mark", tooltip="Mark for an action on several", show=False),
         Binding("y", "copy", "copy", tooltip="Copy the selected one's name", show=False),
         Binding("w", "write", "write", tooltip="Write the marked ones to a file, or all that is listed", show=False),
@@ -136,11 +140,28 @@ class ResourceScreen(ResourceList):
             self.app.push_screen(Confirm(Question(safe_text(str(refusal), multiline=True), yes="", no="Close")))
 
     def action_restore(self) -> None:
-        """Bring back what was deleted last."""
-        if not self._deleted:
-            self.tell(f"No {self.kind.name} was deleted from this screen. u brings back the last one for 24 hours.")
+        """Bring back what was deleted last from here, else one of those that were deleted anywhere."""
+        if self._deleted:
+            names, self._deleted = self._deleted, ()
+            self._restore(names)
             return
-        names, self._deleted = self._deleted, ()
+        verbs, desk = resource_of(self.kind), self.desk
+        self.calls.ask(lambda: verbs.restorable(desk.handles, desk.actor), self._ask_which)
+
+    def _ask_which(self, gone: list[tuple[str, datetime]]) -> None:
+        if not gone:
+            self.tell(f"No {self.kind.name} was deleted in the last 24 hours.")
+            return
+        now = clock.utcnow()
+        choices = [Choice(name, name, f"deleted {span((now - at).total_seconds())} ago") for name, at in gone]
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self._restore((name,))
+
+        self.app.push_screen(Choose(f"Bring back which {self.kind.name}?", choices), chosen)
+
+    def _restore(self, names: tuple[str, ...]) -> None:
         verbs, desk = resource_of(self.kind), self.desk
 
         def work() -> None:
