@@ -1,5 +1,6 @@
 """Ports on loopback that nobody uses at this moment, and that nobody else is given until they are used."""
 
+import os
 import random
 import socket
 import sys
@@ -9,7 +10,8 @@ from itertools import islice
 # Below Linux's range for outgoing connections (from 32768): while a server is stopped, no client takes its port.
 _CHOICE = range(20_000, 32_000)
 _KEPT = 128
-_reservations: deque[socket.socket] = deque()
+_reservations: deque[int] = deque()
+"""Descriptors, which the end of the process closes."""
 
 
 def free_ports(host: str, wanted: int) -> list[int]:
@@ -34,7 +36,7 @@ def _reserve(host: str, port: int) -> bool:
         reservation.close()
         return False
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    _reservations.append(reservation)
+    _reservations.append(reservation.detach())
     while _reservations and (sys.platform != "linux" or len(_reservations) > _KEPT):
-        _reservations.popleft().close()
+        os.close(_reservations.popleft())
     return True
