@@ -187,7 +187,7 @@ class RowTable(ScrollView, can_focus=True):
             [column.width for column in self._columns],
             [_least(column) for column in self._columns],
             [column.type in _ELASTIC and column.width >= LEAST_ELASTIC for column in self._columns],
-            max(1, self.size.width - 1),
+            max(1, self.scrollable_content_region.width - 1),
         )
         self.virtual_size = Size(self.size.width, len(self.window.rows) + 1)
         self.refresh()
