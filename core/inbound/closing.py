@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,8 @@ from core.errors import LeaseLost, NeedsSignIn, OAuthUnavailable, PostroomError,
 from core.handles import Handles
 from core.inbound.backoff import FailureKind, has_failed_for_too_long, kind_of, next_due
 from core.inbound.due import Claimed
-from core.models import Account, AccountStatus, Run, RunState, Status, Validity
+from core.inbound.marks import write_mark
+from core.models import Account, AccountStatus, FolderMark, Run, RunState, Status, Validity
 from core.protocols.causes import advice
 from core.runlog import Counts, RunLog, Written
 from core.text import bounded, clean
@@ -75,9 +77,15 @@ def abandon_run(handles: Handles, claimed: Claimed, log: RunLog, fault: Exceptio
 
 
 def close_run(
-    handles: Handles, claimed: Claimed, log: RunLog, outcome: RunOutcome, error: PostroomError | None
+    handles: Handles,
+    claimed: Claimed,
+    log: RunLog,
+    outcome: RunOutcome,
+    error: PostroomError | None,
+    *,
+    settled: Sequence[FolderMark] = (),
 ) -> None:
-    """Write the outcome, say when the account is due again, give back the lease.
+    """Write the outcome and which folders are settled, say when the account is due again, give back the lease.
 
     Raises:
         LeaseLost: another worker has taken over and has closed the run.
@@ -98,6 +106,8 @@ def close_run(
             raise LeaseLost(f"Another worker has taken over {claimed.account.name}.")
         values = _after(status, outcome, error, now, interval)
         session.connection().execute(update(_status).where(claimed.lease.is_mine()).values(values))
+        for mark in settled:
+            write_mark(session, mark)
         if error is not None and has_failed_for_too_long(kind_of(error), values["first_failure_at"], now):
             _give_up(session, claimed.account)
         leases.release(session, claimed.lease)

@@ -23,7 +23,7 @@ from core.inbound.intake import Intake
 from core.inbound.kept import KeptSources
 from core.inbound.reading import Line
 from core.inbound.rules import load_rules
-from core.models import AccountType, RunState
+from core.models import AccountType, FolderMark, RunState
 from core.protocols.causes import advice
 from core.protocols.imap import FolderStatus
 from core.protocols.server import Timeouts
@@ -64,8 +64,10 @@ def fetch_account(
     handles.changes.moved("run")
     error: PostroomError | None = None
     has_more = False
+    settled: list[FolderMark] = []
     try:
-        has_more = _pass(handles, claimed, log, options, _stopper(handles, claimed, stop or threading.Event()))
+        wants_stop = _stopper(handles, claimed, stop or threading.Event())
+        has_more = _pass(handles, claimed, log, options, wants_stop=wants_stop, settled=settled)
         log.done(clock.monotonic() - started)
     except LeaseLost as lost:
         return RunOutcome(claimed.run_id, claimed.account.name, RunState.ABORTED, log.counts, str(lost), "passing")
@@ -82,21 +84,29 @@ def fetch_account(
         handles.renewer.let_go(claimed.lease)
     outcome = outcome_of(claimed, log, error, has_more=has_more)
     try:
-        close_run(handles, claimed, log, outcome, error)
+        close_run(handles, claimed, log, outcome, error, settled=settled)
     except LeaseLost as lost:
         return replace(outcome, state=RunState.ABORTED, error=str(lost), fault="passing", has_more=False)
     return outcome
 
 
 def _pass(
-    handles: Handles, claimed: Claimed, log: RunLog, options: FetchOptions, wants_stop: Callable[[], bool]
+    handles: Handles,
+    claimed: Claimed,
+    log: RunLog,
+    options: FetchOptions,
+    *,
+    wants_stop: Callable[[], bool],
+    settled: list[FolderMark],
 ) -> bool:
-    """Fetch all folders; gives back whether more is left than one run takes."""
+    """Fetch all folders; gives back whether more is left than one run takes, and adds what is `settled` whole."""
     source, unchanged = connect(handles, claimed, log, options.timeouts, options.kept)
     line = Line(source)
     try:
         acknowledger = Acknowledger(handles, claimed, line, log)
-        has_more = _take_folders(handles, claimed, log, acknowledger, unchanged=unchanged, wants_stop=wants_stop)
+        has_more = _take_folders(
+            handles, claimed, log, acknowledger, unchanged=unchanged, wants_stop=wants_stop, settled=settled
+        )
         acknowledger.collect()
         if not pass_on(line, claimed, options.kept):
             acknowledger.close()
@@ -115,6 +125,7 @@ def _take_folders(
     *,
     unchanged: Mapping[str, FolderStatus],
     wants_stop: Callable[[], bool],
+    settled: list[FolderMark],
 ) -> bool:
     account = claimed.account
     intake: Intake | None = None
@@ -125,7 +136,7 @@ def _take_folders(
             log.counts += Counts(skipped=status.messages)
             continue
         intake = intake or Intake(handles, claimed, load_rules(handles, account), log)
-        one = FolderPass(handles, claimed, acknowledger.line, log, intake, acknowledger, folder, wants_stop)
+        one = FolderPass(handles, claimed, acknowledger.line, log, intake, acknowledger, folder, wants_stop, settled)
         left -= one.run(left)
         has_more = has_more or one.has_more
         if wants_stop():

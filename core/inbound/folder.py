@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlmodel import Session
-
 from core import clock
 from core.errors import FaultOfOurs, NotOffered
 from core.failpoints import fp
@@ -38,6 +36,8 @@ class FolderPass:
     acknowledger: Acknowledger
     folder: str
     wants_stop: Callable[[], bool]
+    settled: list[FolderMark]
+    """The marks of folders that are settled whole; they become durable with the end of the run."""
 
     has_more: bool = False
     """Whether messages were left for the next run because of the limit."""
@@ -108,8 +108,9 @@ class FolderPass:
             self.log.uidvalidity_changed(self.folder, mark.uidvalidity, selected.uidvalidity)
         if mark is not None or account.epoch > 1:
             fresh.match_upto = selected.uidnext - 1 if selected.uidnext else 2**32
-        # Durable before the first message: a run that is cut off must go on matching where this one began to.
-        self._write_mark(fresh)
+        if fresh.match_upto or self.claimed.took_over:
+            # Durable before the first message: a run that is cut off must go on matching where this one began to.
+            self.handles.database.writing(lambda session: marks.write_mark(session, fresh))
         return fresh
 
     def _list(self, selected: Selected, mark: FolderMark) -> Listing:
@@ -217,7 +218,7 @@ class FolderPass:
         if not selected.uidnext:
             # Everything that was there is matched: what comes from now on is new, though it be equal.
             mark.match_upto = mark.uid_settled
-        self._write_mark(mark)
+        self.settled.append(mark)
 
     def _settle_renumbered(self, pending: Sequence[Pending], mark: FolderMark) -> None:
         if all(one.key.uidvalidity == mark.uidvalidity for one in pending):
@@ -226,13 +227,6 @@ class FolderPass:
         gone = self.handles.database.writing(lambda session: marks.note_renumbered_gone(session, account, mark, now))
         if gone:
             self.log.complaint(f"{gone} stored messages are gone from the server already")
-
-    def _write_mark(self, mark: FolderMark) -> None:
-        def write(session: Session) -> None:
-            values = mark.model_dump(exclude={"account_id", "epoch", "folder"})
-            marks.move_mark(session, self.claimed.account, self.folder, values)
-
-        self.handles.database.writing(write)
 
 
 def _without(keys: Sequence[Key], others: Sequence[Key]) -> Sequence[Key]:

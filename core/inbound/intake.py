@@ -134,8 +134,7 @@ class Intake:
                 marks.forget_leftovers(session, account, [one.key for one in judged])
             marks.note_leftovers(session, account, left)
             if settled is not None and settled.folder:
-                values = {**mark.model_dump(include={"uidvalidity", "match_upto", "uid_next", "messages"})}
-                marks.move_mark(session, account, mark.folder, {**values, "uid_settled": settled.uid})
+                marks.write_mark(session, mark, uid_settled=settled.uid)
             if judged:
                 batch.lines.append(self.log.line("info", "stored", batch_line(judged), ms=clock.elapsed_ms(started)))
             written = self.log.write(session, self.log.counts + Counts(**batch.tally), batch.lines)

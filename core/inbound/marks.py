@@ -18,6 +18,8 @@ from core.protocols.source import Key, Missing
 
 _message, _mark, _leftover = table_of(Message), table_of(FolderMark), table_of(Leftover)
 
+_MARK_COLUMNS = tuple(column.name for column in _mark.columns)
+
 MOST_TRIES = 3
 """After so many tries a message that the server lists but does not give is left alone, until a person asks for it."""
 
@@ -123,9 +125,11 @@ def pending(handles: Handles, account: Account, folder: str) -> list[Pending]:
         ]
 
 
-def move_mark(session: Session, account: Account, folder: str, values: dict[str, int]) -> None:
-    """Note how far a folder is settled."""
-    row = {"account_id": account.id, "epoch": account.epoch, "folder": folder, **values}
+def write_mark(session: Session, mark: FolderMark, *, uid_settled: int | None = None) -> None:
+    """Note how far a folder is settled: as the mark says, or up to `uid_settled`."""
+    row = {name: getattr(mark, name) for name in _MARK_COLUMNS}
+    if uid_settled is not None:
+        row["uid_settled"] = uid_settled
     bulk.upsert(session, FolderMark, [row])
 
 
