@@ -28,6 +28,7 @@ class SmtpConnection:
         self.count = 0
         """How many messages were submitted, with whatever outcome."""
         self._dialogue = dialogue
+        self._ahead: Exchange | None = None
         self._opened = monotonic()
 
     @property
@@ -54,21 +55,32 @@ class SmtpConnection:
 
         `envelope_id` is what reports on it name, where the relay offers that (RFC 3461).
         """
+        return self.run(self.prepared(sender, recipients, raw, envelope_id))
+
+    def prepared(self, sender: str, recipients: Sequence[str], raw: bytes, envelope_id: str = "") -> Exchange:
+        """A message made ready for this connection. Raises `UnsafeMessage` if it must not leave."""
         checked_envelope(sender, recipients)
-        exchange = Exchange(self._dialogue, sender, recipients, raw, envelope_id)
+        return Exchange(self._dialogue, sender, recipients, raw, envelope_id)
+
+    def run(self, exchange: Exchange, following: Exchange | None = None) -> SubmitResult:
+        """Hand over a message; the envelope of the one that is to follow goes ahead with its dot where that is allowed.
+
+        If it did (`following.is_ahead`), that message is the next, or the connection is to be dropped.
+        """
+        if self._ahead is not None and self._ahead is not exchange:
+            self.drop()
         self.count += 1
-        return exchange.run()
+        result = exchange.run(following)
+        self._ahead = following if following is not None and following.is_ahead else None
+        return result
 
     def submit_many(self, messages: Sequence[tuple[str, Sequence[str], bytes]]) -> Iterator[SubmitResult]:
-        """Hand over one after the other, a result as soon as it is known; ends early when the connection does.
-
-        The next envelope is not sent before the last message's reply: a dot that a relay reads elsewhere than we meant
-        it must not find commands behind it.
-        """
-        for sender, recipients, raw in messages:
+        """Hand over one after the other, a result as soon as it is known; ends early when the connection does."""
+        prepared = [self.prepared(*message) for message in messages]
+        for exchange, following in zip(prepared, [*prepared[1:], None], strict=True):
             if not self.is_usable:
                 return
-            yield self.submit(sender, recipients, raw)
+            yield self.run(exchange, following)
 
     def check_envelope(self, sender: str, recipient: str) -> Iterator[tuple[Phase, Reply]]:
         """MAIL, RCPT and DATA one by one up to the relay's 354, for a test; `drop` the connection then."""
@@ -89,7 +101,7 @@ class SmtpConnection:
 
     def quit(self) -> None:
         """Say goodbye; what the relay answers does not matter any more."""
-        if self.is_usable:
+        if self.is_usable and self._ahead is None:
             with contextlib.suppress(WireError):
                 self._dialogue.wire.begin("quit", min(5.0, self._dialogue.timeouts.command), 64 * 1024)
                 self._dialogue.send(b"QUIT")

@@ -115,11 +115,13 @@ class SmtpDialogue:
             for each in line.split(b"\r\n"):
                 self._transcript.sent(each)
 
-    def send_message(self, data: bytes) -> None:
-        """Send a message with its final dot."""
-        self.wire.send(data)
+    def send_message(self, data: bytes, envelope: bytes = b"") -> None:
+        """Send a message with its final dot; behind it the next one's envelope, if there is one to be sent ahead."""
+        self.wire.send(data + envelope if envelope else data)
         if self._transcript is not None:
             self._transcript.sent_bytes(len(data))
+            for each in envelope.splitlines():
+                self._transcript.sent(each)
 
     def reply(self) -> Reply:
         """The next reply."""

@@ -1,4 +1,9 @@
-"""One message's way through MAIL, RCPT, DATA and the dot (RFC 5321 §3.3), every outcome kept as a value."""
+"""One message's way through MAIL, RCPT, DATA and the dot (RFC 5321 §3.3), every outcome kept as a value.
+
+Where the relay offers PIPELINING, an envelope goes in one write, DATA last, and the next message's envelope in one with
+the dot before it (RFC 2920 §3.1): a message then costs one round trip. That is safe because of `stuffed`: a message
+holds no line end but CRLF and no line with a dot alone, so that no relay finds its end elsewhere than we do.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,8 @@ from core.protocols.submission import Phase, SubmitResult, stuffed, xtext
 _NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
 _WINDOW = 200
 """Recipients sent ahead: their replies must fit into our input while we still write."""
+_MOST_AHEAD = 50
+"""Recipients of an envelope that goes in one write with the message before it."""
 _CLOSING = 421
 
 
@@ -39,6 +46,8 @@ class Exchange:
         self._data = stuffed(raw)
         # Without the dots that only the way needs (RFC 1870 §5).
         self._size = len(raw)
+        self._is_ahead = False
+        """Whether the envelope was sent before it was this message's turn."""
         self._phase = Phase.MAIL
         self._answers: list[Reply] = []
         self._dot_sent = False
@@ -46,19 +55,35 @@ class Exchange:
         self._goodbye: Reply | None = None
         self._goodbye_phase = Phase.MAIL
 
-    def run(self) -> SubmitResult:
-        """Take all steps; gives back how far it came and what was said."""
-        if not self._recipients or (self._needs_utf8 and not self._takes_utf8):
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the relay has this envelope already: it is this message's turn now, or the connection is dropped."""
+        return self._is_ahead
+
+    def run(self, following: Exchange | None = None) -> SubmitResult:
+        """Take all steps; gives back how far it came and what was said.
+
+        The envelope of `following` goes ahead, if this message comes as far as its dot and the relay allows it.
+        """
+        if not self._can_be_said:
             return self._result(_NEEDS_UTF8)
         try:
-            result = self._result(self._deciding_reply(self._mail_line()))
+            result = self._result(self._deciding_reply(following))
         except WireError as error:
             return self._result(self._last_refusal(), error)
-        self._leave_clean(result)
+        self._leave_clean(result, is_next_begun=following is not None and following.is_ahead)
         return result
 
-    def _deciding_reply(self, mail_line: bytes) -> Reply:
-        leave = self._pipelined(mail_line) if self._dialogue.offers("PIPELINING") else self._stepwise(mail_line)
+    @property
+    def _can_be_said(self) -> bool:
+        return bool(self._recipients) and (not self._needs_utf8 or self._takes_utf8)
+
+    @property
+    def _may_go_ahead(self) -> bool:
+        return self._can_be_said and len(self._recipients) <= _MOST_AHEAD and self._dialogue.offers("PIPELINING")
+
+    def _deciding_reply(self, following: Exchange | None) -> Reply:
+        leave = self._pipelined() if self._dialogue.offers("PIPELINING") else self._stepwise()
         refused = self._mail is not None and not self._mail.is_positive
         nobody = not any(answer.is_positive for answer in self._answers)
         if leave is not None and leave.asks_for_more and (nobody or refused):
@@ -75,14 +100,21 @@ class Exchange:
         if leave is not None and not leave.asks_for_more:
             self._phase = Phase.DATA
             return self._refusal(leave)
-        return self._message()
+        return self._message(following)
 
-    def _pipelined(self, mail_line: bytes) -> Reply | None:
-        """The whole envelope in one write, DATA last (RFC 2920 §3.1)."""
-        lines = [self._rcpt_line(recipient) for recipient in self._recipients]
+    def _envelope(self) -> bytes:
+        """The whole of it, DATA last (RFC 2920 §3.1); of many recipients the first."""
+        lines = [self._mail_line(), *map(self._rcpt_line, self._recipients[:_WINDOW])]
+        if len(self._recipients) <= _WINDOW:
+            lines.append(b"DATA")
+        return b"\r\n".join(lines)
+
+    def _pipelined(self) -> Reply | None:
         self._dialogue.begin(Phase.MAIL)
-        first, rest = lines[:_WINDOW], lines[_WINDOW:]
-        self._dialogue.send(b"\r\n".join([mail_line, *first, *([] if rest else [b"DATA"])]))
+        if not self._is_ahead:
+            self._dialogue.send(self._envelope())
+        first, others = self._recipients[:_WINDOW], self._recipients[_WINDOW:]
+        rest = [self._rcpt_line(recipient) for recipient in others]
         self._mail = self._next()
         self._phase = Phase.RCPT
         self._answers += [self._next() for _ in first]
@@ -98,8 +130,8 @@ class Exchange:
         self._phase = Phase.DATA
         return self._next(leave=True)
 
-    def _stepwise(self, mail_line: bytes) -> Reply | None:
-        self._mail = self._command(mail_line)
+    def _stepwise(self) -> Reply | None:
+        self._mail = self._command(self._mail_line())
         if not self._mail.is_positive:
             return None
         self._phase = Phase.RCPT
@@ -126,22 +158,33 @@ class Exchange:
             return self._mail
         return None
 
-    def _message(self) -> Reply:
+    def _message(self, following: Exchange | None) -> Reply:
         self._phase = Phase.DOT
         timeouts = self._dialogue.timeouts
         self._dialogue.begin(Phase.DOT, timeouts.transfer(len(self._data)))
+        ahead = b""
+        if following is not None and following._may_go_ahead:
+            ahead = following._envelope() + b"\r\n"
         try:
-            self._dialogue.send_message(self._data)
-        except ConnectionLost:
-            with contextlib.suppress(WireError):
-                # A relay that had enough may have said so before it hung up.
-                self._dialogue.wire.begin(Phase.DOT, 1.0, 64 * 1024)
-                self._goodbye, self._goodbye_phase = self._refusal(self._dialogue.reply()), Phase.DOT
+            self._dialogue.send_message(self._data, ahead)
+        except WireError as error:
+            # What failed may have been the envelope alone: then the relay may have the message.
+            self._dot_sent = self._dialogue.wire.unsent <= len(ahead)
+            if isinstance(error, ConnectionLost) and not self._dot_sent:
+                self._hear_goodbye()
             raise
+        if following is not None and ahead:
+            following._is_ahead = True
         self._dot_sent = True
         fp("K12")
         self._dialogue.begin(Phase.DOT, timeouts.settle)
         return self._next()
+
+    def _hear_goodbye(self) -> None:
+        """A relay that had enough may have said so before it hung up."""
+        with contextlib.suppress(WireError):
+            self._dialogue.wire.begin(Phase.DOT, 1.0, 64 * 1024)
+            self._goodbye, self._goodbye_phase = self._refusal(self._dialogue.reply()), Phase.DOT
 
     def _refusal(self, reply: Reply) -> Reply:
         """4yz or 5yz where only they can be; anything else is out of step."""
@@ -198,10 +241,12 @@ class Exchange:
             line += f" ORCPT=rfc822;{xtext(recipient)}"
         return line.encode()
 
-    def _leave_clean(self, result: SubmitResult) -> None:
-        """Whatever was begun is over before the next message."""
+    def _leave_clean(self, result: SubmitResult, *, is_next_begun: bool) -> None:
+        """Whatever was begun is over before the next message; a reply to the dot ends it, whatever it says."""
         if self._goodbye is not None:
             self._dialogue.wire.close()
+        elif is_next_begun:
+            return
         elif not result.taken and not self._dialogue.wire.broken:
             try:
                 if not self._dialogue.command(b"RSET", "reset").is_positive:

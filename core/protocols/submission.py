@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.errors import UnsafeMessage, WireError
+from core.mail.canonical import has_bare_ends
 from core.protocols.smtp_reply import Reply
 
 
@@ -24,8 +25,7 @@ class Phase(StrEnum):
     """The message and its final dot."""
 
 
-@dataclass(frozen=True)
-class SubmitResult:
+class SubmitResult(NamedTuple):
     """What became of one message; replies and broken connections are values, not exceptions."""
 
     phase: Phase
@@ -56,6 +56,7 @@ class SubmitResult:
 
 
 _NO_XTEXT = re.compile(r"[^!-*,-<>-~]")
+_DOT_FIRST = re.compile(rb"\n\.")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029\ud800-\udfff]")
 
 
@@ -87,10 +88,9 @@ def stuffed(raw: bytes) -> bytes:
     A CR or LF alone is refused: relays disagree on whether it ends a line, and what follows could become a second
     message (SMTP smuggling, CVE-2023-51764).
     """
-    breaks = raw.count(b"\r\n")
-    if raw.count(b"\n") != breaks or raw.count(b"\r") != breaks:
+    if has_bare_ends(raw):
         raise UnsafeMessage("The message holds a bare CR or LF; it must be made canonical before it is sent.")
-    if b"\r\n." in raw:
+    if _DOT_FIRST.search(raw) is not None:
         raw = raw.replace(b"\r\n.", b"\r\n..")
     if raw.startswith(b"."):
         raw = b"." + raw

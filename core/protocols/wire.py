@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Never
 
-from core.clock import Deadline
+from core.clock import monotonic
 from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, TlsFailed, WireError
 from core.protocols.certificate import Certificate
 from core.protocols.resolve import Address
@@ -21,6 +21,9 @@ from core.protocols.tls import NEEDS_CLIENT_CERTIFICATE, TlsFacts, TlsTrust, des
 _CHUNK = 64 * 1024
 _LARGEST_READ = 1024 * 1024
 _LONGEST_LINE = 64 * 1024
+_SHORT = 1.0
+_SOMEWHAT_LESS = 0.9
+"""Of the time that is left: the next operation, which has as long, finds the timeout short enough already."""
 
 
 class Wire:
@@ -39,13 +42,17 @@ class Wire:
         self._buffer = b""
         self._at = 0
         self._phase = ""
-        self._deadline = Deadline(0)
+        self._ends = 0.0
+        self._patience = 0.0
+        """The socket's own timeout; 0: it is to be set before the next read or write."""
         self._budget = 0
+        self.unsent = 0
+        """How many of the last bytes to be sent were not handed to the system, when that failed."""
 
     def begin(self, phase: str, seconds: float, budget: int) -> None:
         """From here on one operation: it must be over in so many seconds and may read so many bytes."""
         self._phase = phase
-        self._deadline = Deadline(seconds)
+        self._ends = monotonic() + seconds
         self._budget = budget
 
     @property
@@ -54,20 +61,29 @@ class Wire:
         return self._phase
 
     def send(self, data: bytes) -> None:
-        """Send all of it, or fail; if it fails, the last byte was not handed to the system."""
-        view = memoryview(data)
+        """Send all of it, or fail; if it fails, the last byte was not handed to the system, and `unsent` more."""
+        view: bytes | memoryview = data
         while view:
+            self.unsent = len(view)
             try:
-                self._socket.settimeout(self._remaining())
-                view = view[self._socket.send(view) :]
+                self._keep_time()
+                sent = self._socket.send(view)
             except TimeoutError as error:
-                self._fail(DeadlineExceeded(self._too_slow("take what we send"), **self._where()), error)
+                if not self._has_time_left():
+                    self._fail(DeadlineExceeded(self._too_slow("take what we send"), **self._where()), error)
             except OSError as error:
                 self._fail(ConnectionLost(self._cut(error), **self._where()), error)
+            else:
+                if sent == len(view):
+                    return  # at once, as most is
+                view = memoryview(view)[sent:]
 
     def readline(self, longest: int = _LONGEST_LINE) -> bytes:
         """The next line, with its end."""
         end = self._buffer.find(b"\n", self._at) + 1
+        if end == 0 and self._at == len(self._buffer):
+            self._buffer, self._at = self._receive(_CHUNK), 0
+            end = self._buffer.find(b"\n") + 1
         if end == 0:
             return self.read_through(b"\n", longest)
         line = self._buffer[self._at : end]
@@ -148,19 +164,19 @@ class Wire:
             self.violation("The server sent data in clear after agreeing to TLS; it was not used.", phase="tls")
         self.begin("tls", seconds, 0)
         try:
-            self._socket.settimeout(self._remaining())
+            self._set_timeout(seconds)
             secured = handshake(self._socket, host, trust, place=self.place)
         except WireError:
             self.close()
             raise
-        self._socket = secured
+        self._socket, self._patience = secured, 0.0
         self.tls = describe(secured)
         return self.tls
 
     def look_at_certificate(self, host: str, seconds: float) -> Certificate:
         """What certificate the server shows, without trusting it; ends this connection."""
         self.begin("tls", seconds, 0)
-        self._socket.settimeout(self._remaining())
+        self._set_timeout(seconds)
         try:
             return look_at_certificate(self._socket, host)
         finally:
@@ -190,15 +206,18 @@ class Wire:
         raise ProtocolViolation(text, host=self.place, phase=phase or self._phase, reply=reply)
 
     def _receive(self, most: int) -> bytes:
-        try:
-            self._socket.settimeout(self._remaining())
-            data = self._socket.recv(most)
-        except TimeoutError as error:
-            self.close()
-            self._fail(DeadlineExceeded(self._too_slow("answer"), **self._where()), error)
-        except (OSError, ssl.SSLError) as error:
-            self.close()
-            self._fail(self._broken(error), error)
+        data: bytes | None = None
+        while data is None:
+            try:
+                self._keep_time()
+                data = self._socket.recv(most)
+            except TimeoutError as error:
+                if not self._has_time_left():
+                    self.close()
+                    self._fail(DeadlineExceeded(self._too_slow("answer"), **self._where()), error)
+            except (OSError, ssl.SSLError) as error:
+                self.close()
+                self._fail(self._broken(error), error)
         if not data:
             self.close()
             raise ConnectionLost("The server ended the connection.", **self._where())
@@ -208,7 +227,7 @@ class Wire:
     def _at_hand(self) -> bytes:
         gathered = bytearray()
         try:
-            self._socket.settimeout(0)
+            self._set_timeout(0.0)
             # A read of this size takes all of a TLS record, so that after any read nothing is left behind it.
             while len(gathered) < _CHUNK and (data := self._socket.recv(_CHUNK)):
                 gathered += data
@@ -229,11 +248,28 @@ class Wire:
         if self._budget < 0:
             self.violation("The server's answer is far larger than it can rightly be.")
 
-    def _remaining(self) -> float:
-        remaining = self._deadline.remaining()
-        if remaining <= 0:
+    def _keep_time(self) -> None:
+        """See to it that the socket gives up no later than the operation has to be over.
+
+        To set its timeout is a system call or two, for each read and write: one that is somewhat too short is left as
+        it is, since whoever runs into it looks at the clock and goes on.
+        """
+        remaining = self._ends - monotonic()
+        if remaining <= 0.0:
             raise TimeoutError("deadline")
-        return remaining
+        if not self._patience <= remaining <= 2 * self._patience:
+            self._set_timeout(remaining if remaining < _SHORT else remaining * _SOMEWHAT_LESS)
+
+    def _has_time_left(self) -> bool:
+        """Whether the socket gave up before the operation has to be over; it then waits for all that is left."""
+        remaining = self._ends - monotonic()
+        if remaining > 0.0:
+            self._set_timeout(remaining)
+        return remaining > 0.0
+
+    def _set_timeout(self, seconds: float) -> None:
+        self._socket.settimeout(seconds)
+        self._patience = seconds
 
     def _fail(self, failure: WireError, cause: OSError) -> Never:
         self.broken = True
