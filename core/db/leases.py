@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select, update
 from sqlmodel import Session, SQLModel
@@ -21,8 +20,7 @@ from core.db.doors import Database
 from core.errors import LeaseLost, StoreError
 
 
-@dataclass(frozen=True)
-class Lease:
+class Lease(NamedTuple):
     """One claim of one row."""
 
     model: type[SQLModel]

@@ -16,7 +16,7 @@ from core.errors import StoreError
 from core.failpoints import fp
 from core.handles import Handles
 from core.outbound.clerk import Clerk
-from core.outbound.ended import Delivery, Terms, close_round, delivery_of, held_because, put_off
+from core.outbound.ended import Delivery, Terms, close_round, closed_as_sent, delivery_of, held_because, put_off
 from core.outbound.job import Job
 from core.outbound.page import Page
 from core.outbound.pool import Pool
@@ -25,7 +25,7 @@ from core.outbound.retry import cool_until
 from core.outbound.route import Route
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom
-from core.outbox.claim import HandingOver, bytes_of, give_back, hand_over, lease_end, time_of
+from core.outbox.claim import HandingOver, bytes_of, give_back, hand_over
 from core.outbox.settle import MailboxNews, settle
 from core.settings import RuntimeSettings
 
@@ -146,14 +146,18 @@ class Book:
         """A mailbox's way out."""
         return self._routes[mailbox_id]
 
-    def limits_of(self, mailbox_id: int) -> Limits:
-        """What is known of a mailbox's server."""
+    def most_recipients_of(self, mailbox_id: int) -> int:
+        """The most recipients a mailbox's server takes in one transaction; 0: it has refused none."""
+        limits = self._limits.get(mailbox_id)
+        return self._routes[mailbox_id].server_max_recipients if limits is None else limits.recipients
+
+    def _limits_of(self, mailbox_id: int) -> Limits:
         route = self._routes[mailbox_id]
         return self._limits.get(mailbox_id) or Limits(route.server_max_size, route.server_max_recipients)
 
     def learn(self, mailbox_id: int, *, size: int | None = None, recipients: int | None = None) -> None:
         """What its server has just said; it is written with the next page."""
-        known = self.limits_of(mailbox_id)
+        known = self._limits_of(mailbox_id)
         found = Limits(known.size if size is None else size, recipients or known.recipients)
         if found != known:
             self._limits[mailbox_id] = found
@@ -175,7 +179,8 @@ class Book:
 
     def close(self, job: Job, raw: bytes, page: Page) -> None:
         """A message's round is over."""
-        page.over.append((job, close_round(job, job.error, self.terms, raw=raw)))
+        settlement = closed_as_sent(job, self.now) if job.is_sent_to_all else None
+        page.over.append((job, settlement or close_round(job, job.error, self.terms, raw=raw)))
 
     def hold(self, job: Job, why: str, page: Page) -> None:
         """A message cannot leave as it is."""
@@ -208,7 +213,7 @@ class Book:
             ours = settle(session, settlements, news, self.now)
             give_back_jobs(session, unbegun)
             give_back_rates(session, not_needed)
-            marked = hand_over(session, windows, lease_end(time_of(session), self.handles.renewer.seconds))
+            marked = hand_over(session, windows)
             return _Written(ours, bytes_of(session, sorted(marked)))
 
         fp("K13")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlmodel import Session
@@ -114,14 +114,14 @@ class _Batch:
         if is_expired(due.expires_at, self._now):
             settlement = close_round(job, due.last_error, self._terms)
             assert settlement.ending is not None
-            settlement.ending = replace(settlement.ending, attempts=due.attempts)  # it was not tried
+            settlement.ending = settlement.ending._replace(attempts=due.attempts)  # it was not tried
             self._over.append((job, settlement))
             return
         job.results = self._suppressed(due)
         if not job.unanswered:
             settlement = close_round(job, due.last_error, self._terms)
             assert settlement.ending is not None
-            settlement.ending = replace(settlement.ending, attempts=due.attempts)  # nor was this
+            settlement.ending = settlement.ending._replace(attempts=due.attempts)  # nor was this
             self._over.append((job, settlement))
             return
         chosen = self._chosen(due)

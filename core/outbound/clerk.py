@@ -1,6 +1,8 @@
 """Writes the pages of all couriers: those that wait go into one commit, while the couriers send on.
 
-A commit waits for the disk, however little it holds; one for each window would be nearly all that a pass does.
+A commit waits for the disk, however little it holds; one for each window would be nearly all that a pass does. So the
+clerk begins when half of the pages are in, the other half being with the couriers; but it waits no longer for a page
+than a commit takes, since to write what is there would have been over by then.
 """
 
 from __future__ import annotations
@@ -8,8 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from core import clock
 from core.errors import StoreError
 from core.outbound.page import Page
+
+LONGEST_WAIT = 0.05
+"""Seconds that pages are waited for at most: what came of a message must not be known to us alone for long."""
 
 
 class Clerk(threading.Thread):
@@ -19,6 +25,10 @@ class Clerk(threading.Thread):
         super().__init__(name="clerk", daemon=True)
         self._write = write
         self._waiting: list[Page] = []
+        self._with_couriers = 0
+        """Pages whose windows are marked and being handed over."""
+        self._last_took = 0.0
+        """Seconds of the last commit."""
         self._is_closed = False
         self._changed = threading.Condition()
 
@@ -28,13 +38,16 @@ class Clerk(threading.Thread):
             if not self._waiting and not self.is_alive() and not self._is_closed and self.ident is None:
                 self.start()
             self._waiting.append(page)
+            self._with_couriers -= page.follows_window
             self._changed.notify()
         return page
 
     def run(self) -> None:
         """Write until closed."""
         while pages := self._next_pages():
+            began = clock.monotonic()
             self._write_together(pages)
+            self._last_took = clock.monotonic() - began
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -47,8 +60,12 @@ class Clerk(threading.Thread):
     def _next_pages(self) -> list[Page]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            self._changed.wait_for(self._is_worth_it, min(self._last_took, LONGEST_WAIT))
             pages, self._waiting = self._waiting, []
             return pages
+
+    def _is_worth_it(self) -> bool:
+        return len(self._waiting) >= self._with_couriers or self._is_closed
 
     def _write_together(self, pages: Sequence[Page]) -> None:
         try:
@@ -62,6 +79,8 @@ class Clerk(threading.Thread):
             _give_up(pages, error)
         except BaseException as error:  # noqa: BLE001 - handed to the couriers, who end the pass
             _give_up(pages, error)
+        with self._changed:
+            self._with_couriers += sum(1 for page in pages if page.next_window and page.error is None)
         for page in pages:
             page.is_done.set()
 

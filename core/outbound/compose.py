@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from core.errors import UnsafeMessage
 from core.mail.addresses import address_of, bare_addresses
@@ -35,8 +36,7 @@ _BCC = (b"bcc", b"resent-bcc")
 _SAFE_MARK = re.compile(r"[!-~]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Who a message is from and for as the relay is told (RFC 5321 §3.3), never read from header fields."""
 
     sender: str | None
@@ -60,8 +60,7 @@ class Identity:
     """The file in the scripts folder that may change each message; see `script`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(NamedTuple):
     """A message ready to be submitted."""
 
     raw: bytes
@@ -123,7 +122,7 @@ def with_script_applied(composed: Composed, raw: bytes, *, host_mark: str) -> Co
         if value is not None and not (block.first(name.lower()) or b"").strip():
             block.replace(name, value.strip())
     _mark(block, host_mark)
-    return replace(composed, raw=block.assemble())
+    return composed._replace(raw=block.assemble())
 
 
 def from_address(raw_from: str | None, envelope_sender: str | None) -> str:

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
 from core.outbound.book import Book
-from core.outbound.compose import TOKEN, Composed, Envelope, compose
 from core.outbound.job import Job
 from core.outbound.onward import move_on, to_the_next
 from core.outbound.outcome import Reading
 from core.outbound.page import Page
+from core.outbound.parcel import Packing, Parcel
 from core.outbound.pick import OUT_OF_RATE
 from core.outbound.relay import Fault, Relay, Sent
 from core.outbound.reserving import Reserve
-from core.outbound.return_path import ReturnTokens
-from core.outbound.script_step import apply_script
 from core.outbound.waiting_room import WINDOW
 from core.outbox.settle import RecipientResult, TryMade
 from core.protocols.server import Timeouts
-
-_log = logging.getLogger("postroom.sender")
 
 AHEAD = 2
 """Windows of one connection that are marked, or being so, at a time."""
@@ -45,8 +39,8 @@ class Courier(threading.Thread):
         self._room = book.room
         self._mailbox_id = mailbox_id
         self._route = book.route_of(mailbox_id)
-        self._tokens = ReturnTokens(book.handles)
         self._relay = Relay(book.handles, self._route, book.pool, timeouts)
+        self._packing = Packing(book, self._route, self._relay)
         self._fault: Fault | None = None
 
     def run(self) -> None:
@@ -109,7 +103,7 @@ class Courier(threading.Thread):
         So whoever is lost while a script runs was not handing anything over.
         """
         for job in taken:
-            job.take_in_hand(0 if self._book.staging_redirect else self._book.limits_of(self._mailbox_id).recipients)
+            job.take_in_hand(0 if self._book.staging_redirect else self._book.most_recipients_of(self._mailbox_id))
             if not self._has_script or self._is_scripted(job, page):
                 page.next_window.append(job)
         return page
@@ -121,7 +115,7 @@ class Courier(threading.Thread):
     def _is_scripted(self, job: Job, page: Page) -> bool:
         started_at, raw = self._book.now, self._book.bytes_of(job)
         try:
-            job.composed = self._composed(job, raw)
+            job.composed = self._packing.composed(job, raw)
         except UnsafeMessage as problem:
             self._book.hold(job, str(problem), page)
         except ScriptFailed as problem:
@@ -134,41 +128,63 @@ class Courier(threading.Thread):
 
     def _hand_over(self, marked: Page) -> Page:
         """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""
-        window = marked.next_window
-        page = Page(self._mailbox_id)
-        for position, job in enumerate(window):
-            if self._book.is_stopping:
-                page.unbegun += window[position:]
-                break
-            if self._fault is not None:
-                self._move_on(window[position:], self._fault, page)
-                break
-            if not self._book.outlives(job, SURE):
-                page.lost.append(job)
-                continue
-            if self._must_make_way(job):
-                page.moved += [(each, each.settlement()) for each in window[position:]]
-                break
-            fault = self._carry(job, marked.raws[job.due.id], page)
-            if fault is not None:
-                self._move_on(window[position + 1 :], fault, page)
+        page = Page(self._mailbox_id, follows_window=True)
+        left = deque(marked.next_window)
+        parcel = self._packed_next(left, marked.raws, page)
+        while parcel is not None:
+            # Made ready before its turn, so that its envelope can go with the dot of the one before it.
+            following = self._packed_next(left, marked.raws, page)
+            if (fault := self._carry(parcel, following, page)) is not None:
+                rest = [*left] if following is None else [following.job, *left]
+                self._move_on(rest, fault, page)
                 self._goes_down(fault, page)
                 break
+            parcel = following or self._packed_next(left, marked.raws, page)
         if self._fault is None and self._relay.is_ready and not self._book.is_stopping:
             self._with_next(page, self._taken())
         return page
+
+    def _packed_next(self, left: deque[Job], raws: Mapping[int, bytes], page: Page) -> Parcel | None:
+        """The next message of a window, ready to leave; `None`: no more of it leave now, and the page says why."""
+        while left:
+            if self._book.is_stopping:
+                page.unbegun += left
+                break
+            if self._fault is not None:
+                self._move_on(left, self._fault, page)
+                break
+            if self._must_make_way(left[0]):
+                page.moved += [(each, each.settlement()) for each in left]
+                break
+            job = left.popleft()
+            if not self._book.outlives(job, SURE):
+                page.lost.append(job)
+            elif (parcel := self._packed(job, raws[job.due.id], page)) is not None:
+                return parcel
+        left.clear()
+        return None
+
+    def _packed(self, job: Job, raw: bytes, page: Page) -> Parcel | None:
+        try:
+            return self._packing.pack(job, raw)
+        except UnsafeMessage as problem:
+            self._book.hold(job, str(problem), page)
+            return None
 
     def _must_make_way(self, job: Job) -> bool:
         """Whether something urgent has come that no other connection has taken yet."""
         return not job.due.is_urgent and self._room.is_pressed(self._mailbox_id)
 
-    def _carry(self, job: Job, raw: bytes, page: Page) -> Fault | None:
+    def _carry(self, parcel: Parcel, following: Parcel | None, page: Page) -> Fault | None:
         """Submit one message and note what came of it; gives back what keeps the mailbox from going on."""
+        job = parcel.job
+        if not self._book.outlives(job, SURE):
+            # The message before it may have taken long.
+            page.lost.append(job)
+            return None
         started_at = self._book.now
         try:
-            composed = job.composed or self._composed(job, raw)
-            addresses, bcc = self._addresses(job, composed)
-            sent = self._relay.submit(composed, (*addresses, *bcc))
+            sent = self._relay.submit(parcel, following)
         except UnsafeMessage as problem:
             self._book.hold(job, str(problem), page)
             return None
@@ -176,13 +192,13 @@ class Courier(threading.Thread):
             self._move_on([job], sent, page)
             return sent
         job.sent_by_id = self._mailbox_id
-        job.tries.append(sent.as_try(job, self._route, started_at, composed.warnings))
-        self._note(job, sent, addresses, bcc, page)
-        has_left = bool(job.unanswered or self._bcc_left(job, sent, bcc))
+        job.tries.append(sent.as_try(job, self._route, started_at, parcel.composed.warnings))
+        self._note(parcel, sent, page)
+        has_left = bool(job.unanswered or self._bcc_left(parcel, sent))
         if not has_left or sent.result.uncertain:
-            self._book.close(job, raw, page)
+            self._book.close(job, parcel.raw, page)
         elif sent.reading.blame or not sent.reading.results:
-            to_the_next(self._book, [job], raw, page)
+            to_the_next(self._book, [job], parcel.raw, page)
         else:
             self._go_on(job, page)
         return _fault_of(sent)
@@ -196,32 +212,9 @@ class Courier(threading.Thread):
                 return
         page.moved.append((job, job.settlement()))
 
-    def _bcc_left(self, job: Job, sent: Sent, bcc: Sequence[str]) -> tuple[str, ...]:
+    def _bcc_left(self, parcel: Parcel, sent: Sent) -> tuple[str, ...]:
         """The Bcc recipients that the relay wants in another transaction."""
-        return job.bcc_of(tuple(bcc)) if sent.reading.most_recipients else ()
-
-    def _composed(self, job: Job, raw: bytes) -> Composed:
-        try:
-            composed = compose(
-                raw,
-                self._route.identity,
-                Envelope(job.due.sender, tuple(one.address for one in job.in_hand)),
-                message_id=job.due.message_id,
-                now=self._book.now,
-                host_mark=self._book.host_mark,
-                replace_from=job.replace_from,
-                token=self._tokens.of(job.due.id) if self._needs_token else "",
-            )
-            return apply_script(composed, job, self._route, self._book)
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            # A message that our own code stumbles over must not stop all others, pass after pass.
-            _log.exception("message %d could not be dressed for sending", job.due.id)
-            raise UnsafeMessage(f"The message was not sent: it could not be read ({type(error).__name__}).") from error
-
-    @property
-    def _needs_token(self) -> bool:
-        """Whether the message's token is said anywhere: reckoning it takes as long as writing its header."""
-        return TOKEN in self._route.identity.return_path or self._relay.offers("DSN")
+        return parcel.job.bcc_of(parcel.bcc) if sent.reading.most_recipients else ()
 
     def _deferred(self, job: Job, raw: bytes, why: str, started_at: datetime, page: Page) -> None:
         """The mailbox's script failed: another mailbox would send it as nobody meant it, so it waits."""
@@ -232,15 +225,12 @@ class Courier(threading.Thread):
         job.error, job.sent_by_id = why, route.mailbox_id
         self._book.close(job, raw, page)
 
-    def _addresses(self, job: Job, composed: Composed) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Whom it goes to: the recipients, or the one who gets all mail while a staging system is tried."""
-        redirect = self._book.staging_redirect
-        return ((redirect,), ()) if redirect else (composed.envelope.recipients, job.bcc_of(composed.bcc))
-
-    def _note(self, job: Job, sent: Sent, addresses: Sequence[str], bcc: Sequence[str], page: Page) -> None:
+    def _note(self, parcel: Parcel, sent: Sent, page: Page) -> None:
+        job = parcel.job
         if sent.result.taken:
             page.has_worked = True
-        self._book.learn(self._mailbox_id, recipients=sent.reading.most_recipients)
+        if sent.reading.most_recipients:
+            self._book.learn(self._mailbox_id, recipients=sent.reading.most_recipients)
         if sent.reading.is_too_large:
             job.too_large_for[self._route.name] = self._relay.size_limit or 0
         elif sent.reading.blame:
@@ -248,10 +238,10 @@ class Courier(threading.Thread):
         job.error = sent.reading.blame or job.error
         redirect = self._book.staging_redirect
         for one in job.unanswered:
-            answer = sent.reading.results.get(addresses[0] if redirect else one.address)
+            answer = sent.reading.results.get(redirect or one.address)
             if answer is not None:
                 job.results[one.id] = _redirected(answer, redirect) if redirect else answer
-        _note_bcc(job, bcc, sent.reading)
+        _note_bcc(job, parcel.bcc, sent.reading)
 
     def _cannot(self, taken: list[Job], fault: Fault) -> None:
         """There is no connection for these."""
@@ -290,7 +280,7 @@ def _fault_of(sent: Sent) -> Fault | None:
 
 def _redirected(answer: RecipientResult, redirect: str) -> RecipientResult:
     """What is said of a recipient who has nothing of it: it went to somebody else."""
-    return replace(answer, text=f"Redirected to {redirect}: {answer.text}")
+    return answer._replace(text=f"Redirected to {redirect}: {answer.text}")
 
 
 def _note_bcc(job: Job, bcc: Sequence[str], reading: Reading) -> None:

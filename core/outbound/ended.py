@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from core.errors import BadInput
 from core.mail.addresses import address_of
@@ -23,8 +24,7 @@ from core.settings import RuntimeSettings, UncertainPolicy
 _TRIED_AGAIN = (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What became of one message in this pass, for summaries, logs and whoever watches."""
 
     id: int
@@ -67,10 +67,7 @@ class Terms:
 def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Settlement:
     """All that is to be written when a message's round is over."""
     if job.is_sent_to_all:
-        settlement = job.settlement()
-        due = job.due
-        settlement.ending = Ending(OutgoingState.SENT, job.number, terms.now, "", due.uncertain_since, job.sent_by_id)
-        return settlement
+        return closed_as_sent(job, terms.now)
     if job.too_large_for and job.is_only_too_large and job.unanswered:
         error = too_large_for_all(job.due.size, job.too_large_for)
         job.results |= {one.id: RecipientResult(OutgoingState.FAILED, None, TOO_LARGE, error) for one in job.unanswered}
@@ -90,6 +87,14 @@ def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Sett
     settlement.ending = ended.ending
     if job.due.notify and terms.settings.retry.notify:
         settlement.notice = _notice(job, ended, terms, raw)
+    return settlement
+
+
+def closed_as_sent(job: Job, now: datetime) -> Settlement:
+    """What is to be written of a message that a relay took for all its recipients."""
+    settlement = job.settlement()
+    uncertain_since = job.due.uncertain_since
+    settlement.ending = Ending(OutgoingState.SENT, job.number, now, "", uncertain_since, job.sent_by_id)
     return settlement
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from core.models import OutgoingState
 from core.outbound.replies import Fault, judge_reply
@@ -20,8 +21,7 @@ TOO_LARGE = "5.3.4"
 """Message too big for system (RFC 3463 §3.4)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a submission came to."""
 
     results: Mapping[str, RecipientResult]
@@ -37,31 +37,38 @@ class Reading:
     reply: Reply | None = None
     """What decided."""
     text: str = ""
+    """Where there was no reply: why not."""
 
     @property
     def outcome(self) -> OutgoingState:
         """The state this try led to."""
-        states = [result.state for result in self.results.values()]
-        return message_state([*states, OutgoingState.DEFERRED] if self.blame else states)
+        states = {result.state for result in self.results.values()}
+        if self.blame:
+            states.add(OutgoingState.DEFERRED)
+        return message_state(states)
 
 
 def read_result(result: SubmitResult, sender: str) -> Reading:
     """Tell the recipients' faults from the mailbox's (RFC 5321 §4.2.1; see `replies`)."""
-    text = str(result.reply) if result.reply is not None else str(result.error)
+    reply = result.reply
+    if result.taken and reply is not None and all(answer and answer.is_positive for _, answer in result.recipients):
+        told = _result(OutgoingState.SENT, reply)
+        return Reading({address: told for address, _ in result.recipients}, reply=reply)
+    text = str(reply) if reply is not None else str(result.error)
     results: dict[str, RecipientResult] = {}
     blame = ""
     about_all = _about_all(result, sender, text)
     most = _most_recipients(result)
-    for address, reply in result.recipients:
-        if most and (reply is None or reply.is_too_many):
+    for address, answer in result.recipients:
+        if most and (answer is None or answer.is_too_many):
             continue  # its turn comes in the next transaction
-        judged = about_all if reply is None or reply.is_positive else _judged(reply, Phase.RCPT, sender)
+        judged = about_all if answer is None or answer.is_positive else _judged(answer, Phase.RCPT, sender)
         if isinstance(judged, RecipientResult):
             results[address] = judged
         else:
             blame = blame or judged
     is_too_large = bool(blame) and _is_about_size(result)
-    return Reading(results, blame, bool(blame) and not is_too_large, is_too_large, most, result.reply, text)
+    return Reading(results, blame, bool(blame) and not is_too_large, is_too_large, most, reply, text)
 
 
 def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:

@@ -15,6 +15,8 @@ class Page:
     """Filled by a courier, handed in to be written, and used again by the courier once it is."""
 
     mailbox_id: int
+    follows_window: bool = False
+    """Whether it says what came of a window that was marked."""
     over: list[tuple[Job, Settlement]] = field(default_factory=list)
     """Messages whose round is over."""
     moved: list[tuple[Job, Settlement]] = field(default_factory=list)

@@ -37,6 +37,11 @@ class Opened:
         """Whether another message may go over it."""
         return self.connection.is_usable and self.connection.count < MOST_MESSAGES and self.connection.age < OLDEST
 
+    @property
+    def takes_two_more(self) -> bool:
+        """Whether another message may go over it, and then one more."""
+        return self.is_fresh_enough and self.connection.count + 1 < MOST_MESSAGES
+
 
 class Pool:
     """The idle connections of one process, by mailbox."""

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from core import clock
-from core.errors import ConfigurationError, LoginRefused, PostroomError, SmtpRefused, WireError
+from core.errors import ConfigurationError, LoginRefused, PostroomError, SmtpRefused, UnsafeMessage, WireError
 from core.handles import Handles
 from core.models import OutgoingState
 from core.outbound.compose import Composed
@@ -20,6 +21,7 @@ from core.outbound.pool import Opened, Pool
 from core.outbound.route import Route
 from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
+from core.protocols.smtp_exchange import Exchange
 from core.protocols.submission import Phase, SubmitResult
 
 _CLOSING = 421
@@ -68,8 +70,7 @@ class Fault:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """One submission, and what it came to."""
 
     reading: Reading
@@ -100,6 +101,18 @@ class Sent:
         )
 
 
+class Outgoing(Protocol):
+    """What is handed over."""
+
+    @property
+    def composed(self) -> Composed:
+        """The message."""
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """All that the relay is told."""
+
+
 class Relay:
     """Used by one thread."""
 
@@ -110,6 +123,8 @@ class Relay:
         self._pool = pool
         self._timeouts = timeouts
         self._opened: Opened | None = None
+        self._ahead: tuple[Outgoing, Exchange] | None = None
+        """The message whose envelope the relay has already."""
 
     @property
     def is_ready(self) -> bool:
@@ -131,6 +146,7 @@ class Relay:
             if self.is_ready:
                 return None
             self._opened.connection.quit()
+        self._ahead = None
         self._opened = self._pool.borrow(self.route)
         if self._opened is None:
             try:
@@ -139,36 +155,61 @@ class Relay:
                 return Fault.of(error)
         return None
 
-    def submit(self, composed: Composed, addresses: Sequence[str]) -> Sent | Fault:
+    def submit(self, outgoing: Outgoing, following: Outgoing | None = None) -> Sent | Fault:
         """Submit one message. A used connection that was ended meanwhile is nobody's fault: once more, over a new one.
+
+        Where the relay allows it, the envelope of `following` goes ahead; it is then to be the next.
 
         Raises:
             UnsafeMessage: it must not leave.
         """
         began = clock.monotonic()
-        sender = composed.envelope.sender or ""
+        if self._ahead is not None and self._ahead[0] is not outgoing:
+            self.drop()  # the relay awaits another message
+        sender = outgoing.composed.envelope.sender or ""
         while True:
             if (fault := self.connect()) is not None:
                 return fault
             assert self._opened is not None
             opened, had_served = self._opened, self._opened.has_served
-            result = opened.connection.submit(sender, addresses, composed.raw, composed.envelope_id)
+            exchange = self._ahead[1] if self._ahead is not None else _prepared(opened, outgoing)
+            then = self._following(opened, following)
+            result = opened.connection.run(exchange, then)
+            self._ahead = (following, then) if following is not None and then is not None and then.is_ahead else None
             opened.has_served = had_served or result.taken
             # The new one has not served yet: its end counts.
             if opened.connection.is_usable or not had_served or not _was_stale(result):
                 return Sent(read_result(result, sender), result, opened.host, clock.elapsed_ms(began))
 
+    def _following(self, opened: Opened, following: Outgoing | None) -> Exchange | None:
+        """The next message, made ready, if it is to go over the same connection."""
+        if following is None or not opened.takes_two_more:
+            return None
+        try:
+            return _prepared(opened, following)
+        except UnsafeMessage:
+            return None  # which is told when it is its turn
+
     def rest(self) -> None:
         """Leave the connection to whoever needs it next."""
+        if self._ahead is not None:
+            self.drop()
         if self._opened is not None:
             self._pool.give_back(self._opened)
             self._opened = None
 
     def drop(self) -> None:
         """Abandon the connection."""
+        self._ahead = None
         if self._opened is not None:
             self._opened.connection.drop()
             self._opened = None
+
+
+def _prepared(opened: Opened, outgoing: Outgoing) -> Exchange:
+    composed = outgoing.composed
+    sender = composed.envelope.sender or ""
+    return opened.connection.prepared(sender, outgoing.addresses, composed.raw, composed.envelope_id)
 
 
 def _reply_in(error: PostroomError) -> tuple[int | None, str]:

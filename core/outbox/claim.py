@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, case, null, select, update
 from sqlmodel import Session
@@ -13,7 +13,7 @@ from sqlmodel import Session
 from core import clock
 from core.db.bulk import skip_locked, table_of
 from core.db.leases import Lease
-from core.db.prepared import PreparedUpdate
+from core.db.prepared import PreparedUpdate, given
 from core.models import Lane, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
 
 WAITING = (OutgoingState.QUEUED, OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
@@ -30,8 +30,7 @@ _COLUMNS = (
     _m.message_id,
     _m.state,
     _m.lane_rank,
-    _m.sender,
-    _m.has_sender,
+    case((_m.has_sender, _m.sender), else_=None).label("sender"),
     _m.header_from,
     _m.size,
     _m.mailbox_id,
@@ -66,9 +65,10 @@ _RECIPIENTS = (
 )
 _b = table_of(OutgoingRaw).c
 _BYTES = select(_b.outgoing_id, _b.data).where(_b.outgoing_id.in_(bindparam("ids", expanding=True)))
+_taken = given(_m.id)
 _TAKE = PreparedUpdate(
     update(table_of(OutgoingMessage))
-    .where(_m.id == bindparam("of"))
+    .where(_m.id == _taken.c.id)
     .values(
         state=OutgoingState.SENDING.value,
         lease_owner=bindparam("by"),
@@ -77,22 +77,26 @@ _TAKE = PreparedUpdate(
         handing_over=False,
         in_hand_from=null(),
         in_hand_to=null(),
-    )
+    ),
+    _taken,
 )
+_marked = given(_m.id, _m.fence, _m.sent_by_id)
 _HAND_OVER = PreparedUpdate(
     update(table_of(OutgoingMessage))
-    .where(_m.id == bindparam("of"), _m.fence == bindparam("mine"))
-    .values(handing_over=True, sent_by_id=bindparam("by"), lease_until=bindparam("until"))
+    .where(_m.id == _marked.c.id, _m.fence == _marked.c.fence)
+    .values(handing_over=True, sent_by_id=_marked.c.sent_by_id),
+    _marked,
 )
+_parted = given(_m.id, _m.fence, _m.in_hand_from, _m.in_hand_to)
 _PART = PreparedUpdate(
     update(table_of(OutgoingMessage))
-    .where(_m.id == bindparam("of"), _m.fence == bindparam("mine"))
-    .values(in_hand_from=bindparam("first"), in_hand_to=bindparam("last"))
+    .where(_m.id == _parted.c.id, _m.fence == _parted.c.fence)
+    .values(in_hand_from=_parted.c.in_hand_from, in_hand_to=_parted.c.in_hand_to),
+    _parted,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HandingOver:
+class HandingOver(NamedTuple):
     """A message that is about to be handed over."""
 
     lease: Lease
@@ -102,8 +106,7 @@ class HandingOver:
     """The first and the last of the recipients' rows it goes to now, while others wait; `None`: it goes to all."""
 
 
-@dataclass(slots=True)
-class PendingRecipient:
+class PendingRecipient(NamedTuple):
     """A recipient as it was when its message was taken."""
 
     id: int
@@ -113,8 +116,7 @@ class PendingRecipient:
     reply_code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A message that is due, with all its recipients."""
 
     id: int
@@ -167,12 +169,20 @@ def due_messages(
         for state in WAITING:
             until = now if state is OutgoingState.QUEUED else min(now, pass_began)
             asked = {"state": state.value, "rank": lane.rank, "until": until, "most": limit - len(rows)}
-            waiting += session.connection().execute(_DUE, asked).all()
-        rows += sorted(waiting, key=lambda row: (row.next_attempt_at, row.id))[: limit - len(rows)]
+            waiting.append(session.connection().execute(_DUE, asked).all())
+        rows += _longest_first(waiting)[: limit - len(rows)]
         if len(rows) >= limit:
             break
-    recipients = _recipients_of(session, [row.id for row in rows])
-    return [_due(row, tuple(recipients.get(row.id, ()))) for row in rows]
+    recipients = _recipients_of(session, [row[0] for row in rows])
+    return [_due(row, recipients.get(row[0], ())) for row in rows]
+
+
+def _longest_first(waiting: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """Rows of several states, each in its order already, by when they are due."""
+    found = [rows for rows in waiting if rows]
+    if len(found) == 1:
+        return found[0]
+    return sorted(chain.from_iterable(found), key=lambda row: (row.next_attempt_at, row.id))
 
 
 def is_any_due(session: Session, now: datetime, pass_began: datetime, lanes: Iterable[Lane] = Lane) -> bool:
@@ -187,20 +197,20 @@ def is_any_due(session: Session, now: datetime, pass_began: datetime, lanes: Ite
 
 def take(session: Session, due: Sequence[Due], owner: str, until: datetime) -> dict[int, Lease]:
     """Make these messages ours, each with the next number of its fence."""
-    _TAKE.run(session, [{"of": one.id, "by": owner, "until": until} for one in due])
+    _TAKE.run(session, [(one.id,) for one in due], by=owner, until=until)
     return {one.id: Lease(OutgoingMessage, one.id, owner, one.fence + 1) for one in due}
 
 
-def hand_over(session: Session, window: Sequence[HandingOver], until: datetime) -> set[int]:
+def hand_over(session: Session, window: Sequence[HandingOver]) -> set[int]:
     """Mark windows before their first DATA: if we are lost from here on, these may have been taken by the relay.
 
     Gives back those that are still ours.
     """
     leases = [one.lease for one in window]
-    rows = [{"of": one.lease.key, "mine": one.lease.fence, "by": one.mailbox_id, "until": until} for one in window]
+    rows = [(one.lease.key, one.lease.fence, one.mailbox_id) for one in window]
     hit = _HAND_OVER.run(session, rows)
-    parts = [(one.lease, *one.part) for one in window if one.part is not None]
-    _PART.run(session, [{"of": of.key, "mine": of.fence, "first": first, "last": last} for of, first, last in parts])
+    parts = [(one.lease.key, one.lease.fence, *one.part) for one in window if one.part is not None]
+    _PART.run(session, parts)
     return {lease.key for lease in leases} if hit == len(rows) else still_ours(session, leases)
 
 
@@ -276,28 +286,7 @@ def _rows_of(session: Session, statement: Any, ids: Sequence[int]) -> Sequence[A
     return session.connection().execute(statement, {"ids": ids}).all() if ids else ()
 
 
-def _due(row: Any, recipients: tuple[PendingRecipient, ...]) -> Due:
+def _due(row: Any, recipients: Sequence[PendingRecipient]) -> Due:
     # By place, not by name: this is done for every message.
-    key, message_id, state, lane_rank, sender, has_sender, header_from, size, mailbox_id, sent_by_id, *rest = row
-    notify, created_at, expires_at, attempts, uncertain_since, last_error, next_attempt_at, fence = rest
-    return Due(
-        id=key,
-        message_id=message_id,
-        state=state,
-        lane_rank=lane_rank,
-        sender=sender if has_sender else None,
-        header_from=header_from,
-        size=size,
-        mailbox_id=mailbox_id,
-        sent_by_id=sent_by_id,
-        notify=notify,
-        created_at=created_at,
-        expires_at=expires_at,
-        attempts=attempts,
-        uncertain_since=uncertain_since,
-        last_error=last_error,
-        next_attempt_at=next_attempt_at,
-        fence=fence,
-        recipients=recipients,
-        pending=tuple([one for one in recipients if one.state in STILL_TO_BE_SENT and not one.is_bcc]),
-    )
+    pending = [one for one in recipients if one.state in STILL_TO_BE_SENT and not one.is_bcc]
+    return Due._make((*row, tuple(recipients), tuple(pending)))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, update
 from sqlmodel import Session
 
 from core.db.bulk import insert_missing, insert_rows, table_of
 from core.db.leases import Lease
-from core.db.prepared import PreparedUpdate
+from core.db.prepared import PreparedUpdate, given
 from core.models import Attempt, MailboxStatus, OutgoingMessage, OutgoingState, Recipient
 from core.outbox.claim import still_ours
 from core.outbox.enqueue import insert_entries
@@ -23,34 +24,42 @@ from core.text import bounded, clean
 _LONGEST_TEXT = 1000
 
 _m, _r = table_of(OutgoingMessage), table_of(Recipient)
-_IS_MINE = (_m.c.id == bindparam("of")) & (_m.c.fence == bindparam("mine"))
 
 
 def _bound(*names: str) -> dict[str, Any]:
     return {name: bindparam(f"to_{name}") for name in names}
 
 
+_ours = given(_m.c.id, _m.c.fence)
+_IS_OURS = (_m.c.id == _ours.c.id) & (_m.c.fence == _ours.c.fence)
 _TO_END = PreparedUpdate(
     update(_m)
-    .where(_IS_MINE)
+    .where(_IS_OURS)
     .values(
         **_bound("state", "attempts", "next_attempt_at", "last_error", "uncertain_since", "sent_by_id", "settled_at"),
         lease_owner="",
         lease_until=None,
         handing_over=False,
-    )
+    ),
+    _ours,
 )
-_TO_GO_ON = PreparedUpdate(update(_m).where(_IS_MINE).values(handing_over=False))
+_TO_GO_ON = PreparedUpdate(update(_m).where(_IS_OURS).values(handing_over=False), _ours)
+_told = given(_r.c.id, _r.c.reply_code, _r.c.enhanced_code, _r.c.text)
 _TO_RECIPIENT = PreparedUpdate(
     # A report of a bounce may have been faster than our note that the relay took it.
     update(_r)
-    .where(_r.c.id == bindparam("of"), _r.c.state != OutgoingState.BOUNCED)
-    .values(**_bound("state", "reply_code", "enhanced_code", "text", "settled_at"))
+    .where(_r.c.id == _told.c.id, _r.c.state != OutgoingState.BOUNCED)
+    .values(
+        reply_code=_told.c.reply_code,
+        enhanced_code=_told.c.enhanced_code,
+        text=_told.c.text,
+        **_bound("state", "settled_at"),
+    ),
+    _told,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TryMade:
+class TryMade(NamedTuple):
     """One try, as it is kept."""
 
     number: int
@@ -67,8 +76,7 @@ class TryMade:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientResult:
+class RecipientResult(NamedTuple):
     """What became of one recipient."""
 
     state: OutgoingState
@@ -82,8 +90,7 @@ class RecipientResult:
         return " ".join(part for part in (str(self.reply_code or ""), self.enhanced_code, self.text) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """Where a message stands after a round."""
 
     state: OutgoingState
@@ -141,7 +148,7 @@ def settle(session: Session, settlements: Sequence[Settlement], news: Sequence[M
     # The messages first: their fence says of whom anything may be written at all.
     ours = _write_messages(session, settlements, now)
     kept = [one for one in settlements if one.lease.key in ours]
-    _TO_RECIPIENT.run(session, [_result_row(key, of, now) for one in kept for key, of in one.results.items()])
+    _write_results(session, kept, now)
     insert_rows(session, Attempt, [_attempt_row(one.lease.key, made) for one in kept for made in one.tries])
     insert_rows(session, Recipient, [_bcc_row(one, *bcc, now) for one in kept for bcc in one.bcc.items()])
     for of_mailbox in sorted(news, key=lambda each: each.mailbox_id):
@@ -174,44 +181,60 @@ def _kept(text: str) -> str:
     return bounded(clean(text), _LONGEST_TEXT)
 
 
-def _result_row(key: int, result: RecipientResult, now: datetime) -> dict[str, Any]:
-    is_last = result.state in (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED)
-    return {
-        "of": key,
-        "to_state": result.state.value,
-        "to_reply_code": result.reply_code,
-        "to_enhanced_code": result.enhanced_code,
-        "to_text": _kept(result.text),
-        "to_settled_at": now if is_last else None,
-    }
+def _write_results(session: Session, settlements: Sequence[Settlement], now: datetime) -> None:
+    by_state: defaultdict[OutgoingState, list[tuple[Any, ...]]] = defaultdict(list)
+    for one in settlements:
+        for key, result in one.results.items():
+            row = (key, result.reply_code, result.enhanced_code, _kept(result.text))
+            by_state[result.state].append(row)
+    for state, rows in by_state.items():
+        _TO_RECIPIENT.run(session, rows, to_state=state.value, to_settled_at=_settled_at(state, now))
+
+
+def _settled_at(state: OutgoingState, now: datetime) -> datetime | None:
+    return now if state in (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED) else None
 
 
 def _bcc_row(one: Settlement, address: str, result: RecipientResult, now: datetime) -> dict[str, Any]:
-    written = {name.removeprefix("to_"): value for name, value in _result_row(0, result, now).items() if name != "of"}
-    return {"outgoing_id": one.lease.key, "address": address, "is_bcc": True, **written}
+    return {
+        "outgoing_id": one.lease.key,
+        "address": address,
+        "is_bcc": True,
+        "state": result.state.value,
+        "reply_code": result.reply_code,
+        "enhanced_code": result.enhanced_code,
+        "text": _kept(result.text),
+        "settled_at": _settled_at(result.state, now),
+    }
 
 
 def _write_messages(session: Session, settlements: Sequence[Settlement], now: datetime) -> set[int]:
-    ended = [_ending_row(one.lease, one.ending, now) for one in settlements if one.ending is not None]
-    going_on = [{"of": one.lease.key, "mine": one.lease.fence} for one in settlements if one.ending is None]
-    hit = _TO_END.run(session, ended) + _TO_GO_ON.run(session, going_on)
+    going_on = [(one.lease.key, one.lease.fence) for one in settlements if one.ending is None]
+    hit = _TO_GO_ON.run(session, going_on)
+    alike: defaultdict[Ending, list[tuple[int, int]]] = defaultdict(list)
+    for one in settlements:
+        if one.ending is not None:
+            # When it was over is told by when it is settled: so the endings of a window are alike.
+            ending = one.ending._replace(next_attempt_at=now) if one.ending.is_last else one.ending
+            alike[ending].append((one.lease.key, one.lease.fence))
+    hit += sum(_write_ending(session, ending, leases, now) for ending, leases in alike.items())
     if hit == len(settlements):
         return {one.lease.key for one in settlements}
     return still_ours(session, [one.lease for one in settlements])
 
 
-def _ending_row(lease: Lease, ending: Ending, now: datetime) -> dict[str, Any]:
-    return {
-        "of": lease.key,
-        "mine": lease.fence,
-        "to_state": ending.state.value,
-        "to_attempts": ending.attempts,
-        "to_next_attempt_at": ending.next_attempt_at,
-        "to_last_error": _kept(ending.last_error),
-        "to_uncertain_since": ending.uncertain_since,
-        "to_sent_by_id": ending.sent_by_id,
-        "to_settled_at": now if ending.is_last else None,
-    }
+def _write_ending(session: Session, ending: Ending, ours: Sequence[tuple[int, int]], now: datetime) -> int:
+    return _TO_END.run(
+        session,
+        ours,
+        to_state=ending.state.value,
+        to_attempts=ending.attempts,
+        to_next_attempt_at=ending.next_attempt_at,
+        to_last_error=_kept(ending.last_error),
+        to_uncertain_since=ending.uncertain_since,
+        to_sent_by_id=ending.sent_by_id,
+        to_settled_at=now if ending.is_last else None,
+    )
 
 
 def _write_mailbox(session: Session, news: MailboxNews, now: datetime) -> None:

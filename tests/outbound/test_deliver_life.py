@@ -377,19 +377,19 @@ def test_after_a_fault_of_ours_leases_are_renewed_no_more(handles, smtp_sink, mo
 
 
 def test_a_message_our_code_stumbles_over_waits_for_a_person_and_stops_nobody(handles, smtp_sink, monkeypatch):
-    from core.outbound import courier
+    from core.outbound import parcel
 
     add_mailbox(handles, "main", smtp_sink)
     put(handles, raw=mail("bad"))
     put(handles, raw=mail("good"))
-    real = courier.compose
+    real = parcel.compose
 
     def stumbling(raw, *args, **named):
         if b"bad" in raw:
             raise LookupError("unknown encoding")
         return real(raw, *args, **named)
 
-    monkeypatch.setattr(courier, "compose", stumbling)
+    monkeypatch.setattr(parcel, "compose", stumbling)
     summary = deliver_due(handles, timeouts=QUICK)
     assert (summary.held, summary.sent, states(handles)) == (1, 1, ["held", "sent"])
 

@@ -80,7 +80,9 @@ def test_an_urgent_message_in_the_drop_folder_is_found_meanwhile(handles, held_s
     assert (subjects(held_sink), held_sink.holding) == (["urgent"], 2)
 
 
-def test_where_the_relay_takes_no_further_connection_the_next_message_is_the_urgent_one(handles, held_sink, busy):
+def test_where_the_relay_takes_no_further_connection_the_first_to_be_free_takes_the_urgent_one(
+    handles, held_sink, busy
+):
     held_sink.rule(Phase.CONNECT, "421 4.7.0 too many connections from you")
     # One of each window has left, so the relay is known to work for those that are there.
     for _ in range(2):
@@ -89,10 +91,12 @@ def test_where_the_relay_takes_no_further_connection_the_next_message_is_the_urg
     put(handles, lane="urgent", raw=mail("urgent"))
     until(lambda: held_sink.hits[Phase.CONNECT] >= 3)
 
-    held_sink.let_go.release()
+    # On each connection two are begun: the second one's envelope went with the first. So one is free after three.
+    for _ in range(3):
+        held_sink.let_go.release()
 
-    assert len(held_sink.wait_for(4)) == 4
-    assert subjects(held_sink) == ["bulk"] * 3 + ["urgent"]
+    until(lambda: "urgent" in subjects(held_sink))
+    assert subjects(held_sink).index("urgent") <= 2 + 3
     assert mailbox_status(handles, busy).cooling_until is None
 
 

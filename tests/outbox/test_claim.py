@@ -86,9 +86,8 @@ def test_what_its_worker_lost_before_handing_over_is_as_it_was(handles, state):
 @pytest.mark.parametrize(("hold", "state"), [(False, "uncertain"), (True, "held")])
 def test_what_its_worker_lost_while_handing_over_is_uncertain(handles, hold, state):
     [message_id] = put(handles)
-    [lease] = claimed(handles, seconds=60).values()
-    until = clock.utcnow() - timedelta(seconds=5)
-    handles.database.writing(lambda session: hand_over(session, [HandingOver(lease, 7)], until))
+    [lease] = claimed(handles, seconds=-5).values()
+    handles.database.writing(lambda session: hand_over(session, [HandingOver(lease, 7)]))
     reaped = handles.database.writing(lambda session: reap(session, later, hold_uncertain=hold))
     assert reaped.uncertain == ((lease.key, message_id),)
     [row] = rows(handles)
@@ -107,9 +106,7 @@ def test_a_mark_holds_only_what_is_still_ours(handles):
     put(handles, 2)
     first, second = claimed(handles, seconds=-5).values()
     handles.database.writing(lambda session: give_back(session, [first]))
-    until = clock.utcnow() + timedelta(seconds=60)
-    marked = handles.database.writing(
-        lambda session: hand_over(session, [HandingOver(first, 7), HandingOver(second, 7)], until)
-    )
+    window = [HandingOver(first, 7), HandingOver(second, 7)]
+    marked = handles.database.writing(lambda session: hand_over(session, window))
     assert marked == {second.key}
     assert [row.handing_over for row in rows(handles)] == [False, True]
