@@ -122,6 +122,8 @@ class Column:
     """Cells at 80 columns; 0: not in the table, only in JSON, details and filters."""
     is_filtered: bool = True
     """Whether a filter looks in it."""
+    sought: ColumnElement[Any] | None = None
+    """What a filter looks in, where that is more than is shown."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,8 @@ class Kind:
     @property
     def filter_columns(self) -> dict[str, ColumnElement[Any]]:
         """What a filter looks in."""
-        return {column.name: column.sql for column in self.columns if column.is_filtered}
+        looked_in = ((column.name, column.sql, column.sought) for column in self.columns if column.is_filtered)
+        return {name: shown if sought is None else sought for name, shown, sought in looked_in}
 
     @property
     def filter_names(self) -> dict[str, str]:

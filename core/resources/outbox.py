@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from core.models import Mailbox, OutgoingMessage, Recipient
 from core.resources.expressions import columns_of, name_of
@@ -10,12 +10,14 @@ from core.resources.kind import Action, Column, ColumnType, Kind
 
 _c = columns_of(OutgoingMessage)
 _r = columns_of(Recipient)
-_first_recipient = (
-    select(func.min(_r.address))
-    .where(_r.outgoing_id == _c.id, _r.is_bcc.is_(False))
-    .correlate(_c.id.table)
-    .scalar_subquery()
-)
+
+
+def _recipients(what: ColumnElement[str]) -> ColumnElement[str]:
+    """Something of a message's own recipients."""
+    asked = select(what).where(_r.outgoing_id == _c.id, _r.is_bcc.is_(False))
+    return func.coalesce(asked.correlate(_c.id.table).scalar_subquery(), "")
+
+
 
 OUTBOX = Kind(
     name="outbox",
@@ -32,7 +34,7 @@ OUTBOX = Kind(
         Column("state", "State", _c.state, ColumnType.STATE, width=10),
         Column("lane", "Lane", _c.lane, width=6),
         Column("sender", "Sender", _c.sender, width=18),
-        Column("to", "To", func.coalesce(_first_recipient, ""), width=18),
+        Column("to", "To", _recipients(func.min(_r.address)), width=18, sought=_recipients(func.aggregate_strings(_r.address, " "))),
         Column("subject", "Subject", _c.subject, width=26),
         Column("mailbox", "Mailbox", name_of(Mailbox, _c.sent_by_id), width=12),
         Column("attempts", "Tries", _c.attempts, ColumnType.NUMBER, width=5, is_filtered=False),

@@ -161,6 +161,10 @@ def test_the_outbox_lists_its_recipients(handles: Handles, admin: Actor) -> None
     ))  # fmt: skip
 
     row = as_json(kind_named("outbox"), _page(handles, admin, "outbox", "a@example.org").rows[0])
+    # Whoever it is for finds it, not the first alone.
+    for sought in ("b@example.org", "to:b@example", "to:A@EXAMPLE"):
+        assert len(_page(handles, admin, "outbox", sought).rows) == 1, sought
+    assert _page(handles, admin, "outbox", "-to:b@example.org").rows == []
 
     assert row["recipients"] == [
         {"address": "a@example.org", "state": "deferred", "reply_code": 450, "enhanced_code": "4.2.1", "text": "later"},
