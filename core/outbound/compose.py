@@ -33,6 +33,8 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 _BCC = (b"bcc", b"resent-bcc")
+_RETURN_PATH = b"return-path"
+"""Only the last server writes it (RFC 5321 §4.4); one that is there is of the way a forwarded message came."""
 _SAFE_MARK = re.compile(r"[!-~]{1,200}")
 
 
@@ -91,7 +93,7 @@ def compose(
         UnsafeMessage: an address or header holds what must not leave.
     """
     block = HeaderBlock.cut(canonical_crlf(raw))
-    block.remove(*_BCC)
+    block.remove(*_BCC, _RETURN_PATH)
     own_address = address_of(identity.default_sender)
     warnings = _dress_from(block, identity, envelope, own_address, replace=replace_from)
     warnings += _fill_in_from(block, identity, envelope, host_mark)
@@ -157,6 +159,8 @@ def _dress_from(
         if old and not (block.first(b"reply-to") or b"").strip():
             block.replace(b"Reply-To", value.strip())
         block.replace(b"From", _address_field(own))
+        # It would name a sender that this mailbox is not, and relays compare it with the login too.
+        block.remove(b"sender")
     if replace:
         shown = clean(", ".join(old))
         return (f"From {shown} was replaced by {own_address}: no mailbox is for that address.",)

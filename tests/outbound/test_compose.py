@@ -151,6 +151,13 @@ def test_force_from_replaces_from_and_the_old_one_becomes_reply_to() -> None:
     assert (found["from"], found["reply-to"]) == (["desk@example.org"], ["Alice <alice@example.org>"])
 
 
+def test_no_return_path_leaves_and_no_sender_beside_a_from_that_was_replaced() -> None:
+    raw = b"Return-Path: <old@example.net>\r\nSender: boss@example.net\r\n" + PLAIN
+    assert "return-path" not in fields(composed(raw).raw)
+    assert fields(composed(raw).raw)["sender"] == ["boss@example.net"]
+    assert "sender" not in fields(composed(raw, default_sender="desk@example.org", force_from=True).raw)
+
+
 def test_force_from_keeps_a_reply_to_and_a_from_that_is_right_already() -> None:
     raw = b"Reply-To: r@example.org\r\n" + PLAIN
     assert fields(composed(raw, default_sender="desk@example.org", force_from=True).raw)["reply-to"] == [
