@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from core.environment import read_environment
+from core.environment import Environment
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, current_actor
@@ -27,8 +28,9 @@ NARROW, WIDE = (80, 24), (120, 32)
 
 
 @pytest.fixture
-def handles(tmp_path: Path) -> Iterator[Handles]:
-    opened = open_gateway(read_environment({}, home=str(tmp_path / "home")))
+def handles(environment: Environment, sqlite_template: Path) -> Iterator[Handles]:
+    shutil.copytree(sqlite_template, environment.home)
+    opened = open_gateway(environment)
     yield opened
     opened.close()
 
