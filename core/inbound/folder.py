@@ -18,6 +18,7 @@ from core.inbound.marks import Pending
 from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
 from core.inbound.reading import Line, read_ahead
 from core.inbound.suspects import acquit, suspects_among
+from core.inbound.too_large import describe_too_large
 from core.models import AfterFetch, FolderMark
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key, Listing, Selected
@@ -57,12 +58,14 @@ class FolderPass:
         self.log.selected(self.folder, selected.exists, selected.uidvalidity, len(new) + len(again))
         self.log.counts += Counts(skipped=max(0, selected.exists - len(new) - len(again)))
         self.log.flush()
-        due = new[:limit]
+        due, too_large_before = new[:limit], self.log.counts.too_large
         self.has_more = len(due) < len(new)
         suspects = suspects_among(self.handles, self.claimed, [*again, *due])
         self._take_carefully(suspects, mark)
         self._take(_without(again, suspects), mark, moves_mark=False)
         self._take(_without(due, suspects), mark, moves_mark=True)
+        if self.log.counts.too_large > too_large_before:
+            describe_too_large(self.handles, self.claimed, self.line, self.folder)
         if not self.has_more and not self.wants_stop():
             self._settle_mark(selected, mark, new)
             self._settle_renumbered(pending, mark)

@@ -125,6 +125,13 @@ class ImapSource:
             self._announced.pop(uid, None)
         return [_fetched(key, found.get(key.uid), refused.get(key.uid)) for key in keys]
 
+    def header(self, key: Key) -> bytes | None:
+        """The fields that tell what a message is about, without reading it; `None` if the server does not give them."""
+        (uid,) = self._by_uid([key])
+        wanted = b"(UID BODY.PEEK[HEADER.FIELDS (FROM SENDER TO SUBJECT DATE MESSAGE-ID)])"
+        answer = self._dialogue.command(b"UID FETCH", str(uid).encode(), wanted, phase="fetch")
+        return self._understood(imap_fetch.headers, answer).get(uid)
+
     def mark_seen(self, keys: Sequence[Key]) -> None:
         """Set \\Seen."""
         self._require_writable()

@@ -46,6 +46,18 @@ def bodies(untagged: Iterable[Response]) -> dict[int, Body]:
     return found
 
 
+def headers(untagged: Iterable[Response]) -> dict[int, bytes]:
+    """The header fields that were asked for, by UID."""
+    found: dict[int, bytes] = {}
+    for response in untagged:
+        if (items := _parsed(response)) is None:
+            continue
+        for name, value in items.items():
+            if name.upper().startswith(b"BODY[HEADER") and isinstance(value, bytes):
+                found[int(str(items[b"UID"]))] = value
+    return found
+
+
 def sizes(untagged: Iterable[Response]) -> dict[int, int]:
     """The announced sizes by UID."""
     found: dict[int, int] = {}
@@ -72,6 +84,12 @@ def _by_pattern(response: Response) -> Body | None:
 
 
 def _by_parser(response: Response) -> Body | None:
+    items = _parsed(response)
+    return _body(items) if items is not None else None
+
+
+def _parsed(response: Response) -> Mapping[bytes, object] | None:
+    """The items of a FETCH response that names a UID; None if it is another response."""
     parts = _without_verb(response)
     if parts is None:
         return None
@@ -82,7 +100,7 @@ def _by_parser(response: Response) -> Body | None:
     for items in parsed.values():
         # Without a UID it is news of a message that was not asked for, most often its flags.
         if isinstance(items.get(b"UID"), int):
-            return _body(items)
+            return dict(items)
     return None
 
 

@@ -178,6 +178,9 @@ class Source(Protocol):
     def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
         """Read messages without marking them read, one result for each key, in the order of the keys."""
 
+    def header(self, key: Key) -> bytes | None:
+        """What the header of a message says, without reading the message; `None` if the server does not tell."""
+
     def mark_seen(self, keys: Sequence[Key]) -> None:
         """Mark as read."""
 

@@ -1,0 +1,81 @@
+"""What is too large to be read is described all the same: from whom, about what, so that it can be found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, select, update
+from sqlmodel import Session
+
+from core.db.bulk import table_of
+from core.errors import WireError
+from core.handles import Handles
+from core.inbound.due import Claimed
+from core.inbound.nameless import is_made_up
+from core.inbound.reading import Line
+from core.mail.summary import summarise
+from core.models import Message, MessageState
+from core.protocols.source import Key
+
+MOST = 100
+"""Messages of a folder described in one run; each costs a command."""
+
+_message = table_of(Message)
+
+
+def describe_too_large(handles: Handles, claimed: Claimed, line: Line, folder: str) -> None:
+    """Read the headers of messages of a folder that were left on the server, and note what they say.
+
+    Raises:
+        WireError: the connection is of no more use; a server that only refuses leaves them without a description.
+    """
+    for row in _undescribed(handles, claimed, folder):
+        key = Key(row.folder, row.uidvalidity, row.uid, row.uidl)
+        if is_made_up(key):
+            continue  # the server has no name to ask for it by
+        try:
+            header = line.ask(line.source.header, key)
+        except WireError:
+            if not line.source.is_usable:
+                raise
+            return
+        if header:
+            _note(handles, row.id, header)
+
+
+def _undescribed(handles: Handles, claimed: Claimed, folder: str) -> list[Row[Any]]:
+    account = claimed.account
+    statement = (
+        select(_message.c.id, _message.c.folder, _message.c.uidvalidity, _message.c.uid, _message.c.uidl)
+        .where(
+            _message.c.account_id == account.id,
+            _message.c.epoch == account.epoch,
+            _message.c.folder == folder,
+            _message.c.acknowledged_at.is_(None),
+            _message.c.state == MessageState.TOO_LARGE.value,
+            _message.c.header_from == "",
+            _message.c.subject == "",
+            _message.c.message_id == "",
+        )
+        .order_by(_message.c.id.desc())
+        .limit(MOST)
+    )
+    with handles.database.reading() as session:
+        return list(session.connection().execute(statement))
+
+
+def _note(handles: Handles, message_id: int, header: bytes) -> None:
+    _, summary = summarise(header)
+    values = {
+        "message_id": summary.message_id,
+        "subject": summary.subject,
+        "header_from": summary.header_from,
+        "from_address": summary.from_address.lower(),
+        "header_to": summary.header_to,
+        "date": summary.date,
+    }
+
+    def write(session: Session) -> None:
+        session.connection().execute(update(_message).where(_message.c.id == message_id).values(values))
+
+    handles.database.writing(write)
