@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.scrollbar import ScrollBarRender
 
 from core.errors import PostroomError
 from core.resources.catalogue import KINDS
@@ -105,6 +106,7 @@ class PostroomApp(App[int]):
         self._screens: dict[str, DeskScreen] = {}
         self._watching = Watching(handles, self.post_message)
         self._offer_demo = offer_demo
+        self.set_class(ascii_only, "-ascii")
         if (wanted := theme or self.preferences.theme) in self.available_themes:
             self.theme = wanted
         self._theme_at_start = self.theme
@@ -353,5 +355,8 @@ def run_console(
         handles, actor, screen=screen, filter_text=filter_text, read_only=read_only, theme=theme,
         ascii_only=ascii_only, offer_demo=offer_demo,
     )  # fmt: skip
+    if ascii_only:
+        # The thumb's ends are drawn with parts of blocks; without them it is whole lines long.
+        ScrollBarRender.VERTICAL_BARS = [" "] * len(ScrollBarRender.VERTICAL_BARS)
     app.run(mouse=mouse)
     return app.return_code or 0

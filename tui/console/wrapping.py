@@ -13,30 +13,27 @@ Pair = tuple[str, str]
 _GAP = 3
 
 
-def pieces(text: str, width: int) -> list[str]:
-    """A text in pieces that fit, broken between words where there are any."""
+def pieces(text: str, width: int, first: int = 0) -> list[str]:
+    """A text in pieces that fit, broken between words where there are any; the first may have another width."""
     broken: list[str] = []
     line = ""
     for word in text.split(" "):
+        room = width if broken else first or width
         joined = f"{line} {word}" if line else word
-        if cell_len(joined) <= width:
+        if cell_len(joined) <= room:
             line = joined
             continue
         if line:
             broken.append(line)
-        *whole, line = chop_cells(word, width) if cell_len(word) > width else [word]
+        *whole, line = chop_cells(word, min(room, width)) if cell_len(word) > min(room, width) else [word]
         broken += whole
     return [*broken, line]
 
 
 def hanging(text: str, width: int, indent: str = "  ") -> list[str]:
     """A text in lines that fit, those after the first set in."""
-    first, *rest = pieces(text, width)
-    return (
-        [first, *(indent + piece for piece in pieces(" ".join(rest), max(4, width - cell_len(indent))))]
-        if rest
-        else [first]
-    )
+    first, *rest = pieces(text, max(4, width - cell_len(indent)), width)
+    return [first, *(indent + piece for piece in rest)]
 
 
 def flowed(pairs: Sequence[Pair], width: int) -> Content:

@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 LAST = ("slash", "colon", "question_mark")
 """Keys that stand at the end, in this order, before others may take the room."""
 
-KEYS = {"enter": "enter", "escape": "esc", "ctrl+s": "^s", "ctrl+f": "^f", "ctrl+t": "^t"}
+KEYS = {"enter": "enter", "escape": "esc", "ctrl+s": "^s", "ctrl+f": "^f", "ctrl+t": "^t", "up": "up", "down": "down"}
 """Names of keys that are no letters, in words and ASCII."""
 
 

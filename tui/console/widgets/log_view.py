@@ -20,6 +20,9 @@ from tui.console.wrapping import pieces
 HELD = 2000
 """Lines held; older ones are in the runs."""
 
+_SET_IN = 10
+"""Cells before what does not fit on a line's first row: below the account, for the text's own place is narrow."""
+
 _TONES = {"warning": "warn", "error": "bad", "debug": "dull"}
 _ROW = tuple[Segment, ...]
 
@@ -151,9 +154,9 @@ class LogView(ScrollView, can_focus=True):
         indent = sum(cell_len(segment.text) for segment in head)
         word = f"{line.level.upper()} " if line.level in {"warning", "error"} else ""
         ms = f"  {line.ms:.0f} ms" if line.ms is not None and line.ms >= 1 else ""
-        broken = pieces(f"{word}{line.text}{ms}", max(10, width - indent - 1))
+        broken = pieces(f"{word}{line.text}{ms}", width - _SET_IN - 1, max(10, width - indent - 1))
         rows: list[_ROW] = [(*head, Segment(broken[0], style))]
-        rows += [(Segment(" " * indent, base), Segment(piece, style)) for piece in broken[1:]]
+        rows += [(Segment(" " * _SET_IN, base), Segment(piece, style)) for piece in broken[1:]]
         return rows
 
 
