@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO
 
@@ -139,7 +139,7 @@ class _ByHand:
             return
         fetched = Fetched(Key(FOLDER, 0, 0, ""), piece.raw, piece.size, received_at(piece, clock.utcnow()))
         judged = self.intake.judge(fetched, stored_as=key)
-        self.judged.append(replace(judged, server_key=Key("", 0, 0, name)))
+        self.judged.append(judged._replace(server_key=Key("", 0, 0, name)))
 
     def _pieces(self, files: Iterable[HandedIn]) -> Iterator[tuple[str, Key, Piece]]:
         for file in files:

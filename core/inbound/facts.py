@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.dispatch import DispatchMode
@@ -43,8 +44,7 @@ class Bounce:
     """Each of the recipients with its status; who is only delayed may still be reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class MessageFacts:
+class MessageFacts(NamedTuple):
     """A message as the chain sees it; what is dear is worked out only when it is asked for."""
 
     headers: Headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlmodel import Session
@@ -88,7 +88,7 @@ class Intake:
         """Decide what can be decided without the rows of others; runs on the connection's thread, one by one."""
         judged = judge_message(fetched, self.rules.rules, clock.utcnow())
         key = stored_as or self.names.of_bytes(fetched.key, judged.sha256)
-        return judged if key == judged.key else replace(judged, key=key)
+        return judged if key == judged.key else judged._replace(key=key)
 
     def _one_by_one(
         self,
@@ -103,7 +103,7 @@ class Intake:
             try:
                 pending += self._commit([one], (), (), mark, None)
             except StoreRefused as error:
-                bare = replace(one, verdict=None, reason=str(error), detail="")
+                bare = one._replace(verdict=None, reason=str(error), detail="")
                 pending += self._commit([bare], (), (), mark, None)
         return pending + self._commit([], too_large, left, mark, settled)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from core.inbound.facts import Bounce, MessageFacts, Rules
 from core.inbound.placement import Verdict
@@ -25,8 +25,7 @@ LONGEST_BODY = 1 << 20
 UNREADABLE = "could not be processed"
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """A message with all that was decided about it before the database is asked."""
 
     key: Key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.inbound.changes import NO_CHANGES, RecordChanges
 from core.inbound.control_headers import NO_CONTROLS, Controls
@@ -27,8 +28,7 @@ class Ending(StrEnum):
     """It reports that a message could not be delivered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is decided before the database is asked, and what the rest will need."""
 
     facts: MessageFacts

@@ -1,7 +1,7 @@
 """What the fetch path needs to know of a message, from its header block alone."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from core.mail.addresses import read_addresses
 from core.mail.auto import is_automatic
@@ -14,8 +14,7 @@ LONGEST_SHOWN = 998
 """Characters kept of a field that is shown in lists: the longest line of a message (RFC 5322 2.1.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The few facts of a message that decide where it goes and how lists show it; absent fields are empty."""
 
     subject: str

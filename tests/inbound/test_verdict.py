@@ -37,7 +37,7 @@ def mail(
 ) -> MessageFacts:
     lines = [f"From: {sender}", f"To: {to}", f"Subject: {subject}", f"Message-ID: {message_id}", *more]
     headers, summary = summarise("\r\n".join([*lines, "", "body"]).encode())
-    return replace(MessageFacts(headers, summary, at), **facts)
+    return MessageFacts(headers, summary, at)._replace(**facts)
 
 
 def place(facts: MessageFacts, known: Known | None = None, **rules: object) -> Placement:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from core.inbound.control_headers import Controls, dynamic_fields
 from core.inbound.control_values import pending_time
@@ -24,8 +25,7 @@ IN_FIELDS = ("Type", "Service", "SLA", "SenderType", "IsVisibleForCustomer")
 """Controls that are kept among the record's fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class MessageView:
+class MessageView(NamedTuple):
     """What a record type may look at."""
 
     summary: Summary
