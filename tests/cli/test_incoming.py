@@ -69,6 +69,12 @@ def test_from_intake_to_where(world: Shell, tmp_path: Path) -> None:
     assert (run["account"], run["state"]) == ("a", "ok")
 
 
+def test_where_a_message_is_that_was_too_large(world: Shell) -> None:
+    world.ok("set", "account", "a", "max_size=1kB")
+    world.ok("intake", "-", "--account", "a", stdin=message(1, body="x" * 2000))
+    assert "left on the server, over the account's max_size" in world.ok("where", "too", "large").out
+
+
 def test_what_waits_in_quarantine_is_worked_off(world: Shell, tmp_path: Path) -> None:
     world.ok("set", "setting", "loop.records=1")
     mails = [tmp_path / f"{number}.eml" for number in range(4)]

@@ -54,8 +54,13 @@ def _incoming(row: Mapping[str, Any]) -> list[str]:
         lines.append(f"{how} record {row['record']}, which is in queue {row['queue']}; why: {row['why']}")
     elif row["reason"] or row["why"]:
         lines.append(row["reason"] or row["why"])
-    done = f"done on the server {_time(row['acknowledged_at'])}" if row["acknowledged_at"] else "not yet acknowledged"
-    return [*lines, f"account {row['account']}, folder {row['folder'] or '-'}, {done}"]
+    return [*lines, f"account {row['account']}, folder {row['folder'] or '-'}, {_on_the_server(row)}"]
+
+
+def _on_the_server(row: Mapping[str, Any]) -> str:
+    if row["acknowledged_at"]:
+        return f"done on the server {_time(row['acknowledged_at'])}"
+    return "left on the server, over the account's max_size" if row["state"] == "too_large" else "not yet acknowledged"
 
 
 def _outgoing(row: Mapping[str, Any]) -> list[str]:
