@@ -61,6 +61,7 @@ def make_engine(url: str, *, query_only: bool) -> Engine:
         pool_size=8,
         max_overflow=64,
         json_serializer=_dump_json,
+        use_native_hstore=False,  # nothing here is one; else each first connection asks what it would be
         connect_args={"connect_timeout": 10, "options": "-c synchronous_commit=on -c timezone=UTC"},
         execution_options={"postgresql_readonly": True} if query_only else {},
     )

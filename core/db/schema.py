@@ -40,7 +40,8 @@ def open_database(environment: Environment) -> Database:
         _refuse_exposed(environment.database_file)
         return _checked(Database(environment.database_url))
     database = Database(environment.database_url)
-    _make_postgres(environment.database_url)
+    if not _is_made(database):
+        _make_postgres(environment.database_url)
     return _checked(database)
 
 
@@ -118,18 +119,24 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _is_made(database: Database) -> bool:
+    try:
+        return revision_of(database) != ""
+    except StoreBusy as busy:
+        reason = str(getattr(busy.__cause__, "orig", busy)).strip().splitlines()[0]
+        raise StoreBusy(f"The PostgreSQL server is out of reach ({reason}).") from busy
+
+
 def _make_postgres(url: str) -> None:
     engine = make_engine(url, query_only=False)
     try:
         with engine.begin() as connection:
+            # Of many processes at once one builds, the others wait and find it.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             if not inspect(connection).has_table("alembic_version"):
                 create_all(connection)
     except DBAPIError as error:
-        problem = translated(error)
-        if isinstance(problem, StoreBusy):
-            problem = StoreBusy(f"The PostgreSQL server is out of reach ({str(error.orig).strip().splitlines()[0]}).")
-        raise problem from error
+        raise translated(error) from error
     finally:
         engine.dispose()
 
