@@ -86,6 +86,8 @@ class OutgoingMessage(SQLModel, table=True):
     submitted_by: str = ""
     """Who handed it in: a system user, a program."""
     created_at: datetime = moment(index=True)
+    first_due_at: datetime | None = moment(nullable=True)
+    """When a scheduled message may leave for the first time: its lifetime begins then, not when it was taken in."""
     next_attempt_at: datetime = moment()
     expires_at: datetime | None = moment(nullable=True)
     attempts: int = 0

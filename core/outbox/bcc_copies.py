@@ -24,7 +24,7 @@ _WAITS = text("recipient.is_bcc AND recipient.state = 'deferred' AND recipient.s
 
 _KEPT = (
     "message_id", "lane", "lane_rank", "sender", "has_sender", "header_from", "subject", "size", "record_id",
-    "submitted_by", "created_at", "expires_at",
+    "submitted_by", "created_at", "first_due_at", "expires_at",
 )  # fmt: skip
 """What a copy has of its message; with when it was taken in, for its lifetime is the same."""
 

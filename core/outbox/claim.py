@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, case, null, select, update
+from sqlalchemy import bindparam, case, func, null, select, update
 from sqlmodel import Session
 
 from core import clock
@@ -36,7 +36,7 @@ _COLUMNS = (
     _m.mailbox_id,
     _m.sent_by_id,
     _m.notify,
-    _m.created_at,
+    func.coalesce(_m.first_due_at, _m.created_at).label("created_at"),
     _m.expires_at,
     _m.attempts,
     _m.uncertain_since,
@@ -131,6 +131,7 @@ class Due(NamedTuple):
     sent_by_id: int | None
     notify: bool
     created_at: datetime
+    """When its lifetime began: it was taken in, or was due first."""
     expires_at: datetime | None
     attempts: int
     uncertain_since: datetime | None

@@ -119,6 +119,7 @@ def _message_row(key: int, entry: Entry, mailboxes: dict[str, int], now: datetim
         "notify": envelope.notify,
         "submitted_by": entry.submitted_by,
         "created_at": now,
+        "first_due_at": envelope.not_before,
         "next_attempt_at": first_try_at(envelope, now),
         "expires_at": envelope.expires_at,
         "last_error": entry.held_because,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlmodel import Session
 
 from core.db.bulk import database_now, insert_rows, skip_locked, table_of
@@ -65,10 +65,11 @@ def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetim
 
 
 def _expired(session: Session, now: datetime) -> Select[Any]:
-    in_hand = (_m.in_hand_from, _m.in_hand_to)
-    return select(
-        _m.id, _m.message_id, _m.handing_over, _m.sent_by_id, _m.attempts, _m.created_at, _m.uncertain_since, *in_hand
-    ).where(_m.state == OutgoingState.SENDING, _m.lease_until < database_now(session, now))
+    begun_at = func.coalesce(_m.first_due_at, _m.created_at).label("begun_at")
+    standing = (_m.attempts, begun_at, _m.uncertain_since, _m.in_hand_from, _m.in_hand_to)
+    return select(_m.id, _m.message_id, _m.handing_over, _m.sent_by_id, *standing).where(
+        _m.state == OutgoingState.SENDING, _m.lease_until < database_now(session, now)
+    )
 
 
 def _give_back(session: Session, ids: list[int]) -> None:
@@ -143,7 +144,7 @@ def _write_uncertain(
             {
                 "of": row.id,
                 "tries": row.attempts + 1,
-                "again": next_try(row.attempts + 1, row.created_at, now),
+                "again": next_try(row.attempts + 1, row.begun_at, now),
                 "since": row.uncertain_since or now,
             }
             for row in rows

@@ -48,6 +48,19 @@ def test_a_scheduled_message_waits_for_its_time(handles, smtp_sink):
     assert deliver_due(handles, timeouts=QUICK).sent == 1
 
 
+def test_the_lifetime_of_a_scheduled_message_begins_at_its_time(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "450 4.2.0 Later", first=1)
+    now = clock.utcnow()
+    put(handles, not_before=now + timedelta(hours=1))
+    # It was handed in six days ago for now; five is as long as mail lives.
+    change(handles, OutgoingMessage, created_at=now - timedelta(days=6), first_due_at=now, next_attempt_at=now)
+
+    assert deliver_due(handles, timeouts=QUICK).deferred == 1
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+
+
 def test_each_failed_round_waits_longer_and_its_numbers_grow_by_one(handles, smtp_sink):
     add_mailbox(handles, "main", smtp_sink)
     smtp_sink.rule(Phase.RCPT, "450 4.2.0 later")

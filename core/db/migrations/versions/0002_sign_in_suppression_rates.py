@@ -94,6 +94,7 @@ def upgrade() -> None:
     with op.batch_alter_table("outgoing_message", schema=None) as batch_op:
         for name in ("in_hand_from", "in_hand_to"):
             batch_op.add_column(sa.Column(name, sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.add_column(sa.Column("first_due_at", core.models.base.UtcDateTime(timezone=True), nullable=True))
 
     guard_audit(op.get_bind())
     waits = sa.text("is_bcc AND state = 'deferred' AND settled_at IS NULL")
@@ -104,6 +105,7 @@ def downgrade() -> None:
     unguard_audit(op.get_bind())
     op.drop_index("ix_recipient_bcc_waits", table_name="recipient")
     with op.batch_alter_table("outgoing_message", schema=None) as batch_op:
+        batch_op.drop_column("first_due_at")
         batch_op.drop_column("in_hand_to")
         batch_op.drop_column("in_hand_from")
 
