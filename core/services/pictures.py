@@ -84,7 +84,7 @@ def account_health(handles: Handles, actor: Actor) -> Mapping[str, int]:
 def strips(handles: Handles, actor: Actor, *, accounts: int = 5, runs: int = 40) -> tuple[Strip, ...]:
     """The last runs of the valid accounts that want a look: those in trouble first, then those that ran last."""
     access.require(actor, access.SEE, "account")
-    in_trouble = case((_status.c.status == Status.OK.value, 1), else_=0)
+    in_trouble = case((_status.c.status.in_((Status.OK.value, Status.PAUSED.value)), 1), else_=0)
     chosen = (
         select(_account.c.id, _account.c.name, _status.c.status)
         .join(_status, _status.c.account_id == _account.c.id)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
+from core.errors import StoreBusy
 from core.handles import Handles
+from core.services import setting_sections
 from core.services.actor import Actor
 from tests.console.conftest import Opener
 from tests.console.rows import add_account
+from tui.console.screens.form import FormScreen
 
 
 async def test_a_database_that_takes_its_time_is_seen_and_stops_nobody(
@@ -50,3 +55,16 @@ async def test_a_database_that_is_gone_is_told_until_it_is_back(
         console.app._count()
         await console.until(lambda: "no database" not in console.text, "the header to be as it was")
         await console.until_seen("desk has not been fetched yet")
+
+
+async def test_a_form_that_cannot_be_read_is_not_shown_with_defaults_to_be_saved(
+    open_console: Opener, handles: Handles, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreBusy("The database is out of reach.")
+
+    async with open_console(screen="settings") as console:
+        monkeypatch.setattr(setting_sections.Section, "get", away)
+        await console.press("e")
+        await console.until_seen("The database is out of reach.")
+        assert not isinstance(console.app.screen, FormScreen)

@@ -33,7 +33,7 @@ def trouble(kind: Kind, row: Row | None, now: datetime) -> Trouble:
 
 
 def _account(row: Row, now: datetime) -> Trouble:
-    name, error = row.get("name"), _sentence(row.get("last_error"))
+    name, error = row.get("name"), sentence(row.get("last_error"))
     valid, status = row.get("validity"), row.get("status")
     said = {
         "invalid": Trouble(f"{name} is invalid and not fetched. {error}v makes it valid, e edits it.", BAD),
@@ -51,7 +51,7 @@ def _account(row: Row, now: datetime) -> Trouble:
 
 
 def _mailbox(row: Row, now: datetime) -> Trouble:
-    name, error = row.get("name"), _sentence(row.get("last_error"))
+    name, error = row.get("name"), sentence(row.get("last_error"))
     cooling = row.get("cooling_until")
     if isinstance(cooling, datetime) and cooling > now:
         wait = span((cooling - now).total_seconds())
@@ -66,7 +66,7 @@ def _mailbox(row: Row, now: datetime) -> Trouble:
 
 
 def _outbox(row: Row, now: datetime) -> Trouble:
-    error, subject = _sentence(row.get("last_error")), row.get("subject") or "(no subject)"
+    error, subject = sentence(row.get("last_error")), row.get("subject") or "(no subject)"
     again, by = _next(row.get("next_attempt_at"), now), row.get("mailbox")
     said = {
         "failed": Trouble(f"{subject}: not sent. {error}r tries it again.", BAD),
@@ -83,7 +83,7 @@ def _outbox(row: Row, now: datetime) -> Trouble:
 
 
 def _suppression(row: Row, now: datetime) -> Trouble:
-    address, said, until = row.get("address"), _sentence(row.get("last_text")), row.get("held_until")
+    address, said, until = row.get("address"), sentence(row.get("last_text")), row.get("held_until")
     if isinstance(until, datetime) and until > now:
         return Trouble(f"Nothing is sent to {address} until {until:%Y-%m-%d}. {said}l releases it.", WARN)
     return Trouble(f"{address} gets mail; the next bounce for good holds it. {said}")
@@ -96,7 +96,7 @@ def _many(count: int | None, noun: str) -> str:
 def _run(row: Row, _: datetime) -> Trouble:
     if row.get("state") in {"failed", "aborted"}:
         return Trouble(
-            f"{row.get('account')}: {_sentence(row.get('error')) or 'it did not end well. '}enter shows it.", BAD
+            f"{row.get('account')}: {sentence(row.get('error')) or 'it did not end well. '}enter shows it.", BAD
         )
     return Trouble(
         f"{row.get('account')}: {row.get('fetched') or 0} taken in, {_many(row.get('records'), 'record')}, "
@@ -105,7 +105,7 @@ def _run(row: Row, _: datetime) -> Trouble:
 
 
 def _quarantine(row: Row, _: datetime) -> Trouble:
-    why = _sentence(row.get("detail") or row.get("reason")) or "It could not be processed. "
+    why = sentence(row.get("detail") or row.get("reason")) or "It could not be processed. "
     return Trouble(f"{why}r processes it again, l files it without filters, e mends it.", WARN)
 
 
@@ -125,7 +125,7 @@ def _queue(row: Row, _: datetime) -> Trouble:
 
 
 def _handoff(row: Row, now: datetime) -> Trouble:
-    name, error, waiting = row.get("name"), _sentence(row.get("last_error")), row.get("waiting") or 0
+    name, error, waiting = row.get("name"), sentence(row.get("last_error")), row.get("waiting") or 0
     rests = row.get("rests_until")
     if not row.get("active"):
         return Trouble(f"{name} is offered nothing: it is inactive. e edits it.", WARN)
@@ -141,7 +141,7 @@ def _handoff(row: Row, now: datetime) -> Trouble:
 
 def _delivery(row: Row, now: datetime) -> Trouble:
     what = f"{str(row.get('event') or '').capitalize()} {row.get('record')} for {row.get('handoff')}"
-    error, again = _sentence(row.get("last_error")), _next(row.get("next_attempt_at"), now)
+    error, again = sentence(row.get("last_error")), _next(row.get("next_attempt_at"), now)
     if row.get("state") == "failed":
         return Trouble(f"{what}: not taken. {error}r offers it again.", BAD)
     if row.get("state") == "waiting":
@@ -158,7 +158,8 @@ def _times(row: Row) -> str:
     return "once" if failures == 1 else f"{failures} times"
 
 
-def _sentence(text: Any) -> str:
+def sentence(text: Any) -> str:
+    """A text that another sentence may follow: with its full stop and a space; nothing for none."""
     words = str(text or "").strip()
     return f"{words}{'' if words.endswith(('.', '!', '?')) else '.'} " if words else ""
 

@@ -94,7 +94,12 @@ class FieldsScreen(DeskScreen):
 
     def _ask_values(self, name: str) -> None:
         verbs, desk = self.verbs, self.desk
-        self.calls.ask(lambda: verbs.get(desk.handles, desk.actor, name), self._arrived)
+        self.calls.ask(lambda: verbs.get(desk.handles, desk.actor, name), self._arrived, otherwise=self._unread)
+
+    def _unread(self, error: PostroomError) -> None:
+        """It cannot be read: nothing stands here that could be changed."""
+        self.app.pop_screen()
+        self.console.complain(error)
 
     def _arrived(self, values: dict[str, Any]) -> None:
         self._version = values.get("version")

@@ -108,7 +108,9 @@ class FormScreen(FieldsScreen):
             self._save(self._go_back)
 
     def _save(self, then: Callable[[str], None]) -> None:
-        if questions := self._questions():
+        if not self._is_loaded:
+            self.tell("It is still being read.")  # what stands here are defaults
+        elif questions := self._questions():
             text = safe_text("\n".join(questions) + "\n\nSave it so?", multiline=True)
             ask = Confirm(Question(text, yes="Save", no="Back"))
             self.app.push_screen(ask, lambda is_sure: self._look_and_save(then) if is_sure else None)

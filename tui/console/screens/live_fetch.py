@@ -24,6 +24,7 @@ from tui.console.glyphs import BAD, DULL
 from tui.console.log_lines import LEVELS, LogLine, line_matches, matches, newest_seen
 from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
 from tui.console.screens.base import DeskScreen
+from tui.console.troubles import sentence
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.log_view import HELD, LogView
 from tui.console.widgets.row_table import RowTable
@@ -141,7 +142,7 @@ class LiveFetchScreen(DeskScreen):
         if row is None:
             self.say("Nothing is being fetched now. f fetches all valid accounts; on Accounts, f fetches one.")
         elif row["error"]:
-            self.say(f"{row['account']}: {row['error']} enter shows all its lines.", BAD)
+            self.say(f"{row['account']}: {sentence(row['error'])}enter shows all its lines.", BAD)
         else:
             told = (
                 "s stops it after its batch, enter shows its lines." if row["is_running"] else "enter shows its lines."
