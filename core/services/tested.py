@@ -40,6 +40,9 @@ def remember(
         as_of: the `versions` that were tested; nothing is noted if they have moved meanwhile.
     """
     columns = {"tested_at": clock.utcnow(), **_learned(kind, steps)}
+    if kind is MAILBOX:
+        # What was wrong with it is mended: it need not cool down any longer.
+        columns |= {"failures": 0, "cooling_until": None, "last_error": ""}
 
     def work(session: Session) -> None:
         row = named(session, kind, name)

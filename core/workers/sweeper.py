@@ -17,6 +17,7 @@ from core.handles import Handles
 from core.handoff.troubles import tell_handoffs
 from core.inbound.troubles import tell_troubles
 from core.models import Audit, Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
+from core.outbound.troubles import tell_mailboxes
 from core.outbox import retention as outbox_retention
 from core.outbox import suppression
 from core.workers.forgetting import forget_secrets
@@ -35,6 +36,7 @@ def sweep(handles: Handles) -> None:
     tell_handoffs(handles)
     tell_endings(handles)
     tell_missing_key(handles, now)
+    tell_mailboxes(handles, now)
     wake_records(handles, now)
     retention = handles.settings().retention
     if retention.audit:
