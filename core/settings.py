@@ -163,17 +163,17 @@ class RetentionSettings(_Section):
     """How long things are kept; 0 = for ever."""
 
     raw: Duration = timedelta(days=365)
-    """The exact bytes of messages. Default: 365d."""
+    """The exact bytes of messages; 0: for ever. Default: 365d."""
     records: Duration = timedelta(0)
-    """Records. Default: 0."""
+    """Records; 0: for ever. Default: 0."""
     outbox: Duration = timedelta(days=30)
-    """Outgoing messages that are over, and bounces that count against an address. Default: 30d."""
+    """Outgoing messages that are over, and bounces that count against an address; 0: for ever. Default: 30d."""
     quarantine: Duration = timedelta(days=90)
-    """Quarantined messages. Default: 90d."""
+    """Quarantined messages; 0: for ever. Default: 90d."""
     runs: Duration = timedelta(days=30)
-    """Runs and their events. Default: 30d."""
+    """Runs and their events; 0: for ever. Default: 30d."""
     audit: Duration = timedelta(0)
-    """The audit log. Default: 0."""
+    """The audit log; 0: for ever. Default: 0."""
 
 
 class RoleSettings(_Section):

@@ -112,3 +112,13 @@ async def test_others_than_admins_look_and_change_nothing(open_console: Opener, 
         assert len(console.app.screen_stack) == 2
         await console.press("enter")
         assert not isinstance(console.app.screen, SettingsForm)
+
+
+async def test_a_changed_setting_is_told_from_a_default(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    settings.change(handles, actor, {"retention.runs": "60d"})
+    async with open_console(screen="settings", filter_text="retention.") as console:
+        await console.until_seen("retention.raw: The exact bytes of messages; 0: for ever. Default: 365d.")
+        assert "Changed" not in console.text
+        while console.app.screen.table.selected["name"] != "retention.runs":
+            await console.press("j")
+        assert "Changed: d gives it that back." in " ".join(console.text.split())

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from core.resources.kind import Kind
 from core.services import settings
 from core.services.setting_sections import section_of
+from core.services.setting_values import DEFAULTS
 from core.text import safe_text
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.screens.form import FormScreen
@@ -30,6 +31,9 @@ class SettingsScreen(ResourceScreen):
     """Opens the section of the selected setting, at that setting; d gives it its default back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "open", "open", tooltip="Open the section of the selected one", id="resource.open", show=False
+        ),
         Binding("d", "delete", "default", tooltip="Give it its default back", id="resource.delete"),
     ]
 
@@ -46,7 +50,10 @@ class SettingsScreen(ResourceScreen):
         name = str(row["name"])
         section = section_of(name)
         field = section.kind.field(name.removeprefix(section.prefix))
-        return Trouble(f"{name}: {field.help}" if field is not None else "")
+        if field is None:
+            return Trouble("")
+        is_changed = name in DEFAULTS and row["value"] != DEFAULTS[name]
+        return Trouble(f"{name}: {field.help}{' Changed: d gives it that back.' if is_changed else ''}")
 
     def action_edit(self) -> None:
         """The selected one's section in a form."""
