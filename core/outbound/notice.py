@@ -52,8 +52,8 @@ def failure_notice(
     subject = read_header_block(raw).get("subject") or "(no subject)"
     boundary = token_hex(16)
     fields = [
-        f"From: Mail Delivery System <{strict_address(sent_from)}>",
-        f"To: {strict_address(to)}",
+        f"From: Mail Delivery System <{strict_address(sent_from, allow_utf8=True)}>",
+        f"To: {strict_address(to, allow_utf8=True)}",
         "Subject: " + encode_text(f"Not delivered: {bounded(subject, 200)}", len("Subject: ")).decode("ascii"),
         f"Date: {format_datetime(now)}",
         f"Message-ID: {message_id}",
@@ -68,7 +68,7 @@ def failure_notice(
         _part("text/rfc822-headers", _original_header(raw)),
     )
     body = "".join(f"--{boundary}\n{part}\n" for part in parts) + f"--{boundary}--\n"
-    return canonical_crlf(("\n".join(fields) + "\n\n" + body).encode("ascii"))
+    return canonical_crlf(("\n".join(fields) + "\n\n" + body).encode())
 
 
 def _part(content_type: str, content: str, encoding: str = "") -> str:

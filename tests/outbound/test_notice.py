@@ -46,6 +46,12 @@ def test_an_address_beyond_ascii_is_told_in_its_own_type():
     assert "jürg@example.net" in words.get_payload(decode=True).decode()
 
 
+def test_a_sender_beyond_ascii_is_told_too():
+    made = notice(to="jörg@example.org")
+    assert "\r\nTo: jörg@example.org\r\n".encode() in made
+    assert made.partition(b"\r\n\r\n")[2].isascii()
+
+
 def test_a_message_whose_lifetime_is_over_says_so():
     status = email.message_from_bytes(notice(failed=(FailedRecipient("b@example.net", None, "", "nobody answers"),)))
     of_recipient = status.get_payload()[1].get_payload()[1]
