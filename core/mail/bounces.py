@@ -1,5 +1,6 @@
 """Delivery status notifications (RFC 3464): what became of a message we sent, as another server tells it."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,7 +9,7 @@ from core.mail.headers import Headers, read_header_block, read_headers_and_body_
 from core.mail.message_ids import read_message_ids
 from core.mail.parameters import read_parameterized
 from core.mail.parts import MimePart, read_parts
-from core.text import bounded
+from core.text import bounded, clean
 
 
 class Action(StrEnum):
@@ -83,6 +84,7 @@ class Bounce:
 
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ORIGINAL_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
+_CODE_POINT = re.compile(r"\\x\{(0?[0-9A-Fa-f]{2,5}|10[0-9A-Fa-f]{4})\}")
 _LONGEST_REPORT = 256 * 1024
 _MOST_RECIPIENTS = 1000
 _LONGEST_DIAGNOSTIC = 998
@@ -118,12 +120,20 @@ def _field_groups(report: bytes) -> list[Headers]:
 
 
 def _recipient(group: Headers) -> BouncedRecipient | None:
-    address = _typed(group.get("original-recipient")) or _typed(group.get("final-recipient"))
+    address = _address(group.get("original-recipient")) or _address(group.get("final-recipient"))
     action = (group.get("action") or "").split(" ")[0].split(";")[0].lower()
     if not address or action not in set(Action):
         return None
     diagnostic = bounded(_typed(group.get("diagnostic-code")), _LONGEST_DIAGNOSTIC)
     return BouncedRecipient(address, Action(action), _status(group.get("status") or "", diagnostic), diagnostic)
+
+
+def _address(value: str | None) -> str:
+    """An address; of the type utf-8 its letters beyond ASCII may be written as `\\x{FC}` (RFC 6533 §3)."""
+    address = _typed(value)
+    if not (value or "").lstrip().lower().startswith("utf-8"):
+        return address
+    return _CODE_POINT.sub(lambda found: clean(chr(int(found[1], 16))), address)
 
 
 def _typed(value: str | None) -> str:

@@ -21,6 +21,26 @@ def test_a_report_names_recipient_reason_and_message() -> None:
     assert bounce.is_hard
 
 
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        (rb"utf-8; j\x{FC}rg@example.org", "jürg@example.org"),
+        (rb"UTF-8; j\x{0}\x{D800}rg@example.org", "j\\x{0}\ufffdrg@example.org"),
+        ("utf-8; jürg@example.org".encode(), "jürg@example.org"),
+        (rb"rfc822; j\x{FC}rg@example.org", r"j\x{FC}rg@example.org"),
+    ],
+)
+def test_an_address_beyond_ascii_is_read_in_each_of_its_forms(told: bytes, address: str) -> None:
+    raw = (
+        small_messages()["bounce-hard"]
+        .replace(b"rfc822; bob@example.org", told)
+        .replace(b"rfc822;bob@example.org", told)
+    )
+    bounce = read_bounce(read_header_block(raw), raw)
+    assert bounce is not None
+    assert [recipient.address for recipient in bounce.recipients] == [address]
+
+
 def test_each_recipient_has_its_own_outcome() -> None:
     bounce = bounce_in("bounce-delayed-and-failed-without-status")
     assert bounce is not None
