@@ -26,7 +26,7 @@ from core.outbound.route import Route
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom
 from core.outbox.claim import HandingOver, bytes_of, give_back, hand_over
-from core.outbox.settle import MailboxNews, settle
+from core.outbox.settle import MailboxNews, Settlement, settle
 from core.settings import RuntimeSettings
 
 _SETTLE_TRIES = 20
@@ -54,6 +54,16 @@ class _Written:
     """The settled messages that were still ours."""
     raws: dict[int, bytes]
     """The marked ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ComeTo:
+    """What is to be told of a page that was written."""
+
+    page: Page
+    over: list[tuple[Job, Settlement]]
+    finished: list[Job]
+    """Messages that are not in our hands any more."""
 
 
 def give_back_jobs(session: Session, jobs: Sequence[Job]) -> None:
@@ -92,7 +102,7 @@ class Book:
         self._base = (clock.utcnow(), clock.monotonic())
         self._told: dict[int, float] = {}
         self._leases: set[Lease] = set()
-        self._clerk = Clerk(self._commit)
+        self._clerk = Clerk(self._commit, self.fail)
         self._limits: dict[int, Limits] = {}
         self._limits_to_tell: set[int] = set()
         self.is_without_mailbox = False
@@ -202,7 +212,7 @@ class Book:
         """No courier is there any more."""
         self._clerk.close()
 
-    def _commit(self, pages: Sequence[Page]) -> None:
+    def _commit(self, pages: Sequence[Page]) -> Callable[[], None]:
         news = [each for page in pages for each in self._news(page)]
         settlements = [settlement for page in pages for _, settlement in (*page.over, *page.moved)]
         windows = [HandingOver(job.lease, page.mailbox_id, job.part) for page in pages for job in page.next_window]
@@ -222,8 +232,8 @@ class Book:
             fp("K14")
         if windows:
             fp("K11")
-        for page in pages:
-            self._after(page, written)
+        come_to = [self._come_to(page, written) for page in pages]
+        return lambda: self._tell_of(come_to)
 
     def tell(self, deliveries: Sequence[Delivery]) -> None:
         """Count and tell what became of messages."""
@@ -266,20 +276,26 @@ class Book:
                     raise
         raise AssertionError
 
-    def _after(self, page: Page, written: _Written) -> None:
+    def _come_to(self, page: Page, written: _Written) -> _ComeTo:
+        """What a page came to; its courier goes on with what the page holds now, and what waits in the room."""
         ours = written.ours
-        name = self._routes[page.mailbox_id].name
         page.raws = {job.due.id: written.raws[job.due.id] for job in page.next_window if job.due.id in written.raws}
         going_on = [job for job, _ in page.moved if job.due.id in ours]
         gone = [job for job, _ in page.moved if job.due.id not in ours] + page.lost + page.unbegun
         gone += [job for job in page.next_window if job.due.id not in page.raws]
         page.next_window = [job for job in page.next_window if job.due.id in page.raws]
-        finished = [job for job, _ in page.over] + gone
-        self.let_go(job.lease for job in finished)
-        self.tell([delivery_of(job, one, name) for job, one in page.over if job.due.id in ours])
+        over = [(job, one) for job, one in page.over if job.due.id in ours]
         self.room.put(going_on)
-        self.room.done(len(finished))
-        if page.over:
-            self.handles.changes.moved("outbox")
-        if page.fault is not None:
-            self.handles.changes.moved("mailbox")
+        return _ComeTo(page, over, [job for job, _ in page.over] + gone)
+
+    def _tell_of(self, come_to: Sequence[_ComeTo]) -> None:
+        """What nobody waits for any more: the couriers hand over their next windows meanwhile."""
+        for one in come_to:
+            name = self._routes[one.page.mailbox_id].name
+            self.let_go(job.lease for job in one.finished)
+            self.tell([delivery_of(job, settlement, name) for job, settlement in one.over])
+            self.room.done(len(one.finished))
+            if one.page.over:
+                self.handles.changes.moved("outbox")
+            if one.page.fault is not None:
+                self.handles.changes.moved("mailbox")

@@ -21,9 +21,13 @@ LONGEST_WAIT = 0.05
 class Clerk(threading.Thread):
     """Lives as long as its pass."""
 
-    def __init__(self, write: Callable[[Sequence[Page]], None]) -> None:
+    def __init__(
+        self, write: Callable[[Sequence[Page]], Callable[[], None]], fail: Callable[[BaseException], None]
+    ) -> None:
+        """`write` commits pages and gives back what is still to be done then; `fail` is told what goes wrong there."""
         super().__init__(name="clerk", daemon=True)
         self._write = write
+        self._fail = fail
         self._waiting: list[Page] = []
         self._with_couriers = 0
         """Pages whose windows are marked and being handed over."""
@@ -68,8 +72,9 @@ class Clerk(threading.Thread):
         return len(self._waiting) >= self._with_couriers or self._is_closed
 
     def _write_together(self, pages: Sequence[Page]) -> None:
+        afterwards: Callable[[], None] | None = None
         try:
-            self._write(pages)
+            afterwards = self._write(pages)
         except StoreError as error:
             if error.is_permanent and len(pages) > 1:
                 # What the database refuses of one page must not cost the others what they have to say.
@@ -83,6 +88,11 @@ class Clerk(threading.Thread):
             self._with_couriers += sum(1 for page in pages if page.next_window and page.error is None)
         for page in pages:
             page.is_done.set()
+        if afterwards is not None:
+            try:
+                afterwards()
+            except BaseException as error:  # noqa: BLE001 - ends the pass, as what a courier meets does
+                self._fail(error)
 
 
 def _give_up(pages: Sequence[Page], error: BaseException) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -99,8 +100,8 @@ def compose(
     warnings += _fill_in_from(block, identity, envelope, host_mark)
     sender = _envelope_sender(block, identity, envelope, own_address, token)
     _prefix_subject(block, identity.subject_prefix)
-    _fill_in(block, b"Date", _date_of(now.replace(microsecond=0)))
-    _fill_in(block, b"Message-ID", message_id)
+    _fill_in(block, b"Date", lambda: _date_of(now.replace(microsecond=0)))
+    _fill_in(block, b"Message-ID", lambda: message_id)
     _mark(block, host_mark)
     recipients = tuple(dict.fromkeys(_strict(recipient) for recipient in envelope.recipients))
     bcc = tuple(dict.fromkeys(_strict(address) for address in identity.bcc))
@@ -202,9 +203,9 @@ def _prefix_subject(block: HeaderBlock, prefix: str) -> None:
         block.replace(b"Subject", encode_text(changed, len("Subject: ")))
 
 
-def _fill_in(block: HeaderBlock, name: bytes, value: str) -> None:
+def _fill_in(block: HeaderBlock, name: bytes, value: Callable[[], str]) -> None:
     if not (block.first(name.lower()) or b"").strip():
-        block.replace(name, value.encode("ascii", "replace"))
+        block.replace(name, value().encode("ascii", "replace"))
 
 
 @lru_cache(maxsize=16)

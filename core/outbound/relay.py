@@ -82,8 +82,8 @@ class Sent(NamedTuple):
         """How it stands in a message's history, with what composing it warned of."""
         reply = self.reading.reply
         text = reply.text if reply is not None else self.reading.text
-        states = Counter(result.state.value for result in self.reading.results.values())
-        if len(states) > 1:
+        results = self.reading.results
+        if len(results) > 1 and len(states := Counter(result.state.value for result in results.values())) > 1:
             # The last reply is about those who are left; of the others their rows tell.
             text = f"{text} ({', '.join(f'{count} {state}' for state, count in sorted(states.items()))})"
         return TryMade(
