@@ -114,6 +114,10 @@ RECORD = Kind(
         Column("created_at", "Created", _r.created_at, ColumnType.TIME, is_filtered=False),
         Column("updated_at", "Updated", _r.updated_at, ColumnType.TIME, width=8, is_filtered=False),
     ),
+    actions=(
+        Action("queue", "m", "Move", "Move it to another queue"),
+        Action("state", "c", "State", "Give it another state, such as closed"),
+    ),
     is_newest_first=True,
     extras=("messages", "fields", "trail"),
 )

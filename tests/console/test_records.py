@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from core.handles import Handles
+from core.services.actor import Actor
+from core.services.queues import queues
 from tests.console.conftest import Opener
 from tests.console.rows import message, record, store
 
@@ -77,3 +79,23 @@ async def test_an_answer_is_written_and_put_into_the_outbox(open_console: Opener
         await console.until_seen("The answer is in the outbox as")
         await console.until_seen("Answered")
         assert "ann@example.org" in console.text
+
+
+async def test_the_marked_records_are_moved_and_closed_from_the_list(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    store(handles, [record(number, f"Printer {number}") for number in (1, 2, 3)], "record")
+    queues.add(handles, actor, "Support", {})
+    async with open_console(screen="records") as console:
+        await console.press("space", "space", "m")
+        await console.until_seen("Into which queue?")
+        await console.type("supp")
+        await console.press("enter")
+        await console.until_seen("2 records: queue Support.")
+        await console.press("g", "enter", "c")
+        await console.until_seen("Which state?")
+        await console.type("closed succ")
+        await console.press("enter")
+        await console.until_seen("state closed successful.")
+        rows = {row["id"]: (row["queue"], row["state"]) for row in console.app.screen.table.window.rows}
+        assert rows == {3: ("Support", "closed successful"), 2: ("Support", "new"), 1: (rows[1][0], "new")}

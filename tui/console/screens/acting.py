@@ -1,0 +1,102 @@
+"""What the kind's own keys do to the rows of a list: test, fetch, release, move …"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from core.resources.kind import Action, Kind
+from core.text import safe_text
+from tui.console import deeds, record_changes
+from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.screens.resource_list import ResourceList
+from tui.console.window import Row
+
+
+class ActingList(ResourceList):
+    """A list whose kind has actions; each is asked for, done, and told."""
+
+    def action_act(self, name: str) -> None:
+        """One of the kind's own actions, on the marked rows or the selected one."""
+        self._ask_and_act(name, self.table.marked_or_selected())
+
+    def act_on(self, name: str, row: Row) -> None:
+        """Do one of the kind's own actions to a row."""
+        self._ask_and_act(name, [row])
+
+    def _ask_and_act(self, name: str, rows: list[Row]) -> None:
+        action = next(one for one in self.kind.actions if one.name == name)
+        if not rows and name not in {"deliver", "route"}:
+            self.tell(f"No {self.kind.name} is selected.")
+            return
+        if action.asks:
+            then = partial(self._sure, action, rows)
+            self.app.push_screen(Confirm(Question(action.asks, yes=action.label, no="Leave")), then)
+        else:
+            self._act(action, rows)
+
+    def _sure(self, action: Action, rows: list[Row], is_sure: bool | None) -> None:
+        if is_sure:
+            self._act(action, rows)
+
+    def _act(self, action: Action, rows: list[Row]) -> None:
+        kind: Kind = self.kind
+        match action.name:
+            case "test":
+                self.console.orders.test(kind, str(rows[0][kind.key]))
+            case "sign in":
+                self.console.orders.sign_in(kind, str(rows[0][kind.key]), self.refresh_data)
+            case "fetch":
+                self.console.orders.fetch_now([str(row["name"]) for row in rows])
+            case "deliver":
+                self.console.orders.deliver_now()
+            case "route":
+                self.console.orders.route(str(rows[0]["default_sender"]) if rows else "")
+            case "roundtrip":
+                self.console.orders.round_trip(str(rows[0]["name"]))
+            case "apply":
+                self._count_stored(str(rows[0]["name"]))
+            case "release" if kind.name == "quarantine":
+                self.console.orders.choose_queue(partial(self._release, rows))
+            case "edit":
+                self._mend(int(rows[0]["id"]))
+            case "explain":
+                self._explain(int(rows[0]["id"]))
+            case "queue" | "state" if kind.name == "record":
+                record_changes.change(self, action.name, rows, self._acted)
+            case _:
+                self.calls.ask(lambda: deeds.done(self.desk, kind, action.name, rows), self._acted)
+
+    def _count_stored(self, name: str) -> None:
+        from core.services import stored_rule
+
+        desk = self.desk
+
+        def ask(planned: stored_rule.StoredRule) -> None:
+            question = Question(safe_text(f"{planned}\n\nDo it?", multiline=True), yes="Do it", no="Leave")
+            self.app.push_screen(Confirm(question), lambda is_sure: self._apply_rule(name) if is_sure else None)
+
+        self.calls.ask(lambda: stored_rule.count(desk.handles, desk.actor, name), ask)
+
+    def _apply_rule(self, name: str) -> None:
+        from core.services import stored_rule
+
+        self.calls.ask(lambda: str(stored_rule.apply(self.desk.handles, self.desk.actor, name)), self._acted)
+
+    def _release(self, rows: list[Row], queue: str) -> None:
+        self.calls.ask(lambda: deeds.released(self.desk, rows, queue), self._acted)
+
+    def _mend(self, message_id: int) -> None:
+        from tui.console.mending import mend
+
+        mend(self, message_id)
+
+    def _explain(self, message_id: int) -> None:
+        from tui.console.rehearsing import show_explained
+
+        show_explained(self.app, self.desk, message_id)
+
+    def _acted(self, said: Any) -> None:
+        self.table.unmark_all()
+        self.refresh_data()
+        self.tell(str(said))
