@@ -5,9 +5,11 @@ import os
 import sqlite3
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def forms_of(secret: str) -> dict[str, bytes]:
     """A secret as it stands in texts, dialogues, URLs and memory dumps."""
     plain = secret.encode()
@@ -41,7 +43,7 @@ class Canaries:
         content = what.encode(errors="surrogateescape") if isinstance(what, str) else what
         return [
             f"{name}, {form}"
-            for name, secret in self.secrets.items()
+            for name, secret in self.secrets.copy().items()  # more may be named while another thread looks
             for form, shape in forms_of(secret).items()
             if shape in content
         ]
