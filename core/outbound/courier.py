@@ -86,7 +86,7 @@ class Courier(threading.Thread):
             self._cannot(taken, fault)
             return None
         self._room.works(self._mailbox_id)
-        self._learn_size()
+        self._learn_limits()
         return self._with_next(Page(self._mailbox_id), taken)
 
     def _is_not_wanted(self) -> bool:
@@ -122,9 +122,9 @@ class Courier(threading.Thread):
             self._deferred(job, raw, str(problem), started_at, page)
         return job.composed is not None
 
-    def _learn_size(self) -> None:
+    def _learn_limits(self) -> None:
         if (limit := self._relay.size_limit) is not None:
-            self._book.learn(self._mailbox_id, size=limit)
+            self._book.learn(self._mailbox_id, size=limit, recipients=self._relay.recipients_limit)
 
     def _hand_over(self, marked: Page) -> Page:
         """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""

@@ -140,6 +140,11 @@ class Relay:
         """The largest message that the relay takes, in bytes; 0: it does not say; `None`: there is no connection."""
         return self._opened.connection.size_limit if self._opened is not None else None
 
+    @property
+    def recipients_limit(self) -> int:
+        """The most recipients that the relay says it takes in one transaction; 0: it does not say."""
+        return self._opened.connection.recipients_limit if self._opened is not None else 0
+
     def connect(self) -> Fault | None:
         """See to it that there is a connection; else tell why there is none."""
         if self._opened is not None:

@@ -46,6 +46,11 @@ class SmtpConnection:
         """The largest message the relay takes, in bytes; 0: it does not say."""
         return self._dialogue.size_limit
 
+    @property
+    def recipients_limit(self) -> int:
+        """The most recipients the relay takes in one transaction; 0: it does not say."""
+        return self._dialogue.recipients_limit
+
     def offers(self, feature: str) -> bool:
         """Whether the relay listed this feature in its answer to EHLO."""
         return self._dialogue.offers(feature)

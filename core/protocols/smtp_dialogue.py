@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from core.errors import ConnectionLost, LoginRefused, NotOffered, SmtpRefused, TlsMissing
 from core.protocols import sasl
 from core.protocols.refusals import words
@@ -13,6 +15,7 @@ from core.protocols.wire import Wire
 _REPLY_BUDGET = 256 * 1024
 _MOST_LINES = 200
 _LONGEST_LINE = 8 * 1024
+_MOST_RECIPIENTS = re.compile(r"(?:^|\s)RCPTMAX=([1-9]\d{0,5})(?:\s|$)")
 _LOGIN_REFUSED = frozenset({501, 504, 530, 534, 535, 538, 550, 553, 554})
 
 
@@ -39,6 +42,12 @@ class SmtpDialogue:
         """The largest message it takes, in bytes (RFC 1870); 0: it does not say."""
         value = self.features.get("SIZE", "").strip()
         return int(value) if value.isdigit() and len(value) < 19 else 0
+
+    @property
+    def recipients_limit(self) -> int:
+        """The most recipients it takes in one transaction (RFC 9422); 0: it does not say."""
+        found = _MOST_RECIPIENTS.search(self.features.get("LIMITS", ""))
+        return int(found[1]) if found else 0
 
     def greet(self) -> str:
         """Take the greeting."""

@@ -31,6 +31,13 @@ def narrow_sink():
         yield sink
 
 
+class Here:
+    host = "127.0.0.1"
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+
 def addresses(count: int) -> tuple[str, ...]:
     return tuple(f"r{number}@example.net" for number in range(count))
 
@@ -55,6 +62,19 @@ def test_all_recipients_have_it_once_and_the_limit_is_remembered(handles, narrow
     deliver_due(handles, timeouts=QUICK)
     assert narrow_sink.hits[Phase.RCPT] == 34 + 24 + 12
     assert {attempt.outcome for attempt in attempts(handles)} == {"sent"}
+
+
+def test_a_limit_that_the_server_announces_is_kept_to_from_the_start(handles):
+    from tests.fakes.smtp import ScriptedSmtp
+
+    announced = ["250-scripted.example.com", "250-PIPELINING", "250 LIMITS MAILMAX=100 RCPTMAX=10"]
+    with ScriptedSmtp({"EHLO": announced}) as server:
+        main = add_mailbox(handles, "main", Here(server.port))
+        put(handles, to=addresses(34))
+        assert deliver_due(handles, timeouts=QUICK).sent == 1
+    said = "".join(command.key[0] for command in server.commands if command.key in {"MAIL", "RCPT", "DATA"})
+    assert said == "".join("M" + "R" * count + "D" for count in (10, 10, 10, 4))
+    assert mailbox_status(handles, main).server_max_recipients == 10
 
 
 def test_a_limit_that_was_learned_is_asked_for_anew_after_a_day(handles, narrow_sink):
