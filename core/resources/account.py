@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, cast, func, literal, null, select
 from sqlmodel.sql.sqltypes import AutoString
 
 from core.models import Account, AccountStatus, AccountType, AfterFetch, Profile, Queue, Run, Validity
@@ -40,6 +40,10 @@ def _moves(values: Values) -> bool:
 
 def _is_imap(values: Values) -> bool:
     return str(values.get("type", "IMAPS")).startswith("IMAP")
+
+
+# Who is not fetched has no next time.
+_next = case((and_(_c.validity == "valid", _status("paused").is_(False)), _status("due_at")), else_=null())
 
 
 ACCOUNT = Kind(
@@ -107,7 +111,7 @@ ACCOUNT = Kind(
         Column("tls_fingerprint", "Fingerprint", _c.tls_fingerprint),
         Column("failures", "Failures", _status("failures"), ColumnType.NUMBER, is_filtered=False),
         Column("last_run_at", "Last run", _last_run_at, ColumnType.TIME, is_filtered=False),
-        Column("due_at", "Next", _status("due_at"), ColumnType.TIME, width=6, is_filtered=False),
+        Column("due_at", "Next", _next, ColumnType.TIME, width=6, is_filtered=False),
         Column("signin", "Sign-in", case((_c.profile_id.is_(None), literal("password", AutoString())), else_=literal("OAuth", AutoString())), width=8),
         Column("last_error", "Last error", cast(_status("last_error"), AutoString())),
         Column("tested_at", "Tested", _status("tested_at"), ColumnType.TIME, is_filtered=False),

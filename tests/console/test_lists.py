@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.handles import Handles
+from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.filters import filters
 from core.services.queues import queues
@@ -222,3 +223,18 @@ async def test_what_was_deleted_before_this_console_was_opened_can_be_brought_ba
         await console.press("enter")
         await console.until_seen("Support is back.")
         assert [row["name"] for row in queues.matching(handles, actor, "name:s").rows].count("Support") == 1
+
+
+async def test_an_account_that_is_not_fetched_has_no_next_time(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "paused")
+    accounts.pause(handles, actor, "paused")
+    add_account(handles, actor, "invalid", validity="invalid")
+    add_account(handles, actor, "valid")
+    async with open_console() as console:
+        times = {row["name"]: row["due_at"] for row in console.app.screen.table.window.rows}
+        assert times["paused"] is None
+        assert times["invalid"] is None
+        assert times["valid"] is not None
+        assert [line.split()[-2] for line in console.lines[3:6]] == ["ok", "paused", "now"]

@@ -32,15 +32,18 @@ _OVER = Sign("–", "-", DULL)
 _AGAIN = Sign("~", "~", WARN)
 
 SIGNS: dict[str, Sign] = {
-    **dict.fromkeys(("ok", "valid", "sent", "recorded", "done", "delivered", "closed successful"), _TICK),
+    **dict.fromkeys(("ok", "valid", "sent", "recorded", "done", "delivered"), _TICK),
     **dict.fromkeys(("invalid", "failing", "failed", "aborted", "error", "expired", "bounced"), _CROSS),
     **dict.fromkeys(("running", "sending", "open", "claimed"), _RUNNING),
     **dict.fromkeys(("queued", "asked", "waiting", "debug"), _WAITING),
     **dict.fromkeys(("quarantined", "warning"), _WARNING),
-    **dict.fromkeys(("inactive", "stopped", "ignored", "cancelled", "closed unsuccessful"), _OVER),
-    **dict.fromkeys(("deferred", "throttled", "pending reminder", "pending auto close", "bounce"), _AGAIN),
+    **dict.fromkeys(("inactive", "stopped", "ignored", "cancelled"), _OVER),
+    **dict.fromkeys(("deferred", "throttled", "bounce"), _AGAIN),
     "invalid-temporarily": Sign("!", "!", WARN, short="for now"),
     "needs sign-in": Sign("!", "!", WARN, short="sign in"),
+    "closed successful": Sign("✓", "+", GOOD, short="closed"),
+    "closed unsuccessful": Sign("–", "-", DULL, short="closed"),
+    **dict.fromkeys(("pending reminder", "pending auto close"), Sign("~", "~", WARN, short="pending")),
     "paused": Sign("=", "=", DULL),
     "held": Sign("=", "=", DULL),
     "uncertain": Sign("?", "?", WARN),
