@@ -172,11 +172,14 @@ def _refuse_other_schema(handles: Handles) -> None:
 
 
 def _carry_out(handles: Handles, fetcher: Fetcher, order: Order) -> None:
+    name = order.subject.partition(":")[2]
     try:
-        run_id = fetcher.fetch_named(order.subject.partition(":")[2])
+        run_id = fetcher.fetch_named(name)
     except PostroomError as error:
         report(handles, order, "fetch", ok=False, detail=str(error))
         finish(handles, order, ok=False)
         return
-    report(handles, order, "fetch", ok=True, detail="being fetched", run_id=run_id)
+    is_begun = run_id is not None or name in {"", "*"}
+    told = "being fetched" if is_begun else "fetched next, as soon as there is a slot for its server"
+    report(handles, order, "fetch", ok=True, detail=told, run_id=run_id)
     finish(handles, order, ok=True)
