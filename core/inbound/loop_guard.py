@@ -91,7 +91,8 @@ def guard(
     count = bisect_right(recorded_at, received_at) - bisect_left(recorded_at, received_at - rule.window)
     if count < limit:
         return None
-    return LoopVerdict(LoopCause.TOO_MANY, f"{sender or 'nobody'} has made {count} records in {_shown(rule.window)}")
+    many = "1 record" if count == 1 else f"{count} records"
+    return LoopVerdict(LoopCause.TOO_MANY, f"{sender or 'nobody'} has made {many} in {_shown(rule.window)}")
 
 
 def _shown(window: timedelta) -> str:
