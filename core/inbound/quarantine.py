@@ -21,6 +21,7 @@ from core.inbound.rules import LoadedRules, load_rules
 from core.inbound.stand_in import DELETED, account_with_defaults
 from core.inbound.trail import Stage, Step
 from core.inbound.verdict import settle
+from core.mail.summary import summarise
 from core.models import Account, Message, MessageState, OriginalMessage, Quarantine, RawMessage
 from core.protocols.source import Fetched, Key
 
@@ -61,6 +62,14 @@ def edit(handles: Handles, message_id: int, edited: bytes, *, by: str) -> None:
     Raises:
         NotFound: it is not in quarantine.
     """
+    _, summary = summarise(edited)
+    shown = {
+        "message_id": summary.message_id,
+        "subject": summary.subject,
+        "header_from": summary.header_from,
+        "header_to": summary.header_to,
+        "date": summary.date,
+    }
 
     def put(session: Session) -> None:
         mine = (_message.c.id == message_id) & (_message.c.state == MessageState.QUARANTINED.value)
@@ -72,6 +81,8 @@ def edit(handles: Handles, message_id: int, edited: bytes, *, by: str) -> None:
         noted = update(_original).where(_original.c.message_id == message_id)
         session.connection().execute(noted.values(edited_at=row["edited_at"], edited_by=by))
         session.connection().execute(update(_raw).where(_raw.c.message_id == message_id).values(data=edited))
+        # Lists show what is to be retried, so that two people see who has mended what.
+        session.connection().execute(update(_message).where(mine).values(shown))
 
     handles.database.writing(put)
     handles.changes.moved("message")

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import BadInput, NotFound
 from core.handles import Handles
-from core.models import OriginalMessage
+from core.models import Message, OriginalMessage
 from core.services import messages, quarantine
 from core.services.actor import Actor
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, records, rows_of, stored
@@ -33,6 +33,7 @@ def test_an_edited_message_is_taken_in_as_edited_and_the_original_is_kept(
     came = messages.raw(handles, admin, number)
     quarantine.edit(handles, admin, number, message("first try"))
     quarantine.edit(handles, admin, number, MENDED)
+    assert rows_of(handles, Message, "id")[-1].subject == "Printer on fire"
     assert quarantine.retry(handles, admin, number) == "recorded"
     assert records(handles)[1].title == "Printer on fire"
     assert messages.raw(handles, admin, number) == MENDED
