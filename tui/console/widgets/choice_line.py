@@ -9,56 +9,25 @@ from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
-from textual.widgets import Static
+
+from tui.console.widgets.value_line import ValueLine
 
 
-class ChoiceLine(Static, can_focus=True):
+class ChoiceLine(ValueLine):
     """All choices beside each other; when they do not fit, the chosen one between arrows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,space,l", "step(1)", "Next choice", show=False),
         Binding("left,h", "step(-1)", "Previous choice", show=False),
-        # What holds the form scrolls, so it would take the arrows.
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
     ]
 
-    class Changed(Message):
-        """Another word was chosen."""
-
     def __init__(self, choices: Sequence[str], value: str, *, ascii_only: bool = False) -> None:
-        super().__init__(markup=False)
+        super().__init__(value)
         self._choices = tuple(choices)
-        self._value = value
         self._on, self._off = ("(*)", "( )") if ascii_only else ("●", "○")
-
-    @property
-    def value(self) -> str:
-        """The chosen word."""
-        return self._value
-
-    @value.setter
-    def value(self, value: str) -> None:
-        if value != self._value:
-            self._value = value
-            self._draw()
-            self.post_message(self.Changed())
-
-    def on_mount(self) -> None:
-        """Draw the choices."""
-        self._draw()
 
     def on_resize(self) -> None:
         """They may not fit any more."""
-        self._draw()
-
-    def on_focus(self) -> None:
-        """Show that keys go here."""
-        self._draw()
-
-    def on_blur(self) -> None:
-        """Show that they go elsewhere."""
         self._draw()
 
     def on_key(self, event: events.Key) -> None:

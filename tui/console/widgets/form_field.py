@@ -18,6 +18,7 @@ from tui.console.foreign import foreign
 from tui.console.widgets.choice_line import ChoiceLine
 from tui.console.widgets.reference_line import ReferenceLine
 from tui.console.widgets.safe_input import SafeInput, SafeTextArea
+from tui.console.widgets.value_line import ValueLine
 
 _SEVERAL_LINES = {FieldType.NOTE, FieldType.CONDITIONS, FieldType.VALUES}
 
@@ -70,7 +71,7 @@ class FormField(Vertical):
         """What stands in it."""
         if isinstance(self.widget, TextArea):
             return self.widget.text
-        assert isinstance(self.widget, Input | ChoiceLine | ReferenceLine)
+        assert isinstance(self.widget, Input | ValueLine)
         return self.widget.value
 
     @typed.setter
@@ -78,7 +79,7 @@ class FormField(Vertical):
         if isinstance(self.widget, TextArea):
             self.widget.text = text
         else:
-            assert isinstance(self.widget, Input | ChoiceLine | ReferenceLine)
+            assert isinstance(self.widget, Input | ValueLine)
             self.widget.value = text
 
     def tell_kept(self, *, is_kept: bool) -> None:
@@ -119,12 +120,7 @@ class FormField(Vertical):
         event.stop()
         self.post_message(self.Changed(self))
 
-    def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
-        """Chosen."""
-        event.stop()
-        self.post_message(self.Changed(self))
-
-    def on_reference_line_changed(self, event: ReferenceLine.Changed) -> None:
+    def on_value_line_changed(self, event: ValueLine.Changed) -> None:
         """Chosen."""
         event.stop()
         self.post_message(self.Changed(self))

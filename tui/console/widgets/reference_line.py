@@ -8,24 +8,18 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from tui.console.foreign import foreign
+from tui.console.widgets.value_line import ValueLine
 
 
-class ReferenceLine(Static, can_focus=True):
+class ReferenceLine(ValueLine):
     """Shows the name; the form opens the list and gives the answer back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "choose", "choose", tooltip="Choose from a list; a letter narrows it at once"),
-        # What holds the form scrolls, so it would take the arrows.
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
         Binding("backspace,delete", "clear", "Nothing", show=False),
     ]
-
-    class Changed(Message):
-        """Another name was chosen."""
 
     class Asked(Message):
         """The list is wanted."""
@@ -35,36 +29,11 @@ class ReferenceLine(Static, can_focus=True):
             self.line = line
 
     def __init__(self, value: str, refers_to: str) -> None:
-        super().__init__(markup=False)
-        self._value = value
+        super().__init__(value)
         self._typed = ""
         self._is_asking = False
         self.refers_to = refers_to
         """The kind whose names can be chosen."""
-
-    @property
-    def value(self) -> str:
-        """The name."""
-        return self._value
-
-    @value.setter
-    def value(self, value: str) -> None:
-        if value != self._value:
-            self._value = value
-            self._draw()
-            self.post_message(self.Changed())
-
-    def on_mount(self) -> None:
-        """Draw the name."""
-        self._draw()
-
-    def on_focus(self) -> None:
-        """Show that keys go here."""
-        self._draw()
-
-    def on_blur(self) -> None:
-        """Show that they go elsewhere."""
-        self._draw()
 
     def on_key(self, event: events.Key) -> None:
         """A letter opens the list, already narrowed."""
