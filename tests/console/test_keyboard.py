@@ -52,7 +52,9 @@ async def test_a_form_that_waits_for_its_values_keeps_what_is_typed_for_when_the
     add_account(handles, actor, "desk")
     async with open_console() as console:
         await _at_once(console, "eX")
-        assert console.app.screen.fields["name"].typed == "deskX"
+        form = console.app.screen
+        assert isinstance(form, FormScreen)
+        await console.until(lambda: form.fields["name"].typed == "deskX", "what was typed")
 
 
 async def test_keys_meant_for_a_list_of_names_do_not_reach_the_form_below(open_console: Opener) -> None:
