@@ -38,6 +38,7 @@ MAY: dict[str, set[Role]] = {
     "deliveries.cancel": OPERATORS,
     "deliveries.retry": OPERATORS,
     "explaining.explained": OPERATORS,
+    "explaining.explained_stored": OPERATORS,
     "intake.take_in": OPERATORS,
     "keys.give_up_lost": NOBODY,
     "keys.rotate": NOBODY,
@@ -56,6 +57,7 @@ MAY: dict[str, set[Role]] = {
     "quarantine.export": OPERATORS,
     "quarantine.release": OPERATORS,
     "quarantine.retry": OPERATORS,
+    "quarantine.waiting": BOTH,
     "reading.read": BOTH,
     "records.change": OPERATORS,
     "reply.reply": OPERATORS,
@@ -78,6 +80,7 @@ MAY: dict[str, set[Role]] = {
     "testing.test_account": OPERATORS,
     "testing.test_mailbox": OPERATORS,
     "trying.try_text": OPERATORS,
+    "trying.try_values": OPERATORS,
     "where.where": BOTH,
 }
 """Functions of the services that are asked by somebody, and who may. Those that take a kind are walked on their own."""
@@ -91,6 +94,7 @@ INNER = {
 
 ASKED_BY_NOBODY = {
     "actor.current_actor": "says who asks",
+    "attention.notice_unattended": "an alert that no worker is there, whoever sees it",
     "databases.refuse_workers": "names workers, nothing else",
     "explaining.account_named": "a name to an id, for `explained`",
     "keys.noted_key": "an id, no key",
@@ -166,6 +170,7 @@ STUBS: dict[str, dict[str, Any]] = {
     "sign_in.flow_for": {"kind": "account"},
     "sign_in.in_browser": {"kind": "account"},
     "config_text.import_entries": {"read": Untouched()},
+    "quarantine.edit": {"edited": b"From: a@example.org\r\n\r\nText"},
     "reading.read": {"message_id": 1},
 }
 
