@@ -161,10 +161,10 @@ def _worker(handles: Handles) -> subprocess.Popen[bytes]:
 
 
 def _pass(handles: Handles) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-m", "tests.crash.sending_process", str(handles.environment.home)]
-    if not handles.environment.is_sqlite:
-        words.append(handles.environment.database_url)
-    return subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    orders = "from core.outbound.deliver import deliver_due; from core.gateway import open_gateway; "
+    orders += "from core.environment import read_environment; deliver_due(open_gateway(read_environment()))"
+    words = [sys.executable, "-c", orders]
+    return subprocess.Popen(words, env=_variables(handles), stderr=subprocess.DEVNULL)
 
 
 def _variables(handles: Handles) -> dict[str, str]:
