@@ -87,7 +87,8 @@ class Keys:
     def _look(self, key_id: str) -> None:
         if not _ID.fullmatch(key_id):
             return  # it comes from the database, and would become a file's name
-        for slot in (CURRENT, NEXT, key_id):
+        # In the order in which a key moves: one that becomes the key that holds meanwhile is met there.
+        for slot in (NEXT, CURRENT, key_id):
             key = self.place.read(slot)
             if key is None:
                 continue

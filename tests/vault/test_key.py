@@ -10,8 +10,10 @@ import pytest
 
 from core.environment import Environment, read_environment
 from core.errors import CannotWrite, ExposedFile, SecretUnreadable
-from core.vault.keys import find_key, make_key
-from core.vault.place import key_place
+from core.vault.key import Key, new_key
+from core.vault.key_file import FilePlace
+from core.vault.keys import Keys, find_key, make_key
+from core.vault.place import CURRENT, NEXT, key_place
 
 
 def test_a_made_key_is_found_again_and_readable_by_its_owner_alone(environment: Environment) -> None:
@@ -70,6 +72,26 @@ def test_what_is_no_key_is_said_to_be_none(environment: Environment, content: by
 def test_a_missing_key_is_named_with_its_path(environment: Environment) -> None:
     with pytest.raises(SecretUnreadable, match=str(environment.home / "key")):
         find_key(environment)
+
+
+def test_a_key_that_begins_to_hold_while_it_is_looked_for_is_found(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_key(environment)
+    keys = Keys(environment)
+    assert keys.current == find_key(environment)
+    coming = key_place(environment).make(new_key(), NEXT)
+    read = FilePlace.read
+
+    def promoting(self: FilePlace, slot: str = CURRENT) -> Key | None:
+        found = read(self, slot)
+        monkeypatch.setattr(FilePlace, "read", read)
+        self.promote(keep_old=False)
+        return found
+
+    monkeypatch.setattr(FilePlace, "read", promoting)
+
+    assert keys.by_id(coming.id) == coming
 
 
 def test_a_named_key_file_beats_the_credential_and_the_credential_beats_the_home(
