@@ -200,6 +200,9 @@ class _Link:
                 flow.send(piece)
                 return
             where, rule = acting
+            if rule.fault is Fault.BLACKHOLE:
+                # Before the last that is let through: its answer may come at once, and is swallowed too.
+                self._is_black = True
             flow.send(piece[:where])
             piece = piece[where:]
             flow.done.add(rule)
@@ -211,7 +214,7 @@ class _Link:
                 self.end(reset=rule.fault is Fault.RESET)
                 raise ConnectionAbortedError
             case Fault.BLACKHOLE:
-                self._is_black = True
+                pass  # it is black already
             case Fault.DRIP:
                 flow.drip = rule.pause
             case Fault.DELAY:
