@@ -87,7 +87,7 @@ def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
             "synchronous=FULL",
             "busy_timeout=0",
             "wal_autocheckpoint=4000",
-            "cache_size=-16000",
+            "cache_size=-12000",
             f"query_only={'ON' if query_only else 'OFF'}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
