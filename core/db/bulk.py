@@ -90,7 +90,7 @@ def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Inser
 def insert_missing(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those rows whose keys are not there yet; a duplicate is a skip."""
     if rows:
-        statement = _dialect_insert(_dialect_of(session), model).on_conflict_do_nothing()
+        statement = dialect_insert(_dialect_of(session), model).on_conflict_do_nothing()
         session.connection().execute(statement, list(rows))
 
 
@@ -127,7 +127,7 @@ def database_now(session: Session, now: datetime) -> ColumnElement[datetime]:
 @lru_cache(maxsize=64)
 def _upsertion(dialect: str, model: type[SQLModel], names: tuple[str, ...]) -> Any:
     keys = [column.name for column in table_of(model).primary_key]
-    statement = _dialect_insert(dialect, model)
+    statement = dialect_insert(dialect, model)
     changed = {name: getattr(statement.excluded, name) for name in names if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
@@ -135,7 +135,7 @@ def _upsertion(dialect: str, model: type[SQLModel], names: tuple[str, ...]) -> A
 @lru_cache(maxsize=2)
 def _reservation(dialect: str) -> Any:
     counters = table_of(Counter)
-    statement = _dialect_insert(dialect, Counter).values(name=bindparam("counter"), value=bindparam("count"))
+    statement = dialect_insert(dialect, Counter).values(name=bindparam("counter"), value=bindparam("count"))
     grown = {"value": counters.c.value + statement.excluded.value}
     return statement.on_conflict_do_update(index_elements=["name"], set_=grown).returning(counters.c.value)
 
@@ -144,6 +144,7 @@ def _dialect_of(session: Session) -> str:
     return session.get_bind().dialect.name
 
 
-def _dialect_insert(dialect: str, model: type[SQLModel]) -> Any:
+def dialect_insert(dialect: str, model: type[SQLModel]) -> Any:
+    """An INSERT of this engine's own kind, which knows ON CONFLICT."""
     module = import_module(f"sqlalchemy.dialects.{dialect}")  # only the one in use: a dialect takes 20 ms
     return module.insert(table_of(model))

@@ -7,12 +7,11 @@ writes them, at most five times a second, outside their transactions, so that no
 from __future__ import annotations
 
 import threading
-from importlib import import_module
 from typing import Any
 
 from sqlalchemy import select
 
-from core.db.bulk import table_of
+from core.db.bulk import dialect_insert, table_of
 from core.db.doors import Database
 from core.db.engine import make_engine
 from core.errors import StoreError
@@ -66,9 +65,8 @@ class ChangeFeed:
 
 def _bump(session: Any, topics: list[str]) -> None:
     dialect = session.get_bind().dialect.name
-    module = import_module(f"sqlalchemy.dialects.{dialect}")
     table = table_of(Changed)
-    statement = module.insert(table).on_conflict_do_update(
+    statement = dialect_insert(dialect, Changed).on_conflict_do_update(
         index_elements=["topic"], set_={"version": table.c.version + 1}
     )
     session.connection().execute(statement, [{"topic": topic, "version": 1} for topic in topics])

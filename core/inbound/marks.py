@@ -136,7 +136,7 @@ def write_mark(session: Session, mark: FolderMark, *, uid_settled: int | None = 
 def note_leftovers(session: Session, account: Account, left: Sequence[tuple[Key, str]]) -> None:
     """Count one more try of messages that did not come, with the reason."""
     for key, why in left:
-        ours = _this(_leftover, account, key)
+        ours = is_key(_leftover, account, key)
         tried = update(_leftover).where(ours).values(tries=_leftover.c.tries + 1, why=why)
         if not session.connection().execute(tried).rowcount:
             row = {**source_of(account, key), "why": why, "tries": 1}
@@ -201,5 +201,6 @@ def _source(table: Any, account: Account, folder: str, uidvalidity: int) -> Any:
     )
 
 
-def _this(table: Any, account: Account, key: Key) -> Any:
+def is_key(table: Any, account: Account, key: Key) -> Any:
+    """The condition of the row of one source key, in any table that has one."""
     return and_(*(table.c[name] == value for name, value in source_of(account, key).items()))

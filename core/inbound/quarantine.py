@@ -16,7 +16,7 @@ from core.inbound.judging import Judged, judge_message
 from core.inbound.lookup import load_known
 from core.inbound.numbers import reserve_block
 from core.inbound.placement import Ending, Placement
-from core.inbound.rows import Rows
+from core.inbound.rows import Rows, described
 from core.inbound.rules import LoadedRules, load_rules
 from core.inbound.stand_in import DELETED, account_with_defaults
 from core.inbound.trail import Stage, Step
@@ -62,14 +62,7 @@ def edit(handles: Handles, message_id: int, edited: bytes, *, by: str) -> None:
     Raises:
         NotFound: it is not in quarantine.
     """
-    _, summary = summarise(edited)
-    shown = {
-        "message_id": summary.message_id,
-        "subject": summary.subject,
-        "header_from": summary.header_from,
-        "header_to": summary.header_to,
-        "date": summary.date,
-    }
+    shown = described(summarise(edited)[1])
 
     def put(session: Session) -> None:
         mine = (_message.c.id == message_id) & (_message.c.state == MessageState.QUARANTINED.value)

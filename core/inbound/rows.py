@@ -37,6 +37,17 @@ _TEXTS = ("message_id", "subject", "header_from", "from_address", "header_to", "
 _record = table_of(Record)
 
 
+def described(summary: Summary) -> dict[str, Any]:
+    """The columns by which lists show a message and find it."""
+    return {
+        "message_id": summary.message_id,
+        "subject": summary.subject,
+        "header_from": summary.header_from,
+        "header_to": summary.header_to,
+        "date": summary.date,
+    }
+
+
 def dumped(trail: Trail) -> Dumped:
     """A trail as JSON; most steps are the same for most messages."""
     return Dumped(f"[{','.join(map(_dumped_step, trail))}]")
@@ -203,12 +214,8 @@ class Rows:
             "id": message_id,
             "sha256": judged.sha256,
             "size": len(judged.raw),
-            "message_id": summary.message_id,
-            "subject": summary.subject,
-            "header_from": summary.header_from,
+            **described(summary),
             "from_address": verdict.sender if verdict else "",
-            "header_to": summary.header_to,
-            "date": summary.date,
             "received_at": judged.received_at,
             "state": state,
             "trail": dumped(trail),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 from sqlalchemy import delete, select, update
 from sqlmodel import Session
@@ -12,12 +12,13 @@ from core.db import bulk
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.due import Claimed
-from core.inbound.marks import source_of
+from core.inbound.marks import is_key, source_of
 from core.inbound.reading import BATCH_MESSAGES
 from core.models import Account, Suspect
 from core.protocols.source import Key
 
 _suspect = table_of(Suspect)
+_is = partial(is_key, _suspect)
 
 
 def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key]) -> list[Key]:
@@ -38,14 +39,14 @@ def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key]) -> li
 def deaths_of(handles: Handles, account: Account, key: Key) -> int:
     """How often the process died with this message."""
     with handles.database.reading() as session:
-        return session.connection().execute(select(_suspect.c.deaths).where(_this(account, key))).scalar() or 0
+        return session.connection().execute(select(_suspect.c.deaths).where(_is(account, key))).scalar() or 0
 
 
 def take_back_attempt(handles: Handles, account: Account, key: Key) -> None:
     """The attempt failed, and not of the message."""
 
     def count(session: Session) -> None:
-        session.connection().execute(update(_suspect).where(_this(account, key)).values(deaths=_suspect.c.deaths - 1))
+        session.connection().execute(update(_suspect).where(_is(account, key)).values(deaths=_suspect.c.deaths - 1))
 
     handles.database.writing(count)
 
@@ -54,19 +55,11 @@ def mark_attempt(handles: Handles, account: Account, key: Key) -> None:
     """Count an attempt before it is made; a message that settles is forgotten with its count."""
 
     def count(session: Session) -> None:
-        session.connection().execute(update(_suspect).where(_this(account, key)).values(deaths=_suspect.c.deaths + 1))
+        session.connection().execute(update(_suspect).where(_is(account, key)).values(deaths=_suspect.c.deaths + 1))
 
     handles.database.writing(count)
 
 
 def acquit(handles: Handles, account: Account, key: Key) -> None:
     """The message is settled: it is no longer suspect."""
-    handles.database.writing(lambda session: session.connection().execute(delete(_suspect).where(_this(account, key))))
-
-
-def _this(account: Account, key: Key) -> Any:
-    conditions = [_suspect.c[name] == value for name, value in source_of(account, key).items()]
-    first, *others = conditions
-    for condition in others:
-        first &= condition
-    return first
+    handles.database.writing(lambda session: session.connection().execute(delete(_suspect).where(_is(account, key))))

@@ -13,6 +13,7 @@ from core.handles import Handles
 from core.inbound.due import Claimed
 from core.inbound.nameless import is_made_up
 from core.inbound.reading import Line
+from core.inbound.rows import described
 from core.mail.summary import summarise
 from core.models import Message, MessageState
 from core.protocols.source import Key
@@ -66,14 +67,7 @@ def _undescribed(handles: Handles, claimed: Claimed, folder: str) -> list[Row[An
 
 def _note(handles: Handles, message_id: int, header: bytes) -> None:
     _, summary = summarise(header)
-    values = {
-        "message_id": summary.message_id,
-        "subject": summary.subject,
-        "header_from": summary.header_from,
-        "from_address": summary.from_address.lower(),
-        "header_to": summary.header_to,
-        "date": summary.date,
-    }
+    values = {**described(summary), "from_address": summary.from_address.lower()}
 
     def write(session: Session) -> None:
         session.connection().execute(update(_message).where(_message.c.id == message_id).values(values))

@@ -35,7 +35,7 @@ _COOLING = CoolingRule()
 
 def next_attempt_at(
     attempts: int,
-    created_at: datetime,
+    begun_at: datetime,
     now: datetime,
     rule: RetryRule,
     jitter: float = 0.0,
@@ -47,7 +47,7 @@ def next_attempt_at(
     Each wait is twice the one before; `jitter`, from 0 to 1, takes up to a quarter off, so that what failed together
     does not come back together. The last try falls on the end of the lifetime, or on the expiry if that is sooner.
     """
-    ends = created_at + rule.lifetime
+    ends = begun_at + rule.lifetime
     if now >= ends or is_expired(expires_at, now):
         return None
     wait = min(rule.longest, _doubled(rule.first, attempts - 1))

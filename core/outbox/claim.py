@@ -36,7 +36,8 @@ _COLUMNS = (
     _m.mailbox_id,
     _m.sent_by_id,
     _m.notify,
-    func.coalesce(_m.first_due_at, _m.created_at).label("created_at"),
+    _m.created_at,
+    func.coalesce(_m.first_due_at, _m.created_at).label("begun_at"),
     _m.expires_at,
     _m.attempts,
     _m.uncertain_since,
@@ -131,6 +132,7 @@ class Due(NamedTuple):
     sent_by_id: int | None
     notify: bool
     created_at: datetime
+    begun_at: datetime
     """When its lifetime began: it was taken in, or was due first."""
     expires_at: datetime | None
     attempts: int

@@ -18,7 +18,6 @@ def _recipients(what: ColumnElement[str]) -> ColumnElement[str]:
     return func.coalesce(asked.correlate(_c.id.table).scalar_subquery(), "")
 
 
-
 OUTBOX = Kind(
     name="outbox",
     plural="outbox",

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 from sqlalchemy import update
@@ -95,6 +96,21 @@ def test_at_the_end_of_its_lifetime_it_has_a_last_try_then_fails_and_the_sender_
     assert b"From: Mail Delivery System <post@example.org>" in delivered.raw
     assert b"multipart/report" in delivered.raw
     assert b"bob@example.net" in delivered.raw
+
+
+def test_a_notice_about_a_scheduled_message_says_when_it_was_handed_in(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink, default_sender="post@example.org")
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 nobody", matching="bob@")
+    put(handles, raw=mail("Offer"), notify=True)
+    now = clock.utcnow()
+    handed_in = now - timedelta(days=40)
+    change(handles, OutgoingMessage, created_at=handed_in, first_due_at=now)
+
+    deliver_due(handles, timeouts=QUICK)
+    deliver_due(handles, timeouts=QUICK)
+
+    [delivered] = smtp_sink.deliveries
+    assert f"Arrival-Date: {format_datetime(handed_in.replace(microsecond=0))}".encode() in delivered.raw
 
 
 @pytest.mark.parametrize(
