@@ -84,7 +84,7 @@ def judged(session: Session, draft: Draft) -> list[Problem]:
     return [draft.problem(name, text) for name, text in complaints.items()]
 
 
-def warned(draft: Draft) -> list[str]:
+def warned(_session: Session, draft: Draft) -> list[str]:
     """What may be, and yet is worth a word."""
     words = []
     kind = str(draft.values.get("type") or "")

@@ -30,8 +30,8 @@ class Guards:
     """Fill in what follows from the rest."""
     judge: Callable[[Session, Draft], list[Problem]] = lambda _session, _draft: []
     """What is wrong with the fields together, or beside other rows, as they stand in the transaction."""
-    warn: Callable[[Draft], list[str]] = lambda _: []
-    """What is allowed and yet worth a word."""
+    warn: Callable[[Session, Draft], list[str]] = lambda _session, _draft: []
+    """What is allowed and yet worth a word, as it stands in the transaction."""
     columns: Callable[[Draft], dict[str, object]] = lambda _: {}
     """Further columns to write."""
     written: Callable[[Change, Draft], None] = lambda _change, _draft: None

@@ -33,7 +33,7 @@ def judged(session: Session, draft: Draft) -> list[Problem]:
     return [draft.problem(name, text) for name, text in complaints.items()]
 
 
-def warned(draft: Draft) -> list[str]:
+def warned(_session: Session, draft: Draft) -> list[str]:
     """What is allowed, though nothing is handed over before it is mended."""
     if draft.is_new and draft.values["url"] and "secret" not in draft.secrets:
         return ["What is posted is signed with a secret: nothing is handed over before there is one."]

@@ -54,11 +54,14 @@ def failover_loop(failovers: dict[str, str], name: str, old_name: str | None, fa
     return []
 
 
-def warned(draft: Draft) -> list[str]:
+def warned(session: Session, draft: Draft) -> list[str]:
     """What may be, and yet is worth a word."""
     told = []
-    if draft.is_new and not draft.values["username"]:
-        told.append("There is no user name; a relay that asks for a login will refuse.")
+    if draft.moved("username", "template") and not draft.values["username"] and _has_login(session, draft):
+        told.append(
+            f"There is no user name, and the template {draft.values['template']!r} has a login (smtp_auth): "
+            "give it one, or take a template without."
+        )
     if not draft.values["default_sender"] and checks.mail_address(str(draft.values["username"])) is not None:
         told.append(f"Mail without a From leaves as {LAST_RESORT}@ and this machine's name: give it a default_sender.")
     return told
@@ -92,6 +95,11 @@ def _addresses(draft: Draft) -> dict[str, str]:
     if wrong:
         complaints["from_filter"] = f"holds addresses or domains; {', '.join(map(repr, wrong))} is neither."
     return complaints
+
+
+def _has_login(session: Session, draft: Draft) -> bool:
+    template = living(session, TEMPLATE, str(draft.values.get("template") or ""))
+    return template is not None and bool(template["smtp_auth"])
 
 
 def _return_path(sample: str) -> str | None:

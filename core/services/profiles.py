@@ -25,7 +25,7 @@ def judged(_: Session, draft: Draft) -> list[Problem]:
     return [draft.problem(one, f"is missing; {provider} with {name} needs it.") for one in needed]
 
 
-def warned(draft: Draft) -> list[str]:
+def warned(_session: Session, draft: Draft) -> list[str]:
     """What may be, and yet is worth a word."""
     method = method_of(draft.values.get("provider"), draft.values.get("method"))
     if method is None:

@@ -38,7 +38,7 @@ def judged(session: Session, draft: Draft) -> list[Problem]:
     return [draft.problem("incoming_host", text)] if names else []
 
 
-def warned(draft: Draft) -> list[str]:
+def warned(_session: Session, draft: Draft) -> list[str]:
     """What may be, and yet is worth a word."""
     words = []
     if draft.values["smtp_security"] == "none":

@@ -184,9 +184,8 @@ class Resource:
         """What may be saved and yet is worth a word."""
         with handles.database.reading() as session:
             row = None if name is None else named(session, self.kind, name)
-            return self.guards.warn(
-                self.guards.complete(drafted(session, self.kind, row, read_given(self.kind, given)))
-            )
+            draft = self.guards.complete(drafted(session, self.kind, row, read_given(self.kind, given)))
+            return self.guards.warn(session, draft)
 
     def _saved(self, session: Session, handles: Handles, actor: Actor, draft: Draft, read: Given) -> Saved:
         draft = self.guards.complete(draft)

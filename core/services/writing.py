@@ -51,7 +51,7 @@ def write(session: Session, vault: Vault, actor: Actor, guards: Guards, draft: D
     }
     draft = _with_secrets(draft, new_secrets)
     was, after = audit.differences(before, draft.shown())
-    warnings = tuple(guards.warn(draft))
+    warnings = tuple(guards.warn(session, draft))
     if not draft.is_new:
         if not after:
             return Saved(row_id, version, False, warnings)

@@ -67,6 +67,20 @@ def test_an_inactive_mailbox_may_be_a_failover(handles: Handles, admin: Actor) -
     assert mailboxes.get(handles, admin, "A")["failover"] == "B"
 
 
+def test_a_missing_user_name_is_worth_a_word_only_where_the_template_has_a_login(
+    handles: Handles, admin: Actor
+) -> None:
+    add(handles, admin, "template", "open", smtp_host="localhost", smtp_auth=False)
+    add(handles, admin, "template", "closed", smtp_host="localhost")
+    given = {"default_sender": "a@example.org"}
+
+    assert mailboxes.add(handles, admin, "A", {**given, "template": "open"}).warnings == ()
+    [told] = mailboxes.warnings(handles, {"template": "closed"}, name="A")
+    assert told.startswith("There is no user name, and the template 'closed' has a login")
+    assert mailboxes.add(handles, admin, "B", {**given, "template": "closed"}).warnings == (told,)
+    assert mailboxes.change(handles, admin, "B", {"comment": "x"}).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
