@@ -40,6 +40,13 @@ async def test_keys_are_offered_for_what_the_role_allows(open_console: Opener, r
                 assert offered(console) == set(), place.name
 
 
+async def test_who_may_not_edit_is_told_the_key_that_opens(open_console: Opener, actor: Actor) -> None:
+    for who, line in ((Actor("ann", "here", Role.VIEWER), "enter open"), (actor, "e edit")):
+        async with open_console(actor=who, screen="mailboxes") as console:
+            assert line in console.lines[-1]
+            assert ("enter open" in console.lines[-1]) is (who.role is Role.VIEWER)
+
+
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
 async def test_templates_are_no_place_to_go_to(open_console: Opener, role: Role) -> None:
     async with open_console(size=(120, 40), actor=Actor("ann", "here", role)) as console:

@@ -204,10 +204,6 @@ def resource_screen(kind: Kind) -> type[ResourceScreen]:
         )
         for action in kind.actions
     ]
-    if kind.is_editable:
-        # The key that edits stands there already, and does the same.
-        told = "Open the selected one"
-        bindings.insert(0, Binding("enter", "open", "open", tooltip=told, id="resource.open", show=False))
     from tui.console.screens.settings import SettingsScreen
 
     place = kind.plural

@@ -31,9 +31,7 @@ class SettingsScreen(ResourceScreen):
     """Opens the section of the selected setting, at that setting; d gives it its default back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter", "open", "open", tooltip="Open the section of the selected one", id="resource.open", show=False
-        ),
+        Binding("enter", "open", "open", tooltip="Open the section of the selected one", id="resource.open"),
         Binding("d", "delete", "default", tooltip="Give it its default back", id="resource.delete"),
     ]
 

@@ -10,6 +10,9 @@ from textual.widgets import Input, Static
 LAST = ("slash", "colon", "question_mark")
 """Keys that stand at the end, in this order, before others may take the room."""
 
+SAME = {"open": "edit"}
+"""Actions that do what another one does, if that one is there: the list opens by `e` for who may edit."""
+
 KEYS = {"enter": "enter", "escape": "esc", "ctrl+s": "^s", "ctrl+f": "^f", "ctrl+t": "^t", "up": "up", "down": "down"}
 """Names of keys that are no letters, in words and ASCII."""
 
@@ -39,9 +42,10 @@ class KeyLine(Static):
             shown = [binding for binding in shown if binding.key not in LAST]  # typed there, they are letters
         first: list[Binding] = []
         last: list[Binding] = []
+        offered = {binding.action for binding in shown}
         seen: set[str] = set()
         for binding in shown:
-            if binding.action in seen:
+            if binding.action in seen or SAME.get(binding.action) in offered:
                 continue
             seen.add(binding.action)
             (last if binding.key in LAST else first).append(binding)
