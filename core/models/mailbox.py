@@ -57,5 +57,7 @@ class MailboxStatus(SQLModel, table=True):
     """The most recipients its server took in one transaction before it refused more; 0: unknown."""
     server_max_recipients_at: datetime | None = moment(nullable=True)
     """When it refused more: after a day it is asked anew, for such limits are raised too."""
+    server_takes_utf8: bool | None = Field(default=None)
+    """Whether its server offered SMTPUTF8 (RFC 6531) when it was asked last; none: it was not asked yet."""
     rate_taken: list[list[int]] = json_list()
     """What was taken of its rate within the last minute: pairs of a second (since 1970, UTC) and a count."""

@@ -82,6 +82,7 @@ def untested(session: Session, mailbox_ids: list[int]) -> None:
     """Forget a passed test, what went wrong with the login that was, and what its server takes."""
     columns: dict[str, Any] = {"tested_at": None, "cooling_until": None, "failures": 0, "last_error": ""}
     columns |= {"server_max_size": 0, "server_max_recipients": 0, "server_max_recipients_at": None}
+    columns["server_takes_utf8"] = None
     session.connection().execute(update(_status).where(_status.c.mailbox_id.in_(mailbox_ids)).values(**columns))
 
 
