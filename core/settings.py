@@ -160,18 +160,18 @@ class AlertSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """How long things are kept; 0 = for ever."""
+    """How long things are kept; 0 = for ever. Workers remove what is over it."""
 
     raw: Duration = timedelta(days=365)
-    """The exact bytes of messages; 0: for ever. Default: 365d."""
+    """The exact bytes of messages that came in, from when their server was told; 0: for ever. Default: 365d."""
     records: Duration = timedelta(0)
-    """Records; 0: for ever. Default: 0."""
+    """Records with their messages, open ones too, from the last change; pending ones stay; 0: for ever. Default: 0."""
     outbox: Duration = timedelta(days=30)
     """Outgoing messages that are over, and bounces that count against an address; 0: for ever. Default: 30d."""
     quarantine: Duration = timedelta(days=90)
-    """Quarantined messages; 0: for ever. Default: 90d."""
+    """Messages in quarantine, from the last try or edit; 0: for ever. Default: 90d."""
     runs: Duration = timedelta(days=30)
-    """Runs and their events; 0: for ever. Default: 30d."""
+    """Runs with their events, and deliveries that are over; 0: for ever. Default: 30d."""
     audit: Duration = timedelta(0)
     """The audit log; 0: for ever. Default: 0."""
 

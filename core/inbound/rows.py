@@ -15,6 +15,7 @@ from sqlmodel import Session
 from core.db import bulk
 from core.db.bulk import table_of
 from core.db.engine import Dumped
+from core.errors import StoreRefused
 from core.failpoints import fp
 from core.inbound.changes import NO_CHANGES, RecordChanges
 from core.inbound.judging import Judged
@@ -184,7 +185,10 @@ class Rows:
     def _touch(self, session: Session, record_ids: Sequence[int]) -> None:
         if record_ids:
             statement = update(_record).where(_record.c.id == bindparam("this")).values(updated_at=bindparam("now"))
-            session.connection().execute(statement, [{"this": one, "now": self.now} for one in record_ids])
+            touched = session.connection().execute(statement, [{"this": one, "now": self.now} for one in record_ids])
+            if touched.rowcount != len(record_ids):
+                # On PostgreSQL a record may be removed between our looking and now; who decides anew finds none.
+                raise StoreRefused("A record that the message was to be added to was removed just now. Try again.")
 
     def _change(self, session: Session, record_id: int, changes: RecordChanges) -> None:
         values = {

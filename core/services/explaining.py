@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.errors import NotFound
 from core.handles import Handles
 from core.inbound.explain import Outcome, explain
 from core.inbound.trial import explain_stored
 from core.models import Account
 from core.resources.account import ACCOUNT
-from core.services import access
+from core.services import access, messages
 from core.services.actor import Actor
 from core.services.details import steps
 from core.services.json_rows import plain
@@ -36,7 +35,7 @@ def explained_stored(handles: Handles, actor: Actor, message_id: int) -> Outcome
     access.require(actor, "explain", "message")
     outcome = explain_stored(handles, message_id)
     if outcome is None:
-        raise NotFound(f"The bytes of message {message_id} are not here, so it cannot be explained.")
+        raise messages.not_kept(handles, message_id)
     return outcome
 
 

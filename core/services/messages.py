@@ -22,14 +22,29 @@ def raw(handles: Handles, actor: Actor, message_id: int, *, is_original: bool = 
         found: RawMessage | OriginalMessage | None = session.get(RawMessage, message_id)
         if is_original:
             found = session.get(OriginalMessage, message_id) or found
-        message = session.get(Message, message_id)
     if found is not None:
         return found.data
+    raise not_kept(handles, message_id)
+
+
+def not_kept(handles: Handles, message_id: int) -> NotFound:
+    """What to say where a message's bytes are looked for and not found: that there is none, or why they are gone."""
+    with handles.database.reading() as session:
+        message = session.get(Message, message_id)
     if message is None:
-        raise NotFound(f"There is no message {message_id}. To see what there is: postroom list message")
+        return NotFound(f"There is no message {message_id}. To see what there is: postroom list message")
+    return NotFound(why_without_bytes(message))
+
+
+def why_without_bytes(message: Message) -> str:
+    """Why the bytes of a message are not here, as one sentence."""
+    which = f"The bytes of message {message.id} are not here any more"
     if message.state == MessageState.TOO_LARGE:
-        raise NotFound(f"Message {message_id} was too large and was left on its server; its bytes are not here.")
-    raise NotFound(f"The bytes of message {message_id} were removed when their retention was over.")
+        return f"Message {message.id} was too large and was left on its server; its bytes are not here."
+    stage, rule, why = (*(message.trail or [["", "", ""]])[0], "", "", "")[:3]
+    if stage in {"quarantine", "retention"}:
+        return f"{which}: {why.partition(';')[0]}{'' if rule == 'deleted' else f' (setting {rule})'}."
+    return f"{which}: they are kept for as long as the setting retention.raw says."
 
 
 def outgoing_raw(handles: Handles, actor: Actor, outgoing_id: int) -> bytes:

@@ -8,14 +8,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
 
-from core import clock
 from core.attendance import tell_unattended
-from core.credentials import tell_endings
 from core.db.changes import Watcher
 from core.db.schema import REVISION, revision_of
 from core.errors import PostroomError, SchemaMismatch, StoreError
 from core.handles import Handles
-from core.inbound.troubles import tell_troubles
 from core.outbound.listener import Listener
 from core.workers.collector import spare_the_collector
 from core.workers.fetcher import Fetcher
@@ -25,15 +22,12 @@ from core.workers.idler import Idler
 from core.workers.orders import Order, finish, report, take_orders
 from core.workers.sender import Sender
 from core.workers.sign_ins import SignIns
-from core.workers.sweeper import sweep
+from core.workers.sweeper import sweep, sweep_on
 from core.workers.telling import Teller, tell
 from core.workers.tester import CarryOut, Tester
 
 LOOK = 1.0
 """Seconds between two looks for due accounts when nothing moves."""
-
-SWEEP = 60.0
-"""Seconds between two sweeps."""
 
 PATIENCE_AFTER_FAULT = 2.0
 """Seconds until the next look after the database failed."""
@@ -97,6 +91,7 @@ def _parts(
         parts["send"] = lambda: Sender(handles, stop).run(once=once)
     if only != "send" and not once:
         parts["handoff"] = lambda: Handover(handles, stop).run()
+        parts["sweep"] = lambda: sweep_on(handles, stop)
     if only != "fetch" and not once:
         parts["listen"] = lambda: Listener(handles, stop).run()
     if not once:
@@ -130,8 +125,7 @@ def _fetch(handles: Handles, stop: threading.Event, *, once: bool) -> None:
     try:
         if once:
             fetcher.fetch_until_done()
-            tell_troubles(handles)
-            tell_endings(handles)
+            sweep(handles, stop)
             return
         _fetch_on(handles, fetcher, stop, wake)
     finally:
@@ -143,7 +137,6 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: t
     idler = Idler(handles, wake)
     idler.start()
     sign_ins = SignIns(handles, stop)
-    sweeps_at = clock.monotonic()
     try:
         while not stop.is_set():
             try:
@@ -152,9 +145,6 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: t
                 for order in take_orders(handles, ("fetch",)):
                     _carry_out(handles, fetcher, order)
                 sign_ins.take()
-                if clock.monotonic() >= sweeps_at:
-                    sweep(handles)
-                    sweeps_at = clock.monotonic() + SWEEP
                 watcher.wait(LOOK, stop, wake)
                 wake.clear()
             except StoreError as error:

@@ -1,7 +1,9 @@
-"""What a worker tidies once a minute: pending records that wake; runs, mail, deliveries and orders long over."""
+"""What a worker tidies once a minute: pending records that wake; mail, runs, deliveries and orders long over."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +15,7 @@ from core import clock
 from core.credentials import tell_endings
 from core.db.audit_guard import forget_audit
 from core.db.bulk import table_of
+from core.errors import StoreError
 from core.handles import Handles
 from core.handoff.troubles import tell_handoffs
 from core.inbound.troubles import tell_troubles
@@ -22,14 +25,30 @@ from core.outbox import retention as outbox_retention
 from core.outbox import suppression
 from core.workers.forgetting import forget_secrets
 from core.workers.key_watch import tell_missing_key
+from core.workers.retention import Retention, since
 from core.workers.waking import wake_records
+
+EVERY = 60.0
+"""Seconds between two sweeps."""
 
 ORDERS_KEPT = timedelta(days=7)
 AT_ONCE = 500
 """Rows deleted in one transaction: a sweep never holds the writer for long."""
 
+_log = logging.getLogger("postroom.sweeper")
 
-def sweep(handles: Handles) -> None:
+
+def sweep_on(handles: Handles, stop: threading.Event) -> None:
+    """Sweep until `stop`, in a thread of its own: no account waits for what is removed."""
+    while not stop.is_set():
+        try:
+            sweep(handles, stop)
+        except StoreError as error:
+            _log.warning("%s", error)
+        stop.wait(EVERY)
+
+
+def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
     """Tell what needs a person, wake records whose time has come; remove what is old, a little at a time."""
     now = clock.utcnow()
     tell_troubles(handles)
@@ -38,18 +57,18 @@ def sweep(handles: Handles) -> None:
     tell_missing_key(handles, now)
     tell_mailboxes(handles, now)
     wake_records(handles, now)
-    retention = handles.settings().retention
-    if retention.audit:
-        _forget_audit(handles, now - retention.audit)
-    kept = retention.runs
-    if kept:
-        _remove_old(handles, Run, RunEvent, "run_id", now - kept)
-        _remove_deliveries(handles, now - kept)
-    if retention.outbox:
-        _forget_sent(handles, now - retention.outbox)
-        _forget_suppressions(handles, now - retention.outbox)
+    kept = handles.settings().retention
+    if before := since(now, kept.audit):
+        _forget_audit(handles, before)
+    if before := since(now, kept.runs):
+        _remove_old(handles, Run, RunEvent, "run_id", before)
+        _remove_deliveries(handles, before)
+    if before := since(now, kept.outbox):
+        _forget_sent(handles, before)
+        _forget_suppressions(handles, before)
     _remove_old(handles, Request, RequestEvent, "request_id", now - ORDERS_KEPT)
     forget_secrets(handles, now)
+    Retention(handles, now, stop or threading.Event()).keep_to(kept)
 
 
 def _remove_old(
