@@ -6,8 +6,9 @@ import json
 import sqlite3
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 # The WAL-reset corruption bug is mended from here on (sqlite.org/wal.html, "walresetbug").
@@ -50,7 +51,7 @@ def make_engine(url: str, *, query_only: bool) -> Engine:
     """An engine whose transactions are begun by the doors, not by the driver.
 
     Args:
-        url: `sqlite:///…` or `postgresql://…`.
+        url: `sqlite:///…`, whose file is there, or `postgresql://…`.
         query_only: whether its connections refuse to write.
     """
     if url.startswith("sqlite"):
@@ -68,8 +69,10 @@ def make_engine(url: str, *, query_only: bool) -> Engine:
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
+    # Without a mode, SQLite would put an empty file where a database was moved away: it would seem to be back.
+    place = f"file:{quote(url.removeprefix('sqlite:///'))}"
     engine = create_engine(
-        url,
+        URL.create("sqlite", database=place, query={"mode": "rw", "uri": "true"}),
         module=sqlite_module(),
         poolclass=QueuePool,
         pool_size=8,

@@ -40,6 +40,10 @@ def translated(error: DBAPIError) -> PostroomError:  # noqa: PLR0911 - a table, 
         )
     if getattr(error.orig, "sqlstate", "") == "42501":
         return NotPermitted(f"This login of the database may not do that: {text}.")
+    if "unable to open database file" in lowered:
+        return StoreBusy(
+            "The file of the database cannot be opened: it was moved away or removed; nothing was changed."
+        )
     if "no such table" in lowered or "no such column" in lowered or "undefinedtable" in lowered:
         return StoreError(
             f"The database has another shape than this version expects ({text}). Run: postroom db upgrade"

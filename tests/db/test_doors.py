@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlmodel import Session
 
 from core.db.doors import Database
+from core.db.schema import make_sqlite
 from core.environment import Environment
 from core.errors import StoreBusy, StoreRefused
 from core.gateway import open_gateway
@@ -179,4 +180,18 @@ def test_a_database_out_of_reach_is_named_and_passing() -> None:
         pass
     with pytest.raises(StoreBusy):
         database.writing(lambda _: None)
+    database.close()
+
+
+def test_a_database_that_was_moved_away_is_not_made_anew(environment: Environment) -> None:
+    make_sqlite(environment.database_file)
+    away = environment.database_file.rename(environment.database_file.with_suffix(".away"))
+    database = Database(environment.database_url)
+    with pytest.raises(StoreBusy, match="moved away or removed"), database.reading():
+        pass
+    with pytest.raises(StoreBusy, match="moved away or removed"):
+        database.writing(lambda _: None)
+    assert not environment.database_file.exists()
+    away.rename(environment.database_file)
+    database.writing(lambda session: _put(session, "back"))
     database.close()

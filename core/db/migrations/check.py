@@ -21,7 +21,9 @@ def difference() -> str:
     if head != REVISION:
         return f"the newest migration is {head}, but core.db.schema.REVISION says {REVISION}"
     with tempfile.TemporaryDirectory() as folder:
-        engine = make_engine(f"sqlite:///{Path(folder) / 'at_head.db'}", query_only=False)
+        file = Path(folder) / "at_head.db"
+        file.touch()
+        engine = make_engine(f"sqlite:///{file}", query_only=False)
         try:
             with engine.connect() as connection:
                 config = alembic_config(connection)

@@ -15,7 +15,9 @@ from core.db.upgrade import alembic_config
 def make_migration(message: str, revision: str) -> None:
     """Compare the models with a database at the newest revision and write the difference as a migration."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = make_engine(f"sqlite:///{Path(folder) / 'at_head.db'}", query_only=False)
+        file = Path(folder) / "at_head.db"
+        file.touch()
+        engine = make_engine(f"sqlite:///{file}", query_only=False)
         with engine.connect() as connection:
             config = alembic_config(connection)
             command.upgrade(config, "head")
