@@ -44,6 +44,8 @@ class Limits:
     """Bytes of a message; 0: unknown, or no limit."""
     recipients: int = 0
     """Of one transaction; 0: it has refused none."""
+    takes_utf8: bool | None = None
+    """Whether it offers SMTPUTF8; `None`: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +165,24 @@ class Book:
 
     def _limits_of(self, mailbox_id: int) -> Limits:
         route = self._routes[mailbox_id]
-        return self._limits.get(mailbox_id) or Limits(route.server_max_size, route.server_max_recipients)
+        known = Limits(route.server_max_size, route.server_max_recipients, route.server_takes_utf8)
+        return self._limits.get(mailbox_id) or known
 
-    def learn(self, mailbox_id: int, *, size: int | None = None, recipients: int | None = None) -> None:
+    def learn(
+        self,
+        mailbox_id: int,
+        *,
+        size: int | None = None,
+        recipients: int | None = None,
+        takes_utf8: bool | None = None,
+    ) -> None:
         """What its server has just said; it is written with the next page."""
         known = self._limits_of(mailbox_id)
-        found = Limits(known.size if size is None else size, recipients or known.recipients)
+        found = Limits(
+            known.size if size is None else size,
+            recipients or known.recipients,
+            known.takes_utf8 if takes_utf8 is None else takes_utf8,
+        )
         if found != known:
             self._limits[mailbox_id] = found
             self._limits_to_tell.add(mailbox_id)
@@ -255,17 +269,22 @@ class Book:
             return [self._with_limits(MailboxNews(mailbox_id, failures, until, page.fault.text))]
         with self._lock:
             is_told = clock.monotonic() - self._told.get(mailbox_id, -_TELL_EACH) < _TELL_EACH
-            if not page.has_worked or (is_told and not has_learned):
+            if not has_learned and (is_told or not page.has_worked):
                 return []
             self._told[mailbox_id] = clock.monotonic()
-        return [self._with_limits(MailboxNews(mailbox_id))]
+        return [self._with_limits(MailboxNews(mailbox_id, has_sent=page.has_worked))]
 
     def _with_limits(self, news: MailboxNews) -> MailboxNews:
         if news.mailbox_id not in self._limits_to_tell:
             return news
         self._limits_to_tell.discard(news.mailbox_id)
         limits = self._limits[news.mailbox_id]
-        return replace(news, server_max_size=limits.size, server_max_recipients=limits.recipients)
+        return replace(
+            news,
+            server_max_size=limits.size,
+            server_max_recipients=limits.recipients,
+            server_takes_utf8=limits.takes_utf8,
+        )
 
     def _surely(self, work: Callable[[Session], _Written]) -> _Written:
         for left in reversed(range(_SETTLE_TRIES)):

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from core.db.leases import Lease
 from core.failpoints import fp
 from core.handles import Handles
+from core.mail.strict_address import needs_smtputf8
 from core.models import Lane, OutgoingState
 from core.outbound.ended import Delivery, Terms, close_round, delivery_of, put_off
 from core.outbound.job import Job
@@ -128,6 +129,7 @@ class _Batch:
         if isinstance(chosen, Choice):
             job.hops, job.replace_from = chosen.hops, chosen.replace_from
             self._rates.take(chosen.hops[0].mailbox)
+            job.may_come = any(hop.may_come for hop in chosen.passed_over)
             job.is_only_too_large = all(self._is_too_small(hop, due) for hop in chosen.passed_over)
             self._note_passed_over(job, chosen)
             self._jobs.append(job)
@@ -183,6 +185,7 @@ class _Batch:
             size=due.size,
             turns=self._turns,
             out_of_rate=self._rates.used_up(is_urgent=due.is_urgent),
+            needs_utf8=self._needs_utf8(due),
         )
         if before is not None:
             others = chosen.hops if isinstance(chosen, Choice) else ()
@@ -192,6 +195,12 @@ class _Batch:
             self._turns[chosen.turn_of] = self._next_turn
             self._next_turn += 1
         return chosen
+
+    def _needs_utf8(self, due: Due) -> bool:
+        """Whether nobody it goes to can be named without SMTPUTF8."""
+        if redirect := self._terms.settings.staging_redirect:
+            return needs_smtputf8(redirect)
+        return all(needs_smtputf8(one.address) for one in due.pending)
 
     def _greylisting_mailbox(self, due: Due, address: str) -> Choice | Wait | None:
         """A recipient that was deferred waits for the same sender to come again: another one starts anew."""
@@ -230,7 +239,7 @@ class _Batch:
 
     def _with_reason(self, hop: Hop) -> str:
         reason = self._snapshot.routes[hop.mailbox].last_error
-        return f"{hop.why}: {reason}" if reason and hop.why != OUT_OF_RATE else hop.why
+        return f"{hop.why}: {reason}" if reason and hop.may_come and hop.why != OUT_OF_RATE else hop.why
 
     def _why(self, waiting: Wait) -> str:
         names = self._snapshot.routes

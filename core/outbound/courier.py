@@ -124,7 +124,8 @@ class Courier(threading.Thread):
 
     def _learn_limits(self) -> None:
         if (limit := self._relay.size_limit) is not None:
-            self._book.learn(self._mailbox_id, size=limit, recipients=self._relay.recipients_limit)
+            utf8, most = self._relay.offers("SMTPUTF8"), self._relay.recipients_limit
+            self._book.learn(self._mailbox_id, size=limit, recipients=most, takes_utf8=utf8)
 
     def _hand_over(self, marked: Page) -> Page:
         """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""
@@ -194,10 +195,10 @@ class Courier(threading.Thread):
         job.sent_by_id = self._mailbox_id
         job.tries.append(sent.as_try(job, self._route, started_at, parcel.composed.warnings))
         self._note(parcel, sent, page)
-        has_left = bool(job.unanswered or self._bcc_left(parcel, sent))
-        if not has_left or sent.result.uncertain:
+        bcc_left = self._bcc_left(parcel, sent)
+        if not (job.unanswered or bcc_left) or sent.result.uncertain:
             self._book.close(job, parcel.raw, page)
-        elif sent.reading.blame or not sent.reading.results:
+        elif sent.reading.blame or not sent.reading.results or not (job.nameable or bcc_left):
             to_the_next(self._book, [job], parcel.raw, page)
         else:
             self._go_on(job, page)
@@ -241,6 +242,8 @@ class Courier(threading.Thread):
             answer = sent.reading.results.get(redirect or one.address)
             if answer is not None:
                 job.results[one.id] = _redirected(answer, redirect) if redirect else answer
+            elif (redirect or one.address) in sent.reading.unnamed:
+                job.unnamed.setdefault(self._mailbox_id, set()).add(one.id)
         _note_bcc(job, parcel.bcc, sent.reading)
 
     def _cannot(self, taken: list[Job], fault: Fault) -> None:
@@ -285,6 +288,7 @@ def _redirected(answer: RecipientResult, redirect: str) -> RecipientResult:
 
 def _note_bcc(job: Job, bcc: Sequence[str], reading: Reading) -> None:
     for address in bcc:
-        if (answer := reading.results.get(address)) is not None:
+        # They are this mailbox's alone: no other one's relay is asked for them.
+        if (answer := reading.results.get(address) or reading.unnamed.get(address)) is not None:
             job.bcc[address] = answer
             job.bcc_done.add(address.lower())

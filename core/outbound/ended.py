@@ -14,7 +14,7 @@ from core.mail.envelope import OutgoingEnvelope, fresh_message_id
 from core.models import OutgoingState
 from core.outbound.job import Job
 from core.outbound.notice import FailedRecipient, failure_notice
-from core.outbound.outcome import TOO_LARGE, Ended, end_of_round, too_large_for_all, wait_until
+from core.outbound.outcome import TOO_LARGE, Ended, end_of_round, too_large_for_all, wait_until, without_utf8
 from core.outbound.retry import RetryRule
 from core.outbound.route import Route
 from core.outbox.entry import Entry, read_entry
@@ -71,6 +71,7 @@ def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Sett
     if job.too_large_for and job.is_only_too_large and job.unanswered:
         error = too_large_for_all(job.due.size, job.too_large_for)
         job.results |= {one.id: RecipientResult(OutgoingState.FAILED, None, TOO_LARGE, error) for one in job.unanswered}
+    job.results |= _unnamed(job, terms)
     sent_by_id = job.sent_by_id if job.sent_by_id is not None else job.due.sent_by_id
     ended = end_of_round(
         job.due,
@@ -88,6 +89,19 @@ def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Sett
     if job.due.notify and terms.settings.retry.notify:
         settlement.notice = _notice(job, ended, terms, raw)
     return settlement
+
+
+def _unnamed(job: Job, terms: Terms) -> dict[int, RecipientResult]:
+    """What becomes of those that only SMTPUTF8 could name: they have failed when no mailbox's relay can offer it."""
+    may_come = job.may_come or job.due.state == OutgoingState.UNCERTAIN
+    results: dict[int, RecipientResult] = {}
+    for one in job.unanswered if job.unnamed else ():
+        without = [key for key, unnamed in job.unnamed.items() if one.id in unnamed]
+        if without:
+            is_over = not may_come and all(hop.mailbox in without for hop in job.hops)
+            names = [terms.routes[key].name for key in without]
+            results[one.id] = without_utf8(names, job.error if not is_over else "", is_over=is_over)
+    return results
 
 
 def closed_as_sent(job: Job, now: datetime) -> Settlement:

@@ -41,6 +41,10 @@ class Job:
     """The mailboxes that take no message of this size, and the most they take, if that is known."""
     is_only_too_large: bool = True
     """Whether nothing but its size has kept it from leaving in this round."""
+    unnamed: dict[int, set[int]] = field(default_factory=dict)
+    """The recipients that only SMTPUTF8 could name, by the mailboxes whose relays do not offer it."""
+    may_come: bool = False
+    """Whether a mailbox that cannot send now, and may send it later, was passed over."""
     in_hand: Sequence[PendingRecipient] = ()
     """The recipients of the transaction that is next."""
     is_in_parts: bool = False
@@ -74,6 +78,12 @@ class Job:
         results = self.results
         return [one for one in self.due.pending if one.id not in results] if results else list(self.due.pending)
 
+    @property
+    def nameable(self) -> list[PendingRecipient]:
+        """Of those without a result the ones that the relay of its mailbox can name, as far as is known."""
+        unnamed = self.unnamed.get(self.mailbox_id or 0) if self.unnamed else None
+        return [one for one in self.unanswered if one.id not in unnamed] if unnamed else self.unanswered
+
     def bcc_of(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a mailbox's Bcc addresses that have not had this message."""
         known = {one.address.lower() for one in self.due.recipients if not one.is_bcc or one.state == "sent"}
@@ -86,7 +96,7 @@ class Job:
 
     def take_in_hand(self, most: int) -> None:
         """Choose whom it goes to next: of those without an answer at most so many; 0: all."""
-        left = self.unanswered
+        left = self.nameable
         self.in_hand = left[:most] if most else left
         self.is_in_parts = self.is_in_parts or len(self.in_hand) < len(self.due.pending)
         self.composed = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from core.models import OutgoingState
@@ -17,8 +18,11 @@ from core.protocols.smtp_reply import Reply
 from core.protocols.submission import Phase, SubmitResult
 
 _PHASES = {Phase.MAIL: "mail", Phase.RCPT: "rcpt", Phase.DATA: "data", Phase.DOT: "dot"}
+_NOBODY: Mapping[str, RecipientResult] = MappingProxyType({})
 TOO_LARGE = "5.3.4"
 """Message too big for system (RFC 3463 §3.4)."""
+NO_SMTPUTF8 = "5.6.7"
+"""Non-ASCII addresses not permitted for that sender/recipient (RFC 6531 §3.5)."""
 
 
 class Reading(NamedTuple):
@@ -32,6 +36,8 @@ class Reading(NamedTuple):
     """Whether the mailbox is left alone for a while."""
     is_too_large: bool = False
     """Whether the message is merely larger than this mailbox takes, which is well otherwise."""
+    unnamed: Mapping[str, RecipientResult] = _NOBODY
+    """By address, those that only SMTPUTF8 could name, which this relay does not offer: another mailbox's may."""
     most_recipients: int = 0
     """So many were taken, then more were too many: the rest goes in another transaction. 0: all had answers."""
     reply: Reply | None = None
@@ -43,7 +49,7 @@ class Reading(NamedTuple):
     def outcome(self) -> OutgoingState:
         """The state this try led to."""
         states = {result.state for result in self.results.values()}
-        if self.blame:
+        if self.blame or self.unnamed:
             states.add(OutgoingState.DEFERRED)
         return message_state(states)
 
@@ -56,19 +62,23 @@ def read_result(result: SubmitResult, sender: str) -> Reading:
         return Reading({address: told for address, _ in result.recipients}, reply=reply)
     text = str(reply) if reply is not None else str(result.error)
     results: dict[str, RecipientResult] = {}
+    unnamed: dict[str, RecipientResult] = {}
     blame = ""
     about_all = _about_all(result, sender, text)
     most = _most_recipients(result)
     for address, answer in result.recipients:
         if most and (answer is None or answer.is_too_many):
             continue  # its turn comes in the next transaction
+        if (ours := answer or reply) is not None and ours.is_ours:
+            unnamed[address] = _result(OutgoingState.FAILED, ours)
+            continue
         judged = about_all if answer is None or answer.is_positive else _judged(answer, Phase.RCPT, sender)
         if isinstance(judged, RecipientResult):
             results[address] = judged
         else:
             blame = blame or judged
     is_too_large = bool(blame) and _is_about_size(result)
-    return Reading(results, blame, bool(blame) and not is_too_large, is_too_large, most, reply, text)
+    return Reading(results, blame, bool(blame) and not is_too_large, is_too_large, unnamed, most, reply, text)
 
 
 def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
@@ -79,6 +89,15 @@ def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
         f"The message has {size} bytes, more than any mailbox takes ({names or 'no limit is known'}). "
         f"Send at most {largest} bytes, or raise the limit."
     )
+
+
+def without_utf8(names: Sequence[str], error: str, *, is_over: bool) -> RecipientResult:
+    """What is said of a recipient that the relays of these mailboxes cannot name; `error` is why no other one could."""
+    relays = f"relay of {names[0]} does" if len(names) == 1 else f"relays of {', '.join(names)} do"
+    told = f"The {relays} not offer SMTPUTF8, which an address with letters beyond ASCII needs"
+    if is_over:
+        return RecipientResult(OutgoingState.FAILED, 550, NO_SMTPUTF8, f"{told}; nor is there another mailbox for it.")
+    return RecipientResult(OutgoingState.DEFERRED, text=f"{told}; a mailbox that may cannot send now. {error}".strip())
 
 
 def _most_recipients(result: SubmitResult) -> int:
@@ -158,8 +177,6 @@ def _about_all(result: SubmitResult, sender: str, text: str) -> RecipientResult 
         return text
     if result.taken:
         return _result(OutgoingState.SENT, result.reply)
-    if result.reply.is_ours:
-        return _result(OutgoingState.FAILED, result.reply)
     return _judged(result.reply, result.phase, sender)
 
 

@@ -15,6 +15,9 @@ __all__ = ["Choice", "Hop", "MailboxFacts", "NoMailbox", "Roster", "Wait", "loop
 OUT_OF_RATE = "has used up its rate"
 """Why a mailbox is left out that may send no more for now."""
 
+NO_UTF8 = "has a relay without SMTPUTF8, which the recipient needs"
+"""Why a mailbox is left out for recipients with letters beyond ASCII before the @."""
+
 _NO_TURNS: Mapping[int, int] = MappingProxyType({})
 _NO_RATES: Mapping[int, datetime] = MappingProxyType({})
 
@@ -24,6 +27,8 @@ class Hop(NamedTuple):
 
     mailbox: int
     why: str
+    may_come: bool = False
+    """Of one that is passed over: whether it may send the message later, with nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +80,17 @@ def pick(
     size: int = 0,
     turns: Mapping[int, int] = _NO_TURNS,
     out_of_rate: Mapping[int, datetime] = _NO_RATES,
+    needs_utf8: bool = False,
 ) -> Choice | Wait | NoMailbox:
     """Choose who sends a message from this address (the first From address; without one the envelope sender).
 
+    With `needs_utf8` none of its recipients can be named without SMTPUTF8: relays that are known not to offer it are
+    asked only when no other one is there, anew then, for what a relay offers may change.
     `turns` are turns taken since the roster was drawn up, by mailbox: the caller adds `turn_of` with the next number.
     `out_of_rate` says of mailboxes whose rate is used up when each may take this message.
     """
     address = from_address.strip().lower()
-    search = _Search(roster, address, now, size, out_of_rate)
+    search = _Search(roster, address, now, size, out_of_rate, needs_utf8=needs_utf8)
     if forced is not None:
         return _forced(roster, search, forced)
     from_class, tiers = roster.tiers_for(address)
@@ -97,7 +105,7 @@ def pick(
             turn_of = first.id
             search.add(first, "its turn")
             search.add_failovers(first)
-        elif turn_of is None and any(map(search.is_out_of_rate, queue)):
+        elif turn_of is None and any(map(search.waits_for_rate, queue)):
             return search.wait_for_rate(queue)
         for mailbox in (*queue, *tier.reserves):
             search.add(mailbox, place)
@@ -130,6 +138,8 @@ class _Search:
     __slots__ = (
         "_address",
         "_hops",
+        "_lacking",
+        "_needs_utf8",
         "_now",
         "_out_of_rate",
         "_passed_over",
@@ -143,7 +153,14 @@ class _Search:
     )
 
     def __init__(
-        self, roster: Roster, address: str, now: datetime, size: int, out_of_rate: Mapping[int, datetime]
+        self,
+        roster: Roster,
+        address: str,
+        now: datetime,
+        size: int,
+        out_of_rate: Mapping[int, datetime],
+        *,
+        needs_utf8: bool,
     ) -> None:
         self._roster = roster
         self._address = address
@@ -152,6 +169,8 @@ class _Search:
         self.from_class = FromClass.NONE
         self._seen: set[int] = set()
         self._hops: list[Hop] = []
+        self._needs_utf8 = needs_utf8
+        self._lacking: list[Hop] = []
         self._passed_over: list[Hop] = []
         self._too_small = 0
         self._out_of_rate = out_of_rate
@@ -160,7 +179,12 @@ class _Search:
 
     def whose_turn(self, queue: Iterable[MailboxFacts]) -> MailboxFacts | None:
         """The first in turn that may take it. A cooling one keeps its turn; one out of rate gives it to the next."""
-        return next((mailbox for mailbox in queue if self._fits(mailbox) and not self.is_out_of_rate(mailbox)), None)
+        able = (mailbox for mailbox in queue if self._fits(mailbox) and not self._lacks_utf8(mailbox))
+        return next((mailbox for mailbox in able if not self.is_out_of_rate(mailbox)), None)
+
+    def waits_for_rate(self, mailbox: MailboxFacts) -> bool:
+        """Whether only its rate keeps it from taking its turn."""
+        return self.is_out_of_rate(mailbox) and not self._lacks_utf8(mailbox)
 
     def is_out_of_rate(self, mailbox: MailboxFacts) -> bool:
         """Whether its rate is used up."""
@@ -179,6 +203,9 @@ class _Search:
             self.pass_over(mailbox, f"cools down until {mailbox.cooling_until:%H:%M:%S}", mailbox.cooling_until)
         elif self.is_out_of_rate(mailbox):
             self.pass_over(mailbox, OUT_OF_RATE, self._out_of_rate[mailbox.id], is_for_rate=True)
+        elif self._lacks_utf8(mailbox):
+            self.pass_over(mailbox, NO_UTF8)
+            self._lacking.append(Hop(mailbox.id, "its relay did not offer SMTPUTF8 when last asked; it is asked anew"))
         else:
             self._seen.add(mailbox.id)
             self._hops.append(Hop(mailbox.id, why))
@@ -200,7 +227,7 @@ class _Search:
     ) -> None:
         """Leave a mailbox out, and remember when it could come in."""
         self._seen.add(mailbox.id)
-        self._passed_over.append(Hop(mailbox.id, why))
+        self._passed_over.append(Hop(mailbox.id, why, may_come=until is not None))
         if until is not None and (self._until is None or until < self._until):
             self._until, self._rate_of = until, mailbox.id if is_for_rate else None
 
@@ -213,15 +240,22 @@ class _Search:
     def outcome(self, turn_of: int | None, *, replace_from: bool | None = None) -> Choice | Wait | NoMailbox:
         """What the search has come to."""
         passed_over = tuple(self._passed_over)
+        replace = self.from_class is FromClass.NONE if replace_from is None else replace_from
         if self._hops:
-            replace = self.from_class is FromClass.NONE if replace_from is None else replace_from
             first = turn_of if turn_of is not None else self._hops[0].mailbox
             return Choice(tuple(self._hops), first, self.from_class, replace, passed_over)
         names = self._roster.mailboxes
         reasons = "; ".join(f"{names[hop.mailbox].name}: {hop.why}" for hop in passed_over)
         if self._until is not None:
             return Wait(self._until, reasons, passed_over, self._rate_of)
+        if self._lacking:
+            asked = {hop.mailbox for hop in self._lacking}
+            others = tuple(hop for hop in passed_over if hop.mailbox not in asked)
+            return Choice(tuple(self._lacking), self._lacking[0].mailbox, self.from_class, replace, others)
         return NoMailbox(f"no mailbox: {reasons}", bool(self._too_small), passed_over)
+
+    def _lacks_utf8(self, mailbox: MailboxFacts) -> bool:
+        return self._needs_utf8 and mailbox.takes_utf8 is False
 
     def _fits(self, mailbox: MailboxFacts) -> bool:
         return not mailbox.max_size or self._size <= mailbox.max_size

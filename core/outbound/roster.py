@@ -38,6 +38,8 @@ class MailboxFacts:
     """The turn it last took; the smallest of its group is next."""
     max_size: int = 0
     """The largest message in bytes that it takes, by its own setting or by its server's word; 0: no limit is known."""
+    takes_utf8: bool | None = None
+    """Whether its relay offers SMTPUTF8, as it last said; `None`: it was not asked yet."""
     can_send: bool = True
     """Whether its template is there and has a server to send to."""
 

@@ -49,6 +49,8 @@ class Route:
     """The largest message its server takes, as it last said; 0: unknown, or no limit."""
     server_max_recipients: int = 0
     """The most recipients its server took in one transaction before it refused more; 0: unknown."""
+    server_takes_utf8: bool | None = None
+    """Whether its server offered SMTPUTF8 when it was asked last; `None`: it was not asked yet."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class _Fared:
     server_max_size: int = 0
     server_max_recipients: int = 0
     """0: it is not known, or was learned too long ago."""
+    server_takes_utf8: bool | None = None
     rate_taken: Sequence[Sequence[int]] = ()
 
 
@@ -171,6 +174,7 @@ def _load_fared(session: Session, now: datetime, *, is_claiming: bool) -> dict[i
         status.last_error,
         status.server_max_size,
         case((status.server_max_recipients_at > now - LIMIT_HOLDS, status.server_max_recipients), else_=0),
+        status.server_takes_utf8,
         status.rate_taken,
     ).order_by(status.mailbox_id)
     if is_claiming:
@@ -189,6 +193,7 @@ def _facts(row: Any, fared: _Fared) -> MailboxFacts:
         cooling_until=fared.cooling_until,
         last_turn=fared.last_turn,
         max_size=min(filter(None, (row.max_size, fared.server_max_size)), default=0),
+        takes_utf8=fared.server_takes_utf8,
         can_send=bool(row.smtp_host) and row.template_deleted_at is None,
     )
 
@@ -217,6 +222,7 @@ def _route(row: Any, fared: _Fared) -> Route:
         has_rate=bool(row.rate_per_minute),
         server_max_size=fared.server_max_size,
         server_max_recipients=fared.server_max_recipients,
+        server_takes_utf8=fared.server_takes_utf8,
     )
 
 

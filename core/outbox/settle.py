@@ -141,6 +141,10 @@ class MailboxNews:
     """The largest message its server takes, if that is news."""
     server_max_recipients: int | None = None
     """The most recipients its server takes in one transaction, if that is news."""
+    server_takes_utf8: bool | None = None
+    """Whether its server offers SMTPUTF8, if that is news."""
+    has_sent: bool = True
+    """Whether its server took something, where nothing failed."""
 
 
 def settle(session: Session, settlements: Sequence[Settlement], news: Sequence[MailboxNews], now: datetime) -> set[int]:
@@ -239,18 +243,18 @@ def _write_ending(session: Session, ending: Ending, ours: Sequence[tuple[int, in
 
 def _write_mailbox(session: Session, news: MailboxNews, now: datetime) -> None:
     table = table_of(MailboxStatus)
-    values: dict[str, Any] = {
-        "failures": news.failures,
-        "cooling_until": news.cooling_until,
-        "last_error": _kept(news.error),
-    }
-    if not news.failures:
+    values: dict[str, Any] = {}
+    if news.failures or news.has_sent:
+        values = {"failures": news.failures, "cooling_until": news.cooling_until, "last_error": _kept(news.error)}
+    if not news.failures and news.has_sent:
         values["last_sent_at"] = now
     if news.server_max_size is not None:
         values["server_max_size"] = news.server_max_size
     if news.server_max_recipients is not None:
         values["server_max_recipients"] = news.server_max_recipients
         values["server_max_recipients_at"] = now
+    if news.server_takes_utf8 is not None:
+        values["server_takes_utf8"] = news.server_takes_utf8
     insert_missing(session, MailboxStatus, [{"mailbox_id": news.mailbox_id, "last_turn": 0, "failures": 0}])
     session.connection().execute(update(table).where(table.c.mailbox_id == news.mailbox_id).values(**values))
 

@@ -19,6 +19,8 @@ class Announced:
 
     size_limit: int
     """The largest message it takes, in bytes (RFC 1870); 0: it does not say."""
+    takes_utf8: bool = False
+    """Whether it takes addresses with letters beyond ASCII (SMTPUTF8, RFC 6531)."""
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def opening_smtp(
     wire = dialogue.wire
     with wire.closed_on_failure():
         features, limit = dialogue.ehlo(), dialogue.size_limit
-        yield Milestone("ehlo", f"{features}{_limit_line(limit)}", Announced(limit))
+        yield Milestone("ehlo", f"{features}{_limit_line(limit)}", Announced(limit, dialogue.offers("SMTPUTF8")))
         connect_ms, started = elapsed_ms(started), monotonic()
         if login is not None:
             dialogue.log_in(login)

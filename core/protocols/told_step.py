@@ -42,7 +42,7 @@ def written_step(step: Step) -> str:
     if isinstance(step.found, Shown):
         told["expires"] = step.found.expires.isoformat()
     if isinstance(step.found, Announced):
-        told["size_limit"] = step.found.size_limit
+        told |= {"size_limit": step.found.size_limit, "takes_utf8": step.found.takes_utf8}
     return json.dumps(told)
 
 
@@ -53,7 +53,7 @@ def read_step(name: str, text: str, *, ok: bool, ms: float | None) -> Step:
     if "expires" in told:
         found = Shown(datetime.fromisoformat(told["expires"]))
     elif "size_limit" in told:
-        found = Announced(int(told["size_limit"]))
+        found = Announced(int(told["size_limit"]), bool(told.get("takes_utf8")))
     failure = error_named(told["failure"], told["detail"], told.get("code")) if "failure" in told else None
     return Step(name, ok, ms or 0.0, told["detail"], told.get("cause", ""), found, failure)
 

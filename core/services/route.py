@@ -9,7 +9,7 @@ from datetime import timedelta
 from core.errors import NotFound
 from core.handles import Handles
 from core.mail.addresses import address_of
-from core.mail.strict_address import strict_address
+from core.mail.strict_address import needs_smtputf8, strict_address
 from core.outbound.pick import Choice, Hop, NoMailbox, Wait, pick
 from core.outbound.rates import Rates
 from core.outbound.roster import Roster
@@ -69,8 +69,14 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
         for mailbox in roster.mailboxes.values()
     )
     used_up = Rates.beginning(standing.rates, now, {}).used_up(is_urgent=False)
-    notes = tuple(_notes(handles.settings(), recipient, held.get(recipient.lower())))
-    return replace(_told(pick(without, sender, now, out_of_rate=used_up), names), notes=notes)
+    settings = handles.settings()
+    needs_utf8 = needs_smtputf8(settings.staging_redirect or recipient)
+    chosen = pick(without, sender, now, out_of_rate=used_up, needs_utf8=needs_utf8)
+    notes = (
+        *(_utf8_notes(chosen, roster, recipient) if needs_utf8 else ()),
+        *_notes(settings, recipient, held.get(recipient.lower())),
+    )
+    return replace(_told(chosen, names), notes=notes)
 
 
 def told(simulated: Simulated) -> list[str]:
@@ -82,6 +88,16 @@ def told(simulated: Simulated) -> list[str]:
     if simulated.replaces_from:
         lines.append("From would be replaced: no mailbox is for that address.")
     return [*lines, *simulated.notes]
+
+
+def _utf8_notes(chosen: Choice | Wait | NoMailbox, roster: Roster, recipient: str) -> Iterator[str]:
+    """What it takes that the part before the @ has letters beyond ASCII."""
+    yield f"{recipient} needs a relay that offers SMTPUTF8."
+    stops = [roster.mailboxes[hop.mailbox] for hop in chosen.hops] if isinstance(chosen, Choice) else []
+    if unknown := [mailbox.name for mailbox in stops if mailbox.takes_utf8 is None]:
+        yield f"Not known yet of {', '.join(unknown)}: the next connection tells; without it the next one is tried."
+    if stops and all(mailbox.takes_utf8 is False for mailbox in stops):
+        yield "Where no relay offers it, this recipient fails (5.6.7)."
 
 
 def _notes(settings: RuntimeSettings, recipient: str, held: Held | None) -> Iterator[str]:

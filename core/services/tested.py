@@ -113,6 +113,6 @@ def _learned(kind: Kind, steps: Iterable[Step]) -> dict[str, Any]:
         match step.found:
             case Shown(expires):
                 learned["certificate_expires"] = expires
-            case Announced(size_limit) if kind is MAILBOX:
-                learned["server_max_size"] = size_limit
+            case Announced(size_limit, takes_utf8) if kind is MAILBOX:
+                learned |= {"server_max_size": size_limit, "server_takes_utf8": takes_utf8}
     return learned

@@ -237,3 +237,38 @@ def test_mailboxes_that_are_all_failovers_of_another_class_take_turns() -> None:
     ours = ("example.org",)
     boxes = [box(1, failover=3), box(2, failover=4), box(3, from_filter=ours), box(4, from_filter=ours)]
     assert spread(boxes, ["x@example.org"] * 10) == {3: 5, 4: 5}
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        # The turn passes to the first that offers it, or may.
+        ([box(1, takes_utf8=False), box(2, takes_utf8=True)], (2,)),
+        ([box(1, takes_utf8=False, failover=2), box(2, active=False), box(3, priority=20)], (2, 3)),
+        ([box(1, priority=1, takes_utf8=False), box(2, takes_utf8=True), box(3)], (2, 3)),
+        # What a relay offers may change: where none is known to, all are asked anew.
+        ([box(1, takes_utf8=False), box(2, takes_utf8=False)], (1, 2)),
+        ([box(1, takes_utf8=False), box(2, can_send=False)], (1,)),
+    ],
+)
+def test_who_needs_smtputf8_goes_where_it_may_be_offered(boxes: list[MailboxFacts], expected: tuple[int, ...]) -> None:
+    assert chain(boxes, needs_utf8=True) == expected
+
+
+def test_who_needs_smtputf8_waits_for_the_mailbox_that_may_offer_it() -> None:
+    boxes = [box(1, takes_utf8=False), box(2, cooling_until=LATER)]
+
+    waiting = pick(Roster(boxes), "x@example.org", NOW, needs_utf8=True)
+
+    assert isinstance(waiting, Wait)
+    assert waiting.until == LATER
+    assert waiting.why == "B: cools down until 12:05:00; A: has a relay without SMTPUTF8, which the recipient needs"
+    assert chain(boxes) == (1,)
+    out = pick(Roster(boxes), "x@example.org", NOW, needs_utf8=True, out_of_rate={1: LATER, 2: MUCH_LATER})
+    assert isinstance(out, Wait)
+    assert out.until == LATER
+
+
+def test_a_mailbox_asked_for_is_asked_again_for_smtputf8() -> None:
+    assert chain([box(1, takes_utf8=False), box(2)], forced=1, needs_utf8=True) == (1,)
+    assert chain([box(1, takes_utf8=False, failover=2), box(2)], forced=1, needs_utf8=True) == (2,)
