@@ -83,7 +83,10 @@ def _conditions(kind: Kind, name: str | int) -> list[ColumnElement[bool]]:
 def _setting(handles: Handles, name: str) -> dict[str, Any]:
     for row in settings.rows(handles):
         if row["name"] == name:
-            return row
+            from core.services.setting_sections import section_of
+
+            field = section_of(name).kind.field(name.rpartition(".")[2])
+            return row if field is None else {**row, "default": field.default, "help": field.help}
     raise NotFound(f"There is no setting {name!r}. To see what there is: postroom list setting")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from core.errors import NotFound
 from core.handles import Handles
 from core.models import Message, MessageState, OriginalMessage, OutgoingRaw, RawMessage
 from core.services import access
 from core.services.actor import Actor
+from core.settings import write_duration
 
 
 def raw(handles: Handles, actor: Actor, message_id: int, *, is_original: bool = False) -> bytes:
@@ -33,18 +36,20 @@ def not_kept(handles: Handles, message_id: int) -> NotFound:
         message = session.get(Message, message_id)
     if message is None:
         return NotFound(f"There is no message {message_id}. To see what there is: postroom list message")
-    return NotFound(why_without_bytes(message))
+    return NotFound(why_without_bytes(message, handles.settings().retention.raw))
 
 
-def why_without_bytes(message: Message) -> str:
-    """Why the bytes of a message are not here, as one sentence."""
+def why_without_bytes(message: Message, kept: timedelta) -> str:
+    """Why the bytes of a message are not here, as one sentence; `kept` is how long they are today."""
     which = f"The bytes of message {message.id} are not here any more"
     if message.state == MessageState.TOO_LARGE:
         return f"Message {message.id} was too large and was left on its server; its bytes are not here."
     stage, rule, why = (*(message.trail or [["", "", ""]])[0], "", "", "")[:3]
     if stage in {"quarantine", "retention"}:
         return f"{which}: {why.partition(';')[0]}{'' if rule == 'deleted' else f' (setting {rule})'}."
-    return f"{which}: they are kept for as long as the setting retention.raw says."
+    return (
+        f"{which}: their time was over{f', which is {write_duration(kept)}' if kept else ''} (setting retention.raw)."
+    )
 
 
 def outgoing_raw(handles: Handles, actor: Actor, outgoing_id: int) -> bytes:

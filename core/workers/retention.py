@@ -51,7 +51,8 @@ class Retention:
             return
         count, size = self._emptied(lambda session: retention.forget_bytes(session, before, upto))
         self._tell(
-            count, f"the bytes of {count:,} messages ({size / 1e6:,.1f} MB), here for over {kept} (retention.raw)"
+            count,
+            f"the bytes of {_many(count, 'message')} ({size / 1e6:,.1f} MB), here for over {kept} (retention.raw)",
         )
 
     def _quarantine(self, before: datetime, kept: str) -> None:
@@ -66,7 +67,9 @@ class Retention:
             return removed
 
         count, _ = self._emptied(forget)
-        self._tell(count, f"{count:,} messages that nobody took out of quarantine for {kept} (retention.quarantine)")
+        self._tell(
+            count, f"{_many(count, 'message')} that nobody took out of quarantine for {kept} (retention.quarantine)"
+        )
 
     def _records(self, before: datetime, kept: str) -> None:
         with self.handles.database.reading() as session:
@@ -82,7 +85,8 @@ class Retention:
 
         count, _ = self._emptied(forget)
         self._tell(
-            count, f"{count:,} records on which nothing happened for {kept}, with their messages (retention.records)"
+            count,
+            f"{_many(count, 'record')} on which nothing happened for {kept}, messages and all (retention.records)",
         )
 
     def _emptied(self, remove: Callable[[Session], Removed]) -> tuple[int, int]:
@@ -113,3 +117,7 @@ def since(now: datetime, kept: timedelta) -> datetime | None:
         return now - kept if kept else None
     except OverflowError:
         return None
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -289,7 +289,9 @@ def test_other_kinds_are_shown_by_name_id_or_place(handles: Handles, admin: Acto
     assert [line["text"] for line in show(handles, admin, kind_named("run"), 1)["events"]] == ["1.1", "1.2"]
     assert show(handles, admin, kind_named("event"), "1:2")["text"] == "1.2"
     assert show(handles, admin, kind_named("worker"), "abc")["id"] == "abcdef"
-    assert show(handles, admin, kind_named("setting"), "system_id") == {"name": "system_id", "value": 10}
+    shown = show(handles, admin, kind_named("setting"), "system_id")
+    assert (shown["name"], shown["value"], shown["default"]) == ("system_id", 10, 10)
+    assert "tells systems apart" in shown["help"]
     with pytest.raises(NotPermitted):
         show(handles, VIEWER, kind_named("template"), "Gmail SMTP Relay")
 
