@@ -77,6 +77,7 @@ MAILBOX = Kind(
         Column("last_error", "Last error", _status("last_error")),
         Column("last_sent_at", "Sent", _status("last_sent_at"), ColumnType.TIME, width=8, is_filtered=False),
         Column("server_max_size", "Server takes", _status("server_max_size"), ColumnType.SIZE, is_filtered=False),
+        Column("server_takes_utf8", "SMTPUTF8", _status("server_takes_utf8"), ColumnType.YES_NO, is_filtered=False),
         Column("tested_at", "Tested", _status("tested_at"), ColumnType.TIME, is_filtered=False),
         Column("certificate_expires", "Certificate ends", _status("certificate_expires"), ColumnType.TIME, is_filtered=False),
         Column("signed_in_as", "Signed in as", func.coalesce(token_of("mailbox", "signed_in_as", _c.id), "")),
