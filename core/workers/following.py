@@ -35,12 +35,13 @@ def follow_run(
     assert account.id is not None
     seen = 0
     while True:
+        # In this order: of a run that had ended by then, no line comes later than these.
+        outcome = _outcome(handles, run_id, account.name)
         lines = _lines_after(handles, run_id, account.name, seen)
         for line in lines:
             seen = line.seq
             if listener is not None:
                 listener(line)
-        outcome = _outcome(handles, run_id, account.name)
         if outcome.state is not RunState.RUNNING and not lines:
             return None if outcome.state is RunState.ABORTED else outcome
         if _is_abandoned(handles, account.id):
