@@ -16,6 +16,7 @@ from sqlalchemy import insert as plain_insert
 from sqlmodel import Session, SQLModel
 
 from core.models import Counter
+from core.models.base import UtcDateTime
 
 MOST_PARAMETERS = 2000
 """Values bound by one statement; SQLite takes at least 32,766."""
@@ -90,19 +91,19 @@ def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Inser
 def insert_missing(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those rows whose keys are not there yet; a duplicate is a skip."""
     if rows:
-        statement = dialect_insert(_dialect_of(session), model).on_conflict_do_nothing()
+        statement = dialect_insert(dialect_of(session), model).on_conflict_do_nothing()
         session.connection().execute(statement, list(rows))
 
 
 def upsert(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or overwrite the columns given where the primary key is there already."""
     if rows:
-        session.connection().execute(_upsertion(_dialect_of(session), model, tuple(rows[0])), list(rows))
+        session.connection().execute(_upsertion(dialect_of(session), model, tuple(rows[0])), list(rows))
 
 
 def reserve(session: Session, counter: str, count: int) -> int:
     """Take the next `count` numbers of a counter and return the first; gaps are allowed, repeats are not."""
-    taken = session.connection().execute(_reservation(_dialect_of(session)), {"counter": counter, "count": count})
+    taken = session.connection().execute(_reservation(dialect_of(session)), {"counter": counter, "count": count})
     last: int = taken.scalar_one()
     return last - count + 1
 
@@ -114,11 +115,24 @@ def skip_locked(statement: Select[Any]) -> Select[Any]:
 
 def database_now(session: Session, now: datetime) -> ColumnElement[datetime]:
     """The time that leases are compared with: the server's own on PostgreSQL, the machine's on SQLite."""
-    if session.get_bind().dialect.name == "postgresql":
+    if dialect_of(session) == "postgresql":
         return func.now()
-    from core.models.base import UtcDateTime
-
     return literal(now, UtcDateTime())
+
+
+def now_in(dialect: str) -> ColumnElement[datetime]:
+    """The same for a statement that is made once: it is executed with `given_now`."""
+    return func.now() if dialect == "postgresql" else bindparam("now", type_=UtcDateTime())
+
+
+def given_now(session: Session, now: datetime) -> dict[str, datetime]:
+    """What a statement with `now_in` is executed with."""
+    return {} if dialect_of(session) == "postgresql" else {"now": now}
+
+
+def dialect_of(session: Session) -> str:
+    """`sqlite` or `postgresql`."""
+    return session.get_bind().dialect.name
 
 
 # Statements that each batch executes are made once: SQLAlchemy then finds what it compiled at once.
@@ -138,10 +152,6 @@ def _reservation(dialect: str) -> Any:
     statement = dialect_insert(dialect, Counter).values(name=bindparam("counter"), value=bindparam("count"))
     grown = {"value": counters.c.value + statement.excluded.value}
     return statement.on_conflict_do_update(index_elements=["name"], set_=grown).returning(counters.c.value)
-
-
-def _dialect_of(session: Session) -> str:
-    return session.get_bind().dialect.name
 
 
 def dialect_insert(dialect: str, model: type[SQLModel]) -> Any:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, Interval, Table, bindparam, func, or_, select, update
 from sqlmodel import Session, SQLModel
 
 from core import clock
-from core.db.bulk import database_now, skip_locked, table_of
+from core.db.bulk import database_now, dialect_of, given_now, now_in, skip_locked, table_of
 from core.db.doors import Database
 from core.errors import LeaseLost, StoreError
+from core.models.base import UtcDateTime
 
 
 class Lease(NamedTuple):
@@ -37,6 +39,16 @@ class Lease(NamedTuple):
         table = table_of(self.model)
         return (_key_column(self.model) == self.key) & (table.c.fence == self.fence)
 
+    @property
+    def named(self) -> dict[str, int]:
+        """What a statement with `is_held` is executed with."""
+        return {"this": self.key, "claimed": self.fence}
+
+
+def is_held(model: type[SQLModel]) -> Any:
+    """`Lease.is_mine` for a statement that is made once."""
+    return (_key_column(model) == bindparam("this")) & (table_of(model).c.fence == bindparam("claimed"))
+
 
 def _key_column(model: type[SQLModel]) -> Any:
     return next(iter(table_of(model).primary_key))
@@ -44,23 +56,25 @@ def _key_column(model: type[SQLModel]) -> Any:
 
 def is_free(session: Session, model: type[SQLModel], now: datetime) -> Any:
     """The condition of a row that nobody holds, or whose lease ran out."""
-    table = table_of(model)
-    return or_(table.c.lease_until.is_(None), table.c.lease_until < database_now(session, now))
+    return _is_free(table_of(model), database_now(session, now))
+
+
+def is_free_in(dialect: str, model: type[SQLModel]) -> Any:
+    """The same for a statement that is made once: it is executed with `bulk.given_now`."""
+    return _is_free(table_of(model), now_in(dialect))
+
+
+def _is_free(table: Table, now: ColumnElement[datetime]) -> Any:
+    return or_(table.c.lease_until.is_(None), table.c.lease_until < now)
 
 
 def claim(
     session: Session, model: type[SQLModel], key: int, owner: str, *, now: datetime, seconds: float
 ) -> Lease | None:
     """Take one row if it is free; `None` if another holds it."""
-    table = table_of(model)
-    row = _key_column(model)
-    free = skip_locked(select(table.c.fence).where(row == key, is_free(session, model, now)))
-    fence = session.connection().execute(free).scalar_one_or_none()
-    if fence is None:
-        return None
-    taken = {"lease_owner": owner, "lease_until": _end(session, now, seconds), "fence": fence + 1}
-    session.connection().execute(update(table).where(row == key).values(taken))
-    return Lease(model, key, owner, fence + 1)
+    given = {"this": key, "owner": owner, **given_now(session, now), **_end(session, now, seconds)}
+    fence = session.connection().execute(_claiming(dialect_of(session), model), given).scalar_one_or_none()
+    return None if fence is None else Lease(model, key, owner, fence)
 
 
 def hold(session: Session, lease: Lease, now: datetime, seconds: float) -> None:
@@ -69,26 +83,58 @@ def hold(session: Session, lease: Lease, now: datetime, seconds: float) -> None:
     Raises:
         LeaseLost: another worker has claimed the row since.
     """
-    table = table_of(lease.model)
-    hit = session.connection().execute(
-        update(table).where(lease.is_mine()).values(lease_until=_end(session, now, seconds))
-    )
-    if hit.rowcount != 1:
-        raise LeaseLost(f"Another worker has taken over {table.name} {lease.key}; what was in hand is left to it.")
+    if not _is_held(session, lease, now, seconds):
+        name = table_of(lease.model).name
+        raise LeaseLost(f"Another worker has taken over {name} {lease.key}; what was in hand is left to it.")
 
 
-def _end(session: Session, now: datetime, seconds: float) -> Any:
-    """Until when a claim made now lasts, by the clock that ends it: a machine whose own is slow must not be robbed."""
-    lasts = timedelta(seconds=seconds)
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    return database_now(session, now) + lasts if is_postgres else now + lasts
+def _is_held(session: Session, lease: Lease, now: datetime, seconds: float) -> bool:
+    given = {**lease.named, **_end(session, now, seconds)}
+    return bool(session.connection().execute(_holding(dialect_of(session), lease.model), given).rowcount)
 
 
 def release(session: Session, lease: Lease) -> bool:
     """Give the row back; false if it was no longer ours."""
-    table = table_of(lease.model)
-    hit = session.connection().execute(update(table).where(lease.is_mine()).values(lease_owner="", lease_until=None))
-    return bool(hit.rowcount)
+    return bool(session.connection().execute(_releasing(lease.model), lease.named).rowcount)
+
+
+def _end(session: Session, now: datetime, seconds: float) -> dict[str, Any]:
+    """Until when a claim made now lasts, by the clock that ends it: a machine whose own is slow must not be robbed."""
+    lasts = timedelta(seconds=seconds)
+    return {"lasts": lasts} if dialect_of(session) == "postgresql" else {"until": now + lasts}
+
+
+# These statements are executed several times a run: they are made once.
+
+
+def _end_in(dialect: str) -> Any:
+    if dialect == "postgresql":
+        return func.now() + bindparam("lasts", type_=Interval())
+    return bindparam("until", type_=UtcDateTime())
+
+
+@lru_cache(maxsize=16)
+def _claiming(dialect: str, model: type[SQLModel]) -> Any:
+    table, row = table_of(model), _key_column(model)
+    free = select(row).where(row == bindparam("this"), _is_free(table, now_in(dialect)))
+    return (
+        update(table)
+        # Two that claim several rows each must not wait for each other (PostgreSQL).
+        .where(row == skip_locked(free).scalar_subquery())
+        .values(lease_owner=bindparam("owner"), lease_until=_end_in(dialect), fence=table.c.fence + 1)
+        .returning(table.c.fence)
+    )
+
+
+@lru_cache(maxsize=16)
+def _holding(dialect: str, model: type[SQLModel]) -> Any:
+    return update(table_of(model)).where(is_held(model)).values(lease_until=_end_in(dialect))
+
+
+@lru_cache(maxsize=16)
+def _releasing(model: type[SQLModel]) -> Any:
+    free: dict[str, Any] = {"lease_owner": "", "lease_until": None}
+    return update(table_of(model)).where(is_held(model)).values(free)
 
 
 class Renewer:
@@ -151,13 +197,7 @@ class Renewer:
 
     def _renewal(self, held: list[Lease]) -> Callable[[Session], set[Lease]]:
         def renew(session: Session) -> set[Lease]:
-            until = _end(session, clock.utcnow(), self.seconds)
-            return {
-                lease
-                for lease in held
-                if session.connection()
-                .execute(update(table_of(lease.model)).where(lease.is_mine()).values(lease_until=until))
-                .rowcount
-            }
+            now = clock.utcnow()
+            return {lease for lease in held if _is_held(session, lease, now, self.seconds)}
 
         return renew

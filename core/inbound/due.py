@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 from sqlmodel import Session, col
 
 from core import clock
@@ -15,9 +16,12 @@ from core.db import leases
 from core.db.bulk import table_of
 from core.db.leases import Lease
 from core.handles import Handles
-from core.inbound.turns import has_slot, next_turns
+from core.inbound.turns import Waiting, choose, has_slot, still_free, waiting
 from core.models import Account, AccountStatus, Run, RunState, Validity
 from core.settings import RuntimeSettings
+
+LOOKS = 3
+"""How often a worker looks anew when others took all that it had seen."""
 
 _account, _status, _run = table_of(Account), table_of(AccountStatus), table_of(Run)
 
@@ -34,22 +38,33 @@ class Claimed:
     """Whether the run before it died, so that its messages in hand are suspect."""
     is_asked: bool = False
     """Whether a person asked for it by its name: then what was given up is tried once more."""
+    is_failing: bool = False
+    """Whether the run before it failed: it may hang in its slot until a deadline."""
 
 
-def claim_due(handles: Handles, settings: RuntimeSettings, slots: int, *, busy: Sequence[int] = ()) -> list[Claimed]:
-    """Claim up to `slots` accounts that are due: lowest priority number first, then the longest overdue."""
-    now = clock.utcnow()
+def claim_due(
+    handles: Handles, settings: RuntimeSettings, slots: int, *, busy: Collection[Claimed] = ()
+) -> list[Claimed]:
+    """Claim up to `slots` accounts that are due: lowest priority number first, then the longest overdue.
 
-    def claim(session: Session) -> list[Claimed]:
-        turns = next_turns(session, settings, slots, now, busy)
-        return [one for account_id in turns if (one := _claim(session, handles, account_id, now)) is not None]
+    `busy` is what this worker has in hand.
+    """
+    in_hand = {one.lease.key: one.is_failing for one in busy}
+    for _ in range(LOOKS if slots > 0 else 0):
+        now = clock.utcnow()
+        with handles.database.reading() as session:
+            seen = waiting(session, settings, slots, now, in_hand)
+        if not seen.has_turns:
+            break
 
-    if slots <= 0:
-        return []
-    with handles.database.reading() as session:
-        if not next_turns(session, settings, slots, now, busy):
-            return []
-    return handles.database.writing(claim)
+        # Who is due was looked for before the lock; under it only whether that is so still.
+        def claim(session: Session, seen: Waiting = seen, now: datetime = now) -> list[Claimed]:
+            room = still_free(session, seen.room, now)
+            return choose(seen.due, room, lambda one: _claim(session, handles, one.account_id, now, is_due=True))
+
+        if claimed := handles.database.writing(claim):
+            return claimed
+    return []
 
 
 def claim_account(handles: Handles, account_id: int) -> Claimed | None:
@@ -86,48 +101,80 @@ def holder_of(handles: Handles, account_id: int) -> int | None:
         return found
 
 
-def _claim(session: Session, handles: Handles, account_id: int, now: datetime) -> Claimed | None:
+def _claim(
+    session: Session, handles: Handles, account_id: int, now: datetime, *, is_due: bool = False
+) -> Claimed | None:
+    """Claim one account; with `is_due` only if its time has come."""
     seconds = handles.renewer.seconds
     lease = leases.claim(session, AccountStatus, account_id, handles.worker_id, now=now, seconds=seconds)
     if lease is None:
         return None
-    account = session.get(Account, account_id)
-    if account is None or account.deleted_at is not None:
+    found = session.execute(_standing(), {"this": account_id}).one()
+    account: Account = found.Account
+    if account.deleted_at is not None or (is_due and not _is_due(found, now)):
         leases.release(session, lease)
         return None
     session.expunge(account)
-    died = _close_dead_runs(session, account_id, now)
-    run = Run(
-        account_id=account_id,
-        account=account.name,
-        host=account.host,
-        worker=f"{handles.host}:{handles.worker_id[:8]}",
-        fence=lease.fence,
-        started_at=now,
-    )
-    session.add(run)
-    session.flush()
-    changed: dict[str, Any] = {"last_run_id": run.id, "stop_requested": False}
-    session.connection().execute(update(_status).where(lease.is_mine()).values(changed))
-    assert run.id is not None
-    return Claimed(account, lease, run.id, died)
-
-
-def _close_dead_runs(session: Session, account_id: int, now: datetime) -> bool:
-    """Close a run that is still marked running although its account was free; whether the last run died."""
-    dead = (
-        update(_run)
-        .where(_run.c.account_id == account_id, _run.c.state == RunState.RUNNING.value)
-        .values(state=RunState.ABORTED.value, ended_at=now, error="The worker was lost; the next run took over.")
-    )
+    if found.is_running:
+        _close_dead_runs(session, account_id, now)
+    run_id = session.connection().execute(_beginning(), _run_of(handles, account, lease, now)).scalar_one()
+    session.connection().execute(_begun(), {**lease.named, "run": run_id})
     # A run that a fault of ours ended has closed itself, and is the account's last one.
-    abandoned = (
-        select(_run.c.id)
-        .join(_status, _status.c.last_run_id == _run.c.id)
-        .where(_status.c.account_id == account_id, _run.c.state == RunState.ABORTED.value)
+    died = found.is_running or found.last_state == RunState.ABORTED.value
+    return Claimed(account, lease, run_id, died, is_failing=found.failures > 0)
+
+
+def _is_due(found: Any, now: datetime) -> bool:
+    is_let = found.retry_after is None or found.retry_after <= now
+    return found.Account.validity == Validity.VALID.value and not found.paused and is_let and found.due_at <= now
+
+
+def _run_of(handles: Handles, account: Account, lease: Lease, now: datetime) -> dict[str, Any]:
+    return {
+        "account_id": lease.key,
+        "account": account.name,
+        "host": account.host,
+        "worker": f"{handles.host}:{handles.worker_id[:8]}",
+        "fence": lease.fence,
+        "started_at": now,
+    }
+
+
+def _close_dead_runs(session: Session, account_id: int, now: datetime) -> None:
+    """Close what is still marked running although its account was free: its worker died."""
+    error = "The worker was lost; the next run took over."
+    dead = update(_run).where(_run.c.account_id == account_id, _run.c.state == RunState.RUNNING.value)
+    session.connection().execute(dead.values(state=RunState.ABORTED.value, ended_at=now, error=error))
+
+
+# What each claim executes is made once.
+
+
+@lru_cache(maxsize=1)
+def _standing() -> Any:
+    """An account, how it stands, and whether a run of it is still marked running."""
+    # Asked so, SQLite goes through the few runs that are running, not through all that the account ever had.
+    of_account = _run.c.account_id + 0 == bindparam("this")
+    is_running = exists().where(_run.c.state == RunState.RUNNING.value, of_account).correlate(None)
+    last = _run.alias("last")
+    stands = (_status.c.due_at, _status.c.retry_after, _status.c.paused, _status.c.failures)
+    return (
+        select(Account, *stands, is_running.label("is_running"), last.c.state.label("last_state"))
+        .join(_status, _status.c.account_id == _account.c.id)
+        .outerjoin(last, last.c.id == _status.c.last_run_id)
+        .where(_account.c.id == bindparam("this"))
     )
-    was_abandoned = session.connection().execute(abandoned).first() is not None
-    return bool(session.connection().execute(dead).rowcount) or was_abandoned
+
+
+@lru_cache(maxsize=1)
+def _beginning() -> Any:
+    return insert(_run).returning(_run.c.id)
+
+
+@lru_cache(maxsize=1)
+def _begun() -> Any:
+    run: dict[str, Any] = {"last_run_id": bindparam("run"), "stop_requested": False}
+    return update(_status).where(leases.is_held(AccountStatus)).values(run)
 
 
 def accounts_named(handles: Handles, names: Sequence[str] | None) -> list[Account]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlmodel import Session
 
-from core.db import bulk, leases
-from core.db.bulk import table_of
+from core.db import leases
+from core.db.bulk import dialect_of, given_now, now_in, table_of
 from core.models import Account, AccountStatus, Validity
+from core.models.base import UtcDateTime
 from core.settings import RuntimeSettings
+
+T = TypeVar("T")
 
 _account, _status = table_of(Account), table_of(AccountStatus)
 
@@ -45,32 +49,55 @@ class Room:
     """How many of each server are being fetched now."""
 
 
-def choose(due: Sequence[Due], room: Room) -> list[int]:
-    """The accounts to claim: lowest priority number first, then the longest overdue."""
-    chosen: list[int] = []
+@dataclass(frozen=True)
+class Waiting:
+    """What was seen at one look: whose turn may come, and what there was to give."""
+
+    due: Sequence[Due]
+    room: Room
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether anybody's turn has come."""
+        return bool(choose(self.due, self.room, lambda one: one))
+
+
+def choose(due: Sequence[Due], room: Room, claim: Callable[[Due], T | None]) -> list[T]:
+    """Give what there is: lowest priority number first, then the longest overdue.
+
+    `claim` takes an account; `None` says that it is not to be had any more, and its place goes to the next.
+    """
+    chosen: list[T] = []
     per_host, failing = Counter(room.busy_hosts), 0
     for one in sorted(due, key=lambda one: (one.priority, one.due_at, one.account_id)):
         if len(chosen) >= room.slots:
             break
         if per_host[one.host] >= room.per_host or (one.is_failing and failing >= room.for_failing):
             continue
-        chosen.append(one.account_id)
-        per_host[one.host] += 1
-        failing += one.is_failing
+        if (claimed := claim(one)) is not None:
+            chosen.append(claimed)
+            per_host[one.host] += 1
+            failing += one.is_failing
     return chosen
 
 
-def next_turns(
-    session: Session, settings: RuntimeSettings, slots: int, now: datetime, busy: Sequence[int]
-) -> list[int]:
-    """The accounts to claim next; `busy` are those this worker has in hand."""
-    room = Room(slots, _left_for_failing(session, settings, busy), settings.slots_per_host, _busy_hosts(session, now))
+def waiting(
+    session: Session, settings: RuntimeSettings, slots: int, now: datetime, busy: Mapping[int, bool]
+) -> Waiting:
+    """Look who is due; `busy` are the accounts that this worker has in hand, and whether each is failing."""
+    for_failing = max(1, settings.fetch_slots // 2) - sum(busy.values())
+    room = Room(slots, for_failing, settings.slots_per_host, _busy_hosts(session, now))
     # Of each server at most `per_host` are looked at, and of those as many may be refused as are busy there already:
     # this many hold enough for all slots, however many accounts of one server stand before the others.
-    limit = slots + sum(room.busy_hosts.values())
-    well = _due(session, now, limit, room.per_host, busy, is_failing=False)
-    failing = _due(session, now, limit, room.per_host, busy, is_failing=True) if room.for_failing > 0 else []
-    return choose(well + failing, room)
+    most = slots + sum(room.busy_hosts.values()) + len(busy)
+    well = _due(session, now, most, room.per_host, busy, is_failing=False)
+    failing = _due(session, now, most, room.per_host, busy, is_failing=True) if room.for_failing > 0 else []
+    return Waiting(well + failing, room)
+
+
+def still_free(session: Session, room: Room, now: datetime) -> Room:
+    """What is left of the room, now that nobody else can take of it."""
+    return replace(room, busy_hosts=_busy_hosts(session, now))
 
 
 def has_slot(session: Session, host: str, per_host: int, now: datetime) -> bool:
@@ -78,16 +105,26 @@ def has_slot(session: Session, host: str, per_host: int, now: datetime) -> bool:
     return _busy_hosts(session, now).get(host, 0) < per_host
 
 
-def _left_for_failing(session: Session, settings: RuntimeSettings, busy: Sequence[int]) -> int:
-    running = select(func.count()).where(_status.c.account_id.in_(busy), _status.c.failures > 0)
-    most = max(1, settings.fetch_slots // 2)
-    return most - int(session.connection().execute(running).scalar_one()) if busy else most
-
-
 def _due(
-    session: Session, now: datetime, limit: int, per_host: int, busy: Sequence[int], *, is_failing: bool
+    session: Session, now: datetime, most: int, per_host: int, busy: Collection[int], *, is_failing: bool
 ) -> list[Due]:
+    given = {"at": now, "per_host": per_host, "most": most, **given_now(session, now)}
+    rows = session.connection().execute(_first_due(dialect_of(session), is_failing), given)
+    return [Due(row.id, row.host, row.priority, row.due_at, is_failing) for row in rows if row.id not in busy]
+
+
+def _busy_hosts(session: Session, now: datetime) -> dict[str, int]:
+    rows = session.connection().execute(_busy(dialect_of(session)), given_now(session, now))
+    return {host: count for host, count in rows}
+
+
+# A worker looks whenever a run ends: these statements are made once.
+
+
+@lru_cache(maxsize=4)
+def _first_due(dialect: str, is_failing: bool) -> Any:
     order: tuple[Any, ...] = (_account.c.priority, _status.c.due_at, _account.c.id)
+    at = bindparam("at", type_=UtcDateTime())
     ranked = (
         select(
             _account.c.id,
@@ -100,31 +137,27 @@ def _due(
         .where(
             _account.c.deleted_at.is_(None),
             _account.c.validity == Validity.VALID.value,
-            _status.c.due_at <= now,
+            _status.c.due_at <= at,
             _status.c.paused.is_(False),
             _status.c.failures > 0 if is_failing else _status.c.failures == 0,
-            or_(_status.c.retry_after.is_(None), _status.c.retry_after <= now),
-            leases.is_free(session, AccountStatus, now),
-            _account.c.id.not_in(busy),
+            or_(_status.c.retry_after.is_(None), _status.c.retry_after <= at),
+            leases.is_free_in(dialect, AccountStatus),
         )
         .subquery()
     )
-    statement = (
+    return (
         select(ranked)
-        .where(ranked.c.place <= per_host)
+        .where(ranked.c.place <= bindparam("per_host"))
         .order_by(ranked.c.priority, ranked.c.due_at, ranked.c.id)
-        .limit(limit)
+        .limit(bindparam("most"))
     )
-    return [
-        Due(row.id, row.host, row.priority, row.due_at, is_failing) for row in session.connection().execute(statement)
-    ]
 
 
-def _busy_hosts(session: Session, now: datetime) -> dict[str, int]:
-    held = (
+@lru_cache(maxsize=2)
+def _busy(dialect: str) -> Any:
+    return (
         select(_account.c.host, func.count())
         .join(_status, _status.c.account_id == _account.c.id)
-        .where(_status.c.lease_until > bulk.database_now(session, now))
+        .where(_status.c.lease_until > now_in(dialect))
         .group_by(_account.c.host)
     )
-    return {host: count for host, count in session.connection().execute(held)}

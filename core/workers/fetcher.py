@@ -225,6 +225,8 @@ class Fetcher:
         self._slots = handles.settings().fetch_slots
         self._pool = ThreadPoolExecutor(self._slots + ASKED_AT_ONCE, thread_name_prefix="fetch")
         self._running: dict[int, Future[RunOutcome]] = {}
+        self._claimed: dict[int, Claimed] = {}
+        """What is being fetched."""
         self._asked: list[tuple[Account, bool]] = []
         """What people asked for and was not begun yet, and whether by its name."""
         self._by_hand: set[int] = set()
@@ -238,7 +240,7 @@ class Fetcher:
         self._begin_asked()
         settings = self._handles.settings()
         free = min(self._slots, settings.fetch_slots) - (len(self._running) - len(self._by_hand))
-        for claimed in claim_due(self._handles, settings, free, busy=list(self._running)):
+        for claimed in claim_due(self._handles, settings, free, busy=self._claimed.values()):
             self._begin_run(claimed)
         return len(self._running)
 
@@ -292,14 +294,14 @@ class Fetcher:
 
     def _begin_run(self, claimed: Claimed) -> None:
         running = self._pool.submit(fetch_account, self._handles, claimed, stop=self._stop, options=self._options)
-        self._running[claimed.lease.key] = running
+        self._running[claimed.lease.key], self._claimed[claimed.lease.key] = running, claimed
         # A slot that is free again is given to the next account at once.
         running.add_done_callback(lambda _: self._wake.set())
 
     def _forget_finished(self) -> None:
         for account_id, running in list(self._running.items()):
             if running.done():
-                del self._running[account_id]
+                del self._running[account_id], self._claimed[account_id]
                 self._by_hand.discard(account_id)
                 error = running.exception()
                 if isinstance(error, StoreError):

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from core import clock
 from core.handles import Handles
-from core.inbound.due import claim_due
+from core.inbound import turns
+from core.inbound.due import claim_account, claim_due
 from core.inbound.turns import Due, Room, choose
 from core.settings import RuntimeSettings
 from tests.accounts import add_account, change_status
@@ -45,7 +47,13 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_turns(case: str) -> None:
     given, where, expected = CASES[case]
-    assert choose(given, where) == expected
+    assert choose(given, where, lambda one: one.account_id) == expected
+
+
+def test_the_place_of_one_that_another_worker_took_goes_to_the_next() -> None:
+    taken = {1, 2}
+    chosen = choose([due(n) for n in range(1, 5)], room(1), lambda one: None if one.account_id in taken else one)
+    assert [one.account_id for one in chosen] == [3]
 
 
 def settings(slots: int = 8, per_host: int = 2) -> RuntimeSettings:
@@ -74,8 +82,7 @@ def test_failing_accounts_of_many_servers_leave_half_of_the_slots_free(handles: 
     assert len(first) == 4
 
     well = [add_account(handles, name=f"well{number}", host=f"well{number}.example.com") for number in range(4)]
-    busy = [one.lease.key for one in first]
-    assert [one.lease.key for one in claim_due(handles, settings(), 4, busy=busy)] == well
+    assert [one.lease.key for one in claim_due(handles, settings(), 4, busy=first)] == well
 
 
 def test_an_account_with_more_to_fetch_waits_behind_those_that_are_due(handles: Handles) -> None:
@@ -90,6 +97,33 @@ def test_an_account_with_more_to_fetch_waits_behind_those_that_are_due(handles: 
     turns = [claim_due(handles, settings(slots=1), 1)[0].lease.key for _ in range(4)]
 
     assert turns == [*others, long]
+
+
+CHANGES = {
+    "paused": {"paused": True},
+    "fetched": {"due_at": clock.utcnow() + timedelta(hours=1)},
+    "asked to wait": {"retry_after": clock.utcnow() + timedelta(hours=1)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_between_the_look_and_the_claim_is_heeded(
+    handles: Handles, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    first, second = add_account(handles, name="first"), add_account(handles, name="second")
+    look = turns.waiting
+
+    def look_then_change(*given: Any, **named: Any) -> turns.Waiting:
+        seen = look(*given, **named)
+        change_status(handles, first, **CHANGES[change])
+        return seen
+
+    monkeypatch.setattr("core.inbound.due.waiting", look_then_change)
+    claimed = claim_due(handles, settings(), 8)
+
+    assert [one.lease.key for one in claimed] == [second]
+    monkeypatch.undo()
+    assert claim_account(handles, first) is not None  # nobody has it in hand
 
 
 def test_an_account_whose_server_asked_for_patience_is_left_alone_though_it_is_made_due(handles: Handles) -> None:
