@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
+import pytest
 from textual import events
 
 from core.handles import Handles
 from core.services.actor import Actor
 from tests.console.conftest import Console, Opener
 from tests.console.rows import add_account
+from tui.console import keyboard
+from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choose
 from tui.console.screens.form import FormScreen
+from tui.console.window import Window
 
 _NAMES = {"/": "slash", ":": "colon", "\r": "enter"}
 
@@ -30,6 +37,43 @@ async def test_a_filter_that_comes_in_one_packet_is_typed_into_the_filter_box(
         await _at_once(console, "/desk")
         assert console.app.screen.filter_box.text == "desk"
         await console.until_seen("1 of 2 accounts")
+
+
+async def test_what_follows_a_filter_is_done_to_what_it_left(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    add_account(handles, actor, "office")
+    async with open_console() as console:
+        await _at_once(console, "/office\re")
+        assert isinstance(console.app.screen, FormScreen)
+        assert console.app.screen.name_now == "office"
+
+
+async def test_nothing_is_done_to_rows_that_the_filter_is_about_to_replace(
+    open_console: Opener, handles: Handles, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_account(handles, actor, "desk")
+    add_account(handles, actor, "office")
+    monkeypatch.setattr(keyboard, "PATIENCE", 0.2)
+    is_slow, answer = threading.Event(), threading.Event()
+    async with open_console() as console:
+        screen, first_window = console.app.screen, Desk.first_window
+
+        def slow(*arguments: Any) -> Window:
+            is_slow.set()
+            assert answer.wait(20)
+            return first_window(*arguments)
+
+        monkeypatch.setattr(Desk, "first_window", slow)
+        for key in "/office\rd":
+            console.app.post_message(events.Key(_NAMES.get(key, key), key))
+        await console.until(lambda: is_slow.is_set() and not console.app.keyboard.is_busy, "the last key")
+        assert console.app.screen is screen, "asked to delete desk, which stood there still"
+        answer.set()
+        await console.until_seen("1 of 2 accounts")
+        await console.press("d")
+        assert "Delete account office?" in console.text
 
 
 async def test_going_somewhere_in_one_packet_goes_there(open_console: Opener) -> None:

@@ -23,7 +23,7 @@ from tui.console.foreign import foreign
 from tui.console.glyphs import BAD, DULL
 from tui.console.log_lines import LEVELS, LogLine, line_matches, matches, newest_seen
 from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
-from tui.console.screens.base import DeskScreen
+from tui.console.screens.filtered import FilteredScreen
 from tui.console.troubles import sentence
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.log_view import HELD, LogView
@@ -33,7 +33,7 @@ from tui.console.window import MOST, Row, Window
 _SEEN_RUNS = 500
 
 
-class LiveFetchScreen(DeskScreen):
+class LiveFetchScreen(FilteredScreen):
     """What is being fetched now; a run is in the database, not in this window."""
 
     place = "live"
@@ -56,8 +56,8 @@ class LiveFetchScreen(DeskScreen):
     ]
 
     def __init__(self, desk: Desk, filter_text: str = "") -> None:
-        super().__init__(desk, "Live fetch")
-        self.filter_box = FilterBox(filter_text)
+        super().__init__(desk, "Live fetch", filter_text)
+        self.rows_of = filter_text
         self.table = RowTable(COLUMNS, lambda row: row["account_id"], ascii_only=desk.ascii_only)
         self.log_view = LogView()
         self._state = Static("", markup=False, classes="log-state")
@@ -158,19 +158,9 @@ class LiveFetchScreen(DeskScreen):
 
     def on_filter_box_changed(self, message: FilterBox.Changed) -> None:
         """Narrow runs and lines: both are held here."""
-        self._filter = read_filter(message.text)
+        self._filter, self.rows_of = read_filter(message.text), message.text
         self._show_runs()
         self._show_lines()
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.filter_box.type_here()
-
-    def action_leave_filter(self, clears: bool) -> None:
-        """Back to the runs; Escape clears."""
-        if clears:
-            self.filter_box.text = ""
-        self.table.focus()
 
     def action_back(self) -> None:
         """Clear the filter."""

@@ -23,6 +23,9 @@ from tui.console.screens.acting import ActingList
 from tui.console.widgets.row_table import RowTable
 from tui.console.window import Row
 
+_ON_ROWS = frozenset({"edit", "open", "delete", "details", "mark", "copy", "act"})
+"""What is done to the marked rows or the selected one."""
+
 
 class ResourceScreen(ActingList):
     """A kind's list, with keys from its description."""
@@ -51,6 +54,8 @@ class ResourceScreen(ActingList):
             is_allowed = kind.is_editable and desk.may(verb, kind)
         elif action == "act":
             is_allowed = desk.may(str(parameters[0]), kind) or desk.may("change", kind)
+        if is_allowed and action in _ON_ROWS and not self.is_narrowed:
+            return None
         return is_allowed and super().check_action(action, parameters)
 
     def on_row_table_opened(self, _: RowTable.Opened) -> None:

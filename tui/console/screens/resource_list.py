@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,12 +12,13 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from core import clock
+from core.errors import PostroomError
 from core.filtering import read_filter
 from core.resources.kind import Kind
 from core.services.paging import Cursor
 from tui.console.cells import grouped
 from tui.console.desk import COUNTED, Desk, key_of
-from tui.console.screens.base import DeskScreen
+from tui.console.screens.filtered import FilteredScreen
 from tui.console.troubles import Trouble, trouble
 from tui.console.widgets.details import Details
 from tui.console.widgets.filter_box import FilterBox
@@ -35,7 +37,7 @@ NOUNS = {
 """What the rows of a kind are called where it is not by the kind's own name."""
 
 
-class ResourceList(DeskScreen):
+class ResourceList(FilteredScreen):
     """Rows of a kind, a window of them at a time."""
 
     kind: ClassVar[Kind]
@@ -45,8 +47,7 @@ class ResourceList(DeskScreen):
     ]
 
     def __init__(self, desk: Desk, filter_text: str = "") -> None:
-        super().__init__(desk, self.kind.title)
-        self.filter_box = FilterBox(filter_text)
+        super().__init__(desk, self.kind.title, filter_text)
         self.table = RowTable(self.kind.listed, partial(key_of, self.kind), ascii_only=desk.ascii_only)
         self.details = Details(self.kind, ascii_only=desk.ascii_only)
         self.empty = Static("", markup=False, classes="empty")
@@ -76,21 +77,21 @@ class ResourceList(DeskScreen):
         kind, text, anchor = self.kind, self._filter, self._anchor
         rows = min(MOST, max(PAGE, len(self.table.window.rows)))
         if anchor is None:
-            self.calls.ask(lambda: self.desk.first_window(kind, text, rows), self._refreshed, lane="rows")
+            self._ask_rows(lambda: self.desk.first_window(kind, text, rows), self._refreshed)
         else:
-            self.calls.ask(lambda: self.desk.window_after(kind, text, anchor, rows), self._refreshed, lane="rows")
+            self._ask_rows(lambda: self.desk.window_after(kind, text, anchor, rows), self._refreshed)
         self.count()
 
     def on_filter_box_changed(self, message: FilterBox.Changed) -> None:
         """Another filter: the list from its beginning."""
-        self._filter, self._anchor = message.text, None
+        self._filter, self._anchor, self._begins_anew = message.text, None, True
         self._load(lambda: self.desk.first_window(self.kind, message.text))
         self.count()
 
     def on_row_table_edge_neared(self, message: RowTable.EdgeNeared) -> None:
         """More rows before they are needed."""
         kind, text, rows = self.kind, self._filter, self.table.window.rows
-        if not rows:
+        if not rows or not self.is_narrowed:
             return
         if message.is_after:
             key = key_of(kind, rows[-1])
@@ -107,11 +108,24 @@ class ResourceList(DeskScreen):
         else:
             self._load(lambda: self.desk.first_window(kind, text))
 
-    def _load(self, work: Any, *, at_end: bool = False) -> None:
-        self.calls.ask(work, partial(self._loaded, at_end=at_end), lane="rows")
+    def _load(self, work: Callable[[], Window], *, at_end: bool = False) -> None:
+        self._ask_rows(work, partial(self._loaded, at_end=at_end))
+
+    def _ask_rows(self, work: Callable[[], Window], then: Callable[[Window], None]) -> None:
+        text = self._filter
+
+        def arrived(window: Window) -> None:
+            self.rows_of, self.has_failed = text, False
+            then(window)
+
+        self.calls.ask(work, arrived, lane="rows", otherwise=self._cannot_list)
+
+    def _cannot_list(self, error: PostroomError) -> None:
+        self.has_failed = True
+        self.complain(error)
 
     def _loaded(self, window: Window, *, at_end: bool) -> None:
-        self._anchor = None
+        self._anchor, self._begins_anew = None, False
         self.table.show(window, is_new=True)
         if at_end:
             # Refreshed from its first row on; one row is given up to name what precedes it.
@@ -171,16 +185,6 @@ class ResourceList(DeskScreen):
     def said_of(self, row: Row | None) -> Trouble:
         """What the line above the keys says of a row."""
         return trouble(self.kind, row, clock.utcnow())
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.filter_box.type_here()
-
-    def action_leave_filter(self, clears: bool) -> None:
-        """Back to the rows; Escape clears."""
-        if clears:
-            self.filter_box.text = ""
-        self.table.focus()
 
     def action_back(self) -> None:
         """Unmark, else clear the filter."""

@@ -38,7 +38,7 @@ class SettingsScreen(ResourceScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Settings are changed; none comes or goes."""
         if action in {"edit", "delete"}:
-            return self.desk.may("change", self.kind) and self.is_current
+            return self.desk.may("change", self.kind) and self.is_narrowed and self.is_current
         return super().check_action(action, parameters)
 
     def said_of(self, row: Row | None) -> Trouble:

@@ -74,13 +74,23 @@ class FilterBox(Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Wait for a moment whether another key follows."""
         event.stop()
-        if self._timer is not None:
-            self._timer.stop()
+        self._stop_waiting()
         self._timer = self.set_timer(DEBOUNCE, self._tell_changed)
+
+    def settle(self) -> None:
+        """No other key follows."""
+        if self._timer is not None:
+            self._tell_changed()
 
     def on_click(self, _: events.Click) -> None:
         """Type here."""
         self.type_here()
 
     def _tell_changed(self) -> None:
+        self._stop_waiting()
         self.post_message(self.Changed(self.text))
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
