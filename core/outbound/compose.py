@@ -83,12 +83,14 @@ def compose(
     envelope: Envelope,
     *,
     message_id: str,
-    now: datetime,
+    dated: datetime,
     host_mark: str,
     replace_from: bool = False,
     token: str = "",
 ) -> Composed:
     """Dress a message as its mailbox sends it. `replace_from`: no mailbox is for its From, so it gets this one's.
+
+    `dated` is its Date, if it has none: when it was handed in, or was to leave first; the same at every try.
 
     Raises:
         UnsafeMessage: an address or header holds what must not leave.
@@ -100,7 +102,7 @@ def compose(
     warnings += _fill_in_from(block, identity, envelope, host_mark)
     sender = _envelope_sender(block, identity, envelope, own_address, token)
     _prefix_subject(block, identity.subject_prefix)
-    _fill_in(block, b"Date", lambda: _date_of(now.replace(microsecond=0)))
+    _fill_in(block, b"Date", lambda: _date_of(dated.replace(microsecond=0)))
     _fill_in(block, b"Message-ID", lambda: message_id)
     _mark(block, host_mark)
     recipients = tuple(dict.fromkeys(_strict(recipient) for recipient in envelope.recipients))

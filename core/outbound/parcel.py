@@ -69,7 +69,7 @@ class Packing:
                 self._route.identity,
                 Envelope(job.due.sender, tuple([one.address for one in job.in_hand])),
                 message_id=job.due.message_id,
-                now=self._book.now,
+                dated=job.due.begun_at,
                 host_mark=self._book.host_mark,
                 replace_from=job.replace_from,
                 token=self._tokens.of(job.due.id) if self._needs_token else "",

@@ -102,6 +102,7 @@ def _insert(session: Session, numbered: Sequence[tuple[int, Entry]], mailboxes: 
 
 def _message_row(key: int, entry: Entry, mailboxes: dict[str, int], now: datetime) -> dict[str, Any]:
     envelope = entry.envelope
+    first_try = first_try_at(envelope, now)
     return {
         "id": key,
         "message_id": entry.message_id,
@@ -118,9 +119,10 @@ def _message_row(key: int, entry: Entry, mailboxes: dict[str, int], now: datetim
         "key": envelope.key or None,
         "notify": envelope.notify,
         "submitted_by": entry.submitted_by,
-        "created_at": now,
-        "first_due_at": envelope.not_before,
-        "next_attempt_at": first_try_at(envelope, now),
+        # Whoever wrote the file may have written any time into it.
+        "created_at": now if entry.handed_in_at is None else min(entry.handed_in_at, now),
+        "first_due_at": first_try if first_try > now else None,
+        "next_attempt_at": first_try,
         "expires_at": envelope.expires_at,
         "last_error": entry.held_because,
         "attempts": 0,

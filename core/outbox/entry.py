@@ -27,6 +27,8 @@ class Entry:
     subject: str
     submitted_by: str = ""
     """Who handed it in: a system user, a program."""
+    handed_in_at: datetime | None = None
+    """When it was taken, if that was before it comes into the outbox: its age is counted from then."""
     held_because: str = ""
     """It is taken, but waits for a person."""
     record_id: int | None = None
@@ -34,7 +36,13 @@ class Entry:
 
 
 def read_entry(
-    envelope: OutgoingEnvelope, raw: bytes, *, host: str = "", submitted_by: str = "", message_id: str = ""
+    envelope: OutgoingEnvelope,
+    raw: bytes,
+    *,
+    host: str = "",
+    submitted_by: str = "",
+    message_id: str = "",
+    handed_in_at: datetime | None = None,
 ) -> Entry:
     """Check a message and its envelope; `message_id` is the one that was promised for it already.
 
@@ -51,6 +59,7 @@ def read_entry(
         header_from=clean(bounded(next(iter(bare_addresses(headers.raw("from") or "")), ""), _LONGEST_SHOWN)),
         subject=bounded(headers.get("subject") or "", _LONGEST_SHOWN),
         submitted_by=submitted_by,
+        handed_in_at=handed_in_at,
     )
 
 

@@ -125,8 +125,13 @@ def _look_at(folder: int, name: str) -> _Found | None:
         if not envelope.key:
             # The file itself: it is taken once, though we may be stopped before it is removed.
             envelope = replace(envelope, key=f"drop:{name}:{facts.st_ino}")
-        owner = _user(facts.st_uid)
-        entry = read_entry(envelope, dropped.raw, submitted_by=owner, message_id=dropped.message_id)
+        entry = read_entry(
+            envelope,
+            dropped.raw,
+            submitted_by=_user(facts.st_uid),
+            message_id=dropped.message_id,
+            handed_in_at=dropped.handed_in_at,
+        )
         return _Found(name, entry, facts.st_ino)
     except FileNotFoundError:
         return None

@@ -37,7 +37,7 @@ def composed(
         Identity("main", **identity),
         Envelope(sender, to),
         message_id="<new@host>",
-        now=NOW,
+        dated=NOW,
         host_mark="host-1",
         replace_from=replace_from,
     )
@@ -80,7 +80,7 @@ def test_our_mark_is_there_once_and_others_stay() -> None:
 @pytest.mark.parametrize("mark", ["", "a b", "a\r\nBcc: v@x", "é", "x" * 300])
 def test_a_mark_that_is_no_token_is_refused(mark: str) -> None:
     with pytest.raises(UnsafeMessage):
-        compose(PLAIN, Identity(), Envelope("", ()), message_id="<a@b>", now=NOW, host_mark=mark)
+        compose(PLAIN, Identity(), Envelope("", ()), message_id="<a@b>", dated=NOW, host_mark=mark)
 
 
 @pytest.mark.parametrize("bcc", [b"Bcc: a@x\r\n", b"BCC : a@x,\r\n b@x\r\n", b"Resent-Bcc: a@x\r\nbcc: b@x\r\n"])

@@ -49,6 +49,28 @@ def test_a_scheduled_message_waits_for_its_time(handles, smtp_sink):
     assert deliver_due(handles, timeouts=QUICK).sent == 1
 
 
+def test_a_message_without_a_date_has_the_same_one_at_every_try(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    written = clock.utcnow() - timedelta(days=2)
+    change(handles, OutgoingMessage, created_at=written)
+    smtp_sink.rule(Phase.DOT, Action.TAKE_THEN_DROP, first=1)
+    assert deliver_due(handles, timeouts=QUICK).uncertain == 1
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+
+    dated = f"Date: {format_datetime(written.replace(microsecond=0))}\r\n".encode()
+    assert [dated in delivered.raw for delivered in smtp_sink.deliveries] == [True, True]
+
+
+def test_a_time_that_is_over_is_no_schedule(handles):
+    put(handles, not_before=clock.utcnow() - timedelta(days=30))
+
+    [row] = rows(handles)
+    assert row.first_due_at is None
+    assert row.next_attempt_at == row.created_at
+
+
 def test_the_lifetime_of_a_scheduled_message_begins_at_its_time(handles, smtp_sink):
     add_mailbox(handles, "main", smtp_sink)
     smtp_sink.rule(Phase.RCPT, "450 4.2.0 Later", first=1)

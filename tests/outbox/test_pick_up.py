@@ -6,10 +6,12 @@ import os
 import pwd
 import socket
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from core import clock
 from core.db.bulk import table_of
 from core.errors import CannotWrite, StoreError
 from core.handin import OutgoingEnvelope, hand_in
@@ -47,6 +49,22 @@ def test_what_was_handed_in_is_queued_byte_for_byte_and_its_owner_noted(handles)
     assert left(handles) == []
     assert not has_mail(handles.environment.drop)
     assert pick_up(handles) == 0
+
+
+def test_its_age_is_counted_from_when_it_was_handed_in(handles):
+    now = clock.utcnow()
+    for hours in (-72, 72):
+        drop(handles)
+        *_, file = sorted(handles.environment.drop.iterdir())
+        head, _, raw = file.read_bytes().partition(b"\n")
+        said = {**json.loads(head), "handed_in_at": (now + timedelta(hours=hours)).isoformat()}
+        file.write_bytes(json.dumps(said).encode() + b"\n" + raw)
+
+    pick_up(handles)
+
+    before, forged = (row.created_at for row in rows(handles))
+    assert before == now - timedelta(hours=72)
+    assert now <= forged <= clock.utcnow()  # nobody comes from the future
 
 
 def test_urgent_mail_is_taken_before_what_was_handed_in_earlier(handles):
