@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import IO
 
 from sqlalchemy import update
 from sqlmodel import Session
@@ -20,21 +16,15 @@ from core.errors import LeaseLost, NoInput, PostroomError, Stopped, StoreBusy
 from core.handles import Handles
 from core.inbound.closing import RunOutcome, outcome_of
 from core.inbound.due import Claimed
+from core.inbound.handed_in import FOLDER, HandedIn, HandedMessage, read_handed, received_at
 from core.inbound.intake import Intake
 from core.inbound.judging import Judged
 from core.inbound.lookup import already_here
-from core.inbound.nameless import BY_BYTES
 from core.inbound.reading import BATCH_BYTES, BATCH_MESSAGES, Bulk
 from core.inbound.rules import load_rules
-from core.mail.dates import read_date
-from core.mail.headers import read_header_block
-from core.mail.mbox import Piece, read_pieces
 from core.models import Account, AccountStatus, AfterFetch, FolderMark, MessageState, Run
 from core.protocols.source import Fetched, Key
 from core.runlog import Listener, RunLog, Written
-
-FOLDER = "intake"
-"""The folder that such messages are said to come from."""
 
 EPOCH = 0
 """Of no server: whatever becomes of the account's own, the same file again is the same messages."""
@@ -44,15 +34,6 @@ PATIENCE = 30.0
 
 _LOOK = 0.2
 _run = table_of(Run)
-
-
-@dataclass(frozen=True)
-class HandedIn:
-    """A file of messages."""
-
-    name: str
-    """What the run log calls it."""
-    opened: Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 def take_in_by_hand(
@@ -122,38 +103,33 @@ class _ByHand:
             NoInput: a file cannot be read; what was read before is taken in.
         """
         try:
-            for name, key, piece in self._pieces(files):
-                self._add(name, key, piece)
+            for one in self._messages(files):
+                self._add(one)
         except NoInput:
             self._flush()
             raise
         self._flush()
 
-    def _add(self, name: str, key: Key, piece: Piece) -> None:
-        if key in self.names or self._is_full(piece.size):
+    def _add(self, one: HandedMessage) -> None:
+        piece = one.piece
+        if one.key in self.names or self._is_full(piece.size):
             self._flush()
-        self.names[key] = name
+        self.names[one.key] = one.name
         if piece.raw is None:
-            self.too_large.append((key, piece.size))
-            self.log.complaint(f"{name} is too large: {piece.size:,} bytes")
+            self.too_large.append((one.key, piece.size))
+            self.log.complaint(f"{one.name} is too large: {piece.size:,} bytes")
             return
         fetched = Fetched(Key(FOLDER, 0, 0, ""), piece.raw, piece.size, received_at(piece, clock.utcnow()))
-        judged = self.intake.judge(fetched, stored_as=key)
-        self.judged.append(judged._replace(server_key=Key("", 0, 0, name)))
+        judged = self.intake.judge(fetched, stored_as=one.key)
+        self.judged.append(judged._replace(server_key=Key("", 0, 0, one.name)))
 
-    def _pieces(self, files: Iterable[HandedIn]) -> Iterator[tuple[str, Key, Piece]]:
+    def _messages(self, files: Iterable[HandedIn]) -> Iterator[HandedMessage]:
         for file in files:
-            # Equal messages of one file are told apart by their number, so that the same file again is the same.
-            seen: Counter[str] = Counter()
-            try:
-                with file.opened() as opened:
-                    for number, piece in enumerate(read_pieces(opened, self.claimed.account.max_size), 1):
-                        seen[piece.sha256] += 1
-                        key = Key(FOLDER, 0, 0, f"{BY_BYTES}{piece.sha256}:{seen[piece.sha256]}")
-                        yield f"{file.name} {number}" if number > 1 else file.name, key, piece
-            except OSError as error:
-                raise NoInput(f"{file.name} cannot be read: {error.strerror or error}.") from error
-            if not seen:
+            is_empty = True
+            for one in read_handed(file, self.claimed.account.max_size):
+                is_empty = False
+                yield one
+            if is_empty:
                 self.log.complaint(f"{file.name} holds no message")
 
     def _is_full(self, more: int) -> bool:
@@ -175,16 +151,6 @@ class _ByHand:
         for key, stored in known.items():
             if stored.state != MessageState.TOO_LARGE.value:
                 self.log.here_already(self.names[key])
-
-
-def received_at(piece: Piece, now: datetime) -> datetime:
-    """When a message was received: as its separator says, its newest Received field, or its Date; never later than now.
-
-    The loop guard counts by it: years of mail handed in at once did not come at once.
-    """
-    headers = read_header_block(piece.raw or b"")
-    stamp = (headers.raw("received") or "").rpartition(";")[2]
-    return min(piece.received_at or read_date(stamp) or read_date(headers.raw("date")) or now, now)
 
 
 def _claimed(handles: Handles, account_id: int, stop: threading.Event) -> Claimed:

@@ -46,7 +46,10 @@ MESSAGE = Kind(
     description="Every message that was taken in, and where it ended.",
     table=("id", "received_at", "account", "subject", "header_from", "state"),
     columns=_MESSAGE_COLUMNS,
-    actions=(_EXPLAIN,),
+    actions=(
+        _EXPLAIN,
+        Action("intake", "n", "Take in", "Take messages in from a file, as if an account had received them"),
+    ),
     is_newest_first=True,
 )
 

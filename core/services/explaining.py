@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
+from core.errors import BadInput
 from core.handles import Handles
 from core.inbound.explain import Outcome, explain
 from core.inbound.trial import explain_stored
+from core.mail.mbox import read_pieces
 from core.models import Account
 from core.resources.account import ACCOUNT
 from core.services import access, messages
@@ -37,6 +41,20 @@ def explained_stored(handles: Handles, actor: Actor, message_id: int) -> Outcome
     if outcome is None:
         raise messages.not_kept(handles, message_id)
     return outcome
+
+
+def only_message(raw: bytes, file: str) -> bytes:
+    """The one message of a file, out of its mbox if it lies in one.
+
+    Raises:
+        BadInput: there are several.
+    """
+    pieces = [piece.raw or b"" for piece in islice(read_pieces(BytesIO(raw), len(raw)), 2)]
+    if len(pieces) > 1:
+        raise BadInput(
+            f"{file} holds several messages. What becomes of each: postroom intake --dry-run FILE --account NAME"
+        )
+    return pieces[0]
 
 
 def sentence(outcome: Outcome) -> str:

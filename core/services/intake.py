@@ -3,15 +3,69 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from core import clock
 from core.handles import Handles
-from core.inbound.by_hand import HandedIn, take_in_by_hand
+from core.inbound.by_hand import EPOCH, take_in_by_hand
 from core.inbound.closing import RunOutcome
+from core.inbound.explain import Outcome, explain
+from core.inbound.handed_in import HandedIn, HandedMessage, read_handed, received_at
+from core.inbound.lookup import already_here
+from core.inbound.stand_in import account_with_defaults
+from core.mail.summary import summarise
+from core.models import Account, MessageState
 from core.runlog import Listener
 from core.services import access, audit
 from core.services.actor import Actor
-from core.services.explaining import account_named
+from core.services.explaining import account_named, sentence
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What would become of one message of a file."""
+
+    name: str
+    """The file, and the message's number in it."""
+    subject: str
+    is_here: bool
+    """It was taken in by hand before, and would be skipped."""
+    outcome: Outcome
+    """Where it would end, had it come alone: what comes before it in the file is not there yet."""
+
+    @property
+    def told(self) -> str:
+        """The same as a sentence."""
+        return "here already; it would be skipped" if self.is_here else sentence(self.outcome)
+
+
+def foreseen(handles: Handles, actor: Actor, account: str, files: Iterable[HandedIn]) -> Iterator[Foreseen]:
+    """What taking these files in would do, message by message; nothing is written.
+
+    Raises:
+        NotFound: there is no such account.
+        NoInput: a file cannot be read.
+    """
+    access.require(actor, "explain", "message")
+    found = account_named(handles, account)
+    for file in files:
+        for one in read_handed(file, found.max_size):
+            yield _foreseen(handles, found, one)
+
+
+def _foreseen(handles: Handles, account: Account, one: HandedMessage) -> Foreseen:
+    piece = one.piece
+    if piece.raw is None:
+        reason = f"{piece.size:,} bytes are over the account's limit of {account.max_size:,}"
+        return Foreseen(one.name, "", False, Outcome(MessageState.TOO_LARGE.value, reason=reason))
+    by_hand = account_with_defaults(account.name, account.id)
+    by_hand.epoch = EPOCH
+    with handles.database.reading() as session:
+        known = already_here(session, by_hand, [one.key]).get(one.key)
+    is_here = known is not None and known.state != MessageState.TOO_LARGE.value
+    outcome = explain(handles, piece.raw, account, at=received_at(piece, clock.utcnow()))
+    return Foreseen(one.name, summarise(piece.raw)[1].subject, is_here, outcome)
 
 
 def take_in(

@@ -69,6 +69,23 @@ def test_from_intake_to_where(world: Shell, tmp_path: Path) -> None:
     assert (run["account"], run["state"]) == ("a", "ok")
 
 
+def test_what_becomes_of_the_messages_of_an_mbox_is_told_without_taking_them_in(world: Shell, tmp_path: Path) -> None:
+    separator = b"From a@b Thu Nov 19 10:00:00 2026\r\n"
+    file = tmp_path / "archive.mbox"
+    file.write_bytes(separator + message(1) + b"\r\n" + separator + message(2))
+
+    first, second = world.ok("intake", str(file), "--account", "a", "--dry-run", "--json").rows
+    assert (first["message"], first["queue"], second["message"]) == ("archive.mbox", "Support", "archive.mbox 2")
+    world.ok("intake", str(tmp_path / "one.eml"), "--account", "a")
+    told = world.ok("intake", str(tmp_path / "one.eml"), str(file), "--account", "a", "--dry-run").out
+    assert "here already; it would be skipped" in told
+    assert len(world.ok("list", "message", "--json").rows) == 1
+
+    several = world("explain", str(file))
+    assert (several.code, "several messages" in several.err) == (65, True)
+    assert "queue Support" in world.ok("explain", "-", stdin=separator + message(1)).out
+
+
 def test_where_a_message_is_that_was_too_large(world: Shell) -> None:
     world.ok("set", "account", "a", "max_size=1kB")
     world.ok("intake", "-", "--account", "a", stdin=message(1, body="x" * 2000))

@@ -18,7 +18,7 @@ from core.handles import Handles
 from core.handoff.deliver import Limits, deliver_handoff, settled
 from core.handoff.receiver import Reception
 from core.handoff.turns import FIRST, LIFETIME, LONGEST, due_handoffs, next_attempt_at, wait_after
-from core.inbound.by_hand import HandedIn
+from core.inbound.handed_in import HandedIn
 from core.models import Delivery, HandoffStatus, Queue, Record
 from core.resources.catalogue import kind_named
 from core.services import deliveries, records, search

@@ -10,7 +10,7 @@ import pytest
 from core import clock
 from core.db.leases import Lease
 from core.handles import Handles
-from core.inbound.by_hand import HandedIn
+from core.inbound.handed_in import HandedIn
 from core.mail.bounces import Action, BouncedRecipient
 from core.models import Message, OutgoingMessage, OutgoingState, Recipient, Record, Suppression
 from core.outbound.deliver import deliver_due

@@ -11,10 +11,10 @@ import pytest
 from core.errors import NotFound, NotPermitted, StoreBusy
 from core.handles import Handles
 from core.inbound import by_hand
-from core.inbound.by_hand import HandedIn
 from core.inbound.closing import RunOutcome
 from core.inbound.due import claim_account
 from core.inbound.explain import explain
+from core.inbound.handed_in import HandedIn
 from core.models import AccountStatus, Audit, Message, Quarantine, RawMessage, Record, RunState
 from core.runlog import Line
 from core.services.actor import Actor, Role

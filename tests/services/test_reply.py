@@ -12,7 +12,7 @@ from sqlalchemy import select
 from core.db.bulk import table_of
 from core.errors import BadInput, NotFound, NotPermitted
 from core.handles import Handles
-from core.inbound.by_hand import HandedIn
+from core.inbound.handed_in import HandedIn
 from core.models import Audit, Message, OutgoingRaw
 from core.outbound.deliver import deliver_due
 from core.resources.incoming import RECORD

@@ -9,7 +9,7 @@ import pytest
 from core.errors import BadInput, NotFound, NotPermitted
 from core.handles import Handles
 from core.inbound import stored
-from core.inbound.by_hand import HandedIn
+from core.inbound.handed_in import HandedIn
 from core.inbound.trial import Tried
 from core.models import Account, Message, Record, Run
 from core.services.actor import Actor, Role

@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core.errors import NoInput
-from core.services.explaining import explained, outcome_as_json, sentence
+from core.services.explaining import explained, only_message, outcome_as_json, sentence
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import write_json, write_line
@@ -22,7 +22,7 @@ def explain(
 ) -> None:
     """What would happen to a message, and why: every stage, the rule that decided, the reason. Nothing is changed."""
     invocation: Invocation = ctx.obj
-    raw = read_message(file)
+    raw = only_message(read_message(file), "stdin" if file == "-" else file)
     with opened(invocation) as (handles, actor):
         outcome = explained(handles, actor, raw, account)
     if invocation.json:

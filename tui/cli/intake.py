@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Annotated
@@ -11,13 +12,14 @@ from typer import Argument, Context, Option
 
 from core import clock
 from core.errors import Misuse, NoInput
-from core.inbound.by_hand import HandedIn
-from core.services.intake import take_in
+from core.inbound.handed_in import HandedIn
+from core.services.explaining import outcome_as_json
+from core.services.intake import foreseen, take_in
 from core.workers.fetcher import FetchSummary
 from tui.cli.fetching import sentence, tell
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import write_json, write_line
+from tui.cli.output import say, write_json, write_line
 from tui.cli.signals import orderly_end
 
 _STDIN = "-"
@@ -27,6 +29,7 @@ def intake(
     ctx: Context,
     files: Annotated[list[str] | None, Argument(metavar="[FILE…|-]", help=".eml or mbox; - for stdin.")] = None,
     account: Annotated[str, Option("--account", metavar="NAME", help="The account whose rules hold.")] = "",
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would become of each.")] = False,
 ) -> int:
     """Take messages in from files or stdin, as if an account had received them; what is here already is skipped.
 
@@ -36,6 +39,8 @@ def intake(
         raise Misuse("intake needs --account NAME: by whose rules?")
     invocation: Invocation = ctx.obj
     sources = [_source(name) for name in files or [_STDIN]]
+    if dry_run:
+        return _foresee(invocation, account, sources)
     started = clock.monotonic()
     with orderly_end() as ending, opened(invocation, role="intake") as (handles, actor):
         listener = None if invocation.quiet else tell
@@ -46,6 +51,21 @@ def intake(
     else:
         write_line(sentence(summary))
     return ending.exit_code or summary.exit_code
+
+
+def _foresee(invocation: Invocation, account: str, sources: Sequence[HandedIn]) -> int:
+    count = 0
+    with opened(invocation) as (handles, actor):
+        for one in foreseen(handles, actor, account, sources):
+            count += 1
+            if invocation.json:
+                write_json({"event": "plan", "message": one.name, "here": one.is_here, **outcome_as_json(one.outcome)})
+            else:
+                write_line(f"{one.name}  {one.subject or '(no subject)'}")
+                write_line(f"    {one.told}")
+    if not count:
+        say(invocation, "There is no message to take in.")
+    return 0
 
 
 def _source(name: str) -> HandedIn:

@@ -26,7 +26,7 @@ class ActingList(ResourceList):
 
     def _ask_and_act(self, name: str, rows: list[Row]) -> None:
         action = next(one for one in self.kind.actions if one.name == name)
-        if not rows and name not in {"deliver", "route"}:
+        if not rows and name not in {"deliver", "route", "intake"}:
             self.tell(f"No {self.kind.name} is selected.")
             return
         if action.asks:
@@ -58,10 +58,8 @@ class ActingList(ResourceList):
                 self._count_stored(str(rows[0]["name"]))
             case "release" if kind.name == "quarantine":
                 self.console.orders.choose_queue(partial(self._release, rows))
-            case "edit":
-                self._mend(int(rows[0]["id"]))
-            case "explain":
-                self._explain(int(rows[0]["id"]))
+            case "edit" | "explain" | "intake":
+                self._look_into(action.name, rows)
             case "queue" | "state" if kind.name == "record":
                 record_changes.change(self, action.name, rows, self._acted)
             case _:
@@ -86,15 +84,20 @@ class ActingList(ResourceList):
     def _release(self, rows: list[Row], queue: str) -> None:
         self.calls.ask(lambda: deeds.released(self.desk, rows, queue), self._acted)
 
-    def _mend(self, message_id: int) -> None:
-        from tui.console.mending import mend
+    def _look_into(self, name: str, rows: list[Row]) -> None:
+        """What has to do with a message's bytes."""
+        if name == "intake":
+            from tui.console.taking_in import take_in
 
-        mend(self, message_id)
+            take_in(self, self._acted)
+        elif name == "edit":
+            from tui.console.mending import mend
 
-    def _explain(self, message_id: int) -> None:
-        from tui.console.rehearsing import show_explained
+            mend(self, int(rows[0]["id"]))
+        else:
+            from tui.console.rehearsing import show_explained
 
-        show_explained(self.app, self.desk, message_id)
+            show_explained(self.app, self.desk, int(rows[0]["id"]))
 
     def _acted(self, said: Any) -> None:
         self.table.unmark_all()
