@@ -87,7 +87,7 @@ class OutgoingMessage(SQLModel, table=True):
     """Who handed it in: a system user, a program."""
     created_at: datetime = moment(index=True)
     first_due_at: datetime | None = moment(nullable=True)
-    """When a scheduled message may leave for the first time: its lifetime begins then, not when it was taken in."""
+    """When a scheduled message may leave for the first time, or a held one was released: its lifetime begins then."""
     next_attempt_at: datetime = moment()
     expires_at: datetime | None = moment(nullable=True)
     attempts: int = 0

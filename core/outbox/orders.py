@@ -54,7 +54,7 @@ def is_any_held(session: Session, because: str) -> bool:
 def release_what_was_held(session: Session, because: str) -> int:
     """Release what was held for this reason."""
     ids: list[int] = list(session.connection().scalars(_held(because)))
-    return len(_apply(session, ids, (OutgoingState.HELD,), OutgoingState.QUEUED, last_error="")) if ids else 0
+    return len(_apply(session, ids, (OutgoingState.HELD,), OutgoingState.QUEUED)) if ids else 0
 
 
 def _held(because: str) -> Select[Any]:
@@ -83,7 +83,10 @@ def _apply(
         values["next_attempt_at"] = now
     elif to is OutgoingState.QUEUED:
         # Before its first try it may have a time of its own, which holding it has not changed.
-        values["next_attempt_at"] = case((_m.attempts > 0, now), else_=_m.next_attempt_at)
+        keeps_its_time = (_m.attempts == 0) & (_m.next_attempt_at > now)
+        first = case((keeps_its_time, _m.next_attempt_at), else_=now)
+        # Its lifetime begins anew: what was held for a week must not fail at the first "come back later".
+        values |= {"next_attempt_at": first, "first_due_at": first, "last_error": ""}
     if to is not None:
         values |= {"state": to, "settled_at": now if to is OutgoingState.CANCELLED else None}
     for start in range(0, len(found), _AT_ONCE):

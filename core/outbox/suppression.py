@@ -175,5 +175,5 @@ def _free(session: Session, outgoing_ids: Sequence[int], recipient_ids: Sequence
     session.connection().execute(
         update(_m)
         .where(_m.c.id.in_(ids), _m.c.state == OutgoingState.HELD, is_free)
-        .values(state=OutgoingState.QUEUED, next_attempt_at=now, settled_at=None, last_error="")
+        .values(state=OutgoingState.QUEUED, next_attempt_at=now, first_due_at=now, settled_at=None, last_error="")
     )

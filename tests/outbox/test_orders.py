@@ -59,6 +59,21 @@ def test_a_scheduled_message_that_was_held_keeps_its_time(handles):
     assert rows(handles)[0].next_attempt_at == later
 
 
+def test_what_is_released_begins_its_lifetime_anew(handles):
+    put(handles)
+    long_ago = clock.utcnow() - timedelta(days=9)
+    change(handles, OutgoingMessage, created_at=long_ago, next_attempt_at=long_ago, last_error="All mail is held.")
+    orders.hold(handles)
+    began = clock.utcnow()
+
+    orders.release(handles)
+
+    [row] = rows(handles)
+    assert began <= row.first_due_at <= clock.utcnow()
+    # Nor is it taken for held by a setting when somebody holds it again.
+    assert row.last_error == ""
+
+
 def test_trying_all_again_leaves_a_scheduled_message_its_time(handles):
     later = clock.utcnow() + timedelta(hours=1)
     put(handles, not_before=later)
