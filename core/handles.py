@@ -5,9 +5,13 @@ from __future__ import annotations
 import platform
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import select
+from sqlmodel import Session
 
 from core.db.bulk import table_of
 from core.db.changes import ChangeFeed
@@ -37,6 +41,8 @@ class Handles:
     """New with every process: a restarted worker is another one."""
     host: str = field(default_factory=platform.node)
     """The machine's name."""
+    _settings: tuple[Sequence[Any], RuntimeSettings | None] = field(default=((), None), init=False, repr=False)
+    """The rows that were read last, and what was made of them."""
 
     @property
     def mark(self) -> str:
@@ -45,16 +51,29 @@ class Handles:
 
     def settings(self) -> RuntimeSettings:
         """What holds now; read anew, because another machine may have changed it."""
-        table = table_of(Setting)
         with self.database.reading() as session:
-            rows = session.connection().execute(select(table.c.name, table.c.value)).all()
-        return settings_from_rows({name: value for name, value in rows if not name.startswith("system.")})
+            return self.settings_in(session)
+
+    def settings_in(self, session: Session) -> RuntimeSettings:
+        """The same within a session that is open."""
+        rows = session.connection().execute(_stored_settings()).all()
+        known, settings = self._settings
+        if settings is None or rows != known:
+            settings = settings_from_rows({name: value for name, value in rows if not name.startswith("system.")})
+            self._settings = (rows, settings)
+        return settings
 
     def close(self) -> None:
         """Stop the threads and give back the connections."""
         self.renewer.close()
         self.changes.close()
         self.database.close()
+
+
+@lru_cache(maxsize=1)
+def _stored_settings() -> Any:
+    table = table_of(Setting)
+    return select(table.c.name, table.c.value).order_by(table.c.name)
 
 
 def mark_of(host: str) -> str:

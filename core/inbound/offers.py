@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -32,12 +33,17 @@ class ActiveHandoff:
 
 def active_handoffs(session: Session) -> tuple[ActiveHandoff, ...]:
     """The hand-offs that are told."""
-    table = table_of(Handoff)
-    statement = select(table).where(table.c.deleted_at.is_(None), table.c.active.is_(True)).order_by(table.c.id)
     return tuple(
         ActiveHandoff(row.id, frozenset(row.queues), frozenset(row.types))
-        for row in session.connection().execute(statement)
+        for row in session.connection().execute(_active())
     )
+
+
+@lru_cache(maxsize=1)
+def _active() -> Any:
+    table = table_of(Handoff)
+    columns = (table.c.id, table.c.queues, table.c.types)
+    return select(*columns).where(table.c.deleted_at.is_(None), table.c.active.is_(True)).order_by(table.c.id)
 
 
 def offers_of(

@@ -13,8 +13,9 @@ from base64 import b32encode
 from collections.abc import Iterable
 from functools import lru_cache
 from hmac import compare_digest
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlmodel import Session
 
 from core.db.bulk import insert_missing, table_of
@@ -51,9 +52,14 @@ def outgoing_id_in(secret: bytes, texts: Iterable[str]) -> int | None:
 
 def secret_of(session: Session) -> bytes | None:
     """What tokens are reckoned with; `None`: there never was a token."""
-    table = table_of(Setting)
-    value = session.connection().scalar(select(table.c.value).where(table.c.name == SECRET))
+    value = session.connection().scalar(_stored())
     return bytes.fromhex(str(value)) if value else None
+
+
+@lru_cache(maxsize=1)
+def _stored() -> Select[Any]:
+    table = table_of(Setting)
+    return select(table.c.value).where(table.c.name == SECRET)
 
 
 def made_secret(session: Session) -> bytes:

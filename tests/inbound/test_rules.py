@@ -2,9 +2,12 @@
 
 import pytest
 
+from core.gateway import open_gateway
 from core.handles import Handles
 from core.inbound.explain import explain
+from core.inbound.rules import load_rules
 from core.models import AccountType
+from core.services import settings
 from core.services.actor import Actor
 from core.services.catalogue import RESOURCES
 from core.services.config_text import import_text
@@ -35,6 +38,19 @@ queue = "Sales"
 name = "priority"
 match = [ { header = "Subject", regex = "Message" } ]
 set = { "X-OTOBO-Priority" = "5 very high" }
+"""
+
+MORE = """
+[[template]]
+name = "relay"
+smtp_host = "smtp.example.org"
+[[mailbox]]
+name = "out"
+template = "relay"
+username = "out@example.org"
+[[handoff]]
+name = "desk"
+url = "https://desk.example.org/in"
 """
 
 
@@ -83,6 +99,48 @@ def test_a_deleted_filter_sets_nothing(configured: Handles, admin: Actor) -> Non
     assert explain(configured, message(1), account).values["priority"] == "5 very high"
     RESOURCES["filter"].delete(configured, admin, "priority")
     assert explain(configured, message(1), account).values["priority"] == "3 normal"
+
+
+CHANGES = {
+    "a filter": ("filter", "priority", {"set": {"X-OTOBO-Priority": "1 very low"}}),
+    "a queue": ("queue", "Support", {"closed": "reject"}),
+    "an address": ("address", "support@example.com", {"queue": "Sales"}),
+    "an account": ("account", "by queue", {"address": "ours@example.org"}),
+    "a mailbox": ("mailbox", "out", {"default_sender": "sender@example.org"}),
+    "a hand-off": ("handoff", "desk", {"queues": ["Sales"]}),
+}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_another_process_changes_holds_from_the_next_run_on(
+    configured: Handles, admin: Actor, change: str
+) -> None:
+    import_text(configured, admin, MORE, "more.toml")
+    account = account_named(configured, "a")
+    before = load_rules(configured, account)
+    kind, name, values = CHANGES[change]
+
+    other = open_gateway(configured.environment)
+    RESOURCES[kind].change(other, admin, name, values)
+    other.close()
+
+    assert load_rules(configured, account) != before
+
+
+@ON_SQLITE
+def test_a_changed_setting_holds_from_the_next_run_on(configured: Handles, admin: Actor) -> None:
+    account = account_named(configured, "a")
+    assert load_rules(configured, account).rules.plus_addressing is False
+    settings.change(configured, admin, {"plus_addressing": True})
+    assert load_rules(configured, account).rules.plus_addressing is True
+
+
+@ON_SQLITE
+def test_filters_are_compiled_once_while_nothing_changes(configured: Handles) -> None:
+    of_all = [load_rules(configured, account_named(configured, name)).rules for name in ("a", "by queue")]
+    assert of_all[0].filters is of_all[1].filters
+    assert (of_all[0].account_queue, of_all[1].account_queue) == (None, "Sales")
 
 
 def test_the_port_is_the_types_unless_one_is_set() -> None:
