@@ -248,6 +248,12 @@ def test_a_forged_file_is_refused(environment, changed):
         (b"To: a@x.org\nCc: B <b@x.org>, a@x.org\nBcc: c@x.org\n", ("a@x.org", "b@x.org", "c@x.org")),
         (b"To: a@x.org\nResent-To: r@x.org\n", ("r@x.org",)),
         (b"Subject: x\n", ()),
+        (b"To: undisclosed-recipients:;\nBcc: G: a@x.org, b@x.org;\n", ("a@x.org", "b@x.org")),
+        # What is no address is not left out in silence: it is known by name on this machine, or refused.
+        (b"To: A <a@x.org>, root, broken@\n", ("a@x.org", "root", "broken@")),
+        (b"To: a@x.org, Joe <joe@>\n", ("a@x.org", "Joe <joe@>")),
+        (b"To: a@x.org b@x.org\n", ("a@x.org b@x.org",)),
+        (b'To: "Doe, J" <a@x.org>,, (b, c) d@x.org,\n', ("a@x.org", "d@x.org")),
     ],
 )
 def test_recipients_of_the_header(header, expected):

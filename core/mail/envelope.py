@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.errors import Problem, UnsafeMessage
-from core.mail.addresses import bare_addresses
+from core.mail.addresses import read_addresses
 from core.mail.canonical import canonical_crlf
 from core.mail.header_block import HeaderBlock
 from core.mail.headers import LONGEST_VALUE, read_header_block
@@ -56,21 +57,30 @@ def recipients_in(raw: bytes) -> tuple[str, ...]:
 
 
 def recipients_of(block: HeaderBlock) -> tuple[str, ...]:
-    """The addresses of To, Cc and Bcc, each once and all of them, however long the fields are.
+    """What To, Cc and Bcc name, each once and all of it, however long the fields are.
 
-    A message that is sent on once more names its recipients in Resent- fields (RFC 5322 §3.6.6).
+    What is no address is given as it stands, for whoever knows it as a user of this machine; else it is to be refused:
+    nobody is left out in silence. A message that is sent on once more names its recipients in Resent- fields (RFC 5322
+    §3.6.6).
     """
     names = block.names()
     resent = any(name in names for name in (b"resent-to", b"resent-cc", b"resent-bcc"))
     wanted = [(b"resent-" if resent else b"") + name for name in (b"to", b"cc", b"bcc")]
     values = [value.replace(b"\r\n", b"").decode("utf-8", "replace") for name in wanted for value in block.every(name)]
-    found = (address for value in values for piece in _pieces(value) for address in bare_addresses(piece))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(word for value in values for word in named_in(value)))
 
 
-def _pieces(value: str) -> list[str]:
-    """A field in parts that the address reader takes whole: it looks no further than the first 16 kB."""
-    return [value] if len(value) <= LONGEST_VALUE else _BETWEEN_COMMAS.findall(value)
+def named_in(value: str) -> tuple[str, ...]:
+    """The addresses of a list; what is none stands among them as it is."""
+    found = read_addresses(value) if len(value) <= LONGEST_VALUE else ()
+    if found and all(address.addr_spec for address in found):
+        return tuple(address.addr_spec for address in found)
+    return tuple(word for piece in _BETWEEN_COMMAS.findall(value) for word in _words(piece))
+
+
+def _words(piece: str) -> Iterator[str]:
+    for address in read_addresses(piece):
+        yield address.addr_spec or (piece.strip() if "<" in piece else address.display_name)
 
 
 def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
@@ -92,6 +102,8 @@ def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
     for name, moment in (("not_before", envelope.not_before), ("expires_at", envelope.expires_at)):
         if moment is not None and getattr(moment, "tzinfo", None) is None:
             problems.append(Problem("", name, "A time needs its zone, as in 2026-01-31T09:00:00Z."))
+    if not problems and envelope.not_before and envelope.expires_at and envelope.expires_at <= envelope.not_before:
+        problems.append(Problem("", "expires_at", "It would expire before it may be sent for the first time."))
     if problems:
         raise UnsafeMessage(problems=tuple(problems))
     return replace(envelope, sender=sender, recipients=tuple(dict.fromkeys(recipients)))

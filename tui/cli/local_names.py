@@ -20,6 +20,7 @@ _BARE = re.compile(_NAME)
 _ALIAS = re.compile(r'(?:"(?P<quoted>[^"]+)"|(?P<name>[^\s:"#]+))\s*:(?P<targets>.*)', re.DOTALL)
 _FIELD_OF_A_NAME = re.compile(rb"(?P<before>\s*)(?P<name>%b)(?P<after>\s*(?:\([^()]*\))?\s*)" % _NAME.encode())
 _FIELD_OF_A_NAME_IN_ANGLES = re.compile(rb"(?P<before>[^<>@,]*<)(?P<name>%b)(?P<after>>\s*)" % _NAME.encode())
+_BETWEEN_COMMAS = re.compile(rb"""(?:"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|[^,])++""", re.DOTALL)
 _DEEPEST = 10
 
 
@@ -41,7 +42,10 @@ class LocalNames:
         return tuple(dict.fromkeys(self._expanded(self.address_of(word), _DEEPEST)))
 
     def qualified(self, value: bytes) -> bytes:
-        """A header field of one bare name, as cron writes it (`root (Cron Daemon)`), with this machine's domain."""
+        """A header field with this machine's domain behind each bare name, as cron writes it: `root (Cron Daemon)`."""
+        return _BETWEEN_COMMAS.sub(lambda piece: self._qualified(piece[0]), value)
+
+    def _qualified(self, value: bytes) -> bytes:
         found = _FIELD_OF_A_NAME.fullmatch(value) or _FIELD_OF_A_NAME_IN_ANGLES.fullmatch(value)
         if found is None:
             return value

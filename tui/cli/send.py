@@ -12,9 +12,10 @@ from datetime import datetime
 
 from core.clock import utcnow
 from core.environment import Environment, read_environment
-from core.errors import StoreError
+from core.errors import StoreError, UnsafeMessage
 from core.handin import hand_in
-from core.mail.envelope import OutgoingEnvelope
+from core.mail.envelope import OutgoingEnvelope, named_in
+from core.mail.strict_address import strict_address
 from tui.cli.local_names import LocalNames, read_local_names
 from tui.cli.moments import read_moment
 from tui.cli.sendmail_flags import HELP, asks_for_help, read_flags
@@ -75,7 +76,15 @@ def _handed_in(environment: Environment, envelope: OutgoingEnvelope, raw: bytes)
 
 
 def _sender(given: str, names: LocalNames) -> str:
-    return names.address_of(given.strip().removeprefix("<").removesuffix(">"))
+    """The envelope sender as scripts write it: an address, perhaps with a name; a name of this machine; none."""
+    bare = given.strip()
+    if bare in ("", "<>"):
+        return ""
+    found = named_in(bare) if "<" in bare and bare.isprintable() else (bare,)
+    try:
+        return strict_address(names.address_of(found[0] if len(found) == 1 else bare), allow_utf8=True)
+    except ValueError as error:
+        raise UnsafeMessage(f"-f: {error}") from error
 
 
 def _from(name: str, sender: str | None, names: LocalNames) -> str:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from core.errors import BadInput, UnsafeMessage
-from core.mail.addresses import bare_addresses
 from core.mail.canonical import canonical_crlf
-from core.mail.envelope import check_header, recipients_of
+from core.mail.envelope import check_header, named_in, recipients_of
 from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.strict_address import strict_address
 from tui.cli.local_names import LocalNames
@@ -87,15 +86,17 @@ def from_field(name: str, address: str) -> str:
     """A From of a name, in any script, and an address.
 
     Raises:
-        UnsafeMessage: the address is none.
+        UnsafeMessage: the address is none, or the name holds a line break.
     """
+    if not name.isprintable():
+        raise UnsafeMessage("-F: the name holds a line break or another character that no name may hold.")
     try:
         checked = strict_address(address, allow_utf8=True)
     except ValueError as error:
         raise UnsafeMessage(f"From: {error}") from error
     if not name.strip():
         return checked
-    if name.isascii() and "=?" not in name and name.isprintable():
+    if name.isascii() and "=?" not in name:
         escaped = name.strip().replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}" <{checked}>'
     return f"{encode_text(name.strip(), len('From: ')).decode('ascii')}\r\n <{checked}>"
@@ -121,7 +122,7 @@ def _with_header(raw: bytes) -> bytes:
 def _split(named: Iterable[str]) -> list[str]:
     """Recipients as given: `name <a@b>`, and several in one word, as sendmail takes them."""
     # A word with a line break is no list: whoever gave it is told so, nothing in it is taken for an address.
-    return [address for word in named for address in ((word.isprintable() and bare_addresses(word)) or (word,))]
+    return [address for word in named for address in ((word.isprintable() and named_in(word)) or (word,))]
 
 
 def _nobody(*, from_headers: bool) -> str:
