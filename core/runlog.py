@@ -7,12 +7,14 @@ transaction that stores them; what happens on the wire is buffered and written b
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session
 
 from core import clock
@@ -44,11 +46,14 @@ class Counts:
     bytes: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Counts)))
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in _COUNTED))
 
     def as_dict(self) -> dict[str, int]:
         """By name, as the run's row keeps them."""
-        return {one.name: getattr(self, one.name) for one in fields(Counts)}
+        return {name: getattr(self, name) for name in _COUNTED}
+
+
+_COUNTED = tuple(one.name for one in fields(Counts))
 
 
 class Line(NamedTuple):
@@ -175,8 +180,12 @@ class RunLog:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def write(self, session: Session, counts: Counts, lines: Sequence[Line]) -> Written:
+    def write(
+        self, session: Session, counts: Counts, lines: Sequence[Line], *, end: Mapping[str, Any] = MappingProxyType({})
+    ) -> Written:
         """Write what is buffered, then these lines, and the run's progress; gives back what `settled` needs.
+
+        `end` is what else becomes of the run's row when it is over.
 
         Raises:
             LeaseLost: the run was closed by another worker.
@@ -184,16 +193,15 @@ class RunLog:
         with self._lock:
             buffered = list(self._pending)
         numbered = [_row(line, seq) for seq, line in enumerate([*buffered, *lines], self._seq + 1)]
-        hit = session.connection().execute(
-            update(table_of(Run))
-            .where(table_of(Run).c.id == self._run_id, table_of(Run).c.state == RunState.RUNNING.value)
-            .values(
-                step=self.step,
-                expected=self.expected,
-                last_seq=self._seq + len(numbered),
-                **counts.as_dict(),
-            )
-        )
+        now = {
+            "this": self._run_id,
+            "step": self.step,
+            "expected": self.expected,
+            "last_seq": self._seq + len(numbered),
+            **counts.as_dict(),
+            **end,
+        }
+        hit = session.connection().execute(_progress(), now)
         if hit.rowcount != 1:
             raise LeaseLost(f"Run {self._run_id} was closed by another worker.")
         if numbered:
@@ -219,7 +227,7 @@ class RunLog:
             row = session.connection().execute(table.select().where(table.c.id == self._run_id)).one()
         self._seq = row.last_seq
         self.step, self.expected = row.step, row.expected
-        self.counts = Counts(*(getattr(row, one.name) for one in fields(Counts)))
+        self.counts = Counts(*(getattr(row, name) for name in _COUNTED))
 
     def flush(self, *, at_once: bool = False) -> None:
         """Write what is buffered, unless that was done just now."""
@@ -247,6 +255,13 @@ class RunLog:
             self._pending.append(line)
         if self._listener is not None:
             self._listener(line)
+
+
+@lru_cache(maxsize=1)
+def _progress() -> Any:
+    """Made once; what it sets is what it is executed with."""
+    run = table_of(Run)
+    return update(run).where(run.c.id == bindparam("this"), run.c.state == RunState.RUNNING.value)
 
 
 def _row(line: Line, seq: int) -> dict[str, object]:

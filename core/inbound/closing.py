@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select, update
@@ -53,25 +55,22 @@ def outcome_of(claimed: Claimed, log: RunLog, error: PostroomError | None, *, ha
 
 def abandon_run(handles: Handles, claimed: Claimed, log: RunLog, fault: Exception) -> RunOutcome:
     """A fault of ours ended the run: as if its worker had died, the next run takes what was in hand one at a time."""
-    now, interval = clock.utcnow(), _interval(handles, claimed.account)
+    now, account = clock.utcnow(), claimed.account
     told = bounded(clean(f"{type(fault).__name__}: {fault}"), 300)
     text = f"A fault of Postroom's own ended the run ({told}). The next run takes its messages one at a time."
     outcome = RunOutcome(claimed.run_id, claimed.account.name, RunState.ABORTED, log.counts, text, "passing")
 
     def abandon(session: Session) -> None:
-        status = session.connection().execute(select(_status).where(claimed.lease.is_mine())).one_or_none()
-        if status is None:
-            return  # whoever has taken over has closed the run
+        status = _held_status(session, claimed)
+        _free(session, claimed, _after(status, outcome, StoreError(text), now, _interval(handles, session, account)))
         session.connection().execute(
             update(_run)
             .where(_run.c.id == claimed.run_id)
             .values(state=RunState.ABORTED.value, ended_at=now, error=text, fault="passing", step="")
         )
-        values = _after(status, outcome, StoreError(text), now, interval)
-        session.connection().execute(update(_status).where(claimed.lease.is_mine()).values(values))
-        leases.release(session, claimed.lease)
 
-    handles.database.writing(abandon)
+    with contextlib.suppress(LeaseLost):  # whoever has taken over has closed the run
+        handles.database.writing(abandon)
     handles.changes.moved("run", "account")
     return outcome
 
@@ -91,36 +90,67 @@ def close_run(
         LeaseLost: another worker has taken over and has closed the run.
     """
     now = clock.utcnow()
-    interval = _interval(handles, claimed.account)
+    ended = {
+        "state": outcome.state.value,
+        "ended_at": now,
+        "error": outcome.error,
+        "fault": outcome.fault,
+        "step": "",
+    }
 
     def close(session: Session) -> Written:
-        written = log.write(session, log.counts, ())
-        session.connection().execute(
-            update(_run)
-            .where(_run.c.id == claimed.run_id)
-            .values(state=outcome.state.value, ended_at=now, error=outcome.error, fault=outcome.fault, step="")
-        )
-        begun = select(_status, _run.c.started_at).join(_run, _run.c.id == _status.c.last_run_id)
-        status = session.connection().execute(begun.where(claimed.lease.is_mine())).one_or_none()
-        if status is None:
-            raise LeaseLost(f"Another worker has taken over {claimed.account.name}.")
-        values = _after(status, outcome, error, now, interval)
-        session.connection().execute(update(_status).where(claimed.lease.is_mine()).values(values))
+        status = _held_status(session, claimed)
+        values = _after(status, outcome, error, now, _interval(handles, session, claimed.account))
+        _free(session, claimed, values)
+        written = log.write(session, log.counts, (), end=ended)
         for mark in settled:
             write_mark(session, mark)
         if error is not None and has_failed_for_too_long(kind_of(error), values["first_failure_at"], now):
             _give_up(session, claimed.account)
-        leases.release(session, claimed.lease)
         return written
 
     log.settled(handles.database.writing(close))
     handles.changes.moved("run", "account")
 
 
-def _interval(handles: Handles, account: Account) -> timedelta:
+def _held_status(session: Session, claimed: Claimed) -> Any:
+    """How the account stands that this run has in hand, and when the run began."""
+    status = session.connection().execute(_held(), claimed.lease.named).one_or_none()
+    if status is None:
+        raise LeaseLost(f"Another worker has taken over {claimed.account.name}.")
+    return status
+
+
+@lru_cache(maxsize=1)
+def _held() -> Any:
+    stands = (_status.c.failures, _status.c.first_failure_at, _status.c.due_at, _run.c.started_at)
+    begun = select(*stands).join(_run, _run.c.id == _status.c.last_run_id)
+    return begun.where(leases.is_held(AccountStatus))
+
+
+def _free(session: Session, claimed: Claimed, values: dict[str, Any]) -> None:
+    """Say how the account stands, and give back its lease.
+
+    Before the run is written: who claims the account and closes a dead run goes in that order too, so that neither
+    waits for the other (PostgreSQL).
+
+    Raises:
+        LeaseLost: another worker has taken over.
+    """
+    free = {"lease_owner": "", "lease_until": None}
+    if not session.connection().execute(_freed(), {**claimed.lease.named, **values, **free}).rowcount:
+        raise LeaseLost(f"Another worker has taken over {claimed.account.name}.")
+
+
+@lru_cache(maxsize=1)
+def _freed() -> Any:
+    return update(_status).where(leases.is_held(AccountStatus))
+
+
+def _interval(handles: Handles, session: Session, account: Account) -> timedelta:
     if account.interval is not None:
         return timedelta(seconds=account.interval)
-    return handles.settings().fetch_interval
+    return handles.settings_in(session).fetch_interval
 
 
 def _after(
