@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core import clock
 from core.handles import Handles
+from core.models import Queue
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.filters import filters
@@ -123,6 +125,30 @@ async def test_marked_rows_are_deleted_together(open_console: Opener, handles: H
         assert "2 marked" in console.lines[1]
         await console.press("d", "y")
         await console.until_seen("Deleted A1, A2")
+
+
+async def test_a_marked_row_is_meant_though_it_is_no_longer_held(open_console: Opener, handles: Handles) -> None:
+    now = clock.utcnow()
+    store(handles, [Queue(name=f"A{one:03}", created_at=now, updated_at=now) for one in range(2 * MOST)], "queue")
+    async with open_console(screen="queues") as console:
+        await console.press("space", "G")
+        assert "A000" not in [row["name"] for row in console.app.screen.table.window.rows]
+        await console.press("d")
+        assert "Delete queue A000?" in console.text
+
+
+async def test_all_that_the_filter_leaves_are_marked_with_one_key(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    for name in ("Zone 1", "Zone 2", "Zone 3"):
+        queues.add(handles, actor, name, {})
+    async with open_console(screen="queues", filter_text="zone") as console:
+        await console.press("asterisk")
+        assert "3 marked" in console.lines[1]
+        await console.press("asterisk")
+        assert "marked" not in console.lines[1]
+        await console.press("asterisk", "d")
+        assert "Delete these 3 queues?" in console.text
 
 
 async def test_go_to_finds_a_place_by_a_part_of_its_name(open_console: Opener) -> None:

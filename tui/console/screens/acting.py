@@ -9,8 +9,13 @@ from core.resources.kind import Action, Kind
 from core.text import safe_text
 from tui.console import deeds, record_changes
 from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.glyphs import WARN
+from tui.console.nouns import noun, numbered
 from tui.console.screens.resource_list import ResourceList
 from tui.console.window import Row
+
+_ON_ONE = frozenset({"test", "sign in", "route", "roundtrip", "apply", "edit", "explain"})
+"""What is done to the selected row alone, whatever is marked."""
 
 
 class ActingList(ResourceList):
@@ -18,7 +23,10 @@ class ActingList(ResourceList):
 
     def action_act(self, name: str) -> None:
         """One of the kind's own actions, on the marked rows or the selected one."""
-        self._ask_and_act(name, self.table.marked_or_selected())
+        rows = self.table.marked_or_selected()
+        if name in _ON_ONE and self.table.selected is not None:
+            rows = [self.table.selected]
+        self._ask_and_act(name, rows)
 
     def act_on(self, name: str, row: Row) -> None:
         """Do one of the kind's own actions to a row."""
@@ -27,11 +35,12 @@ class ActingList(ResourceList):
     def _ask_and_act(self, name: str, rows: list[Row]) -> None:
         action = next(one for one in self.kind.actions if one.name == name)
         if not rows and name not in {"deliver", "route", "intake"}:
-            self.tell(f"No {self.kind.name} is selected.")
+            self.tell(f"No {noun(self.kind)} is selected.", WARN)
             return
         if action.asks:
             then = partial(self._sure, action, rows)
-            self.app.push_screen(Confirm(Question(action.asks, yes=action.label, no="Leave")), then)
+            marked = f"{numbered(self.kind, len(rows))} are marked.\n\n" if len(rows) > 1 else ""
+            self.app.push_screen(Confirm(Question(marked + action.asks, yes=action.label, no="Leave")), then)
         else:
             self._act(action, rows)
 

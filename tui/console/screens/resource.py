@@ -19,12 +19,17 @@ from tui.console.cells import span
 from tui.console.desk import key_of
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.glyphs import WARN
+from tui.console.nouns import numbered
 from tui.console.screens.acting import ActingList
 from tui.console.widgets.row_table import RowTable
-from tui.console.window import Row
+from tui.console.window import Row, Window
 
-_ON_ROWS = frozenset({"edit", "open", "delete", "details", "mark", "copy", "act"})
+_ON_ROWS = frozenset({"edit", "open", "delete", "details", "mark", "mark_all", "copy", "act"})
 """What is done to the marked rows or the selected one."""
+
+MARKED_AT_MOST = 1000
+"""Rows marked by one key."""
 
 
 class ResourceScreen(ActingList):
@@ -38,6 +43,7 @@ class ResourceScreen(ActingList):
         Binding("i", "details", "details", tooltip="Everything about the selected one", show=False),
         Binding("u", "restore", "undelete", tooltip="Bring back what was deleted in the last 24 hours", show=False),
         Binding("space", "mark", "mark", tooltip="Mark for an action on several", show=False),
+        Binding("asterisk", "mark_all", "mark all", tooltip="Mark all that are listed, or unmark them", show=False),
         Binding("y", "copy", "copy", tooltip="Copy the selected one's name", show=False),
         Binding("w", "write", "write", tooltip="Write the marked ones to a file, or all that is listed", show=False),
     ]
@@ -109,7 +115,7 @@ class ResourceScreen(ActingList):
         names = [str(row[self.kind.key]) for row in self.table.marked_or_selected()]
         if not names:
             return
-        what = f"{self.kind.name} {names[0]}" if len(names) == 1 else f"these {len(names)} {self.kind.plural}"
+        what = f"{self.kind.name} {names[0]}" if len(names) == 1 else f"these {numbered(self.kind, len(names))}"
         text = f"Delete {what}?\n\nIt can be brought back with u for 24 hours."
         self.app.push_screen(Confirm(Question(text, yes="Delete", no="Keep")), partial(self._confirmed_delete, names))
 
@@ -181,6 +187,20 @@ class ResourceScreen(ActingList):
         """Mark the selected one."""
         self.table.toggle_mark()
         self.count()
+
+    def action_mark_all(self) -> None:
+        """Mark all that the filter leaves; when anything is marked, nothing."""
+        if self.table.marked:
+            self.action_back()
+            return
+        kind, desk, text = self.kind, self.desk, self.filter_box.text
+        self.calls.ask(lambda: desk.first_window(kind, text, MARKED_AT_MOST), self._mark_listed, lane="mark")
+
+    def _mark_listed(self, listed: Window) -> None:
+        self.table.mark(listed.rows)
+        self.count()
+        if listed.has_after:
+            self.tell(f"The first {numbered(self.kind, len(listed.rows))} are marked; a filter names the others.", WARN)
 
     def action_copy(self) -> None:
         """Copy the selected one's name."""

@@ -18,6 +18,7 @@ from core.resources.kind import Kind
 from core.services.paging import Cursor
 from tui.console.cells import grouped
 from tui.console.desk import COUNTED, Desk, key_of
+from tui.console.nouns import noun
 from tui.console.screens.filtered import FilteredScreen
 from tui.console.troubles import Trouble, trouble
 from tui.console.widgets.details import Details
@@ -27,14 +28,6 @@ from tui.console.window import MOST, PAGE, Row, Window
 
 AGES_AFTER = 15.0
 """Seconds after which `8 min` is no longer true."""
-
-NOUNS = {
-    "outbox": ("message", "messages"),
-    "quarantine": ("message", "messages"),
-    "audit": ("line", "lines"),
-    "handoff": ("hand-off", "hand-offs"),
-}
-"""What the rows of a kind are called where it is not by the kind's own name."""
 
 
 class ResourceList(FilteredScreen):
@@ -201,11 +194,10 @@ class ResourceList(FilteredScreen):
 
     def _counted(self, counts: tuple[int, int]) -> None:
         found, whole = (f"{grouped(count)}{'+' if count >= COUNTED else ''}" for count in counts)
-        one, several = NOUNS.get(self.kind.name, (self.kind.name, self.kind.plural))
-        noun = one if counts[1] == 1 else several
-        text = f"{found} of {whole} {noun}" if self._filter else f"{whole} {noun}"
+        of_them = noun(self.kind, counts[1])
+        text = f"{found} of {whole} {of_them}" if self._filter else f"{whole} {of_them}"
         if self.table.marked:
-            text = f"{len(self.table.marked)} marked, {text}"
+            text = f"{grouped(len(self.table.marked))} marked, {text}"
         self.filter_box.tell(text)
 
     def _show_emptiness(self) -> None:
@@ -215,7 +207,7 @@ class ResourceList(FilteredScreen):
             self.empty.update(self._why_empty())
 
     def _why_empty(self) -> str:
-        several = NOUNS.get(self.kind.name, ("", self.kind.plural))[1]
+        several = noun(self.kind, 0)
         if self._filter:
             return f"No {several} match this filter.\nEscape clears it.{self._unknown_columns()}"
         if self.kind.is_editable and self.desk.may("add", self.kind):

@@ -23,6 +23,9 @@ _ELASTIC = {ColumnType.TEXT, ColumnType.WORDS, ColumnType.OBJECT}
 LEAST_ELASTIC = 9
 """A text column narrower than this holds short words: cut, it would say nothing."""
 
+_POINTERS = {(False, False): "  ", (False, True): "++", (True, False): "▸>", (True, True): "»*"}
+"""What stands before a row, selected or not, marked or not; and in ASCII."""
+
 _TONES = ("good", "busy", "warn", "bad", "dull")
 
 
@@ -79,8 +82,8 @@ class RowTable(ScrollView, can_focus=True):
         """What is held."""
         self.cursor = 0
         """The selected row's place in the window."""
-        self.marked: set[Any] = set()
-        """The keys of the marked rows."""
+        self.marked: dict[Any, Row] = {}
+        """The marked rows by key, in sight, held or not."""
         self.is_at_rest = True
         """Whether nobody has left the first row since the list was shown."""
 
@@ -98,6 +101,7 @@ class RowTable(ScrollView, can_focus=True):
         key = self._keys[self.cursor] if selected is not None and self.cursor < len(self._keys) else None
         self.window = window
         self._keys = [self._key_of(row) for row in window.rows]
+        self.marked |= {one: row for one, row in zip(self._keys, window.rows, strict=True) if one in self.marked}
         cursor = 0 if is_new else self._place_of(key, min(self.cursor, max(0, len(self._keys) - 1)))
         moved, self.cursor = cursor - self.cursor, cursor
         if len(before.rows) != len(window.rows):
@@ -125,16 +129,22 @@ class RowTable(ScrollView, can_focus=True):
 
     def marked_or_selected(self) -> list[Row]:
         """The marked rows, else the selected one."""
-        chosen = [row for row, key in zip(self.window.rows, self._keys, strict=True) if key in self.marked]
-        return chosen or ([self.selected] if self.selected is not None else [])
+        return list(self.marked.values()) or ([self.selected] if self.selected is not None else [])
 
     def toggle_mark(self) -> None:
         """Mark the selected row, or unmark it, and go on to the next."""
         if self.selected is None:
             return
-        self.marked ^= {self._keys[self.cursor]}
+        key = self._keys[self.cursor]
+        if self.marked.pop(key, None) is None:
+            self.marked[key] = self.selected
         self._refresh_row(self.cursor)
         self._select(self.cursor + 1)
+
+    def mark(self, rows: Sequence[Row]) -> None:
+        """Mark these, held or not."""
+        self.marked |= {self._key_of(row): row for row in rows}
+        self.refresh()
 
     def unmark_all(self) -> None:
         """Mark nothing."""
@@ -250,7 +260,7 @@ class RowTable(ScrollView, can_focus=True):
             style += self.get_component_rich_style("row-table--marked", partial=True)
         if index == self.cursor:
             style += self.get_component_rich_style("row-table--cursor", partial=True)
-        pointer = (">" if self._ascii_only else "▸") if index == self.cursor else "+" if is_marked else " "
+        pointer = _POINTERS[index == self.cursor, is_marked][self._ascii_only]
         row = self.window.rows[index]
         cells = [cell(column, row.get(column.name), ascii_only=self._ascii_only) for column in self._columns]
         return self._strip(pointer, cells, style, width)
