@@ -10,7 +10,7 @@ from sqlmodel.sql.sqltypes import AutoString
 from core.models import Account, AccountStatus, AccountType, AfterFetch, Profile, Queue, Run, Validity
 from core.resources import checks
 from core.resources.expressions import columns_of, name_of, status_of, token_of
-from core.resources.kind import Action, Column, ColumnType, Field, FieldType, Kind, Values
+from core.resources.kind import Action, Asked, Column, ColumnType, Field, FieldType, Kind, Values
 from core.resources.methods import has_profile
 
 _c = columns_of(Account)
@@ -42,6 +42,19 @@ def _is_imap(values: Values) -> bool:
     return str(values.get("type", "IMAPS")).startswith("IMAP")
 
 
+def _afterwards(values: Values) -> list[tuple[str, str]]:
+    answers = [("keep", "it stays there, untouched"), ("delete", "it is removed there")]
+    return [*answers, ("move", "it is moved to another folder there")] if _is_imap(values) else answers
+
+
+def _beginnings(values: Values) -> list[tuple[str, str]]:
+    answers = [("all", "everything that is there"), ("now", "only what comes from now on")]
+    return [*answers, ("", "what came since a day: type it")] if _is_imap(values) else answers
+
+
+_AFTER = Asked("Once a message is stored here, what happens on its server?", _afterwards)
+_START = Asked("What does the first run take in?", _beginnings)
+
 # Who is not fetched has no next time.
 _next = case((and_(_c.validity == "valid", _status("paused").is_(False)), _status("due_at")), else_=null())
 
@@ -70,10 +83,10 @@ ACCOUNT = Kind(
         Field("trusted", FieldType.YES_NO, "Trusted", "Obey X-OTOBO-* headers of its mail: only for senders you know.", False, section="Dispatch", asks="Whoever may write to this account decides queue, state and owner of its records. Trusted is only for senders you know."),
         Field("record_type", FieldType.TEXT, "Record type", "What a message becomes.", "Ticket", section="Dispatch"),
         Field("folders", FieldType.WORDS, "Folders", "IMAP folders to fetch, separated by commas.", ("INBOX",), check=checks.folders, section="Fetching", shown_when=_is_imap),
-        Field("after_fetch", FieldType.CHOICE, "After fetching", "What happens on the server once a message is stored here.", "keep", choices=tuple(AfterFetch), section="Fetching"),
+        Field("after_fetch", FieldType.CHOICE, "After fetching", "What happens on the server once a message is stored here.", "keep", choices=tuple(AfterFetch), section="Fetching", asked=_AFTER),
         Field("move_to", FieldType.TEXT, "Move to", "Made if it is missing.", check=checks.wire_argument, section="Fetching", shown_when=_moves),
         Field("mark_seen", FieldType.YES_NO, "Mark seen", "Set \\Seen on what is kept.", False, section="Fetching", shown_when=_is_imap),
-        Field("start_from", FieldType.TEXT, "Start from", "all, now or a date: what a first run takes in.", "all", check=checks.start_from, section="Fetching"),
+        Field("start_from", FieldType.TEXT, "Start from", "all, now or a date: what a first run takes in.", "all", check=checks.start_from, section="Fetching", asked=_START),
         Field("interval", FieldType.DURATION, "Interval", "Empty: as in the settings (10m).", None, section="Fetching"),
         Field("priority", FieldType.NUMBER, "Priority", "The lowest number is fetched first.", 5, minimum=0, maximum=9999, section="Fetching"),
         Field("idle", FieldType.YES_NO, "IDLE", "Let the server tell of new mail at once, where it can.", True, section="Fetching", shown_when=_is_imap),

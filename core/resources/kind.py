@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -48,6 +48,16 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A choice that a person should make for each new resource, though it has a default."""
+
+    question: str
+    answers: Callable[[Values], Sequence[tuple[str, str]]]
+    """Values and what they mean, given what else stands there, the default first; an empty value: another one, to be
+    typed."""
+
+
+@dataclass(frozen=True)
 class Field:
     """One field of a resource."""
 
@@ -73,6 +83,8 @@ class Field:
     """A further check of one value: the sentence that says what is wrong, or `None`."""
     asks: str = ""
     """A question that the form puts before it is saved switched on; empty: none."""
+    asked: Asked | None = None
+    """What the form of a new one asks before it is saved, while the default stands there."""
 
     def is_needed(self, values: Values) -> bool:
         """Whether it must be given, given what else stands there."""

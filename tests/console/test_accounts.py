@@ -37,6 +37,10 @@ async def test_an_account_is_created_by_keyboard_alone(open_console: Opener, han
         await console.type("s3cret-canary")
         assert "s3cret-canary" not in console.text
         await console.press("ctrl+f")
+        await console.until_seen("Once a message is stored here, what happens on its server?")
+        await console.press("down", "enter")
+        await console.until_seen("What does the first run take in?")
+        await console.press("enter")
         assert "Account support is not tested" in console.text
         await console.press("y")
         await console.until_seen("No comment says why it is here")
@@ -44,6 +48,7 @@ async def test_an_account_is_created_by_keyboard_alone(open_console: Opener, han
         assert "1 account" in console.lines[1]
     kept = accounts.get(handles, actor, "support")
     assert (kept["host"], kept["type"], kept["password"]) == ("imap.example.org", "IMAPS", "set")
+    assert (kept["after_fetch"], kept["start_from"]) == ("delete", "all")
 
 
 async def test_a_field_says_what_is_wrong_as_it_is_left(open_console: Opener) -> None:
@@ -265,7 +270,7 @@ async def test_what_stands_in_a_form_is_tested_before_it_is_saved(
         await console.until_seen("All well." if is_right else "It does not work yet.")
         assert "login" in console.text
         assert password not in console.text
-        await console.press("escape", "ctrl+f")
+        await console.press("escape", "ctrl+f", "down", "enter", "enter")
         if not is_right:
             await console.press("y")
     row = search.matching(handles, actor, ACCOUNT).rows[0]
@@ -295,7 +300,7 @@ async def test_saving_untested_may_test_first_and_saves_when_that_goes_well(
     async with open_console() as console:
         await console.press("n")
         _fill(console.app.screen, dovecot, certificates, password="a wrong one")
-        await console.press("ctrl+s", "t")
+        await console.press("ctrl+s", "enter", "enter", "t")
         await console.until_seen("It does not work yet.")
         await console.press("escape")
         assert console.app.screen.name_now is None
@@ -319,6 +324,8 @@ async def test_saving_untested_may_be_thought_better_of_and_asks_once(
         form = console.app.screen
         _fill(form, dovecot, certificates)
         await console.press("ctrl+s", "escape")
+        await console.until_seen("Not saved.")
+        await console.press("ctrl+s", "enter", "enter", "escape")
         assert form.name_now is None
         await console.press("ctrl+s", "y")
         assert form.name_now == "support"
@@ -329,6 +336,28 @@ async def test_saving_untested_may_be_thought_better_of_and_asks_once(
         form.fields["username"].typed = "somebody else"
         await console.press("ctrl+s")
         assert "is not tested" in console.text
+
+
+async def test_a_new_account_is_asked_for_what_else_would_be_taken_for_granted(
+    open_console: Opener, dovecot: DovecotServer, certificates: Certificates
+) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        form = console.app.screen
+        _fill(form, dovecot, certificates, start_from="2026-01-31")
+        await console.press("ctrl+s", "down", "down", "enter", "y")
+        await console.until_seen("Not saved: Move to")
+        assert form.fields["move_to"].widget.has_focus
+        form.fields["start_from"].typed = "all"
+        await console.press("ctrl+s")
+        form.fields["move_to"].typed = "Done"
+        await console.press("ctrl+s", "down", "down", "enter")
+        await console.until_seen("type it here, then save")
+        assert form.fields["start_from"].widget.has_focus
+        form.fields["start_from"].typed = "2026-01-31"
+        await console.press("ctrl+s")
+        await console.until_seen("Account support")
+        assert (form.name_now, form.values["after_fetch"]) == ("support", "move")
 
 
 async def test_switching_trusted_on_asks(open_console: Opener, handles: Handles, actor: Actor) -> None:

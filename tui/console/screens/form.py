@@ -18,6 +18,7 @@ from core.services import tested
 from core.services.catalogue import resource_of
 from core.text import safe_text
 from tui.console.desk import Desk
+from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.untested import AskUntested, Untested
 from tui.console.form_values import given_values
@@ -51,8 +52,9 @@ class FormScreen(FieldsScreen):
     def __init__(self, desk: Desk, kind: Kind, name: str | None = None, *, verbs: Any = None) -> None:
         title = self.title_of(kind, name) if name else f"New {kind.name}"
         super().__init__(desk, title, kind, verbs or resource_of(kind), name)
-        self._passed: tuple[dict[str, str], Sequence[Any]] = ({}, ())
+        self._passed: tuple[dict[str, str] | None, Sequence[Any]] = (None, ())
         self._waived: dict[str, str] = {}
+        self._answered_once: set[str] = set()
         self._warnings: Sequence[str] = ()
 
     def title_of(self, kind: Kind, name: str) -> str:
@@ -124,7 +126,7 @@ class FormScreen(FieldsScreen):
 
     def _look_and_save(self, then: Callable[[str], None]) -> None:
         if not self._can_test or self._is_vouched_for:
-            self._write(then)
+            self._ask_once(lambda: self._write(then))
             return
         verbs, desk, kind, given, name = self.verbs, self.desk, self.kind, self.values, self.name_now
 
@@ -138,10 +140,36 @@ class FormScreen(FieldsScreen):
         if problems:
             self.refused(BadInput(problems=tuple(problems)))
         elif is_untested:
-            what = f"{self.kind.name.capitalize()} {self.values[self.kind.key]}"
-            self.app.push_screen(AskUntested(what), partial(self._answered, then))
+            self._ask_once(lambda: self._ask_untested(then))
         else:
-            self._write(then)
+            self._ask_once(lambda: self._write(then))
+
+    def _ask_untested(self, then: Callable[[str], None]) -> None:
+        what = f"{self.kind.name.capitalize()} {self.values[self.kind.key]}"
+        self.app.push_screen(AskUntested(what), partial(self._answered, then))
+
+    def _ask_once(self, then: Callable[[], None]) -> None:
+        """What a person should decide for each new one, where a default stands still; one question after another."""
+        for field in self.kind.fields if self.name_now is None else ():
+            is_default = self.fields[field.name].typed == self._saved[field.name]
+            if field.asked is not None and is_default and field.name not in self._answered_once:
+                answers = [Choice(value, value or "another", hint) for value, hint in field.asked.answers(self.values)]
+                ask = Choose(field.asked.question, answers)
+                self.app.push_screen(ask, partial(self._answered_one, field.name, then))
+                return
+        then()
+
+    def _answered_one(self, name: str, then: Callable[[], None], value: str | None) -> None:
+        if value is None:
+            self.tell("Not saved.")
+            return
+        self._answered_once.add(name)
+        if value:
+            self.fields[name].typed = value
+            self._ask_once(then)
+        else:
+            self.fields[name].widget.focus()
+            self.tell("Not saved yet: type it here, then save.")
 
     def _answered(self, then: Callable[[str], None], answer: Untested | None) -> None:
         if answer is Untested.TEST:
@@ -153,7 +181,7 @@ class FormScreen(FieldsScreen):
     def _write(self, then: Callable[[str], None]) -> None:
         verbs, desk, given, version = self.verbs, self.desk, self.values, self._version
         before, name = self.name_now, str(given.get(self.kind.key, self.name_now)).strip()
-        steps = self._passed[1] if self._typed == self._passed[0] else ()
+        steps = self._passed[1] if self._login == self._passed[0] else ()
 
         def work() -> str:
             if before is None:
@@ -180,7 +208,7 @@ class FormScreen(FieldsScreen):
     @property
     def _is_vouched_for(self) -> bool:
         """Whether what stands here has just passed its test, or somebody has said that it may be saved without."""
-        return self._typed == self._passed[0] or self._login.items() <= self._waived.items()
+        return self._login == self._passed[0] or self._login.items() <= self._waived.items()
 
     def _stay(self, name: str) -> None:
         self.name_now = name
@@ -234,10 +262,10 @@ class FormScreen(FieldsScreen):
         self.calls.ask(lambda: verbs.check(desk.handles, given, name=name), looked_at, lane="test")
 
     def _test(self, then: Callable[[], None] = lambda: None) -> None:
-        typed = self._typed
+        login = self._login
 
         def told(steps: Sequence[Any] | None) -> None:
-            self._passed = (typed, steps) if steps else ({}, ())
+            self._passed = (login, steps) if steps else (None, ())
             if steps:
                 then()
 
