@@ -29,8 +29,6 @@ from core.models import (
     Mailbox,
     Message,
     MessageState,
-    OutgoingMessage,
-    OutgoingState,
     Queue,
     Run,
     RunState,
@@ -41,6 +39,7 @@ from core.services.finding import Finding, Level
 from core.services.keys import told, unopened
 from core.services.overview import live_workers
 from core.services.sign_in_status import State, standings_in
+from core.services.waiting_mail import outbox
 from core.services.ways_in import drop_folder, listener
 from core.settings import RuntimeSettings, write_size
 from core.vault.keys import find_key
@@ -193,13 +192,7 @@ def _accounts(scene: _Scene) -> Finding:
 
 
 def _outbox(scene: _Scene) -> Finding:
-    table = table_of(OutgoingMessage)
-    oldest = select(func.count(), func.min(table.c.created_at)).where(table.c.state == OutgoingState.DEFERRED.value)
-    count, since = scene.session.connection().execute(oldest).one()
-    if count and since is not None and scene.now - since > scene.settings.retry.longest:
-        text = f"{count} messages are deferred, the oldest since {since:%Y-%m-%d %H:%M} UTC. See: postroom list outbox"
-        return Finding("outbox", Level.WARNING, text)
-    return Finding("outbox", Level.OK, f"{count} deferred")
+    return outbox(scene.session, scene.settings, scene.now)
 
 
 def _scripts(scene: _Scene) -> Finding:

@@ -31,7 +31,7 @@ def drop_folder(environment: Environment) -> Finding:
         text = f"{refused} files were not as postroom send writes them; why stands beside them: {drop / REFUSED}"
         return Finding("drop folder", Level.WARNING, text)
     if since is not None and clock.utcnow().timestamp() - since > LONGEST_IN_DROP.total_seconds():
-        text = f"{len(waiting)} messages wait in {drop} and nobody picks them up. Start a worker: postroom --worker"
+        text = f"{_counted(len(waiting))} in {drop} and nobody picks them up. Start a worker: postroom --worker"
         return Finding("drop folder", Level.WARNING, text)
     return Finding("drop folder", Level.OK, str(drop))
 
@@ -61,3 +61,7 @@ def listener(environment: Environment, settings: ListenerSettings) -> Finding:
         "if there is one, it says why: postroom list alert"
     )
     return Finding("listener", Level.WARNING, text)
+
+
+def _counted(messages: int) -> str:
+    return "1 message waits" if messages == 1 else f"{messages} messages wait"

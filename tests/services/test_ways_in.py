@@ -28,7 +28,7 @@ def test_mail_that_nobody_picks_up_is_told(environment: Environment, lying: Path
     then = clock.utcnow().timestamp() - LONGEST_IN_DROP.total_seconds() - 1
     os.utime(lying, (then, then))
     found = drop_folder(environment)
-    assert (found.level, "1 messages wait" in found.text) == (Level.WARNING, True)
+    assert (found.level, "1 message waits" in found.text) == (Level.WARNING, True)
 
 
 def test_what_was_put_aside_is_counted_without_its_reasons(environment: Environment, lying: Path) -> None:
