@@ -203,7 +203,8 @@ class FormScreen(FieldsScreen):
     @property
     def _login(self) -> dict[str, str]:
         """What a test would vouch for; a secret that nobody typed is the one that is kept."""
-        return {name: self.fields[name].typed for name in tested.LOGINS[self.kind.name] if self.fields[name].typed}
+        logins = tested.LOGINS.get(self.kind.name, ())
+        return {name: self.fields[name].typed for name in logins if self.fields[name].typed}
 
     @property
     def _is_vouched_for(self) -> bool:
