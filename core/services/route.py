@@ -21,6 +21,7 @@ from core.services.actor import Actor
 from core.settings import RuntimeSettings
 
 _DOWN_FOR = timedelta(hours=1)
+_DOWN = "taken for down"
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,8 @@ class Simulated:
     passed_over: tuple[Stop, ...]
     why: str = ""
     """Why nobody would send it now; empty if somebody would."""
-    replaces_from: bool = False
-    """Whether From would be replaced, because no mailbox is for that address."""
     notes: tuple[str, ...] = ()
-    """What else would become of the message: held, led elsewhere."""
+    """What else would become of the message: From replaced, held, led elsewhere."""
 
 
 def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: Collection[str] = ()) -> Simulated:
@@ -73,10 +72,11 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
     needs_utf8 = needs_smtputf8(settings.staging_redirect or recipient)
     chosen = pick(without, sender, now, out_of_rate=used_up, needs_utf8=needs_utf8)
     notes = (
+        *_from_notes(chosen),
         *(_utf8_notes(chosen, roster, recipient) if needs_utf8 else ()),
         *_notes(settings, recipient, held.get(recipient.lower())),
     )
-    return replace(_told(chosen, names), notes=notes)
+    return replace(_told(chosen, names, down), notes=notes)
 
 
 def told(simulated: Simulated) -> list[str]:
@@ -85,9 +85,12 @@ def told(simulated: Simulated) -> list[str]:
     lines += [f"-  {stop.mailbox}  ({stop.why})" for stop in simulated.passed_over]
     if simulated.why:
         lines.append(f"Nobody would send it now: {simulated.why}.")
-    if simulated.replaces_from:
-        lines.append("From would be replaced: no mailbox is for that address.")
     return [*lines, *simulated.notes]
+
+
+def _from_notes(chosen: Choice | Wait | NoMailbox) -> Iterator[str]:
+    if isinstance(chosen, Choice) and chosen.replace_from:
+        yield "From would be replaced: no mailbox is for that address."
 
 
 def _utf8_notes(chosen: Choice | Wait | NoMailbox, roster: Roster, recipient: str) -> Iterator[str]:
@@ -109,10 +112,13 @@ def _notes(settings: RuntimeSettings, recipient: str, held: Held | None) -> Iter
         yield f"It would be held: {held}"
 
 
-def _told(chosen: Choice | Wait | NoMailbox, names: dict[int, str]) -> Simulated:
+def _told(chosen: Choice | Wait | NoMailbox, names: dict[int, str], down: Collection[str]) -> Simulated:
     def stops(hops: tuple[Hop, ...]) -> tuple[Stop, ...]:
-        return tuple(Stop(names[hop.mailbox], hop.why) for hop in hops)
+        named = ((names[hop.mailbox], hop.why) for hop in hops)
+        return tuple(Stop(name, _DOWN if name in down else why) for name, why in named)
 
+    passed_over = stops(chosen.passed_over)
     if isinstance(chosen, Choice):
-        return Simulated(stops(chosen.hops), stops(chosen.passed_over), replaces_from=chosen.replace_from)
-    return Simulated((), stops(chosen.passed_over), why=chosen.why)
+        return Simulated(stops(chosen.hops), passed_over)
+    reasons = "; ".join(f"{stop.mailbox}: {stop.why}" for stop in passed_over)
+    return Simulated((), passed_over, why=reasons or chosen.why)

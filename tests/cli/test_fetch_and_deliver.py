@@ -315,6 +315,9 @@ def test_the_route_is_told_without_taking_a_turn(postroom: Shell) -> None:
     assert postroom.ok(*words).rows == first
     down = postroom.ok(*words, "--down", "one").rows
     assert next(row["mailbox"] for row in down if row["order"] == 1) == "two"
+    *_, nobody = postroom.ok(*words, "--down", "one", "two").rows
+    assert nobody["why"] == "one: taken for down; two: taken for down"
+    assert postroom(*words, "two").code == 64
 
 
 def test_a_test_tells_each_step(postroom: Shell, add_account: AddAccount, smtp_sink: RuledSink) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from typer import Context, Option
+from typer import Argument, Context, Option
 
-from core.errors import BadInput
+from core.errors import BadInput, Misuse
 from core.outbound.deliver import Delivery, Summary, deliver_due
 from core.services import access
 from core.services.route import Simulated, simulate, told
@@ -51,13 +51,19 @@ def route(
     ctx: Context,
     sender: Annotated[str, Option("--from", metavar="ADDR", help="The From address.")],
     recipient: Annotated[str, Option("--to", metavar="ADDR", help="The recipient.")],
-    down: Annotated[list[str] | None, Option("--down", metavar="NAME", help="As if this mailbox were down.")] = None,
+    down: Annotated[
+        list[str] | None, Option("--down", metavar="NAME…", help="As if these mailboxes were down.")
+    ] = None,
+    more: Annotated[list[str] | None, Argument(metavar="NAME", help="More mailboxes of --down.")] = None,
 ) -> None:
     """Which mailbox would send a message now, and which ones after it; takes no turn."""
     invocation: Invocation = ctx.obj
+    if more and not down:
+        raise Misuse(f"{more[0]!r} is too much: --from and --to take one address each.")
+    without = [*(down or ()), *(more or ())]
     with opened(invocation) as (handles, actor):
         try:
-            simulated = simulate(handles, actor, sender, recipient, down or ())
+            simulated = simulate(handles, actor, sender, recipient, without)
         except ValueError as error:
             raise BadInput(str(error)) from error
     (_show_route_as_json if invocation.json else _show_route)(simulated)
