@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from core.errors import WireError
 from core.handles import Handles
 from core.inbound.due import Claimed
 from core.inbound.kept import KeptSources
+from core.inbound.noted import Noted
 from core.inbound.opening import open_source, server_of
 from core.inbound.reading import Line
 from core.inbound.unchanged import unchanged_folders
@@ -25,7 +27,13 @@ SHORTEST = 2.0
 
 
 def connect(
-    handles: Handles, claimed: Claimed, log: RunLog, timeouts: Timeouts, kept: KeptSources | None
+    handles: Handles,
+    claimed: Claimed,
+    log: RunLog,
+    timeouts: Timeouts,
+    *,
+    noted: Mapping[str, Noted],
+    kept: KeptSources | None,
 ) -> tuple[Source, dict[str, FolderStatus]]:
     """A connection, and the folders in which nothing is to be done.
 
@@ -35,12 +43,12 @@ def connect(
     """
     # The dialogue of a kept connection is told to the run that opened it: with --debug a new one is opened.
     waiting = kept.take(claimed.account) if kept is not None and not log.debug else None
-    if waiting is not None and (unchanged := _look_again(handles, claimed, waiting)) is not None:
+    if waiting is not None and (unchanged := _look_again(handles, claimed, waiting, noted)) is not None:
         log.connected(server_of(claimed.account).place, "still, since an earlier run", 0.0)
         return waiting, unchanged
     source = open_source(handles, claimed.account, log, timeouts)
     try:
-        return source, unchanged_folders(handles, claimed, source)
+        return source, unchanged_folders(claimed, noted, source)
     except BaseException:
         source.drop()
         raise
@@ -73,11 +81,13 @@ def patience_with(account: Account, interval: timedelta) -> float:
     return min(SOON, max(SHORTEST, between / 4))
 
 
-def _look_again(handles: Handles, claimed: Claimed, source: ImapSource) -> dict[str, FolderStatus] | None:
+def _look_again(
+    handles: Handles, claimed: Claimed, source: ImapSource, noted: Mapping[str, Noted]
+) -> dict[str, FolderStatus] | None:
     """What is unchanged, seen through a kept connection; `None` if it no longer answers."""
     seconds = patience_with(claimed.account, handles.settings().fetch_interval)
     try:
-        unchanged = unchanged_folders(handles, claimed, source, seconds=seconds)
+        unchanged = unchanged_folders(claimed, noted, source, seconds=seconds)
         if not unchanged:
             source.noop(seconds=seconds)
     except BaseException as error:

@@ -21,6 +21,7 @@ from core.inbound.due import Claimed, is_stop_requested
 from core.inbound.folder import FolderPass
 from core.inbound.intake import Intake
 from core.inbound.kept import KeptSources
+from core.inbound.noted import Noted, read_noted
 from core.inbound.reading import Line
 from core.inbound.rules import load_rules
 from core.models import AccountType, FolderMark, RunState
@@ -100,12 +101,20 @@ def _pass(
     settled: list[FolderMark],
 ) -> bool:
     """Fetch all folders; gives back whether more is left than one run takes, and adds what is `settled` whole."""
-    source, unchanged = connect(handles, claimed, log, options.timeouts, options.kept)
+    noted = read_noted(handles, claimed.account)
+    source, unchanged = connect(handles, claimed, log, options.timeouts, noted=noted, kept=options.kept)
     line = Line(source)
     try:
         acknowledger = Acknowledger(handles, claimed, line, log)
         has_more = _take_folders(
-            handles, claimed, log, acknowledger, unchanged=unchanged, wants_stop=wants_stop, settled=settled
+            handles,
+            claimed,
+            log,
+            acknowledger,
+            noted=noted,
+            unchanged=unchanged,
+            wants_stop=wants_stop,
+            settled=settled,
         )
         acknowledger.collect()
         if not pass_on(line, claimed, options.kept):
@@ -123,6 +132,7 @@ def _take_folders(
     log: RunLog,
     acknowledger: Acknowledger,
     *,
+    noted: Mapping[str, Noted],
     unchanged: Mapping[str, FolderStatus],
     wants_stop: Callable[[], bool],
     settled: list[FolderMark],
@@ -136,7 +146,8 @@ def _take_folders(
             log.counts += Counts(skipped=status.messages)
             continue
         intake = intake or Intake(handles, claimed, load_rules(handles, account), log)
-        one = FolderPass(handles, claimed, acknowledger.line, log, intake, acknowledger, folder, wants_stop, settled)
+        line = acknowledger.line
+        one = FolderPass(handles, claimed, line, log, intake, acknowledger, folder, noted[folder], wants_stop, settled)
         left -= one.run(left)
         has_more = has_more or one.has_more
         if wants_stop():

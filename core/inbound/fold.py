@@ -192,4 +192,8 @@ def name_of(key: Key) -> str:
 def batch_line(judged: Sequence[Judged]) -> str:
     """A batch as the run log names it."""
     size = sum(len(one.raw) for one in judged)
-    return f"batch of {len(judged)} ({size / 1e6:.1f} MB)"
+    return f"batch of {len(judged)} ({_size(size)})"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

@@ -16,6 +16,7 @@ from core.inbound.due import Claimed
 from core.inbound.intake import Intake
 from core.inbound.marks import Pending
 from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
+from core.inbound.noted import Noted
 from core.inbound.reading import Line, read_ahead
 from core.inbound.suspects import acquit, suspects_among
 from core.inbound.too_large import describe_too_large
@@ -36,6 +37,7 @@ class FolderPass:
     intake: Intake
     acknowledger: Acknowledger
     folder: str
+    noted: Noted
     wants_stop: Callable[[], bool]
     settled: list[FolderMark]
     """The marks of folders that are settled whole; they become durable with the end of the run."""
@@ -46,7 +48,7 @@ class FolderPass:
     def run(self, limit: int) -> int:
         """Take in at most `limit` new messages; gives back how many it handled."""
         account = self.claimed.account
-        pending = marks.pending(self.handles, account, self.folder)
+        pending = self.noted.pending
         writable = marks.is_server_told(account) or bool(pending)
         selected = self.line.ask(self.line.source.select, self.folder, writable=writable)
         fp("K1")
@@ -60,7 +62,7 @@ class FolderPass:
         self.log.flush()
         due, too_large_before = new[:limit], self.log.counts.too_large
         self.has_more = len(due) < len(new)
-        suspects = suspects_among(self.handles, self.claimed, [*again, *due])
+        suspects = suspects_among(self.handles, self.claimed, [*again, *due], self.noted.suspects)
         self._take_carefully(suspects, mark)
         self._take(_without(again, suspects), mark, moves_mark=False)
         self._take(_without(due, suspects), mark, moves_mark=True)
@@ -100,7 +102,7 @@ class FolderPass:
     def _current_mark(self, selected: Selected) -> FolderMark:
         """The mark that holds for the folder as it is numbered now."""
         account = self.claimed.account
-        mark = marks.load_mark(self.handles, account, self.folder)
+        mark = self.noted.mark
         if mark is not None and mark.uidvalidity == selected.uidvalidity:
             return mark
         assert account.id is not None
@@ -132,10 +134,11 @@ class FolderPass:
 
     def _new(self, mark: FolderMark, listing: Listing, again: Sequence[Key]) -> list[Key]:
         account = self.claimed.account
-        known = marks.known_keys(self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled)
-        known |= {(key.uid, key.uidl) for key in again}
+        known = {(key.uid, key.uidl) for key in again} | self.noted.left_alone(mark.uidvalidity)
+        if listing.keys:
+            known |= marks.stored_above(self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled)
         new = [key for key in listing.keys if (key.uid, key.uidl) not in known]
-        if not self.folder:
+        if any(is_made_up(key) for key in self.noted.grown):
             forget_small_enough(self.handles, account)
         if mark.uid_settled or mark.messages or account.start_from == "all" or not new:
             return new
@@ -176,17 +179,14 @@ class FolderPass:
 
     def _again(self, mark: FolderMark, listing: Listing) -> list[Key]:
         """What was listed before and did not come, or was too large, and is worth another try."""
-        account, is_asked = self.claimed.account, self.claimed.is_asked
         if not self.folder:
             return self._again_by_uidl(listing)
-        uids = marks.due_again(
-            self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled, is_asked=is_asked
-        )
+        uids = self.noted.due_again(mark.uidvalidity, mark.uid_settled, is_asked=self.claimed.is_asked)
         return [Key(self.folder, mark.uidvalidity, uid, "") for uid in uids if uid]
 
     def _again_by_uidl(self, listing: Listing) -> list[Key]:
         account = self.claimed.account
-        left = marks.uidls_again(self.handles, account, is_asked=self.claimed.is_asked)
+        left = self.noted.uidls_again(is_asked=self.claimed.is_asked)
         if not left:
             return []
         gone = [Key("", 0, 0, uidl) for uidl in left.keys() - set(listing.uidls)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
 from sqlmodel import Session
 
 from core.db import bulk
@@ -49,80 +50,38 @@ def load_mark(handles: Handles, account: Account, folder: str) -> FolderMark | N
         return session.get(FolderMark, (account.id, account.epoch, folder))
 
 
-def known_keys(handles: Handles, account: Account, folder: str, uidvalidity: int, above: int) -> set[tuple[int, str]]:
-    """UID and UIDL of what is stored above the mark, and of what was left alone for good."""
+def stored_above(handles: Handles, account: Account, folder: str, uidvalidity: int, above: int) -> set[tuple[int, str]]:
+    """UID and UIDL of what is stored above the mark."""
+    given = {
+        "this": account.id,
+        "now": account.epoch,
+        "place": folder,
+        "numbering": uidvalidity,
+        "least": above + 1 if above else 0,
+        "most": account.max_size,
+    }
     with handles.database.reading() as session:
-        stored = select(_message.c.uid, _message.c.uidl).where(
-            _source(_message, account, folder, uidvalidity),
-            _message.c.uid >= (above + 1 if above else 0),
-            # What was too large becomes due again when the limit is raised.
-            ~and_(_message.c.state == MessageState.TOO_LARGE.value, _message.c.size <= account.max_size),
-        )
-        left = select(_leftover.c.uid, _leftover.c.uidl).where(
-            _source(_leftover, account, folder, uidvalidity), _leftover.c.tries >= MOST_TRIES
-        )
-        return {(row.uid, row.uidl) for statement in (stored, left) for row in session.connection().execute(statement)}
+        return {(row.uid, row.uidl) for row in session.connection().execute(_stored_above(), given)}
+
+
+@lru_cache(maxsize=1)
+def _stored_above() -> Any:
+    """Made once."""
+    # What was too large becomes due again when the limit is raised.
+    is_small_now = and_(_message.c.state == MessageState.TOO_LARGE.value, _message.c.size <= bindparam("most"))
+    return select(_message.c.uid, _message.c.uidl).where(
+        _message.c.account_id == bindparam("this"),
+        _message.c.epoch == bindparam("now"),
+        _message.c.folder == bindparam("place"),
+        _message.c.uidvalidity == bindparam("numbering"),
+        _message.c.uid >= bindparam("least"),
+        ~is_small_now,
+    )
 
 
 def is_given_up() -> ColumnElement[bool]:
     """Of a leftover: the server lists it still, as far as is known, and it is not tried any more."""
     return and_(_leftover.c.tries >= MOST_TRIES, _leftover.c.why.not_in((BEFORE_START, Missing.GONE.value)))
-
-
-def due_again(
-    handles: Handles, account: Account, folder: str, uidvalidity: int, upto: int, *, is_asked: bool = False
-) -> list[int]:
-    """UIDs at or below the mark that are worth another try: not given before, or no longer too large.
-
-    `is_asked`: a person asked for the account, so what was given up is tried once more.
-    """
-    is_tried = _leftover.c.tries < MOST_TRIES
-    with handles.database.reading() as session:
-        left = select(_leftover.c.uid).where(
-            _source(_leftover, account, folder, uidvalidity),
-            _leftover.c.uid <= upto,
-            or_(is_tried, is_given_up()) if is_asked else is_tried,
-        )
-        grown = select(_message.c.uid).where(
-            _source(_message, account, folder, uidvalidity),
-            _message.c.uid <= upto,
-            _message.c.state == MessageState.TOO_LARGE.value,
-            _message.c.size <= account.max_size,
-        )
-        return sorted({uid for statement in (left, grown) for uid in session.connection().scalars(statement)})
-
-
-def uidls_again(handles: Handles, account: Account, *, is_asked: bool) -> dict[str, bool]:
-    """UIDLs that were listed and not given, and whether each is worth another try now."""
-    statement = select(_leftover.c.uidl, _leftover.c.tries).where(
-        _source(_leftover, account, "", 0), _leftover.c.why != BEFORE_START
-    )
-    with handles.database.reading() as session:
-        rows = session.connection().execute(statement).all()
-    return {row.uidl: is_asked or row.tries < MOST_TRIES for row in rows}
-
-
-def pending(handles: Handles, account: Account, folder: str) -> list[Pending]:
-    """What is stored and not yet acknowledged on the server, in the order it came."""
-    with handles.database.reading() as session:
-        statement = select(
-            _message.c.id,
-            _message.c.uidvalidity,
-            _message.c.uid,
-            _message.c.uidl,
-            _message.c.after_fetch,
-            _message.c.move_to,
-        ).where(
-            _message.c.account_id == account.id,
-            _message.c.epoch == account.epoch,
-            _message.c.folder == folder,
-            _message.c.acknowledged_at.is_(None),
-            _message.c.state != MessageState.TOO_LARGE.value,
-        )
-        return [
-            Pending(row.id, Key(folder, row.uidvalidity, row.uid, row.uidl), row.after_fetch, row.move_to)
-            for row in session.connection().execute(statement.order_by(_message.c.id))
-        ]
 
 
 def write_mark(session: Session, mark: FolderMark, *, uid_settled: int | None = None) -> None:

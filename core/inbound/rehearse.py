@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.handles import Handles
 from core.inbound import marks
 from core.inbound.fetch import FetchOptions
+from core.inbound.noted import Noted, read_noted
 from core.inbound.opening import open_source
 from core.models import Account, AccountType
 from core.protocols.source import Key, Source
@@ -46,18 +47,19 @@ def rehearse(handles: Handles, account: Account, options: FetchOptions) -> Itera
     """
     log = RunLog(handles, 0, account.name, listener=options.listener, debug=options.debug)
     source = open_source(handles, account, log, options.timeouts)
+    noted = read_noted(handles, account)
     try:
         for folder in account.folders if AccountType(account.type).is_imap else [""]:
-            yield _folder(handles, account, source, folder)
+            yield _folder(handles, account, source, folder, noted[folder])
     finally:
         source.drop()
 
 
-def _folder(handles: Handles, account: Account, source: Source, folder: str) -> Rehearsed:
+def _folder(handles: Handles, account: Account, source: Source, folder: str, noted: Noted) -> Rehearsed:
     selected = source.select(folder, writable=False)
-    mark = marks.load_mark(handles, account, folder)
-    settled = mark.uid_settled if mark is not None and mark.uidvalidity == selected.uidvalidity else 0
-    known = marks.known_keys(handles, account, folder, selected.uidvalidity, settled)
+    mark, numbering = noted.mark, selected.uidvalidity
+    settled = mark.uid_settled if mark is not None and mark.uidvalidity == numbering else 0
+    known = marks.stored_above(handles, account, folder, numbering, settled) | noted.left_alone(numbering)
     listed = source.list_new(folder, settled).keys
     new = [key for key in listed if (key.uid, key.uidl) not in known]
     too_large = sum(1 for size in _sizes(source, new) if size > account.max_size)

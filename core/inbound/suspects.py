@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from sqlalchemy import delete, select, update
@@ -21,19 +21,14 @@ _suspect = table_of(Suspect)
 _is = partial(is_key, _suspect)
 
 
-def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key]) -> list[Key]:
+def suspects_among(handles: Handles, claimed: Claimed, due: Sequence[Key], noted: Collection[Key]) -> list[Key]:
     """The keys to be taken carefully: those noted before and, after a death, the first batch of what is due."""
-    account = claimed.account
+    suspects = set(noted)
     if claimed.took_over and due:
-        rows = [{**source_of(account, key), "deaths": 0} for key in due[:BATCH_MESSAGES]]
+        rows = [{**source_of(claimed.account, key), "deaths": 0} for key in due[:BATCH_MESSAGES]]
         handles.database.writing(lambda session: bulk.insert_missing(session, Suspect, rows))
-    with handles.database.reading() as session:
-        ours = (_suspect.c.account_id == account.id) & (_suspect.c.epoch == account.epoch)
-        noted = {
-            Key(row.folder, row.uidvalidity, row.uid, row.uidl)
-            for row in session.connection().execute(select(_suspect).where(ours))
-        }
-    return [key for key in due if key in noted] if noted else []
+        suspects.update(due[:BATCH_MESSAGES])
+    return [key for key in due if key in suspects] if suspects else []
 
 
 def deaths_of(handles: Handles, account: Account, key: Key) -> int:

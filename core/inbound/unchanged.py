@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core.errors import WireError
-from core.handles import Handles
-from core.inbound import marks
 from core.inbound.due import Claimed
+from core.inbound.noted import Noted
 from core.models import FolderMark
 from core.protocols.imap import FolderStatus, ImapSource
 from core.protocols.source import Source
 
 
 def unchanged_folders(
-    handles: Handles, claimed: Claimed, source: Source, *, seconds: float | None = None
+    claimed: Claimed, noted: Mapping[str, Noted], source: Source, *, seconds: float | None = None
 ) -> dict[str, FolderStatus]:
     """The folders of the account in which nothing is to be done, by name; each answers within `seconds`.
 
@@ -23,7 +24,7 @@ def unchanged_folders(
     if not isinstance(source, ImapSource) or claimed.took_over:
         return found
     for folder in claimed.account.folders:
-        mark = _settled(handles, claimed, folder)
+        mark = _settled(noted[folder], claimed)
         status = _status(source, folder, seconds) if mark is not None else None
         if mark is not None and status is not None and is_unchanged(mark, status):
             found[folder] = status
@@ -39,18 +40,12 @@ def is_unchanged(mark: FolderMark, status: FolderStatus) -> bool:
     return is_same_numbering and status.messages <= mark.messages
 
 
-def _settled(handles: Handles, claimed: Claimed, folder: str) -> FolderMark | None:
+def _settled(noted: Noted, claimed: Claimed) -> FolderMark | None:
     """The mark of a folder that was read to its end, with nothing left to try again or to tell the server."""
-    account = claimed.account
-    mark = marks.load_mark(handles, account, folder)
-    if mark is None or not mark.messages or mark.uid_settled < mark.uid_next - 1:
+    mark = noted.mark
+    if mark is None or not mark.messages or mark.uid_settled < mark.uid_next - 1 or noted.pending:
         return None
-    if marks.pending(handles, account, folder):
-        return None
-    upto = mark.uid_settled
-    if marks.due_again(handles, account, folder, mark.uidvalidity, upto, is_asked=claimed.is_asked):
-        return None
-    return mark
+    return None if noted.due_again(mark.uidvalidity, mark.uid_settled, is_asked=claimed.is_asked) else mark
 
 
 def _status(source: ImapSource, folder: str, seconds: float | None) -> FolderStatus | None:
