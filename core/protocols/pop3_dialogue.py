@@ -13,7 +13,6 @@ from core.protocols.server import Caps, Login, Timeouts
 from core.protocols.transcript import Transcript
 from core.protocols.wire import Wire
 
-_END = b"\r\n.\r\n"
 _TIMESTAMP = re.compile(rb"<[^>]*>\s*$")
 
 
@@ -178,16 +177,11 @@ class Pop3Dialogue:
         raise refusal(reply, host=self.wire.place, phase=self.wire.phase)
 
     def _body(self, longest: int) -> bytes:
-        """The rest of an answer, the dots that stuff lines taken away (RFC 1939 §3), the end left out."""
-        if self.wire.starts_with(b".\r\n"):
-            self.wire.read(3)
-            return b""
-        body = self.wire.read_through(_END, longest)[:-3]
+        """The rest of an answer: its lines as they were before they were sent."""
+        body = self.wire.read_block(longest)
         if self._transcript is not None:
             self._transcript.received_bytes(len(body))
-        if body.startswith(b".."):
-            body = body[1:]
-        return body.replace(b"\r\n..", b"\r\n.") if b"\r\n.." in body else body
+        return body
 
     def _mechanisms(self) -> set[str]:
         return {word for line in self.capabilities if line.startswith("SASL ") for word in line.split()[1:]}

@@ -15,10 +15,12 @@ from typing import Never
 from core.clock import monotonic
 from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, TlsFailed, WireError
 from core.protocols.certificate import Certificate
+from core.protocols.dotted import DottedBlock
 from core.protocols.resolve import Address
 from core.protocols.tls import NEEDS_CLIENT_CERTIFICATE, TlsFacts, TlsTrust, describe, handshake, look_at_certificate
 
 _CHUNK = 64 * 1024
+_LARGE_CHUNK = 256 * 1024
 _LARGEST_READ = 1024 * 1024
 _LONGEST_LINE = 64 * 1024
 _SHORT = 1.0
@@ -85,7 +87,7 @@ class Wire:
             self._buffer, self._at = self._receive(_CHUNK), 0
             end = self._buffer.find(b"\n") + 1
         if end == 0:
-            return self.read_through(b"\n", longest)
+            return self._long_line(longest)
         line = self._buffer[self._at : end]
         self._at = end
         return line
@@ -110,24 +112,15 @@ class Wire:
             missing -= len(part)
         return b"".join(parts)
 
-    def read_through(self, mark: bytes, longest: int) -> bytes:
-        """All bytes up to and with the mark; more than `longest` without it is a violation."""
-        found = self._buffer.find(mark, self._at)
-        if found >= 0:
-            start, self._at = self._at, found + len(mark)
-            return self._buffer[start : self._at]
-        gathered = bytearray(self._buffer[self._at :])
-        self._buffer, self._at = b"", 0
-        searched = 0
-        while (found := gathered.find(mark, searched)) < 0:
-            if len(gathered) > longest:
-                self.violation(f"The server's answer has no end after {longest} bytes.")
-            # The mark may stand half in what is here already.
-            searched = max(0, len(gathered) - len(mark) + 1)
-            gathered += self._receive(_CHUNK)
-        end = found + len(mark)
-        self._buffer = bytes(gathered[end:])
-        return bytes(gathered[:end])
+    def read_block(self, longest: int) -> bytes:
+        """The lines up to one of a single dot, unstuffed (RFC 1939 §3); more than `longest` of them is a violation."""
+        block = DottedBlock()
+        while (end := block.take(self._buffer, self._at)) < 0:
+            if block.size > longest:
+                self._endless(longest)
+            self._buffer, self._at = block.rest + self._receive(_LARGE_CHUNK), 0
+        self._at = end
+        return block.content()
 
     def starts_with(self, mark: bytes) -> bool:
         """Whether the next bytes are these; they stay unread."""
@@ -154,7 +147,7 @@ class Wire:
         *whole, rest = (self._buffer[self._at :] + self._at_hand()).split(b"\n")
         self._buffer, self._at = rest, 0
         if len(rest) > longest:
-            self.violation(f"The server's answer has no end after {longest} bytes.")
+            self._endless(longest)
         return [line + b"\n" for line in whole]
 
     def secure(self, host: str, trust: TlsTrust, seconds: float) -> TlsFacts:
@@ -204,6 +197,21 @@ class Wire:
         """The server broke the rules of its protocol: nothing it says from here on can be understood."""
         self.close()
         raise ProtocolViolation(text, host=self.place, phase=phase or self._phase, reply=reply)
+
+    def _long_line(self, longest: int) -> bytes:
+        """A line of which not all has come."""
+        gathered = bytearray(self._buffer[self._at :])
+        searched = 0
+        while (end := gathered.find(b"\n", searched) + 1) == 0:
+            if len(gathered) > longest:
+                self._endless(longest)
+            searched = len(gathered)
+            gathered += self._receive(_CHUNK)
+        self._buffer, self._at = bytes(gathered[end:]), 0
+        return bytes(gathered[:end])
+
+    def _endless(self, longest: int) -> Never:
+        self.violation(f"The server's answer has no end after {longest} bytes.")
 
     def _receive(self, most: int) -> bytes:
         data: bytes | None = None

@@ -22,7 +22,7 @@ def saying(data: bytes) -> Script:
     return lambda talk: (talk.send(data), talk.stay_silent())
 
 
-def test_lines_bytes_and_marked_blocks_come_apart_as_they_were_sent() -> None:
+def test_lines_bytes_and_blocks_come_apart_as_they_were_sent() -> None:
     with ScriptedServer(saying(b"one\r\ntwo\nabc" + b"x" * 200_000 + b"\r\n.\r\nrest\r\n")) as server:
         wire = wire_to(server)
         wire.begin("test", 5, 1_000_000)
@@ -31,7 +31,7 @@ def test_lines_bytes_and_marked_blocks_come_apart_as_they_were_sent() -> None:
         assert wire.read(3) == b"abc"
         assert wire.starts_with(b"xxx")
         assert not wire.starts_with(b"xy")
-        assert wire.read_through(b"\r\n.\r\n", 300_000) == b"x" * 200_000 + b"\r\n.\r\n"
+        assert wire.read_block(300_000) == b"x" * 200_000 + b"\r\n"
         assert wire.readline() == b"rest\r\n"
         assert not wire.has_unread()
         wire.close()
@@ -49,7 +49,7 @@ def test_counted_bytes_of_any_size_are_read_exactly(size: int) -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 6))
-def test_a_mark_is_found_wherever_the_packets_end(cut: int) -> None:
+def test_the_end_of_a_block_is_found_wherever_the_packets_end(cut: int) -> None:
     step = threading.Event()
 
     def script(talk: Talk) -> None:
@@ -63,14 +63,14 @@ def test_a_mark_is_found_wherever_the_packets_end(cut: int) -> None:
         wire.begin("test", 5, 1000)
         assert wire.starts_with(b"bo")
         step.set()
-        assert wire.read_through(b"\r\n.\r\n", 100) == b"body\r\n.\r\n"
+        assert wire.read_block(100) == b"body\r\n"
         wire.close()
 
 
 READS: dict[str, Callable[[Wire], object]] = {
     "line": lambda wire: wire.readline(),
     "bytes": lambda wire: wire.read(1000),
-    "mark": lambda wire: wire.read_through(b"\r\n.\r\n", 100_000),
+    "block": lambda wire: wire.read_block(100_000),
 }
 
 
