@@ -11,7 +11,7 @@ from typing import NamedTuple
 from core.models import OutgoingState
 from core.outbound.replies import Fault, judge_reply
 from core.outbound.retry import RetryRule, is_expired, next_attempt_at
-from core.outbox.claim import Due
+from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import Ending, RecipientResult
 from core.outbox.standing import message_state
 from core.protocols.smtp_reply import Reply
@@ -151,16 +151,23 @@ def end_of_round(
         uncertain_since = uncertain_since or now
         if hold_uncertain:
             decided = _held(decided)
-    others = [one.state for one in due.recipients if not one.is_bcc and one.id not in decided]
-    state = message_state([*others, *(result.state for result in decided.values())])
-    ending = Ending(state, attempts, again or now, _last_word(decided, state), uncertain_since, sent_by_id)
+    others = [one for one in due.recipients if not one.is_bcc and one.id not in decided]
+    state = message_state([*(one.state for one in others), *(result.state for result in decided.values())])
+    ending = Ending(state, attempts, again or now, _last_word(decided, others, state), uncertain_since, sent_by_id)
     return Ended(ending, decided)
 
 
-def _last_word(decided: Mapping[int, RecipientResult], state: OutgoingState) -> str:
+def _last_word(decided: Mapping[int, RecipientResult], others: Sequence[PendingRecipient], state: OutgoingState) -> str:
     """Why not all have it: of a recipient the message stands where it does for, before any other's."""
     without = [one for one in decided.values() if one.state is not OutgoingState.SENT]
-    return next((one.said for one in (*(one for one in without if one.state is state), *without)), "")
+    earlier = [_earlier(one) for one in others if one.state == state and state is not OutgoingState.SENT]
+    said = [*(one.said for one in without if one.state is state), *earlier, *(one.said for one in without)]
+    return next(iter(said), "")
+
+
+def _earlier(one: PendingRecipient) -> str:
+    code = f" ({one.reply_code})" if one.reply_code else ""
+    return f"{one.address}: {one.state} at an earlier try{code}."
 
 
 def wait_until(due: Due, until: datetime, why: str) -> Ending:

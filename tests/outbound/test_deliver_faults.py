@@ -121,6 +121,22 @@ def test_a_recipient_with_letters_beyond_ascii_fails_alone_where_the_relay_canno
     assert b"Final-Recipient: utf-8; j\\x{FC}rgen@example.net" in smtp_sink.deliveries[2].raw
 
 
+def test_a_message_that_fails_for_an_earlier_refusal_says_so_at_its_end(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "450 4.7.1 greylisted", matching="slow@", first=1)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 no such user", matching="gone@")
+    put(handles, to=("gone@example.net", "slow@example.net"))
+    deliver_due(handles, timeouts=QUICK)
+    make_due(handles)
+    told = []
+
+    assert deliver_due(handles, timeouts=QUICK, log=told.append).failed == 1
+
+    [row] = rows(handles)
+    assert (row.state, row.last_error) == ("failed", "gone@example.net: failed at an earlier try (550).")
+    assert [delivery.text for delivery in told] == [row.last_error]
+
+
 def test_a_greylisted_recipient_is_tried_again_by_the_same_mailbox_and_alone(handles, smtp_sink, second_sink):
     add_mailbox(handles, "other", second_sink)
     first = add_mailbox(handles, "first", smtp_sink)
