@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Table, case, func, select
 from sqlmodel import SQLModel
+
+DELETED_ACCOUNT = "deleted account"
+"""What an account that is gone is called where it left something."""
 
 
 def columns_of(model: type[SQLModel]) -> Any:
@@ -22,12 +25,21 @@ def name_of(target: type[SQLModel], reference: ColumnElement[Any], *, shown: str
 
 
 def account_name(reference: ColumnElement[Any]) -> ColumnElement[str]:
-    """An account's name; `deleted account` once it is gone."""
+    """An account's name, and what it is called once it is gone."""
     from core.models import Account
 
     table = columns_of(Account).values()[0].table.alias()
     living = select(table.c.name).where(table.c.id == reference, table.c.deleted_at.is_(None)).scalar_subquery()
-    return func.coalesce(living, "deleted account")
+    return func.coalesce(living, DELETED_ACCOUNT)
+
+
+def account_of_run(run: Any) -> ColumnElement[str]:
+    """The name that the account of a run has now; `deleted account` once it is gone."""
+    from core.models import Account
+
+    table = columns_of(Account).values()[0].table.alias()
+    name = case((table.c.deleted_at.is_(None), table.c.name), else_=DELETED_ACCOUNT)
+    return func.coalesce(select(name).where(table.c.id == run.account_id).scalar_subquery(), run.account)
 
 
 def token_of(kind: str, column: str, reference: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 
 from core.models import Message, OriginalMessage, Quarantine, Queue, Record, Run, RunEvent
-from core.resources.expressions import account_name, columns_of, name_of, status_of
+from core.resources.expressions import account_name, account_of_run, columns_of, name_of, status_of
 from core.resources.kind import Action, Column, ColumnType, Kind
 
 _m, _q, _r, _run, _e = (columns_of(model) for model in (Message, Quarantine, Record, Run, RunEvent))
@@ -135,7 +135,7 @@ RUN = Kind(
     description="Every pass over an account, and what it brought.",
     columns=(
         Column("id", "Id", _run.id, ColumnType.NUMBER, width=6, is_filtered=False),
-        Column("account", "Account", _run.account, width=14),
+        Column("account", "Account", account_of_run(_run), width=14),
         Column("worker", "Worker", _run.worker),
         Column("state", "State", _run.state, ColumnType.STATE, width=9),
         Column("started_at", "Started", _run.started_at, ColumnType.TIME, width=8, is_filtered=False),
@@ -171,7 +171,7 @@ EVENT = Kind(
             "account",
             "Account",
             func.coalesce(
-                select(_run.account).where(_run.id == _e.run_id).correlate(_e.run_id.table).scalar_subquery(), ""
+                select(account_of_run(_run)).where(_run.id == _e.run_id).correlate(_e.run_id.table).scalar_subquery(), ""
             ),
             width=14,
         ),

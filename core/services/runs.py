@@ -10,6 +10,7 @@ from sqlalchemy import and_, or_, select
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Run, RunEvent, RunState
+from core.resources.expressions import account_of_run
 from core.services import access
 from core.services.actor import Actor
 
@@ -20,12 +21,14 @@ _AT_START = 20
 """Runs whose lines a reader is shown that has seen none."""
 
 _run, _event = table_of(Run), table_of(RunEvent)
+_account = account_of_run(_run.c).label("account")
+_SHOWN = [_account if column.name == "account" else column for column in _run.c]
 
 
 def running(handles: Handles, actor: Actor, *, at_most: int = 1000) -> list[dict[str, Any]]:
     """The runs at work, on any machine, the oldest first."""
     access.require(actor, access.SEE, "run")
-    at_work = select(_run).where(_run.c.state == RunState.RUNNING.value).order_by(_run.c.id).limit(at_most)
+    at_work = select(*_SHOWN).where(_run.c.state == RunState.RUNNING.value).order_by(_run.c.id).limit(at_most)
     with handles.database.reading() as session:
         return [dict(row) for row in session.connection().execute(at_work).mappings()]
 
@@ -33,7 +36,7 @@ def running(handles: Handles, actor: Actor, *, at_most: int = 1000) -> list[dict
 def recent(handles: Handles, actor: Actor, *, at_most: int = 100) -> list[dict[str, Any]]:
     """The newest runs, whatever their state."""
     access.require(actor, access.SEE, "run")
-    newest = select(_run).order_by(_run.c.id.desc()).limit(at_most)
+    newest = select(*_SHOWN).order_by(_run.c.id.desc()).limit(at_most)
     with handles.database.reading() as session:
         return [dict(row) for row in session.connection().execute(newest).mappings()]
 
@@ -52,7 +55,7 @@ def tail(
     """
     access.require(actor, access.SEE, "event")
     newest_seen = max(seen, default=0)
-    moved = select(_run.c.id, _run.c.account, _run.c.last_seq)
+    moved = select(_run.c.id, _account, _run.c.last_seq)
     moved = moved.where(or_(_run.c.state == RunState.RUNNING.value, _run.c.id.in_(list(seen)), _run.c.id > newest_seen))
     with handles.database.reading() as session:
         newest_first = moved.order_by(_run.c.id.desc()).limit(AT_ONCE if seen else _AT_START)

@@ -3,7 +3,7 @@
 from core.handles import Handles
 from core.models import Run
 from core.resources.catalogue import kind_named
-from core.services import quarantine, search
+from core.services import quarantine, runs, search
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from tests.accounts import ON_SQLITE, add_account, at, fetch, fetched_well, message, records, rows_of, stored
@@ -28,10 +28,28 @@ def test_what_a_deleted_account_brought_stays_and_its_name_is_free(
     assert (len(stored(handles)), len(records(handles)), len(rows_of(handles, Run, "id"))) == (2, 2, 1)
     assert listed(handles, admin, "message") == listed(handles, admin, "record") == ["deleted account"] * 2
 
+    assert listed(handles, admin, "run") == ["deleted account"]
+    assert {row["account"] for row in runs.tail(handles, admin, {})} == {"deleted account"}
+
     # Another one of that name is another account: what it receives is its own.
     add_account(handles, name="support", **at(dovecot, user))
     assert fetched_well(handles, "support").counts.records == 2
     assert listed(handles, admin, "record") == ["support", "support", "deleted account", "deleted account"]
+
+
+def test_what_an_account_brought_is_shown_with_the_name_that_it_has_now(
+    handles: Handles, dovecot: DovecotServer, admin: Actor
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1)])
+    add_account(handles, name="support", **at(dovecot, user))
+    fetched_well(handles, "support")
+    accounts.change(handles, admin, "support", {"name": "helpdesk"})
+
+    for kind in ("message", "record", "run", "event"):
+        assert set(listed(handles, admin, kind)) == {"helpdesk"}
+    assert [row["account"] for row in runs.recent(handles, admin)] == ["helpdesk"]
+    assert search.matching(handles, admin, kind_named("run"), "account:helpdesk").rows
 
 
 @ON_SQLITE
