@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from core.errors import PostroomError
+from core.local_names import read_local_names
 from core.mail.strict_address import strict_address
 from core.outbound.listener_desk import Desk
 from core.outbound.listener_dialogue import TRANSFER, Room, StrictSession
@@ -51,6 +52,7 @@ class ListenerSession(StrictSession):
         self._house = house
         self._user = ""
         self._refused_logins = 0
+        self._names = read_local_names()
         ident = f"ESMTP Postroom {house.mark}"
         super().__init__(host=house.host, ident=ident, max_size=house.max_size, room=house.room, gone=gone)
 
@@ -75,21 +77,24 @@ class ListenerSession(StrictSession):
         """Take a sender, of those who are logged in where that is asked for."""
         if self._house.username and not self._user:
             return "530 5.7.0 Authentication required"
-        if address != "<>" and (complaint := _complaint(address, envelope)):
+        sender = self._names.address_of(address)
+        if sender != "<>" and (complaint := _complaint(sender, envelope)):
             return f"553 5.1.7 {complaint}"
-        envelope.mail_from = address  # "<>" as it is: without one the library refuses RCPT
+        envelope.mail_from = sender  # "<>" as it is: without one the library refuses RCPT
         envelope.mail_options.extend(options)
         return "250 2.1.0 Sender ok"
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Take a recipient."""
-        if complaint := _complaint("" if address == "<>" else address, envelope):
-            return f"553 5.1.3 {complaint}"
-        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+        """Take a recipient; a name without @ is a user of this machine, as `postmaster` must be (RFC 5321 §4.5.1)."""
+        found = self._names.recipients_of("" if address == "<>" else address)
+        for one in found:
+            if complaint := _complaint(one, envelope):
+                return f"553 5.1.3 {complaint}"
+        if len(envelope.rcpt_tos) + len(found) > MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients: send the rest as another message"
-        envelope.rcpt_tos.append(address)
+        envelope.rcpt_tos += found
         return "250 2.1.5 Recipient ok"
 
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802

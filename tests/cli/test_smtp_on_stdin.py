@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.handin import Dropped, read_dropped
+from core.local_names import read_local_names
 from tests.cli.conftest import ROOT, Shell
-from tui.cli.local_names import read_local_names
 
 MAIL = b"From: a@example.org\r\nTo: b@example.net\r\nSubject: x\r\n\r\nHello.\r\n"
 BEGIN = b"EHLO x\r\nMAIL FROM:<a@example.org> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"

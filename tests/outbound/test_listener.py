@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from core import clock
+from core import clock, local_names
 from core.db.bulk import table_of
 from core.environment import Environment
 from core.errors import BadInput, StoreBusy, StoreFull
@@ -159,6 +159,19 @@ def test_the_null_sender_and_addresses_beyond_ascii(listening: Listening) -> Non
     assert "zoë@example.net" in recipients(listening.handles)
 
 
+def test_a_name_without_at_is_a_user_of_this_machine(
+    listening: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aliases").write_text("postmaster: root\nroot: ops@example.org\n")
+    (tmp_path / "mailname").write_text("box.example\n")
+    monkeypatch.setattr(local_names, "ALIASES", tmp_path / "aliases")
+    monkeypatch.setattr(local_names, "MAILNAME", tmp_path / "mailname")
+    with listening.client() as client:
+        client.sendmail("app", ["Postmaster", "root@localhost", "anna"], MAIL)
+    assert list(recipients(listening.handles)) == ["ops@example.org", "anna@box.example"]
+    assert rows(listening.handles)[0].sender == "app@box.example"
+
+
 def test_an_envelope_in_one_piece_gets_its_replies_in_order(listening: Listening) -> None:
     said = listening.said(
         b"EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nRCPT TO:<no address>\r\nDATA\r\n",
@@ -213,7 +226,7 @@ def test_what_cannot_be_taken_is_refused_for_good_in_words(listening: Listening,
     [
         (b"MAIL FROM:<a b@example.org>", 553),
         (b"MAIL FROM:<@relay:a@example.org>", 553),
-        (b"MAIL FROM:<root>", 553),
+        (b"MAIL FROM:<root>", 250),
         (b"MAIL FROM:<a@example.org> SIZE=99999999999", 552),
         (b"MAIL FROM:<a@example.org> RET=FULL", 555),
         (b"MAIL FROM:<a@example.org> AUTH=<>", 250),

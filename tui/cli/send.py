@@ -14,9 +14,9 @@ from core.clock import utcnow
 from core.environment import Environment, read_environment
 from core.errors import StoreError, UnsafeMessage
 from core.handin import hand_in
+from core.local_names import LocalNames, read_local_names
 from core.mail.envelope import OutgoingEnvelope, named_in
 from core.mail.strict_address import strict_address
-from tui.cli.local_names import LocalNames, read_local_names
 from tui.cli.moments import read_moment
 from tui.cli.sendmail_flags import HELP, asks_for_help, read_flags
 from tui.cli.submission import from_field, local_user, prepared, read_message

@@ -14,10 +14,10 @@ from typing import IO
 from core.environment import Environment
 from core.errors import BadInput, StoreError
 from core.handin import hand_in
+from core.local_names import LocalNames
 from core.mail.canonical import canonical_crlf
 from core.mail.envelope import OutgoingEnvelope, check_header
 from core.mail.strict_address import strict_address
-from tui.cli.local_names import LocalNames
 from tui.cli.submission import LARGEST
 
 _LONGEST_COMMAND = 2048

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tui.cli import local_names
-from tui.cli.local_names import LocalNames, read_aliases, read_local_names
+from core import local_names
+from core.local_names import LocalNames, read_aliases, read_local_names
 
 ALIASES = """\
 # comment
@@ -32,6 +32,7 @@ NAMES = LocalNames("host.example", read_aliases(ALIASES))
         ("root", ("anna@example.org", "Bob@Example.org", "carl@host.example")),
         ("ROOT@HOST.example", ("anna@example.org", "Bob@Example.org", "carl@host.example")),
         ("root@localhost", ("anna@example.org", "Bob@Example.org", "carl@host.example")),
+        ("dave@localhost", ("dave@host.example",)),
         ("root@elsewhere.example", ("root@elsewhere.example",)),
         ("postmaster", ("anna@example.org", "Bob@Example.org", "carl@host.example")),
         ("daemon", ("daemon@host.example",)),

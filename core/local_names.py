@@ -1,4 +1,4 @@
-"""Who is meant by a name without @: a user of this machine, as sendmail has it.
+"""Who is meant by a name without @, or at localhost: a user of this machine, as sendmail has it.
 
 `/etc/aliases` (aliases(5)) says whose mail that is; a name that is not there becomes an address at this machine's name
 for mail, `/etc/mailname` or its host name. Commands, files and lists of an alias are for a server that delivers here.
@@ -16,6 +16,7 @@ ALIASES = Path("/etc/aliases")
 MAILNAME = Path("/etc/mailname")
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}"
+_HERE = "@localhost"
 _BARE = re.compile(_NAME)
 _ALIAS = re.compile(r'(?:"(?P<quoted>[^"]+)"|(?P<name>[^\s:"#]+))\s*:(?P<targets>.*)', re.DOTALL)
 _FIELD_OF_A_NAME = re.compile(rb"(?P<before>\s*)(?P<name>%b)(?P<after>\s*(?:\([^()]*\))?\s*)" % _NAME.encode())
@@ -34,8 +35,10 @@ class LocalNames:
     """Names in lower case, and whose mail that is."""
 
     def address_of(self, word: str) -> str:
-        """A bare name with this machine's domain; anything else as it is."""
-        return f"{word}@{self.domain}" if _BARE.fullmatch(word) else word
+        """A name of this machine with its domain; anything else as it is."""
+        # A relay would take `localhost` for its own machine.
+        name = word[: -len(_HERE)] if word.lower().endswith(_HERE) else word
+        return f"{name}@{self.domain}" if _BARE.fullmatch(name) else word
 
     def recipients_of(self, word: str) -> tuple[str, ...]:
         """Whose mail this is: a name or address of this machine goes where its alias says."""
@@ -53,7 +56,7 @@ class LocalNames:
 
     def _expanded(self, address: str, depth: int) -> list[str]:
         name, _, domain = address.rpartition("@")
-        targets = self.aliases.get(name.lower(), ()) if domain.lower() in (self.domain.lower(), "localhost") else ()
+        targets = self.aliases.get(name.lower(), ()) if domain.lower() == self.domain.lower() else ()
         reachable = [self.address_of(target) for target in targets if target[:1] not in ("|", "/", ":", "\\")]
         if not reachable or depth == 0:
             return [address]
