@@ -178,13 +178,14 @@ def _begun() -> Any:
 
 
 def accounts_named(handles: Handles, names: Sequence[str] | None) -> list[Account]:
-    """The accounts of these names, or all valid ones; names that are unknown are absent."""
+    """The accounts of these names, or all that are valid and not paused; names that are unknown are absent."""
     with handles.database.reading() as session:
         statement = (
             select(Account).where(col(Account.deleted_at).is_(None)).order_by(col(Account.priority), col(Account.name))
         )
         if names is None:
-            statement = statement.where(col(Account.validity) == Validity.VALID.value)
+            paused = select(_status.c.account_id).where(_status.c.paused.is_(True))
+            statement = statement.where(col(Account.validity) == Validity.VALID.value, col(Account.id).not_in(paused))
         else:
             statement = statement.where(col(Account.name).in_(names))
         return list(session.scalars(statement))

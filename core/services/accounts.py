@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import case, insert, literal, update
+from sqlalchemy import case, insert, literal, select, update
 from sqlmodel import Session
 from sqlmodel.sql.sqltypes import AutoString
 
@@ -13,7 +13,7 @@ from core.db.bulk import table_of
 from core.errors import Problem
 from core.handles import Handles
 from core.inbound import record_types
-from core.models import AccountStatus, AccountType, Audit, Mailbox, Status, Validity
+from core.models import AccountStatus, AccountType, Audit, Mailbox, Run, RunState, Status, Validity
 from core.resources import checks
 from core.resources.account import ACCOUNT
 from core.services import access, audit
@@ -48,9 +48,14 @@ class Accounts(Resource):
         """Fetch it again, from now on."""
         self._control(handles, actor, "resume", name, _afresh(clock.utcnow()))
 
-    def stop(self, handles: Handles, actor: Actor, name: str | int) -> None:
-        """End its running fetch after the current batch."""
+    def stop(self, handles: Handles, actor: Actor, name: str | int) -> bool:
+        """End its running fetch after the current batch; false if there is none."""
         self._control(handles, actor, "stop", name, {"stop_requested": True})
+        with handles.database.reading() as session:
+            run = table_of(Run)
+            ours = run.c.account_id == named(session, self.kind, name)["id"]
+            at_work = select(run.c.id).where(ours, run.c.state == RunState.RUNNING.value)
+            return session.connection().execute(at_work).first() is not None
 
     def _control(self, handles: Handles, actor: Actor, verb: str, name: str | int, columns: dict[str, Any]) -> None:
         access.require(actor, verb, self.kind.name)

@@ -173,6 +173,16 @@ def test_fetching_all_by_hand_takes_so_many_of_one_server_at_once(handles: Handl
     assert busy.most == 2
 
 
+def test_fetching_all_by_hand_leaves_out_what_a_person_paused(handles: Handles, admin: Actor) -> None:
+    with ScriptedImap(holding({1: message(1)})) as server:
+        for name in ("paused", "works"):
+            add_account(handles, name=name, port=server.port)
+        accounts.pause(handles, admin, "paused")
+        assert [outcome.account for outcome in fetched_well(handles).outcomes] == ["works"]
+        assert fetched_well(handles, "paused").counts.fetched == 1
+    assert accounts.stop(handles, admin, "works") is False
+
+
 def test_who_waits_for_a_slot_is_told_so_and_may_leave(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.workers.fetcher.SAID_AFTER", 0.0)
     set_settings(handles, slots_per_host=1)

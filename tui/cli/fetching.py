@@ -82,7 +82,10 @@ def _show(invocation: Invocation, summary: FetchSummary) -> None:
         return
     sys.stdout.write(sentence(summary) + "\n")
     if not summary.accounts:
-        say(invocation, "There is no valid account. To add one: postroom add account NAME type=IMAPS host=… username=…")
+        say(
+            invocation,
+            "No account is valid and not paused. To add one: postroom add account NAME type=IMAPS host=… username=…",
+        )
 
 
 def sentence(summary: FetchSummary) -> str:

@@ -15,11 +15,11 @@ from tui.cli.options import Invocation
 from tui.cli.output import say
 
 _NAMES = Annotated[list[str], Argument(metavar="ACCOUNT…")]
-_Order = Callable[[Handles, Actor, str], object]
+_Order = Callable[[Handles, Actor, str], bool | None]
 
 
 def pause(ctx: Context, names: _NAMES) -> None:
-    """Do not fetch these accounts by themselves until they are resumed; a run ends after the batch in hand."""
+    """Do not fetch these accounts by themselves until they are resumed; a running fetch goes on: postroom stop."""
     _each(ctx.obj, names, accounts.pause, "is paused")
 
 
@@ -38,5 +38,5 @@ def _each(invocation: Invocation, names: list[str], order: _Order, told: str) ->
         for name in names:
             accounts.get(handles, actor, name)  # a wrong name in the middle must not leave half done
         for name in names:
-            order(handles, actor, name)
-            say(invocation, f"Account {name} {told}.")
+            is_done = order(handles, actor, name)
+            say(invocation, f"Account {name} {'is not being fetched' if is_done is False else told}.")

@@ -25,8 +25,8 @@ from tui.console.dialogs.steps import Steps
 from tui.console.glyphs import BAD, GOOD
 from tui.console.worker_process import start_worker
 
-ALL_VALID = "validity:valid -validity:invalid"
-"""The filter of the accounts that are fetched."""
+ALL_VALID = "validity:valid -validity:invalid -status:paused"
+"""The filter of the accounts that are fetched by themselves."""
 
 MOST_AT_ONCE = 1000
 """Accounts fetched by one key."""
