@@ -161,8 +161,8 @@ def _checked(answer: bytes, raw: bytes, message_id: str) -> bytes:
     if block.names() != Counter(name.encode("utf-8", "replace") for name in told.get("names", ())):
         raise ScriptFailed("the header that it wrote is not what was meant.")
     if [value.strip() for value in block.every(b"message-id")] != [message_id.encode("ascii", "replace")]:
-        text = "it changed the Message-ID, by which bounces and doubles are known; a new message takes context.message_id."
-        raise ScriptFailed(text)
+        known_by = "it changed the Message-ID, by which bounces and doubles are known"
+        raise ScriptFailed(f"{known_by}; a new message takes context.message_id.")
     return written
 
 
