@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from core.credentials import note_certificate
 from core.errors import WireError
 from core.handles import Handles
 from core.inbound.due import Claimed
@@ -48,6 +49,9 @@ def connect(
         return waiting, unchanged
     source = open_source(handles, claimed.account, log, timeouts)
     try:
+        shown = source.facts.tls.certificate.expires if source.facts.tls else None
+        if shown != claimed.certificate_expires:
+            note_certificate(handles, "account", claimed.lease.key, shown)
         return source, unchanged_folders(claimed, noted, source)
     except BaseException:
         source.drop()

@@ -40,6 +40,8 @@ class Claimed:
     """Whether a person asked for it by its name: then what was given up is tried once more."""
     is_failing: bool = False
     """Whether the run before it failed: it may hang in its slot until a deadline."""
+    certificate_expires: datetime | None = None
+    """When the certificate ends that its server showed last."""
 
 
 def claim_due(
@@ -121,7 +123,8 @@ def _claim(
     session.connection().execute(_begun(), {**lease.named, "run": run_id})
     # A run that a fault of ours ended has closed itself, and is the account's last one.
     died = found.is_running or found.last_state == RunState.ABORTED.value
-    return Claimed(account, lease, run_id, died, is_failing=found.failures > 0)
+    failing, ends = found.failures > 0, found.certificate_expires
+    return Claimed(account, lease, run_id, died, is_failing=failing, certificate_expires=ends)
 
 
 def _is_due(found: Any, now: datetime) -> bool:
@@ -157,7 +160,7 @@ def _standing() -> Any:
     of_account = _run.c.account_id + 0 == bindparam("this")
     is_running = exists().where(_run.c.state == RunState.RUNNING.value, of_account).correlate(None)
     last = _run.alias("last")
-    stands = (_status.c.due_at, _status.c.retry_after, _status.c.paused, _status.c.failures)
+    stands = (_status.c[name] for name in ("due_at", "retry_after", "paused", "failures", "certificate_expires"))
     return (
         select(Account, *stands, is_running.label("is_running"), last.c.state.label("last_state"))
         .join(_status, _status.c.account_id == _account.c.id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from core.credentials import note_certificate
 from core.errors import ConfigurationError
 from core.handles import Handles
 from core.models import Account, AccountType
@@ -43,18 +42,16 @@ def open_source(handles: Handles, account: Account, log: RunLog, timeouts: Timeo
         log.step = "token"
     source = logged_in_as(handles, account, open_with)
     try:
-        _tell_opened(handles, account, server, source, log)
+        _tell_opened(account, server, source, log)
     except BaseException:
         source.drop()
         raise
     return source
 
 
-def _tell_opened(handles: Handles, account: Account, server: Server, source: Source, log: RunLog) -> None:
+def _tell_opened(account: Account, server: Server, source: Source, log: RunLog) -> None:
     shown = tls_line(source.facts.tls) if source.facts.tls else "in clear"
     log.connected(server.place, shown, source.facts.connect_ms)
-    expires = source.facts.tls.certificate.expires if source.facts.tls else None
-    note_certificate(handles, "account", account.id or 0, expires)
     log.logged_in(account.username + (" with a token" if account.profile_id else ""), source.facts.login_ms)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 from sqlmodel import Session, col
 
 from core.environment import Environment
@@ -93,7 +94,8 @@ class Vault:
         Raises:
             SecretUnreadable: it cannot be opened, or what it refers to cannot be read.
         """
-        row = session.get(StoredSecret, (kind, owner_id, field))
+        given = {"whose": kind, "owner": owner_id, "which": field}
+        row = session.connection().execute(_kept(), given).one_or_none()
         if row is None:
             return None
         if row.ref:
@@ -217,6 +219,14 @@ class Vault:
         known, row = session.get(Setting, KEY_ID), session.get(Setting, PUBLIC_KEY)
         public = public_key_from(str(row.value)) if row is not None else None
         return public if public is not None and known is not None and known.value == public.key_id else None
+
+
+@lru_cache(maxsize=1)
+def _kept() -> Any:
+    """Made once: it is executed for each connection."""
+    secret: Any = StoredSecret.__table__  # type: ignore[attr-defined]
+    is_it = (secret.c.kind == bindparam("whose"), secret.c.owner_id == bindparam("owner"))
+    return select(secret.c.ref, secret.c.sealed).where(*is_it, secret.c.field == bindparam("which"))
 
 
 def is_anything_sealed(session: Session) -> bool:
