@@ -11,7 +11,6 @@ from typer import Argument, Context, Option
 
 from core.errors import Misuse
 from core.resources.catalogue import CONFIGURED, kind_named
-from core.resources.incoming import RECORD
 from core.resources.kind import Kind
 from core.resources.suppression import SUPPRESSION
 from core.resources.system import SETTING
@@ -88,9 +87,17 @@ def _editable(name: str) -> Kind:
     kind = kind_named(name)
     if kind in CONFIGURED:
         return kind
-    if kind is RECORD:
-        raise Misuse("A record is changed by: postroom record set NUMBER field=value…")
-    raise Misuse(f"{kind.title} are not added, changed or deleted by hand.")
+    if instead := _INSTEAD.get(kind.name):
+        raise Misuse(instead)
+    raise Misuse(f"{kind.title}: nothing there is added, changed or deleted by hand.")
+
+
+_INSTEAD = {
+    "record": "A record is changed by: postroom record set NUMBER field=value…",
+    "outbox": "Mail is handed in by `postroom send`; what waits is ordered about by `postroom outbox`, see its --help.",
+    "suppression": "An address is suppressed by its bounces, and released by: postroom delete suppression ADDRESS",
+}
+"""What to do with kinds that are not configured."""
 
 
 def _change_settings(invocation: Invocation, name: str, values: Sequence[str], *, password_stdin: bool) -> None:
