@@ -14,6 +14,7 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.filtering import Filter, Term, condition
 from core.handles import Handles
+from core.inbound.trail import Stage
 from core.models import Attempt, Message, MessageState, OutgoingMessage, Quarantine, Queue, Recipient, Record
 from core.resources.incoming import MESSAGE
 from core.resources.kind import Kind
@@ -33,6 +34,9 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _NUMBER = re.compile(r"\[?(?:[A-Za-z ]{1,30}#:?\s*)?(\d{12,30})\]?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d(?::\d\d)?)?Z?")
 _LENGTHS = {10: timedelta(days=1), 13: timedelta(hours=1), 16: timedelta(minutes=1)}
+
+_BESIDES = {"trail", "opened_record", "after_fetch", "queue", "reason"}
+"""What is read of a message beside its columns."""
 
 _m, _o, _record, _queue = (table_of(model) for model in (Message, OutgoingMessage, Record, Queue))
 _recipient, _attempt, _quarantine = (table_of(model) for model in (Recipient, Attempt, Quarantine))
@@ -106,13 +110,13 @@ def _incoming(session: Session, sought: Sought, record_ids: Sequence[int], limit
         .scalar_subquery()
     )
     reason = select(_quarantine.c.reason).where(_quarantine.c.message_id == _m.c.id).scalar_subquery()
-    columns = [_m.c.trail, _m.c.opened_record, queue.label("queue"), reason.label("reason")]
+    columns = [_m.c.trail, _m.c.opened_record, _m.c.after_fetch, queue.label("queue"), reason.label("reason")]
     return [_as_incoming(row) for row in _rows(session, MESSAGE, columns, wanted, limit)]
 
 
 def _as_incoming(row: Mapping[str, Any]) -> dict[str, Any]:
     trail = steps(row["trail"])
-    own = {name: value for name, value in row.items() if name not in {"trail", "opened_record", "queue", "reason"}}
+    own = {name: value for name, value in row.items() if name not in _BESIDES}
     return {
         "direction": "incoming",
         "at": row["received_at"],
@@ -120,8 +124,18 @@ def _as_incoming(row: Mapping[str, Any]) -> dict[str, Any]:
         "queue": plain(row["queue"]),
         "opened_record": bool(row["opened_record"] and row["state"] == MessageState.RECORDED.value),
         "reason": plain(row["reason"]),
-        "why": plain(trail[-1]["why"]) if trail else "",
+        "why": plain(_why(trail, row["state"])),
+        "after_fetch": row["after_fetch"],
     }
+
+
+def _why(trail: Sequence[Mapping[str, str]], state: str) -> str:
+    """The reason that decided; of an ignored message, the filter that said so."""
+    if state == MessageState.IGNORED:
+        for step in trail:
+            if step["stage"] == Stage.FILTERS and step["rule"] and "Ignore" in step["why"]:
+                return f"filter {step['rule']} {step['why']}"
+    return trail[-1]["why"] if trail else ""
 
 
 def _outgoing(session: Session, sought: Sought, record_ids: Sequence[int], limit: int) -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ def test_what_becomes_of_the_messages_of_an_mbox_is_told_without_taking_them_in(
 def test_where_a_message_is_that_was_too_large(world: Shell) -> None:
     world.ok("set", "account", "a", "max_size=1kB")
     world.ok("intake", "-", "--account", "a", stdin=message(1, body="x" * 2000))
-    assert "left on the server, over the account's max_size" in world.ok("where", "too", "large").out
+    assert "not taken in by hand, over the account's max_size" in world.ok("where", "too", "large").out
 
 
 def test_what_waits_in_quarantine_is_worked_off(world: Shell, tmp_path: Path) -> None:

@@ -59,13 +59,25 @@ def write_details(row: Mapping[str, Any]) -> None:
     """One thing, a line a field; lists of things are indented below their name."""
     width = max((cell_len(name) for name in row), default=0)
     for name, value in row.items():
-        if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            sys.stdout.write(f"{name}\n")
-            for part in value:
-                text = _GAP.join(f"{key}={_cell(one)}" for key, one in part.items() if one not in (None, ""))
-                sys.stdout.write(f"  {text}\n")
+        if _are_things(value):
+            _write_things(name, value, "")
         else:
             sys.stdout.write(f"{name:<{width}}  {_cell(value)}\n".rstrip() + "\n")
+
+
+def _write_things(name: str, things: Sequence[Mapping[str, Any]], indent: str) -> None:
+    """A line each, and below it the things that it has itself."""
+    sys.stdout.write(f"{indent}{name}\n")
+    for one in things:
+        plain = {key: value for key, value in one.items() if value not in (None, "") and not _are_things(value)}
+        sys.stdout.write(f"{indent}  {_GAP.join(f'{key}={_cell(value)}' for key, value in plain.items())}\n")
+        for key, value in one.items():
+            if _are_things(value):
+                _write_things(key, value, f"{indent}    ")
+
+
+def _are_things(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def line_width() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from core.resources.in_words import in_words
 from core.resources.kind import Column, ColumnType, Kind
 from tui.cli.output import TableColumn
 
@@ -27,7 +28,8 @@ def _shown(column: Column, value: Any) -> Any:
         return size(value)
     if column.type is ColumnType.TIME and isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return value
+    text = in_words(value)
+    return value if text is None else text
 
 
 def size(octets: int) -> str:

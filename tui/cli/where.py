@@ -9,12 +9,16 @@ from typing import Annotated, Any
 from typer import Argument, Context, Option
 
 from core.errors import Misuse
+from core.inbound.handed_in import FOLDER
 from core.outbox.pick_up import pick_up
 from core.services.where import LIMIT
 from core.services.where import where as sightings
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
+
+_DONE = {"keep": "kept", "delete": "deleted", "move": "moved"}
+_LARGE = "over the account's max_size"
 
 
 def where(
@@ -58,9 +62,12 @@ def _incoming(row: Mapping[str, Any]) -> list[str]:
 
 
 def _on_the_server(row: Mapping[str, Any]) -> str:
+    if (row["folder"], row["uidvalidity"]) == (FOLDER, 0):
+        is_here = row["state"] != "too_large"
+        return f"taken in by hand {_time(row['acknowledged_at'])}" if is_here else f"not taken in by hand, {_LARGE}"
     if row["acknowledged_at"]:
-        return f"done on the server {_time(row['acknowledged_at'])}"
-    return "left on the server, over the account's max_size" if row["state"] == "too_large" else "not yet acknowledged"
+        return f"{_DONE.get(row['after_fetch'], 'done')} on the server {_time(row['acknowledged_at'])}"
+    return f"left on the server, {_LARGE}" if row["state"] == "too_large" else "not yet acknowledged"
 
 
 def _outgoing(row: Mapping[str, Any]) -> list[str]:

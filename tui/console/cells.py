@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core import clock
+from core.resources.in_words import in_words
 from core.resources.kind import ColumnType
 from core.text import safe_text
 from tui.console.glyphs import sign_of
@@ -102,13 +103,8 @@ def words(value: Any) -> str:
 
 def told(value: Any) -> str:
     """A filter's conditions, or what it sets, as one safe line; anything else as its words."""
-    if isinstance(value, Mapping) and value and all(isinstance(one, str) for one in value.values()):
-        return safe_text(", ".join(f"{name}: {one}" for name, one in value.items()))
-    if isinstance(value, list | tuple) and value and all(isinstance(one, Mapping) and "regex" in one for one in value):
-        return safe_text(
-            " & ".join(f"{'!' if one.get('negate') else ''}{one['header']}: {one['regex']}" for one in value)
-        )
-    return words(value)
+    text = in_words(value)
+    return words(value) if text is None else safe_text(text)
 
 
 def grouped(value: Any) -> str:
