@@ -89,7 +89,7 @@ def _editable(name: str) -> Kind:
         return kind
     if instead := _INSTEAD.get(kind.name):
         raise Misuse(instead)
-    raise Misuse(f"{kind.title}: nothing there is added, changed or deleted by hand.")
+    raise Misuse(f"{kind.title}: not added, changed or deleted by hand.")
 
 
 _INSTEAD = {
