@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from core import clock
 from core.db.bulk import table_of
-from core.errors import BadInput, Problem
+from core.errors import BadInput, ConfigurationError, Problem
 from core.handles import Handles
 from core.inbound import record_types
 from core.inbound.record_types.draft import PENDING_FOR
@@ -49,6 +49,7 @@ def change(handles: Handles, actor: Actor, number: str, given: Mapping[str, Any]
 
     def work(session: Session) -> Audit | None:
         row = _row(session, number)
+        _refuse_foreign(settings, row, given)
         columns = _columns(session, settings, row, given)
         was, now = audit.differences(row, columns)
         if not now:
@@ -100,6 +101,24 @@ def _pending(row: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, An
     return {"pending_until": until or clock.utcnow() + PENDING_FOR, "woken_at": None}
 
 
+def _refuse_foreign(settings: RuntimeSettings, row: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """A field of another type would stand there unseen.
+
+    Raises:
+        BadInput: with all of them.
+    """
+    name = str(given.get("type", row["type"]))
+    try:
+        own = {rule.name for rule in record_types.fields_of(record_types.get(name))}
+    except ConfigurationError:
+        return  # its package is gone: what it knew cannot be told
+    known = own.union(FIELDS, settings.dynamic_fields, row["fields"])
+    has = f" It has {', '.join(sorted(own))}." if own else ""
+    text = f"is no field of a {name}, which this record is.{has}"
+    if foreign := [one for one in given if one not in known]:
+        raise BadInput(problems=tuple(Problem(f"record {row['number']}", one, text) for one in foreign))
+
+
 def _further_fields(settings: RuntimeSettings) -> list[str]:
     return [*settings.dynamic_fields, *record_types.field_names()]
 
@@ -118,6 +137,7 @@ def _complaint(settings: RuntimeSettings, name: str, value: Any) -> str | None:
         "lock": ["lock", "unlock"],
         "owner": settings.owners,
         "responsible": settings.owners,
+        "type": record_types.names(),
     }.get(name)
     if not choices or value in choices or (value == "" and name in TEXTS):
         return None

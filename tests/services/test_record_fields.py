@@ -63,3 +63,15 @@ def test_a_field_of_a_record_can_be_changed_by_hand(handles: Handles, admin: Act
     assert kept == {"Category": "noise", "Location": "Gate 3"}
     with pytest.raises(BadInput, match="Did you mean Category"):
         records.change(handles, admin, "2026030110000007", {"Categorie": "noise"})
+
+
+def test_a_field_of_another_type_is_refused_and_so_is_a_type_that_there_is_not(handles: Handles, admin: Actor) -> None:
+    def add(session: Session) -> None:
+        session.add(Record(id=7, number="2026030110000007", type="Grievance", created_at=NOW, updated_at=NOW))
+
+    handles.database.writing(add)
+    with pytest.raises(BadInput, match="Target: is no field of a Grievance, which this record is. It has Category"):
+        records.change(handles, admin, "2026030110000007", {"Target": "x"})
+    with pytest.raises(BadInput, match="type: is one of Ticket, Grievance, Change Request"):
+        records.change(handles, admin, "2026030110000007", {"type": "Quarrel"})
+    assert records.change(handles, admin, "2026030110000007", {"type": "Change Request", "Target": "the router"})
