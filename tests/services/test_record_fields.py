@@ -70,7 +70,7 @@ def test_a_field_of_another_type_is_refused_and_so_is_a_type_that_there_is_not(h
         session.add(Record(id=7, number="2026030110000007", type="Grievance", created_at=NOW, updated_at=NOW))
 
     handles.database.writing(add)
-    with pytest.raises(BadInput, match="Target: is no field of a Grievance, which this record is. It has Category"):
+    with pytest.raises(BadInput, match="Target: is no field of a Grievance"):
         records.change(handles, admin, "2026030110000007", {"Target": "x"})
     with pytest.raises(BadInput, match="type: is one of Ticket, Grievance, Change Request"):
         records.change(handles, admin, "2026030110000007", {"type": "Quarrel"})
