@@ -20,7 +20,10 @@ from core.workers.handoff import Handover
 from core.workers.health import Heartbeat
 from core.workers.idler import Idler
 from core.workers.orders import Order, finish, report, take_orders
+from core.workers.part import Part
+from core.workers.reporting import Reporting
 from core.workers.sender import Sender
+from core.workers.service_manager import ServiceManager
 from core.workers.sign_ins import SignIns
 from core.workers.sweeper import sweep, sweep_on
 from core.workers.telling import Teller, tell
@@ -44,6 +47,7 @@ def run_workers(
     once: bool = False,
     stop: threading.Event | None = None,
     test: CarryOut | None = None,
+    manager: ServiceManager | None = None,
 ) -> None:
     """Work until `stop` is set, finishing what is in hand; with `once`, do what is due and return.
 
@@ -53,6 +57,7 @@ def run_workers(
         once: one pass.
         stop: ends it.
         test: carries out orders to test a connection; without it they are left to other workers.
+        manager: who started this process and wants to know how it does.
 
     Raises:
         SchemaMismatch: the database was migrated while this worker ran.
@@ -64,59 +69,52 @@ def run_workers(
         tell_unattended(handles, handles.settings().alerts.fetch_silence)
     heartbeat = Heartbeat(handles, only or "both")
     heartbeat.start()
-    threads = _parts(handles, stop, only=only, once=once, test=test)
+    parts = _parts(handles, stop, only=only, once=once, test=test)
+    reporting = Reporting(manager or ServiceManager(), parts, stop, works=_told_work(handles, only))
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for part in parts:
+            part.start()
+        if not once:
+            reporting.start()
+        for part in parts:
+            part.join()
         if only != "send" and once:
             Handover(handles, stop).run(once=True)  # what the fetch has brought is handed over in the same pass
         if once:
             tell(handles, gather=timedelta(0))
     finally:
+        reporting.close()
         heartbeat.close()
-    for thread in threads:
-        if thread.error is not None:
-            raise thread.error
+    for part in parts:
+        if part.error is not None:
+            raise part.error
 
 
 def _parts(
     handles: Handles, stop: threading.Event, *, only: Only | None, once: bool, test: CarryOut | None
-) -> list[_Part]:
-    parts: dict[str, Callable[[], object]] = {}
+) -> list[Part]:
+    parts: dict[str, Callable[[threading.Event], object]] = {}
     if only != "send":
-        parts["fetch"] = lambda: _fetch(handles, stop, once=once)
+        parts["fetch"] = lambda stop: _fetch(handles, stop, once=once)
     if only != "fetch":
-        parts["send"] = lambda: Sender(handles, stop).run(once=once)
+        parts["send"] = lambda stop: Sender(handles, stop).run(once=once)
+    if only == "send" and not once:
+        parts["schema"] = lambda stop: _watch_schema(handles, stop)
     if only != "send" and not once:
-        parts["handoff"] = lambda: Handover(handles, stop).run()
-        parts["sweep"] = lambda: sweep_on(handles, stop)
+        parts["handoff"] = lambda stop: Handover(handles, stop).run()
+        parts["sweep"] = lambda stop: sweep_on(handles, stop)
     if only != "fetch" and not once:
-        parts["listen"] = lambda: Listener(handles, stop).run()
+        parts["listen"] = lambda stop: Listener(handles, stop).run()
     if not once:
-        parts["tell"] = lambda: Teller(handles, stop).run()
+        parts["tell"] = lambda stop: Teller(handles, stop).run()
     if test is not None and not once:
-        parts["test"] = Tester(handles, stop, test).run
-    return [_Part(name, work, stop) for name, work in parts.items()]
+        parts["test"] = lambda stop: Tester(handles, stop, test).run()
+    return [Part(name, work, stop) for name, work in parts.items()]
 
 
-class _Part(threading.Thread):
-    """One half of the worker; if it fails for good, the other one stops too."""
-
-    def __init__(self, name: str, work: Callable[[], object], stop: threading.Event) -> None:
-        super().__init__(name=name)
-        self._work = work
-        self._stop_all = stop
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Work; what ends it is kept for the one who waits."""
-        try:
-            self._work()
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            self.error = error
-            self._stop_all.set()
+def _told_work(handles: Handles, only: Only | None) -> str:
+    work = {"fetch": "Fetches", "send": "Sends"}.get(only or "", "Fetches and sends")
+    return f"{work}, as {handles.worker_id}."
 
 
 def _fetch(handles: Handles, stop: threading.Event, *, once: bool) -> None:
@@ -153,6 +151,16 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: t
     finally:
         idler.close()
         watcher.close()
+
+
+def _watch_schema(handles: Handles, stop: threading.Event) -> None:
+    """The same look for a worker that does not fetch."""
+    while not stop.wait(LOOK):
+        try:
+            _refuse_other_schema(handles)
+        except StoreError as error:
+            _log.warning("%s", error)
+            stop.wait(PATIENCE_AFTER_FAULT)
 
 
 def _refuse_other_schema(handles: Handles) -> None:

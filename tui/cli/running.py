@@ -56,13 +56,14 @@ def _work(invocation: Invocation, only: str, *, once: bool) -> int:
     from core.services.test_orders import carry_out
     from core.workers.key_watch import refuse_without_key
     from core.workers.loop import run_workers
+    from core.workers.service_manager import service_manager
 
     _log_to_stderr(invocation)
     with orderly_end() as ending, closing(open_gateway(invocation.environment, role=only or "worker")) as handles:
         # No role is asked for: who may read the key is the service.
         refuse_without_key(handles)
         part = cast("Literal['fetch', 'send'] | None", only or None)
-        run_workers(handles, only=part, once=once, stop=ending.event, test=carry_out)
+        run_workers(handles, only=part, once=once, stop=ending.event, test=carry_out, manager=service_manager())
     return 0
 
 
