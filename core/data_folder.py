@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -109,3 +110,10 @@ def _group_name(group_id: int) -> str:
         return grp.getgrgid(group_id).gr_name
     except KeyError:
         return str(group_id)
+
+
+def free_bytes(folder: Path) -> int:
+    """What is left for us on the disk of a folder, in bytes; of one that does not exist yet, where it would be made."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

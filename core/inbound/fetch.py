@@ -17,21 +17,20 @@ from core.handles import Handles
 from core.inbound.acknowledge import Acknowledger
 from core.inbound.closing import RunOutcome, abandon_run, close_run, outcome_of
 from core.inbound.connecting import connect, pass_on
-from core.inbound.due import Claimed, is_stop_requested
+from core.inbound.due import Claimed
 from core.inbound.folder import FolderPass
+from core.inbound.halting import Halting
 from core.inbound.intake import Intake
 from core.inbound.kept import KeptSources
 from core.inbound.noted import Noted, read_noted
 from core.inbound.reading import Line
 from core.inbound.rules import load_rules
+from core.inbound.turns import Waiting
 from core.models import AccountType, FolderMark, RunState
 from core.protocols.causes import advice
 from core.protocols.imap import FolderStatus
 from core.protocols.server import Timeouts
 from core.runlog import Counts, Listener, RunLog
-
-LOOK_FOR_STOP = 0.5
-"""Seconds between two looks whether a person asked the run to stop."""
 
 _log = logging.getLogger("postroom.fetch")
 
@@ -47,6 +46,8 @@ class FetchOptions:
     """Is told each line as it happens."""
     kept: KeptSources | None = None
     """Connections that stay open between runs; none: each run opens and closes its own."""
+    next_turn: Callable[[Claimed], Waiting | None] | None = None
+    """Asked, right before the run ends, whose turn it may be then; none: nobody is claimed with its end."""
 
 
 def fetch_account(
@@ -67,8 +68,8 @@ def fetch_account(
     has_more = False
     settled: list[FolderMark] = []
     try:
-        wants_stop = _stopper(handles, claimed, stop or threading.Event())
-        has_more = _pass(handles, claimed, log, options, wants_stop=wants_stop, settled=settled)
+        halting = Halting(handles, claimed, stop or threading.Event())
+        has_more = _pass(handles, claimed, log, options, halting=halting, settled=settled)
         log.done(clock.monotonic() - started)
     except LeaseLost as lost:
         return RunOutcome(claimed.run_id, claimed.account.name, RunState.ABORTED, log.counts, str(lost), "passing")
@@ -84,11 +85,11 @@ def fetch_account(
     finally:
         handles.renewer.let_go(claimed.lease)
     outcome = outcome_of(claimed, log, error, has_more=has_more)
+    seen = options.next_turn(claimed) if options.next_turn is not None else None
     try:
-        close_run(handles, claimed, log, outcome, error, settled=settled)
+        return close_run(handles, claimed, log, outcome, error, settled=settled, seen=seen)
     except LeaseLost as lost:
         return replace(outcome, state=RunState.ABORTED, error=str(lost), fault="passing", has_more=False)
-    return outcome
 
 
 def _pass(
@@ -97,7 +98,7 @@ def _pass(
     log: RunLog,
     options: FetchOptions,
     *,
-    wants_stop: Callable[[], bool],
+    halting: Halting,
     settled: list[FolderMark],
 ) -> bool:
     """Fetch all folders; gives back whether more is left than one run takes, and adds what is `settled` whole."""
@@ -113,7 +114,7 @@ def _pass(
             acknowledger,
             noted=noted,
             unchanged=unchanged,
-            wants_stop=wants_stop,
+            halting=halting,
             settled=settled,
         )
         acknowledger.collect()
@@ -121,8 +122,7 @@ def _pass(
             acknowledger.close()
     finally:
         line.end()
-    if wants_stop():
-        raise Stopped("Stopped after the current batch.")
+    halting.raise_if_wanted()
     return has_more
 
 
@@ -134,7 +134,7 @@ def _take_folders(
     *,
     noted: Mapping[str, Noted],
     unchanged: Mapping[str, FolderStatus],
-    wants_stop: Callable[[], bool],
+    halting: Halting,
     settled: list[FolderMark],
 ) -> bool:
     account = claimed.account
@@ -147,23 +147,11 @@ def _take_folders(
             continue
         intake = intake or Intake(handles, claimed, load_rules(handles, account), log)
         line = acknowledger.line
-        one = FolderPass(handles, claimed, line, log, intake, acknowledger, folder, noted[folder], wants_stop, settled)
+        one = FolderPass(
+            handles, claimed, line, log, intake, acknowledger, folder, noted[folder], halting.is_wanted, settled
+        )
         left -= one.run(left)
         has_more = has_more or one.has_more
-        if wants_stop():
+        if halting.is_wanted():
             break
     return has_more
-
-
-def _stopper(handles: Handles, claimed: Claimed, stop: threading.Event) -> Callable[[], bool]:
-    """Whether a person or a signal wants the run to end; asked between batches."""
-    looked_at = clock.monotonic()
-    is_asked = False
-
-    def wants_stop() -> bool:
-        nonlocal looked_at, is_asked
-        if not is_asked and clock.monotonic() - looked_at > LOOK_FOR_STOP:
-            is_asked, looked_at = is_stop_requested(handles, claimed), clock.monotonic()
-        return is_asked or stop.is_set()
-
-    return wants_stop

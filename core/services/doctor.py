@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlmodel import Session
@@ -16,6 +14,7 @@ from sqlmodel import Session
 from core import clock
 from core.attendance import unattended
 from core.credentials import credentials_of, days_told, step_of
+from core.data_folder import free_bytes
 from core.db.bulk import table_of
 from core.db.engine import WAL_SAFE_SINCE, sqlite_version
 from core.db.schema import revision_of
@@ -117,16 +116,12 @@ def _secrets(scene: _Scene) -> Finding:
 
 
 def _disk(environment: Environment, settings: RuntimeSettings) -> Finding:
-    free = shutil.disk_usage(_existing(environment.home)).free
+    free = free_bytes(environment.home)
     if free < settings.min_free_disk:
         wanted = write_size(settings.min_free_disk)
         return Finding("disk", Level.ERROR, f"{free >> 20} MiB free; fetching stops below {wanted}. Free some space.")
     level = Level.WARNING if free < 2 * settings.min_free_disk else Level.OK
     return Finding("disk", level, f"{free >> 20} MiB free")
-
-
-def _existing(path: Path) -> Path:
-    return path if path.exists() or path == path.parent else _existing(path.parent)
 
 
 def _engine(scene: _Scene) -> Finding:

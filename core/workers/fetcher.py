@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from core import clock
-from core.errors import InvalidAccount, NotFound, PostroomError, StoreError
+from core.errors import InvalidAccount, NotFound, PostroomError, StoreFull
 from core.handles import Handles
 from core.inbound.backoff import kind_of
 from core.inbound.closing import RunOutcome
-from core.inbound.due import Claimed, accounts_named, claim_asked, claim_due, holder_of
+from core.inbound.disk_guard import DiskGuard, shortage
+from core.inbound.due import accounts_named, claim_asked, holder_of
 from core.inbound.fetch import FetchOptions, fetch_account
-from core.inbound.kept import KeptSources
 from core.inbound.rehearse import Rehearsed, rehearse
 from core.models import Account, RunState, Validity
 from core.runlog import Counts, Line
 from core.workers.following import follow
+from core.workers.slots import Slots
 
 PAUSE = 0.05
 """Seconds until an account that another worker let go, or whose server had no slot, is tried again."""
 
 SAID_AFTER = 1.0
 """Seconds of waiting for a slot after which it is said."""
-
-ASKED_AT_ONCE = 8
-"""Accounts fetched at once by order of a person, beside those that are due: an order finds a thread at once, and one
-for a thousand accounts leaves the slots alone."""
-
-_log = logging.getLogger("postroom.fetcher")
 
 
 @dataclass
@@ -82,11 +76,13 @@ def fetch_now(
     Raises:
         NotFound: there is no account of a name; nothing was fetched.
         InvalidAccount: a named account is invalid; nothing was fetched.
+        StoreFull: the disk has less room left than fetching leaves free; nothing was fetched.
     """
     started = clock.monotonic()
     stop = stop or threading.Event()
     options = options or FetchOptions()
     accounts = chosen(handles, names)
+    _refuse_without_room(shortage(handles))
     summary = FetchSummary(accounts=len(accounts))
     if accounts:
         settings = handles.settings()
@@ -140,6 +136,11 @@ def _refuse(names: Sequence[str] | None, accounts: Sequence[Account]) -> None:
                 f"Account {name} is {found[name].validity} and was not fetched. Make it valid first: "
                 f"postroom set account {name} validity=valid"
             )
+
+
+def _refuse_without_room(short: str | None) -> None:
+    if short is not None:
+        raise StoreFull(short)
 
 
 def in_turn(accounts: Sequence[Account]) -> list[Account]:
@@ -222,27 +223,19 @@ class Fetcher:
         self._handles = handles
         self._stop = stop
         self._wake = wake or threading.Event()
-        self._slots = handles.settings().fetch_slots
-        self._pool = ThreadPoolExecutor(self._slots + ASKED_AT_ONCE, thread_name_prefix="fetch")
-        self._running: dict[int, Future[RunOutcome]] = {}
-        self._claimed: dict[int, Claimed] = {}
-        """What is being fetched."""
+        self._guard = DiskGuard(handles)
+        self._slots = Slots(handles, stop, self._wake, lambda: self._guard.shortage() is None)
         self._asked: list[tuple[Account, bool]] = []
         """What people asked for and was not begun yet, and whether by its name."""
-        self._by_hand: set[int] = set()
-        self._kept = KeptSources()
-        self._options = FetchOptions(kept=self._kept)
 
     def fetch_due(self) -> int:
         """Begin what is due and has a free slot; gives back how many accounts are being fetched."""
-        self._forget_finished()
-        self._kept.tidy()
+        self._slots.tidy()
+        if self._guard.shortage() is not None:
+            return len(self._slots)
         self._begin_asked()
-        settings = self._handles.settings()
-        free = min(self._slots, settings.fetch_slots) - (len(self._running) - len(self._by_hand))
-        for claimed in claim_due(self._handles, settings, free, busy=self._claimed.values()):
-            self._begin_run(claimed)
-        return len(self._running)
+        self._slots.fill()
+        return len(self._slots)
 
     def fetch_named(self, name: str) -> int | None:
         """Begin one account now, whatever its due time, or all valid ones (`*`); gives back the run of one.
@@ -253,9 +246,11 @@ class Fetcher:
         Raises:
             NotFound: there is no such account.
             InvalidAccount: it is not valid.
+            StoreFull: the disk has less room left than fetching leaves free.
         """
         names = None if name in {"", "*"} else [name]
         accounts = chosen(self._handles, names)
+        _refuse_without_room(self._guard.shortage())
         self._asked.extend((account, names is not None) for account in in_turn(accounts))
         self._begin_asked()
         return holder_of(self._handles, accounts[0].id or 0) if names else None
@@ -263,19 +258,17 @@ class Fetcher:
     def fetch_until_done(self) -> None:
         """Fetch until nothing is due any more: one pass of `--once`."""
         while self.fetch_due() and not self._stop.is_set():
-            wait(self._running.values(), return_when="FIRST_COMPLETED")
+            self._slots.wait()
 
     def close(self) -> None:
         """Wait for the batches in hand; `stop` is set by now."""
-        self._pool.shutdown(wait=True)
-        self._forget_finished()
-        self._kept.close()
+        self._slots.close()
 
     def _begin_asked(self) -> None:
         """Begin what was asked for and finds a thread here and a slot at its server."""
         asked, self._asked, full = self._asked, [], set()
         for account, is_named in asked:
-            has_thread = len(self._by_hand) < ASKED_AT_ONCE and not self._stop.is_set()
+            has_thread = self._slots.has_room_by_hand and not self._stop.is_set()
             if not has_thread or account.host in full or not self._begin(account, is_named):
                 self._asked.append((account, is_named))
                 full.add(account.host)
@@ -288,24 +281,5 @@ class Fetcher:
             # In another's hands it is being fetched already.
             is_being_fetched = holder_of(self._handles, account.id) is not None
             return is_being_fetched or not accounts_named(self._handles, [account.name])
-        self._by_hand.add(account.id)
-        self._begin_run(claimed)
+        self._slots.begin(claimed, is_by_hand=True)
         return True
-
-    def _begin_run(self, claimed: Claimed) -> None:
-        running = self._pool.submit(fetch_account, self._handles, claimed, stop=self._stop, options=self._options)
-        self._running[claimed.lease.key], self._claimed[claimed.lease.key] = running, claimed
-        # A slot that is free again is given to the next account at once.
-        running.add_done_callback(lambda _: self._wake.set())
-
-    def _forget_finished(self) -> None:
-        for account_id, running in list(self._running.items()):
-            if running.done():
-                del self._running[account_id], self._claimed[account_id]
-                self._by_hand.discard(account_id)
-                error = running.exception()
-                if isinstance(error, StoreError):
-                    _log.warning("account %s: %s", account_id, error)
-                elif error is not None:
-                    # A fault of ours ends the run, not the worker; the next claim finds the run dead and recovers.
-                    _log.error("account %s: a run ended unexpectedly", account_id, exc_info=error)

@@ -18,6 +18,7 @@ from core.db.bulk import table_of
 from core.errors import StoreError
 from core.handles import Handles
 from core.handoff.troubles import tell_handoffs
+from core.inbound.disk_guard import tell_shortage
 from core.inbound.troubles import tell_troubles
 from core.models import Audit, Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
 from core.outbound.troubles import tell_mailboxes
@@ -52,6 +53,7 @@ def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
     """Tell what needs a person, wake records whose time has come; remove what is old, a little at a time."""
     now = clock.utcnow()
     tell_troubles(handles)
+    tell_shortage(handles)
     tell_handoffs(handles)
     tell_endings(handles)
     tell_missing_key(handles, now)

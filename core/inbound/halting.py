@@ -1,0 +1,52 @@
+"""Why a run is to end early: a person or a signal wants it, or the disk is nearly full. Asked between its batches."""
+
+from __future__ import annotations
+
+import threading
+
+from core import clock
+from core.errors import PostroomError, Stopped, StoreFull
+from core.handles import Handles
+from core.inbound.disk_guard import shortage
+from core.inbound.due import Claimed, is_stop_requested
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks into the database and at the disk."""
+
+
+class Halting:
+    """Says of one run whether it is to end after the batch in hand."""
+
+    def __init__(self, handles: Handles, claimed: Claimed, stop: threading.Event) -> None:
+        self._handles = handles
+        self._claimed = claimed
+        self._stop = stop
+        self._looked = clock.Deadline(LOOK_EVERY)
+        self._reason: PostroomError | None = None
+
+    def is_wanted(self) -> bool:
+        """Whether to end now; once it is, it stays so."""
+        if self._reason is None:
+            self._reason = self._found()
+        return self._reason is not None
+
+    def raise_if_wanted(self) -> None:
+        """End the run, if it is to end.
+
+        Raises:
+            Stopped: a person or a signal asked for it.
+            StoreFull: the disk has less room left than fetching leaves free.
+        """
+        if self.is_wanted() and self._reason is not None:
+            raise self._reason
+
+    def _found(self) -> PostroomError | None:
+        if self._stop.is_set():
+            return Stopped("Stopped after the current batch.")
+        if not self._looked.is_over():
+            return None
+        self._looked = clock.Deadline(LOOK_EVERY)
+        if is_stop_requested(self._handles, self._claimed):
+            return Stopped("Stopped after the current batch.")
+        short = shortage(self._handles)
+        return StoreFull(short) if short is not None else None
