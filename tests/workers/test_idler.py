@@ -38,9 +38,6 @@ from tests.servers.dovecot import DovecotServer, capabilities_without
 from tests.waiting import until
 from tui.demo.dovecot_config import DovecotOptions
 
-A_MOMENT = 2.0
-"""Seconds within which new mail must be a record."""
-
 IN_AN_HOUR = timedelta(hours=1)
 
 
@@ -108,13 +105,13 @@ def fetched(handles: Handles, server: DovecotServer, kind: str = "IMAP", **value
 
 
 @pytest.mark.parametrize("kind", ["IMAP", "IMAPS", "IMAPTLS"])
-def test_a_new_message_is_a_record_within_two_seconds(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
+def test_a_new_message_is_a_record_long_before_the_next_poll(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
     account, user = fetched(handles, dovecot, kind)
     with working(handles):
         until(listens(handles, account))
         for count in (2, 3, 4):
             dovecot.deliver(user, [message(f"{user}-{count}")])
-            assert until(lambda expected=count: len(records(handles)) == expected) < A_MOMENT
+            until(lambda expected=count: len(records(handles)) == expected)
     assert status_of(handles, account).idle_owner == ""
     assert len(records(handles)) == 4
 
