@@ -15,6 +15,7 @@ from pathlib import Path
 from core.clock import utcnow
 from core.errors import ConnectionLost, DeadlineExceeded, TlsFailed, WireError
 from core.protocols.certificate import Certificate, read_certificate
+from core.protocols.tls_stream import TlsStream
 
 
 class Security(StrEnum):
@@ -79,11 +80,12 @@ def context_for(trust: TlsTrust) -> ssl.SSLContext:
     return _context(trust, _changed_at(trust.ca))
 
 
-def handshake(plain: socket.socket, host: str, trust: TlsTrust, *, place: str = "") -> ssl.SSLSocket:
+def handshake(plain: socket.socket, host: str, trust: TlsTrust, *, place: str = "") -> TlsStream:
     """Begin TLS on an open connection and verify the server, within the timeout that the socket has."""
     context = context_for(trust)
     try:
-        secured = context.wrap_socket(plain, server_hostname=host)
+        secured = TlsStream(plain, context, host)
+        secured.do_handshake()
     except TimeoutError as error:
         raise DeadlineExceeded("The TLS handshake took too long.", host=place, phase="tls") from error
     except ssl.SSLCertVerificationError as error:
@@ -113,11 +115,9 @@ def look_at_certificate(plain: socket.socket, host: str) -> Certificate:
         raise WireError("The certificate could not be looked at.", phase="tls") from error
 
 
-def describe(secured: ssl.SSLSocket) -> TlsFacts:
+def describe(secured: TlsStream) -> TlsFacts:
     """What was agreed, once the handshake is over."""
-    cipher = secured.cipher()
-    der = secured.getpeercert(binary_form=True) or b""
-    return TlsFacts(secured.version() or "", cipher[0] if cipher else "", read_certificate(der))
+    return TlsFacts(secured.version(), secured.cipher(), read_certificate(secured.certificate()))
 
 
 def explain(error: ssl.SSLCertVerificationError, host: str, certificate: Certificate | None) -> str:
@@ -184,8 +184,8 @@ def _changed_at(ca: str) -> float:
         return 0.0
 
 
-def _compare(secured: ssl.SSLSocket, pin: str, place: str) -> None:
-    der = secured.getpeercert(binary_form=True) or b""
+def _compare(secured: TlsStream, pin: str, place: str) -> None:
+    der = secured.certificate()
     if not hmac.compare_digest(hashlib.sha256(der).hexdigest(), pin):
         secured.close()
         raise TlsFailed(

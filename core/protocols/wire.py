@@ -18,6 +18,7 @@ from core.protocols.certificate import Certificate
 from core.protocols.dotted import DottedBlock
 from core.protocols.resolve import Address
 from core.protocols.tls import NEEDS_CLIENT_CERTIFICATE, TlsFacts, TlsTrust, describe, handshake, look_at_certificate
+from core.protocols.tls_stream import TlsStream
 
 _CHUNK = 64 * 1024
 _LARGE_CHUNK = 256 * 1024
@@ -40,7 +41,8 @@ class Wire:
         """What was agreed, once `secure` is done."""
         self.broken = False
         """Whether it was closed or failed: what server and client have said of late is then out of step."""
-        self._socket = connected
+        self._plain = connected
+        self._socket: socket.socket | TlsStream = connected
         self._buffer = b""
         self._at = 0
         self._phase = ""
@@ -158,7 +160,7 @@ class Wire:
         self.begin("tls", seconds, 0)
         try:
             self._set_timeout(seconds)
-            secured = handshake(self._socket, host, trust, place=self.place)
+            secured = handshake(self._plain, host, trust, place=self.place)
         except WireError:
             self.close()
             raise
@@ -171,7 +173,7 @@ class Wire:
         self.begin("tls", seconds, 0)
         self._set_timeout(seconds)
         try:
-            return look_at_certificate(self._socket, host)
+            return look_at_certificate(self._plain, host)
         finally:
             self.close()
 
@@ -236,8 +238,7 @@ class Wire:
         gathered = bytearray()
         try:
             self._set_timeout(0.0)
-            # A read of this size takes all of a TLS record, so that after any read nothing is left behind it.
-            while len(gathered) < _CHUNK and (data := self._socket.recv(_CHUNK)):
+            while (len(gathered) < _CHUNK or self._hides_more(len(gathered))) and (data := self._socket.recv(_CHUNK)):
                 gathered += data
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
@@ -250,6 +251,10 @@ class Wire:
                 raise ConnectionLost("The server ended the connection.", **self._where())
         self._spend(len(gathered))
         return bytes(gathered)
+
+    def _hides_more(self, count: int) -> bool:
+        """Whether TLS holds what no selector would see, unless there is too much of it already."""
+        return isinstance(self._socket, TlsStream) and self._socket.has_more() and count <= self._budget
 
     def _spend(self, count: int) -> None:
         self._budget -= count
