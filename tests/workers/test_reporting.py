@@ -1,7 +1,6 @@
 """What a service manager hears of a worker, on a socket as systemd's is (sd_notify(3))."""
 
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,29 +12,7 @@ from core.workers.part import Part
 from core.workers.reporting import Reporting
 from core.workers.service_manager import ServiceManager, service_manager
 from tests import waiting
-
-
-class Ear:
-    """A service manager's socket."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(address.replace("@", "\0", 1))
-        self._socket.settimeout(30)
-
-    def hear(self) -> list[str]:
-        """The assignments of the next message."""
-        return self._socket.recv(4096).decode().splitlines()
-
-    def hear_until(self, wanted: str) -> list[str]:
-        """The first message that holds this assignment."""
-        while wanted not in (heard := self.hear()):
-            pass
-        return heard
-
-    def close(self) -> None:
-        self._socket.close()
+from tests.fakes.service_manager import Ear
 
 
 @pytest.fixture(params=["a path", "an abstract name"])
