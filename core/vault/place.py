@@ -68,7 +68,7 @@ def key_place(environment: Environment) -> KeyPlace:
         from core.vault.key_ring import KeyringPlace
 
         return KeyringPlace(environment.keyring or str(environment.home), environment.home)
-    if environment.key_file is not None:
-        return FilePlace(environment.key_file)
     given = credential()
+    if environment.key_file is not None and environment.key_file != given:
+        return FilePlace(environment.key_file)
     return CredentialPlace(given) if given is not None else FilePlace(environment.home / "key")

@@ -109,6 +109,8 @@ def test_a_named_key_file_beats_the_credential_and_the_credential_beats_the_home
     assert key_place(environment).name == str(credential)
     assert find_key(environment).material == b"c" * 32
     assert key_place(named).name == str(tmp_path / "named.key")
+    # A unit may name the credential itself, where the machine's file names the key that the credential is a copy of.
+    assert find_key(replace(environment, key_file=credential)).material == b"c" * 32
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
