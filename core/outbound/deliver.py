@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from core import clock
-from core.errors import CannotWrite
+from core.errors import CannotWrite, StoreFull
 from core.handles import Handles
 from core.models import Lane
 from core.outbound import no_mailbox
@@ -99,6 +99,9 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
     except CannotWrite:
         # Whoever may not read the drop folder still sends what is in the outbox; the worker picks it up.
         pass
+    except StoreFull as error:
+        # What is in the outbox already goes out: that is how there will be room.
+        book.summary.left_behind = str(error)
     with handles.database.reading() as session:
         has_lost, has_held = is_any_lost(session), is_any_held(session, HELD_BY_SETTING)
         is_without_mailbox = no_mailbox.is_told(session)

@@ -24,6 +24,8 @@ class Summary:
     seconds: float = 0.0
     faults: dict[str, Fault] = field(default_factory=dict)
     """Why mailboxes could not send, by their names."""
+    left_behind: str = ""
+    """Why some of what was handed in is not in the outbox yet."""
 
     def count(self, state: OutgoingState) -> None:
         """One more message ended its round in this state."""
@@ -31,7 +33,12 @@ class Summary:
 
     def __add__(self, other: Summary) -> Summary:
         counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
-        return Summary(**counts, seconds=self.seconds + other.seconds, faults={**self.faults, **other.faults})
+        return Summary(
+            **counts,
+            seconds=self.seconds + other.seconds,
+            faults={**self.faults, **other.faults},
+            left_behind=other.left_behind,
+        )
 
     def as_dict(self) -> dict[str, int | float]:
         """The counts by name, as the command prints them."""

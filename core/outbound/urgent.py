@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from core.errors import CannotWrite, StoreError
+from core.errors import CannotWrite, StoreError, StoreFull
 from core.handles import Handles
 from core.models import Lane
 from core.outbound.book import Book
@@ -51,8 +51,11 @@ class UrgentLane(threading.Thread):
         if self._may_pick_up and has_mail(self._handles.environment.drop):
             try:
                 pick_up(self._handles)
+                self._book.summary.left_behind = ""
             except CannotWrite:
                 self._may_pick_up = False  # whoever may not read the drop folder leaves it to the worker
+            except StoreFull as error:
+                self._book.summary.left_behind = str(error)
         with self._handles.database.reading() as session:
             now = time_of(session)
             is_due = is_any_due(session, now, self._pass_began() or now, (Lane.URGENT,))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.errors import BadInput, CannotWrite, NotFound, StoreRefused
+from core.errors import BadInput, CannotWrite, NotFound, StoreFull, StoreRefused
 from core.handin import SUFFIX, read_dropped
 from core.handles import Handles
 from core.outbox.enqueue import TOPIC, held, insert_durably, known_mailboxes
@@ -31,6 +31,8 @@ _OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR)
 """Faults that say nothing of the file: it is read later."""
 
 _AT_ONCE = 200
+_ENOUGH = 10
+"""Files that did not fit, after which no further one is tried."""
 _BYTES_AT_ONCE = 16 << 20
 
 
@@ -44,22 +46,34 @@ class _Found:
     """Which file that was: by now the name may stand for another one."""
 
 
+@dataclass
+class _Unfit:
+    """Files that the database's disk has no room for."""
+
+    count: int = 0
+
+
 def pick_up(handles: Handles) -> int:
     """Put all that lies in the drop folder into the outbox; gives back how many messages that were.
 
     A file is removed after its row is committed; left there by a crash in between, its key tells that it is known.
+    What does not fit on the disk of the database stays where it is, and keeps nothing smaller from being taken.
 
     Raises:
         CannotWrite: the drop folder cannot be read.
+        StoreFull: some did not fit; the others are in the outbox.
     """
     count = 0
+    unfit = _Unfit()
     try:
         with _opened(handles.environment.drop) as folder:
             for batch in _batches(folder, _complete_files(folder)):
-                stored = _store(handles, folder, batch)
+                stored = _store(handles, folder, batch, unfit)
                 for found in stored:
                     _remove(folder, found)
                 count += len(stored)
+                if unfit.count >= _ENOUGH:
+                    break
     except FileNotFoundError:
         return count
     except PermissionError as error:
@@ -68,6 +82,11 @@ def pick_up(handles: Handles) -> int:
         raise CannotWrite(f"{handles.environment.drop} cannot be read ({error.strerror}).") from error
     except OSError as error:
         raise CannotWrite(f"{handles.environment.drop} cannot be read ({error.strerror}).") from error
+    if unfit.count:
+        raise StoreFull(
+            f"The disk of the database is full: not all that was handed in fits into the outbox. It waits in "
+            f"{handles.environment.drop}; free some space."
+        )
     return count
 
 
@@ -168,8 +187,10 @@ def _read(folder: int, name: str) -> tuple[bytes, os.stat_result]:
         return file.read(LARGEST + 1), facts
 
 
-def _store(handles: Handles, folder: int, batch: Sequence[_Found]) -> list[_Found]:
+def _store(handles: Handles, folder: int, batch: Sequence[_Found], unfit: _Unfit) -> list[_Found]:
     """Put a batch in by one commit, or one by one if the database does not take it; gives back what it took."""
+    if unfit.count >= _ENOUGH:
+        return []
     names = {found.entry.envelope.mailbox for found in batch} - {""}
     with handles.database.reading() as session:
         known = known_mailboxes(session, names) if names else {}
@@ -179,7 +200,12 @@ def _store(handles: Handles, folder: int, batch: Sequence[_Found]) -> list[_Foun
         if len(batch) == 1:
             _put_aside(folder, batch[0].name, str(error))
             return []
-        return [found for one in batch for found in _store(handles, folder, [one])]
+        return [found for one in batch for found in _store(handles, folder, [one], unfit)]
+    except StoreFull:
+        if len(batch) == 1:
+            unfit.count += 1
+            return []
+        return [found for one in batch for found in _store(handles, folder, [one], unfit)]
     handles.changes.moved(TOPIC)
     return list(batch)
 

@@ -19,7 +19,7 @@ def told_summary(summary: Summary) -> str:
         name: [fault.text[:_LONGEST], fault.is_configuration]
         for name, fault in list(summary.faults.items())[:MAILBOXES]
     }
-    return json.dumps({**summary.as_dict(), "faults": faults})
+    return json.dumps({**summary.as_dict(), "left_behind": summary.left_behind, "faults": faults})
 
 
 def read_summary(text: str) -> Summary:

@@ -61,6 +61,9 @@ class Sender:
                     for order in orders:
                         self._answer(order, done)
                     self._pool.tidy()
+                    if done.left_behind:
+                        _log.warning("%s", done.left_behind)
+                        self._stop.wait(PATIENCE_AFTER_FAULT)
                     if watcher.wait(LOOK, self._stop) & SETTINGS:
                         self._next_pass = clock.monotonic()
                 except StoreError as error:

@@ -13,12 +13,15 @@ from sqlalchemy import select
 
 from core import clock
 from core.db.bulk import table_of
-from core.errors import CannotWrite, StoreError
+from core.errors import CannotWrite, StoreError, StoreFull
 from core.handin import OutgoingEnvelope, hand_in
 from core.models import OutgoingRaw
+from core.outbound.deliver import deliver_due
 from core.outbox import pick_up as module
 from core.outbox.pick_up import has_mail, pick_up
-from tests.outbound.world import add_mailbox, rows
+from core.services.handed_in import take_in
+from tests.outbound.world import QUICK, add_mailbox, rows
+from tui.cli.delivering import exit_code_of
 
 MAIL = b"From: a@example.org\nSubject: x\n\nHello.\n"
 
@@ -73,6 +76,48 @@ def test_urgent_mail_is_taken_before_what_was_handed_in_earlier(handles):
     pick_up(handles)
 
     assert [row.message_id for row in rows(handles)] == [ids["urgent"], ids["normal"], ids["bulk"]]
+
+
+def test_what_does_not_fit_on_the_disk_waits_and_keeps_nothing_smaller_from_leaving(handles, smtp_sink, monkeypatch):
+    put_in = module.insert_durably
+
+    def nearly_full(handles, entries):
+        if sum(len(entry.raw) for entry in entries) > 100_000:
+            raise StoreFull("The disk of the database is full; nothing was changed.")
+        return put_in(handles, entries)
+
+    monkeypatch.setattr(module, "insert_durably", nearly_full)
+    add_mailbox(handles, "main", smtp_sink)
+    hand_in(handles.environment, OutgoingEnvelope(("b@example.net",)), MAIL + b"x" * 200_000)
+    drop(handles)
+
+    summary = deliver_due(handles, timeouts=QUICK)
+
+    assert (summary.sent, len(left(handles))) == (1, 1)
+    assert summary.left_behind.startswith("The disk of the database is full: not all that was handed in fits")
+    assert exit_code_of(summary) == 75
+    assert take_in(handles) == summary.left_behind
+    monkeypatch.undo()
+    assert take_in(handles) == ""
+    assert (len(rows(handles)), left(handles)) == (2, [])
+
+
+def test_a_full_disk_is_not_tried_with_every_file(handles, monkeypatch):
+    tried = []
+
+    def full(handles, entries):
+        tried.append(entries)
+        raise StoreFull("full")
+
+    monkeypatch.setattr(module, "insert_durably", full)
+    for _ in range(30):
+        drop(handles)
+
+    with pytest.raises(StoreFull, match="free some space"):
+        pick_up(handles)
+
+    assert len(tried) == 11  # all at once, then ten one by one
+    assert len(left(handles)) == 30
 
 
 def test_a_folder_that_is_not_there_holds_nothing(handles):

@@ -32,17 +32,19 @@ def deliver(ctx: Context) -> int:
             summary = by_worker.deliver(handles, actor, ending.event)
     for mailbox, fault in summary.faults.items():
         say(invocation, f"Mailbox {mailbox} cannot send: {fault.text}")
+    if summary.left_behind:
+        say(invocation, summary.left_behind)
     _show(invocation, summary)
     return ending.exit_code or exit_code_of(summary)
 
 
 def exit_code_of(summary: Summary) -> int:
-    """75 if a mailbox failed for a passing reason, else 78 if one did for configuration, else 0.
+    """75 if a mailbox failed for a passing reason, or not all could be taken in, else 78 for configuration, else 0.
 
     That a message is deferred is no failure: it is tried again by itself.
     """
     faults = [fault.is_configuration for fault in summary.faults.values()]
-    if not all(faults):
+    if not all(faults) or summary.left_behind:
         return _PASSING
     return _CONFIGURATION if faults else 0
 

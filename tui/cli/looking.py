@@ -11,7 +11,6 @@ from typer import Argument, Context, Option
 
 from core.errors import Misuse
 from core.handles import Handles
-from core.outbox.pick_up import pick_up
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.resources.outbox import OUTBOX
@@ -28,6 +27,7 @@ from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_details, write_json, write_table
 from tui.cli.row_cells import shown_cells, table_columns
+from tui.cli.taking_in import take_in
 
 _PAGE = 1000
 
@@ -47,7 +47,7 @@ def list_rows(ctx: Context) -> None:
     kind = kind_named(listing.kind)
     with opened(invocation) as (handles, actor):
         if kind is OUTBOX:
-            pick_up(handles)
+            take_in(invocation, handles)
         if kind is ALERT:
             notice_unattended(handles)
         pages = _pages(handles, actor, kind, listing)
@@ -66,7 +66,7 @@ def show(
     described = kind_named(kind)
     with opened(invocation) as (handles, actor):
         if described is OUTBOX:
-            pick_up(handles)
+            take_in(invocation, handles)
         whole = shown(handles, actor, described, name)
     (write_json if invocation.json else write_details)(whole)
 
@@ -85,7 +85,7 @@ def raw(
         raise Misuse("--original is for messages that came in: only those are edited.")
     with opened(ctx.obj) as (handles, actor):
         if outbox:
-            pick_up(handles)
+            take_in(ctx.obj, handles)
             data = messages.outgoing_raw(handles, actor, int(message))
         else:
             data = messages.raw(handles, actor, int(message), is_original=original)

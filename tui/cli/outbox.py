@@ -9,7 +9,6 @@ from typer import Argument, Context, Option
 
 from core.errors import Misuse, NotFound
 from core.handles import Handles
-from core.outbox.pick_up import pick_up
 from core.services import outbox
 from core.services.actor import Actor
 from tui.cli.commands import group
@@ -17,6 +16,7 @@ from tui.cli.identifiers import read_ids
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
+from tui.cli.taking_in import take_in
 
 OUTBOX = group("Orders to messages of the outbox.")
 
@@ -54,7 +54,7 @@ def _order(invocation: Invocation, order: _Order, done: str, ids: Sequence[str] 
         raise Misuse("Name the messages by ID, or all of them with --all.")
     chosen = None if every else read_ids(ids or (), "outbox")
     with opened(invocation) as (handles, actor):
-        pick_up(handles)
+        take_in(invocation, handles)
         count = order(handles, actor, chosen)
     if chosen and not count:
         raise NotFound(f"None of these messages can be {done}. To see them: postroom list outbox")

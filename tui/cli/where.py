@@ -10,12 +10,12 @@ from typer import Argument, Context, Option
 
 from core.errors import Misuse
 from core.inbound.handed_in import FOLDER
-from core.outbox.pick_up import pick_up
 from core.services.where import LIMIT
 from core.services.where import where as sightings
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
+from tui.cli.taking_in import take_in
 
 _DONE = {"keep": "kept", "delete": "deleted", "move": "moved"}
 _LARGE = "over the account's max_size"
@@ -34,7 +34,7 @@ def where(
     if not sought:
         raise Misuse("where needs a text: a Message-ID, a sender, a subject, a record's number.")
     with opened(invocation) as (handles, actor):
-        pick_up(handles)
+        take_in(invocation, handles)
         found = sightings(handles, actor, sought, limit=limit)
     for row in found.rows:
         (write_json if invocation.json else _write)(row)

@@ -1,0 +1,14 @@
+"""Before the outbox is looked at: what was handed in meanwhile comes into it."""
+
+from __future__ import annotations
+
+from core.handles import Handles
+from core.services import handed_in
+from tui.cli.options import Invocation
+from tui.cli.output import say
+
+
+def take_in(invocation: Invocation, handles: Handles) -> None:
+    """Empty the drop folder into the outbox, and say so where not all of it fits."""
+    if left := handed_in.take_in(handles):
+        say(invocation, left)
