@@ -139,9 +139,9 @@ class MetricsSettings(_Section):
     """Metrics and health for monitoring, over HTTP on this machine."""
 
     enabled: bool = False
-    """Default: false."""
-    host: str = "127.0.0.1"
-    """Default: 127.0.0.1."""
+    """Whether a worker answers `/metrics` (Prometheus) and `/healthz`. Default: false."""
+    host: Annotated[str, AfterValidator(read_loopback)] = "127.0.0.1"
+    """An address of this machine alone: nobody is asked who he is. Default: 127.0.0.1."""
     port: int = Field(default=9925, ge=1, le=65535)
     """Default: 9925."""
 

@@ -43,7 +43,7 @@ class Heartbeat:
             "host": self._handles.host,
             "pid": os.getpid(),
             "role": self._role,
-            "version": _version(),
+            "version": version_of_ours(),
             "started_at": now,
             "heartbeat_at": now,
         }
@@ -78,7 +78,8 @@ class Heartbeat:
         self._handles.database.writing(write)
 
 
-def _version() -> str:
+def version_of_ours() -> str:
+    """The version of Postroom that runs; empty where it was not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -19,6 +19,7 @@ from core.workers.fetcher import Fetcher
 from core.workers.handoff import Handover
 from core.workers.health import Heartbeat
 from core.workers.idler import Idler
+from core.workers.metrics import Metrics
 from core.workers.orders import Order, finish, report, take_orders
 from core.workers.part import Part
 from core.workers.reporting import Reporting
@@ -107,6 +108,7 @@ def _parts(
         parts["listen"] = lambda stop: Listener(handles, stop).run()
     if not once:
         parts["tell"] = lambda stop: Teller(handles, stop).run()
+        parts["metrics"] = lambda stop: Metrics(handles, stop).run()
     if test is not None and not once:
         parts["test"] = lambda stop: Tester(handles, stop, test).run()
     return [Part(name, work, stop) for name, work in parts.items()]
