@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,8 +18,9 @@ from core.db.bulk import table_of
 from core.errors import LeaseLost, NeedsSignIn, OAuthUnavailable, PostroomError, Stopped, StoreError, Throttled
 from core.handles import Handles
 from core.inbound.backoff import FailureKind, has_failed_for_too_long, kind_of, next_due
-from core.inbound.due import Claimed
+from core.inbound.due import Claimed, claim_seen
 from core.inbound.marks import write_mark
+from core.inbound.turns import Waiting
 from core.models import Account, AccountStatus, FolderMark, Run, RunState, Status, Validity
 from core.protocols.causes import advice
 from core.runlog import Counts, RunLog, Written
@@ -41,6 +42,8 @@ class RunOutcome:
     """Empty, `passing` (try again later) or `configuration` (a person must mend it)."""
     has_more: bool = False
     """Whether it stopped at its bound of messages and goes on at once."""
+    next_turn: Claimed | None = None
+    """What was claimed in the transaction that ended it; whoever made the run has it in hand now."""
 
 
 def outcome_of(claimed: Claimed, log: RunLog, error: PostroomError | None, *, has_more: bool = False) -> RunOutcome:
@@ -83,8 +86,11 @@ def close_run(
     error: PostroomError | None,
     *,
     settled: Sequence[FolderMark] = (),
-) -> None:
+    seen: Waiting | None = None,
+) -> RunOutcome:
     """Write the outcome and which folders are settled, say when the account is due again, give back the lease.
+
+    With `seen`, who was seen to be due has the slot next: claimed in the same transaction.
 
     Raises:
         LeaseLost: another worker has taken over and has closed the run.
@@ -98,7 +104,7 @@ def close_run(
         "step": "",
     }
 
-    def close(session: Session) -> Written:
+    def close(session: Session) -> tuple[Written, list[Claimed]]:
         status = _held_status(session, claimed)
         values = _after(status, outcome, error, now, _interval(handles, session, claimed.account))
         _free(session, claimed, values)
@@ -107,10 +113,12 @@ def close_run(
             write_mark(session, mark)
         if error is not None and has_failed_for_too_long(kind_of(error), values["first_failure_at"], now):
             _give_up(session, claimed.account)
-        return written
+        return written, [] if seen is None else claim_seen(handles, seen, now, session)
 
-    log.settled(handles.database.writing(close))
+    written, following = handles.database.writing(close)
+    log.settled(written)
     handles.changes.moved("run", "account")
+    return replace(outcome, next_turn=following[0]) if following else outcome
 
 
 def _held_status(session: Session, claimed: Claimed) -> Any:

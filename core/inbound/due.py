@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, insert, select, update
@@ -59,14 +59,15 @@ def claim_due(
         if not seen.has_turns:
             break
 
-        # Who is due was looked for before the lock; under it only whether that is so still.
-        def claim(session: Session, seen: Waiting = seen, now: datetime = now) -> list[Claimed]:
-            room = still_free(session, seen.room, now)
-            return choose(seen.due, room, lambda one: _claim(session, handles, one.account_id, now, is_due=True))
-
-        if claimed := handles.database.writing(claim):
+        if claimed := handles.database.writing(partial(claim_seen, handles, seen, now)):
             return claimed
     return []
+
+
+def claim_seen(handles: Handles, seen: Waiting, now: datetime, session: Session) -> list[Claimed]:
+    """Claim of those that were seen to be due, whoever still is: it was looked for before the lock."""
+    room = still_free(session, seen.room, now)
+    return choose(seen.due, room, lambda one: _claim(session, handles, one.account_id, now, is_due=True))
 
 
 def claim_account(handles: Handles, account_id: int) -> Claimed | None:

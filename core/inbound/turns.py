@@ -82,11 +82,29 @@ def choose(due: Sequence[Due], room: Room, claim: Callable[[Due], T | None]) -> 
 
 
 def waiting(
-    session: Session, settings: RuntimeSettings, slots: int, now: datetime, busy: Mapping[int, bool]
+    session: Session,
+    settings: RuntimeSettings,
+    slots: int,
+    now: datetime,
+    busy: Mapping[int, bool],
+    *,
+    leaving: str | None = None,
 ) -> Waiting:
-    """Look who is due; `busy` are the accounts that this worker has in hand, and whether each is failing."""
+    """Look who is due.
+
+    Args:
+        session: a look.
+        settings: how many slots there are.
+        slots: how many are free.
+        now: the time.
+        busy: the accounts that this worker has in hand, and whether each is failing.
+        leaving: the server at which a place is about to be free.
+    """
     for_failing = max(1, settings.fetch_slots // 2) - sum(busy.values())
-    room = Room(slots, for_failing, settings.slots_per_host, _busy_hosts(session, now))
+    busy_hosts = _busy_hosts(session, now)
+    if leaving in busy_hosts:
+        busy_hosts[leaving] -= 1
+    room = Room(slots, for_failing, settings.slots_per_host, busy_hosts)
     # Of each server at most `per_host` are looked at, and of those as many may be refused as are busy there already:
     # this many hold enough for all slots, however many accounts of one server stand before the others.
     most = slots + sum(room.busy_hosts.values()) + len(busy)

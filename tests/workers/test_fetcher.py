@@ -16,8 +16,9 @@ from core.runlog import Line
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.requests import ask
-from core.workers.fetcher import ASKED_AT_ONCE, Fetcher
+from core.workers.fetcher import Fetcher
 from core.workers.loop import run_workers
+from core.workers.slots import ASKED_AT_ONCE
 from tests.accounts import add_account, change_status, fetch, fetched_well, message, records, rows_of, status_of
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
