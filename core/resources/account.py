@@ -91,7 +91,7 @@ ACCOUNT = Kind(
         Field("priority", FieldType.NUMBER, "Priority", "The lowest number is fetched first.", 5, minimum=0, maximum=9999, section="Fetching"),
         Field("idle", FieldType.YES_NO, "IDLE", "Let the server tell of new mail at once, where it can.", True, section="Fetching", shown_when=_is_imap),
         Field("max_messages", FieldType.NUMBER, "Messages a run", "The rest follows at once.", 5000, minimum=1, maximum=1_000_000, section="Limits"),
-        Field("max_size", FieldType.SIZE, "Largest message", "A larger one is left on the server and reported.", 32 << 20, section="Limits"),
+        Field("max_size", FieldType.SIZE, "Largest message", "A larger one is left on the server and reported.", 32 << 20, minimum=1, section="Limits"),
         Field("tls_ca", FieldType.NOTE, "Extra CA", "A certificate authority to trust beside the system's: PEM text or a file's path.", section="Trust"),
         Field("tls_fingerprint", FieldType.TEXT, "Fingerprint", "SHA-256 of the one certificate to trust.", check=checks.fingerprint, section="Trust"),
         Field("comment", FieldType.TEXT, "Comment", "Why this account is here.", section="Trust"),

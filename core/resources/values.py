@@ -85,10 +85,11 @@ def _read_duration(_: Field, given: Any) -> int | None:
     return seconds
 
 
-def _read_size(_: Field, given: Any) -> int:
+def _read_size(field: Field, given: Any) -> int:
     size = read_size(given)
-    if size > _LARGEST:
-        raise ValueError(f"is a size up to {write_size(_LARGEST)}, not {_shown(given)}.")
+    if not field.minimum <= size <= _LARGEST:
+        least = f"from {write_size(field.minimum)} " if field.minimum else ""
+        raise ValueError(f"is a size {least}up to {write_size(_LARGEST)}, not {_shown(given)}.")
     return size
 
 

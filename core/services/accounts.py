@@ -95,6 +95,14 @@ def warned(_session: Session, draft: Draft) -> list[str]:
     kind = str(draft.values.get("type") or "")
     if kind in tuple(AccountType) and AccountType(kind).security == "none":
         words.append(f"{kind} sends user name, password and mail in clear; take {kind}S unless the server is here.")
+    if (
+        kind.startswith("POP3")
+        and draft.values["start_from"] not in {"all", "now"}
+        and draft.moved("start_from", "type")
+    ):
+        words.append(
+            "POP3 does not tell when mail came, so a first run from a day on will fail: start_from=all or now."
+        )
     if draft.values["trusted"] and draft.moved("trusted"):
         words.append("Trusted: the control headers of this account's mail are obeyed. Only for senders you know.")
     return words
@@ -104,7 +112,9 @@ def further_columns(draft: Draft) -> dict[str, object]:
     """The epoch: another source begins a new one."""
     if draft.row is None:
         return {}
-    has_moved = draft.moved(*SOURCE) or set(draft.before["folders"]) != set(draft.values["folders"])
+    is_imap = str(draft.values["type"]).startswith("IMAP")
+    has_other_folders = is_imap and set(draft.before["folders"]) != set(draft.values["folders"])
+    has_moved = draft.moved(*SOURCE) or has_other_folders
     return {"epoch": draft.row["epoch"] + 1} if has_moved else {}
 
 

@@ -52,6 +52,7 @@ def _set_status(handles: Handles, row_id: int, **columns: Any) -> None:
         ({"record_type": "Complaint"}, "record_type"),
         ({"start_from": "2026-02-30"}, "start_from"),
         ({"start_from": "yesterday"}, "start_from"),
+        ({"max_size": "0"}, "max_size"),
         ({"port": 0}, "port"),
         ({"port": 65536}, "port"),
         ({"max_size": "lots"}, "max_size"),
@@ -138,6 +139,14 @@ def test_another_source_begins_a_new_epoch(handles: Handles, admin: Actor, chang
     accounts.change(handles, admin, "a", change)
 
     assert _row(handles, row_id).epoch == epoch
+
+
+def test_pop3_has_no_folders_that_could_make_another_source(handles: Handles, admin: Actor) -> None:
+    row_id = add(handles, admin, "account", "a", type="POP3S")
+    accounts.change(handles, admin, "a", {"folders": ["A"]})
+    assert _row(handles, row_id).epoch == 1
+    [word] = accounts.change(handles, admin, "a", {"start_from": "2026-01-31"}).warnings
+    assert "start_from=all or now" in word
 
 
 def test_the_order_of_folders_is_no_other_source(handles: Handles, admin: Actor) -> None:
