@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 from core.inbound.control_headers import Controls
 from core.inbound.trail import Complaint, Stage, Step
@@ -27,8 +28,7 @@ class DispatchMode(StrEnum):
     """All in the account's queue, whatever the address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatched:
+class Dispatched(NamedTuple):
     """The queue of a new record, and why."""
 
     queue: str
@@ -65,7 +65,7 @@ def dispatch(
         why = f"queue {asked_for}, as a control header says; without it {found.steps[0].why}"
         return Dispatched(asked_for, (Step(Stage.DISPATCH, "Queue", why),))
     complaint = Complaint("Queue", asked_for, "There is no valid queue of that name; it was passed over.")
-    return replace(found, complaints=(complaint, *found.complaints))
+    return found._replace(complaints=(complaint, *found.complaints))
 
 
 def _by_account(account_queue: str | None, valid_queues: Container[str], default_queue: str) -> Dispatched:
@@ -83,11 +83,22 @@ def _by_address(
     complaints: tuple[Complaint, ...] = ()
     for header, address, queue in recipients:
         if queue in valid_queues:
-            step = Step(Stage.DISPATCH, header, f"queue {queue}, by the address {address}")
-            return Dispatched(queue, (step,), complaints)
+            found = _found(header, address, queue)
+            return found._replace(complaints=complaints) if complaints else found
         complaints += (Complaint(header, address, f"The address's queue {queue} is not valid; it was passed over."),)
-    step = Step(Stage.DISPATCH, "default", f"queue {default_queue}: no system address among its recipients")
-    return Dispatched(default_queue, (step,), complaints)
+    found = _found_nothing(default_queue)
+    return found._replace(complaints=complaints) if complaints else found
+
+
+@lru_cache(maxsize=1024)
+def _found(header: str, address: str, queue: str) -> Dispatched:
+    return Dispatched(queue, (Step(Stage.DISPATCH, header, f"queue {queue}, by the address {address}"),))
+
+
+@lru_cache(maxsize=16)
+def _found_nothing(default_queue: str) -> Dispatched:
+    why = f"queue {default_queue}: no system address among its recipients"
+    return Dispatched(default_queue, (Step(Stage.DISPATCH, "default", why),))
 
 
 def _system_addresses(

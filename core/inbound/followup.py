@@ -67,10 +67,14 @@ def candidates(
     `late_text` is the text of body and attachments, where the settings say that numbers count there too.
     """
     numbers = numbers_in(subject, system_id, hooks)
-    late = tuple(dict.fromkeys(number for text in late_text for number in numbers_in(text, system_id, hooks)))
+    late = _numbers_in_all(late_text, system_id, hooks) if late_text else ()
     if not numbers and not references and not late:
         return NO_CANDIDATES
     return Candidates(numbers, references[:MOST_MESSAGE_IDS], late[:MOST_NUMBERS])
+
+
+def _numbers_in_all(texts: Iterable[str], system_id: int, hooks: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(number for text in texts for number in numbers_in(text, system_id, hooks)))
 
 
 def choose(wanted: Candidates, known_numbers: Container[str], known_message_ids: Mapping[str, str]) -> FollowUp | None:

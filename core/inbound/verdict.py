@@ -7,7 +7,7 @@ inside the transaction: loop guard, follow-up, dispatch. Between the two stands 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from core.inbound import control_headers
 from core.inbound.changes import changes_of
@@ -181,6 +181,11 @@ def _countable(facts: MessageFacts) -> Mapping[str, Callable[[], str]]:
 
 
 def _late(facts: MessageFacts, rules: Rules) -> Iterable[str]:
+    """What is asked last for record numbers, where the settings allow it."""
+    return _late_texts(facts, rules) if rules.followup_in_body or rules.followup_in_attachments else ()
+
+
+def _late_texts(facts: MessageFacts, rules: Rules) -> Iterator[str]:
     if rules.followup_in_body:
         yield facts.body()
     if rules.followup_in_attachments:

@@ -6,6 +6,7 @@ What goes into an envelope must pass `core.mail.strict_address` instead.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from core.mail.encoded_words import decode_words
 from core.mail.headers import LONGEST_VALUE, Headers
@@ -46,6 +47,7 @@ _CONTROLS = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
 _ATOMS = rf"""[^\s<>()\[\],;:"@\\{_CONTROLS}]++"""
 _QUOTED_LOCAL = rf""""(?:[^"\\{_CONTROLS}]|\\[^{_CONTROLS}])++\""""
 _ADDR_SPEC = re.compile(rf"(?:{_ATOMS}|{_QUOTED_LOCAL})@(?:{_ATOMS}|\[[^\[\]\s{_CONTROLS}]++\])")
+_LONGEST_REMEMBERED = 200
 _SPACE_AROUND_SIGN = re.compile(r" ?([.@]) ?")
 
 
@@ -54,6 +56,16 @@ def read_addresses(value: str) -> tuple[Address, ...]:
 
     Linear in the value, of which the first 16 kB are read.
     """
+    return _remembered(value) if len(value) <= _LONGEST_REMEMBERED else _read(value)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(value: str) -> tuple[Address, ...]:
+    # A mailbox gets its mail at few addresses and most of it from the same people.
+    return _read(value)
+
+
+def _read(value: str) -> tuple[Address, ...]:
     if plain := _PLAIN.fullmatch(value, 0, LONGEST_VALUE):
         name = plain["phrase"] if plain["quoted"] is None else plain["quoted"]
         return (Address(_shown(name), plain["address"]),)

@@ -15,9 +15,10 @@ _DAEMONS = re.compile(
 MOST_HOPS = 50
 """Servers a message passes at most before it is taken for one that goes round in circles (RFC 5321 6.3)."""
 
-_MAY_BE_DAEMON = re.compile(r"(?:daemon|postmaster|system|owner|request|bounces?|[0-9a-f]{8})@|owner-", re.IGNORECASE)
-"""Found in each of these; nearly every sender ends here."""
+_WORDS_OF_DAEMONS = ("daemon", "postmaster", "owner", "request@", "bounce", "mail-system@", "microsoftexchange")
+"""One of them stands in each of these; nearly every sender ends here, and plain words cost a tenth of an expression."""
 
+_END_OF_WORD = re.compile(r"[;(\s]")
 _QUIET_PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply"})
 _MARKS = frozenset(
     {
@@ -38,8 +39,8 @@ def is_automatic(headers: Headers) -> str | None:
         return f"Precedence: {precedence}"
     if (return_path := headers.raw("return-path")) is not None and return_path.replace(" ", "") in ("<>", ""):
         return "null return path"
-    if marks := _MARKS & headers.names():
-        return f"{min(marks)} is set"
+    if not _MARKS.isdisjoint(headers.names()):
+        return f"{min(_MARKS & headers.names())} is set"
     return _report_or_loop(headers) or _daemon(headers)
 
 
@@ -59,11 +60,18 @@ def _report_or_loop(headers: Headers) -> str | None:
 def _daemon(headers: Headers) -> str | None:
     for name in ("from", "sender"):
         value = headers.raw(name)
-        if value and _MAY_BE_DAEMON.search(value) and any(_DAEMONS.match(address) for address in bare_addresses(value)):
+        if value and _may_be_daemon(value.lower()) and any(map(is_daemon, bare_addresses(value))):
             return f"{name} is a mail system"
     return None
 
 
+def _may_be_daemon(lowered: str) -> bool:
+    for word in _WORDS_OF_DAEMONS:  # noqa: SIM110 - half the time of a generator, and asked of every message
+        if word in lowered:
+            return True
+    return False
+
+
 def _first_word(value: str | None) -> str:
     """The keyword of a field that may go on with parameters or comments."""
-    return re.split(r"[;(\s]", value.strip(), maxsplit=1)[0].lower()[:40] if value else ""
+    return _END_OF_WORD.split(value.strip(), maxsplit=1)[0].lower()[:40] if value else ""

@@ -3,6 +3,7 @@
 import codecs
 import re
 from encodings.aliases import aliases
+from functools import lru_cache
 
 from core.text import REPLACEMENT
 
@@ -64,8 +65,11 @@ _KNOWN = _known_charsets()
 
 def codec_of(charset: str) -> str | None:
     """The codec for a charset as it stands in a message, or `None` for one that nobody knows."""
-    if len(charset) > _LONGEST_NAME:
-        return None
+    return _codec_of(charset) if len(charset) <= _LONGEST_NAME else None
+
+
+@lru_cache(maxsize=1024)
+def _codec_of(charset: str) -> str | None:
     return _KNOWN.get(_NOT_IN_A_NAME.sub("_", charset.lower()).strip("_"))
 
 

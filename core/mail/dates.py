@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _MONTHS = {
     name: number
@@ -36,17 +37,22 @@ def read_date(value: str | None) -> datetime | None:
 
 
 def _moment(found: re.Match[str], year: str) -> datetime | None:
-    month = _MONTHS.get(found["month"].lower())
+    named, day, hour, minute, second, zone = found.group("month", "day", "hour", "minute", "second", "zone")
+    month = _MONTHS.get(named.lower())
     if month is None or not year:
         return None
     try:
-        local = datetime(
-            _full_year(year), month, int(found["day"]), int(found["hour"]), int(found["minute"]), tzinfo=UTC
-        )
-        # A leap second is the first of the next minute to everyone who has none.
-        return _within_bounds(local + timedelta(seconds=min(int(found["second"] or 0), 60)) - _offset(found["zone"]))
+        local = datetime(_full_year(year), month, int(day), int(hour), int(minute), tzinfo=UTC)
+        return _within_bounds(local + _seconds_to_utc(second, zone))
     except (ValueError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=4096)
+def _seconds_to_utc(second: str | None, zone: str | None) -> timedelta:
+    """What to add to the full minute of a zone to have the moment in UTC; the same few thousand come again."""
+    # A leap second is the first of the next minute to everyone who has none.
+    return timedelta(seconds=min(int(second or 0), 60)) - _offset(zone)
 
 
 def _full_year(digits: str) -> int:

@@ -7,6 +7,9 @@ from core.mail.charsets import decode
 
 # `=?charset*language?B?`; the text up to `?=` is found by hand, so that no value costs more than one pass.
 _WORD_START = re.compile(r"=\?([^?*\s]{1,64})(?:\*[^?\s]{0,32})?\?([bBqQ])\?")
+_ONE_WORD = re.compile(r"=\?([^?*\s]{1,64})(?:\*[^?\s]{0,32})?\?([bBqQ])\?([^?]*+)\?=")
+"""A value that is one such word and nothing else, as most are that have any."""
+
 _NOT_BASE64 = re.compile("[^A-Za-z0-9+/]+")
 
 
@@ -14,6 +17,9 @@ def decode_words(value: str) -> str:
     """Decode the encoded words in a header value; what is no such word stays as it is."""
     if "=?" not in value:
         return value
+    if one := _ONE_WORD.fullmatch(value):
+        charset, encoding, text = one.groups()
+        return decode(_decode_word(encoding, text), charset.lower())
     read: list[str] = []
     pending = _Run()
     position = 0

@@ -99,10 +99,11 @@ def _has_null_sender(headers: Headers) -> bool:
 
 def _is_from_mail_system(sender: str) -> bool:
     lowered = sender.lower()
-    # Nearly every sender ends here: plain words cost a tenth of an expression.
-    if not any(word in lowered for word in _WORDS_OF_SYSTEMS):
-        return False
-    return _SYSTEM.search(sender) is not None or _POSTMASTER.search(sender) is not None
+    # Nearly every sender ends without a find: plain words cost a tenth of an expression, a loop half of a generator.
+    for word in _WORDS_OF_SYSTEMS:
+        if word in lowered:
+            return _SYSTEM.search(sender) is not None or _POSTMASTER.search(sender) is not None
+    return False
 
 
 def _is_automatic(headers: Headers) -> bool:

@@ -155,7 +155,7 @@ def _fields(lines: list[str], is_utf8: bool) -> list[tuple[str, str]]:
     for line in lines:
         written, colon, value = line.partition(":")
         # A line that is no field is passed over: one bad line must not hide the fields behind it.
-        if not colon or not (name := _field_name(written)):
+        if not colon or len(written) > _LONGEST_NAME or not (name := _field_name(written)):
             continue
         if not is_utf8:
             value = decode(value.encode("latin-1"))
@@ -165,13 +165,9 @@ def _fields(lines: list[str], is_utf8: bool) -> list[tuple[str, str]]:
     return fields
 
 
+@lru_cache(maxsize=4096)
 def _field_name(written: str) -> str:
     """The name before a colon (RFC 5322 2.2), or an empty text if no field is called so."""
-    return _known_field_name(written) if len(written) <= _LONGEST_NAME else ""
-
-
-@lru_cache(maxsize=4096)
-def _known_field_name(written: str) -> str:
     # The same few hundred names come again and again.
     name = written.rstrip(" \t")
     return name if name.isascii() and name.isprintable() and " " not in name else ""
@@ -187,4 +183,6 @@ def _cut_between_words(value: str) -> str:
 
 
 def _decoded(value: str) -> str:
+    if "=?" not in value and value.isprintable():
+        return value.strip()  # as nearly all are
     return clean(decode_words(value)).strip()

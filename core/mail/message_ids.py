@@ -5,6 +5,9 @@ import re
 
 from core.mail.strict_address import ascii_domain
 
+_ONE = re.compile(r"\s*+(<[^<>\s]{1,996}+>)\s*+")
+"""The form of nearly all fields that name one."""
+
 _IN_ANGLES = re.compile(r"<([^<>]*+)>")
 _BARE = re.compile(r"[^\s<>\"',;()@]++@[^\s<>\"',;()@]++")
 _SPACE = re.compile(r"\s+")
@@ -19,6 +22,8 @@ def read_message_ids(value: str | None) -> tuple[str, ...]:
     """
     if not value:
         return ()
+    if one := _ONE.fullmatch(value):
+        return (one[1],)
     found = [_SPACE.sub("", inner) for inner in _IN_ANGLES.findall(value)]
     found = [inner for inner in found if inner] or _without_angles(value)
     ids = dict.fromkeys(f"<{inner}>" for inner in found if len(inner) <= _LONGEST_ID - 2)
