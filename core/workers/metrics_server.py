@@ -78,8 +78,6 @@ class MetricsServer(socketserver.ThreadingTCPServer):
 
 class _Request(BaseHTTPRequestHandler):
     server: MetricsServer
-    server_version = "Postroom"
-    sys_version = ""
     timeout = SILENCE
 
     def do_GET(self) -> None:
@@ -94,6 +92,10 @@ class _Request(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+
+    def version_string(self) -> str:
+        """What the header Server says: no version, which is told under `postroom_build_info`."""
+        return "Postroom"
 
     def log_message(self, format: str, *args: Any) -> None:
         """Each look of a monitor is no line of the log."""
