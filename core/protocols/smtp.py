@@ -16,7 +16,7 @@ from core.protocols.smtp_reply import Reply
 from core.protocols.source import SessionFacts
 from core.protocols.submission import Phase, SubmitResult, checked_envelope
 from core.protocols.transcript import Transcript
-from core.protocols.wire import Wire
+from core.protocols.wire import Steps, Wire, waited
 
 
 class SmtpConnection:
@@ -72,10 +72,14 @@ class SmtpConnection:
 
         If it did (`following.is_ahead`), that message is the next, or the connection is to be dropped.
         """
+        return waited(self.running(exchange, following))
+
+    def running(self, exchange: Exchange, following: Exchange | None = None) -> Steps[SubmitResult]:
+        """The same, in steps, for whoever serves several connections in one thread."""
         if self._ahead is not None and self._ahead is not exchange:
             self.drop()
         self.count += 1
-        result = exchange.run(following)
+        result = yield from exchange.running(following)
         self._ahead = following if following is not None and following.is_ahead else None
         return result
 

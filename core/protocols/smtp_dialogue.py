@@ -10,7 +10,7 @@ from core.protocols.refusals import words
 from core.protocols.server import Login, Timeouts
 from core.protocols.smtp_reply import Reply, parse_reply
 from core.protocols.transcript import Transcript
-from core.protocols.wire import Wire
+from core.protocols.wire import Steps, Wire, waited
 
 _REPLY_BUDGET = 256 * 1024
 _MOST_LINES = 200
@@ -32,6 +32,10 @@ class SmtpDialogue:
         self._ehlo_name = sasl.refuse_breaks("EHLO name", ehlo_name)
         self._transcript = transcript
         self._secrets: tuple[str, ...] = ()
+        self._lines: list[bytes] = []
+        """The last reply, or what has come of the next one."""
+        self._is_whole = True
+        """Whether its last line has come."""
 
     def offers(self, feature: str) -> bool:
         """Whether the server listed this feature."""
@@ -61,10 +65,10 @@ class SmtpDialogue:
     def ehlo(self) -> str:
         """EHLO, or HELO where that is all the server knows."""
         name = self._ehlo_name.encode()
-        reply, lines = self._exchange(b"EHLO " + name, "ehlo")
+        reply = self.command(b"EHLO " + name, "ehlo")
+        lines = self._lines
         if reply.code in (500, 502, 504):
-            reply, lines = self._exchange(b"HELO " + name, "ehlo")
-            lines = lines[:1]
+            reply, lines = self.command(b"HELO " + name, "ehlo"), []
         if not reply.is_positive:
             raise self.refused(reply, f"The server refused our EHLO name {self._ehlo_name!r}")
         listed = (line[4:].decode("ascii", "replace").strip().partition(" ") for line in lines[1:])
@@ -81,7 +85,7 @@ class SmtpDialogue:
                 host=self.wire.place,
                 phase="tls",
             )
-        reply, _ = self._exchange(b"STARTTLS", "tls")
+        reply = self.command(b"STARTTLS", "tls")
         if reply.code != 220:
             raise self.refused(reply, "The server refused STARTTLS")
         # What was announced in clear could have been announced by anyone (RFC 3207 §4.2).
@@ -120,13 +124,16 @@ class SmtpDialogue:
     def send(self, line: bytes) -> None:
         """Send a command, or several at once."""
         self.wire.send(line + b"\r\n")
-        if self._transcript is not None:
-            for each in line.split(b"\r\n"):
-                self._transcript.sent(each)
+        self._note_sent(line)
 
-    def send_message(self, data: bytes, envelope: bytes = b"") -> None:
+    def sending(self, line: bytes) -> Steps[None]:
+        """The same, in steps."""
+        yield from self.wire.sending(line + b"\r\n")
+        self._note_sent(line)
+
+    def sending_message(self, data: bytes, envelope: bytes = b"") -> Steps[None]:
         """Send a message with its final dot; behind it the next one's envelope, if there is one to be sent ahead."""
-        self.wire.send(data + envelope if envelope else data)
+        yield from self.wire.sending(data + envelope if envelope else data)
         if self._transcript is not None:
             self._transcript.sent_bytes(len(data))
             for each in envelope.splitlines():
@@ -134,16 +141,19 @@ class SmtpDialogue:
 
     def reply(self) -> Reply:
         """The next reply."""
-        if self._transcript is None:
-            line = self.wire.readline(_LONGEST_LINE)
-            if line[3:4] != b"-" and (reply := parse_reply((line,))) is not None:
-                return reply  # one line, as most are
-            return self._reply(line)[0]
-        return self._reply()[0]
+        return waited(self.replying())
+
+    def replying(self) -> Steps[Reply]:
+        """The same, in steps."""
+        while (reply := self._reply_at_hand()) is None:
+            yield from self.wire.receiving()
+        return reply
 
     def command(self, line: bytes, phase: str) -> Reply:
         """Send a command and take its reply."""
-        return self._exchange(line, phase)[0]
+        self.begin(phase, self.timeouts.login)
+        self.send(line)
+        return self.reply()
 
     def refused(self, reply: Reply, what: str) -> SmtpRefused:
         """The error for a reply that ends the opening."""
@@ -157,27 +167,28 @@ class SmtpDialogue:
             phase=self.wire.phase,
         )
 
-    def _exchange(self, line: bytes, phase: str) -> tuple[Reply, list[bytes]]:
-        self.begin(phase, self.timeouts.login)
-        self.send(line)
-        return self._reply()
-
-    def _reply(self, line: bytes | None = None) -> tuple[Reply, list[bytes]]:
-        line = self._line() if line is None else line
-        lines = [line]
-        while line[3:4] == b"-" and line[:3].isdigit() and len(lines) < _MOST_LINES:
-            line = self._line()
-            lines.append(line)
-        reply = parse_reply(tuple(lines))
-        if reply is None or line[3:4] == b"-":
-            self.wire.violation("The server's answer is no SMTP reply.", reply=words(lines[0]))
-        return reply, lines
-
-    def _line(self) -> bytes:
-        line = self.wire.readline(_LONGEST_LINE)
+    def _note_sent(self, line: bytes) -> None:
         if self._transcript is not None:
-            self._transcript.received(line)
-        return line
+            for each in line.split(b"\r\n"):
+                self._transcript.sent(each)
+
+    def _reply_at_hand(self) -> Reply | None:
+        """The next reply, if its last line has come."""
+        while (line := self.wire.line_at_hand(_LONGEST_LINE)) is not None:
+            if self._transcript is not None:
+                self._transcript.received(line)
+            if self._is_whole:
+                self._lines = []
+            self._lines.append(line)
+            if line[3:4] == b"-" and line[:3].isdigit() and len(self._lines) < _MOST_LINES:
+                self._is_whole = False
+                continue
+            self._is_whole = True
+            reply = parse_reply(tuple(self._lines))
+            if reply is None or line[3:4] == b"-":
+                self.wire.violation("The server's answer is no SMTP reply.", reply=words(self._lines[0]))
+            return reply
+        return None
 
     def _log_in_with_token(self, username: str, token: str, offered: set[str]) -> None:
         self._secrets = (token,)

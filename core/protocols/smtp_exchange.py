@@ -17,6 +17,7 @@ from core.mail.strict_address import needs_smtputf8
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
 from core.protocols.submission import Phase, SubmitResult, stuffed, xtext
+from core.protocols.wire import Steps
 
 _NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
 _WINDOW = 200
@@ -60,18 +61,19 @@ class Exchange:
         """Whether the relay has this envelope already: it is this message's turn now, or the connection is dropped."""
         return self._is_ahead
 
-    def run(self, following: Exchange | None = None) -> SubmitResult:
-        """Take all steps; gives back how far it came and what was said.
+    def running(self, following: Exchange | None = None) -> Steps[SubmitResult]:
+        """Go all the way; gives back how far it came and what was said.
 
         The envelope of `following` goes ahead, if this message comes as far as its dot and the relay allows it.
         """
         if not self._can_be_said:
             return self._result(_NEEDS_UTF8)
         try:
-            result = self._result(self._deciding_reply(following))
+            reply = yield from self._deciding_reply(following)
+            result = self._result(reply)
         except WireError as error:
             return self._result(self._last_refusal(), error)
-        self._leave_clean(result, is_next_begun=following is not None and following.is_ahead)
+        yield from self._leave_clean(result, is_next_begun=following is not None and following.is_ahead)
         return result
 
     @property
@@ -82,14 +84,14 @@ class Exchange:
     def _may_go_ahead(self) -> bool:
         return self._can_be_said and len(self._recipients) <= _MOST_AHEAD and self._dialogue.offers("PIPELINING")
 
-    def _deciding_reply(self, following: Exchange | None) -> Reply:
-        leave = self._pipelined() if self._dialogue.offers("PIPELINING") else self._stepwise()
+    def _deciding_reply(self, following: Exchange | None) -> Steps[Reply]:
+        leave = yield from (self._pipelined() if self._dialogue.offers("PIPELINING") else self._stepwise())
         refused = self._mail is not None and not self._mail.is_positive
         nobody = not any(answer.is_positive for answer in self._answers)
         if leave is not None and leave.asks_for_more and (nobody or refused):
             # DATA was sent ahead, before it was known that nobody is left: an empty message ends it (RFC 2920 §3.1).
-            self._dialogue.send(b".")
-            self._next()
+            yield from self._dialogue.sending(b".")
+            yield from self._next()
         if refused and self._mail is not None:
             self._phase = Phase.MAIL
             self._answers = []
@@ -100,7 +102,7 @@ class Exchange:
         if leave is not None and not leave.asks_for_more:
             self._phase = Phase.DATA
             return self._refusal(leave)
-        return self._message(following)
+        return (yield from self._message(following))
 
     def _envelope(self) -> bytes:
         """The whole of it, DATA last (RFC 2920 §3.1); of many recipients the first."""
@@ -109,40 +111,49 @@ class Exchange:
             lines.append(b"DATA")
         return b"\r\n".join(lines)
 
-    def _pipelined(self) -> Reply | None:
+    def _pipelined(self) -> Steps[Reply | None]:
         self._dialogue.begin(Phase.MAIL)
         if not self._is_ahead:
-            self._dialogue.send(self._envelope())
+            yield from self._dialogue.sending(self._envelope())
         first, others = self._recipients[:_WINDOW], self._recipients[_WINDOW:]
         rest = [self._rcpt_line(recipient) for recipient in others]
-        self._mail = self._next()
+        self._mail = yield from self._next()
         self._phase = Phase.RCPT
-        self._answers += [self._next() for _ in first]
+        yield from self._hear(len(first))
         for start in range(0, len(rest), _WINDOW):
             if self._is_full(self._answers[-_WINDOW:]):
                 self._phase = Phase.DATA
-                return self._command(b"DATA", leave=True)
+                return (yield from self._command(b"DATA", leave=True))
             window = rest[start : start + _WINDOW]
             is_last = start + _WINDOW >= len(rest)
             self._dialogue.begin(Phase.RCPT)
-            self._dialogue.send(b"\r\n".join([*window, *([b"DATA"] if is_last else [])]))
-            self._answers += [self._next() for _ in window]
+            yield from self._dialogue.sending(b"\r\n".join([*window, *([b"DATA"] if is_last else [])]))
+            yield from self._hear(len(window))
         self._phase = Phase.DATA
-        return self._next(leave=True)
+        return (yield from self._next(leave=True))
 
-    def _stepwise(self) -> Reply | None:
-        self._mail = self._command(self._mail_line())
+    def _stepwise(self) -> Steps[Reply | None]:
+        self._mail = yield from self._command(self._mail_line())
         if not self._mail.is_positive:
             return None
         self._phase = Phase.RCPT
         for recipient in self._recipients:
-            self._answers.append(self._command(self._rcpt_line(recipient)))
+            answer = yield from self._command(self._rcpt_line(recipient))
+            self._answers.append(answer)
             if self._is_full(self._answers[-1:]):
                 break
         if not any(answer.is_positive for answer in self._answers):
             return None
         self._phase = Phase.DATA
-        return self._command(b"DATA", leave=True)
+        return (yield from self._command(b"DATA", leave=True))
+
+    def _hear(self, recipients: int) -> Steps[None]:
+        """The answers to so many recipients, all of them or none."""
+        answers = []
+        for _ in range(recipients):
+            answer = yield from self._next()
+            answers.append(answer)
+        self._answers += answers
 
     def _is_full(self, newest: Sequence[Reply]) -> bool:
         """Whether the relay wants no more recipients in this transaction: it is ended with those it took."""
@@ -158,7 +169,7 @@ class Exchange:
             return self._mail
         return None
 
-    def _message(self, following: Exchange | None) -> Reply:
+    def _message(self, following: Exchange | None) -> Steps[Reply]:
         self._phase = Phase.DOT
         timeouts = self._dialogue.timeouts
         self._dialogue.begin(Phase.DOT, timeouts.transfer(len(self._data)))
@@ -166,25 +177,26 @@ class Exchange:
         if following is not None and following._may_go_ahead:
             ahead = following._envelope() + b"\r\n"
         try:
-            self._dialogue.send_message(self._data, ahead)
+            yield from self._dialogue.sending_message(self._data, ahead)
         except WireError as error:
             # What failed may have been the envelope alone: then the relay may have the message.
             self._dot_sent = self._dialogue.wire.unsent <= len(ahead)
             if isinstance(error, ConnectionLost) and not self._dot_sent:
-                self._hear_goodbye()
+                yield from self._hear_goodbye()
             raise
         if following is not None and ahead:
             following._is_ahead = True
         self._dot_sent = True
         fp("K12")
         self._dialogue.begin(Phase.DOT, timeouts.settle)
-        return self._next()
+        return (yield from self._next())
 
-    def _hear_goodbye(self) -> None:
+    def _hear_goodbye(self) -> Steps[None]:
         """A relay that had enough may have said so before it hung up."""
         with contextlib.suppress(WireError):
             self._dialogue.wire.begin(Phase.DOT, 1.0, 64 * 1024)
-            self._goodbye, self._goodbye_phase = self._refusal(self._dialogue.reply()), Phase.DOT
+            reply = yield from self._dialogue.replying()
+            self._goodbye, self._goodbye_phase = self._refusal(reply), Phase.DOT
 
     def _refusal(self, reply: Reply) -> Reply:
         """4yz or 5yz where only they can be; anything else is out of step."""
@@ -192,13 +204,13 @@ class Exchange:
             self._dialogue.wire.violation("The relay's reply makes no sense at this point.", reply=str(reply))
         return reply
 
-    def _command(self, line: bytes, *, leave: bool = False) -> Reply:
+    def _command(self, line: bytes, *, leave: bool = False) -> Steps[Reply]:
         self._dialogue.begin(self._phase)
-        self._dialogue.send(line)
-        return self._next(leave=leave)
+        yield from self._dialogue.sending(line)
+        return (yield from self._next(leave=leave))
 
-    def _next(self, *, leave: bool = False) -> Reply:
-        reply = self._dialogue.reply()
+    def _next(self, *, leave: bool = False) -> Steps[Reply]:
+        reply = yield from self._dialogue.replying()
         if reply.asks_for_more and not leave:
             self._refusal(reply)
         if reply.code == _CLOSING and self._goodbye is None:
@@ -241,7 +253,7 @@ class Exchange:
             line += f" ORCPT=rfc822;{xtext(recipient)}"
         return line.encode()
 
-    def _leave_clean(self, result: SubmitResult, *, is_next_begun: bool) -> None:
+    def _leave_clean(self, result: SubmitResult, *, is_next_begun: bool) -> Steps[None]:
         """Whatever was begun is over before the next message; a reply to the dot ends it, whatever it says."""
         if self._goodbye is not None:
             self._dialogue.wire.close()
@@ -249,7 +261,10 @@ class Exchange:
             return
         elif not result.taken and not self._dialogue.wire.broken:
             try:
-                if not self._dialogue.command(b"RSET", "reset").is_positive:
+                self._dialogue.begin("reset", self._dialogue.timeouts.login)
+                yield from self._dialogue.sending(b"RSET")
+                reply = yield from self._dialogue.replying()
+                if not reply.is_positive:
                     self._dialogue.wire.close()
             except WireError:
                 self._dialogue.wire.close()

@@ -2,15 +2,19 @@
 
 A socket's own timeout is per read: a server that drips a byte a second beats it for ever (it held a timeout of 2 s for
 8 s when tried). Here each read and write gets what is left of the whole operation's time.
+
+Whoever serves many connections in one thread takes the operations that give `Steps`: they never wait themselves, but
+yield the wire whenever they would.
 """
 
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
-from collections.abc import Iterator
-from typing import Never
+from collections.abc import Generator, Iterator
+from typing import Never, TypeVar, cast
 
 from core.clock import monotonic
 from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, TlsFailed, WireError
@@ -27,6 +31,14 @@ _LONGEST_LINE = 64 * 1024
 _SHORT = 1.0
 _SOMEWHAT_LESS = 0.9
 """Of the time that is left: the next operation, which has as long, finds the timeout short enough already."""
+
+
+T = TypeVar("T")
+
+Steps = Generator["Wire", None, T]
+"""An operation in steps: between two of them one must wait for the wire that was yielded, until its time is over."""
+
+_WOULD_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Wire:
@@ -49,7 +61,11 @@ class Wire:
         self._ends = 0.0
         self._patience = 0.0
         """The socket's own timeout; 0: it is to be set before the next read or write."""
+        self._does_wait = True
+        """Whether the socket waits in a read or write."""
         self._budget = 0
+        self.awaits = select.POLLIN
+        """What whoever yields this wire waits for."""
         self.unsent = 0
         """How many of the last bytes to be sent were not handed to the system, when that failed."""
 
@@ -63,6 +79,11 @@ class Wire:
     def phase(self) -> str:
         """The operation that goes on."""
         return self._phase
+
+    @property
+    def ends(self) -> float:
+        """When the operation must be over, by the monotonic clock."""
+        return self._ends
 
     def send(self, data: bytes) -> None:
         """Send all of it, or fail; if it fails, the last byte was not handed to the system, and `unsent` more."""
@@ -82,6 +103,38 @@ class Wire:
                     return  # at once, as most is
                 view = memoryview(view)[sent:]
 
+    def sending(self, data: bytes) -> Steps[None]:
+        """Send all of it, in steps; if it fails, it is as with `send`."""
+        view: bytes | memoryview = data
+        while view:
+            self.unsent = len(view)
+            sent = self._sent_at_once(view)
+            if sent == len(view):
+                return  # as most is
+            view = memoryview(view)[sent:]
+            if not sent:
+                self._stay_in_time("take what we send")
+                self.awaits = select.POLLOUT
+                yield self
+
+    def receiving(self) -> Steps[None]:
+        """Have more to read than there was, in steps."""
+        self._stay_in_time("answer")
+        # Of what came in clear nothing is here unread; a TLS layer may hold something that no poll tells of.
+        data = None if self.tls is None else self._received_at_once()
+        while data is None:
+            self.awaits = select.POLLIN
+            yield self
+            data = self._received_at_once()
+        self._buffer = self._buffer[self._at :] + data
+        self._at = 0
+
+    def wait(self) -> None:
+        """Wait in this thread for what a step waits for."""
+        waiting = select.poll()
+        waiting.register(self._socket, self.awaits)
+        waiting.poll(max(0.0, self._ends - monotonic()) * 1000)
+
     def readline(self, longest: int = _LONGEST_LINE) -> bytes:
         """The next line, with its end."""
         end = self._buffer.find(b"\n", self._at) + 1
@@ -93,6 +146,17 @@ class Wire:
         line = self._buffer[self._at : end]
         self._at = end
         return line
+
+    def line_at_hand(self, longest: int = _LONGEST_LINE) -> bytes | None:
+        """The next line, with its end, if all of it is here already."""
+        start = self._at
+        end = self._buffer.find(b"\n", start) + 1
+        if end:
+            self._at = end
+            return self._buffer[start:end]
+        if len(self._buffer) - start > longest:
+            self.violation(f"The server's answer has no end after {longest} bytes.")
+        return None
 
     def read(self, count: int) -> bytes:
         """Exactly so many bytes."""
@@ -234,6 +298,41 @@ class Wire:
         self._spend(len(data))
         return data
 
+    def _sent_at_once(self, view: bytes | memoryview) -> int:
+        """How much of it was taken without waiting."""
+        if self._does_wait:
+            self._set_timeout(0.0)
+        try:
+            return self._socket.send(view)
+        except _WOULD_WAIT:
+            return 0
+        except OSError as error:
+            self._fail(ConnectionLost(self._cut(error), **self._where()), error)
+
+    def _received_at_once(self) -> bytes | None:
+        """What has come; `None`: nothing yet, and there is time left."""
+        if self._does_wait:
+            self._set_timeout(0.0)
+        try:
+            data = self._socket.recv(_CHUNK)
+        except _WOULD_WAIT:
+            self._stay_in_time("answer")
+            return None
+        except OSError as error:
+            self.close()
+            self._fail(self._broken(error), error)
+        if not data:
+            self.close()
+            raise ConnectionLost("The server ended the connection.", **self._where())
+        self._spend(len(data))
+        return data
+
+    def _stay_in_time(self, doing: str) -> None:
+        if monotonic() >= self._ends:
+            if doing == "answer":
+                self.close()
+            self._fail(DeadlineExceeded(self._too_slow(doing), **self._where()), None)
+
     def _at_hand(self) -> bytes:
         gathered = bytearray()
         try:
@@ -283,8 +382,9 @@ class Wire:
     def _set_timeout(self, seconds: float) -> None:
         self._socket.settimeout(seconds)
         self._patience = seconds
+        self._does_wait = seconds > 0.0
 
-    def _fail(self, failure: WireError, cause: OSError) -> Never:
+    def _fail(self, failure: WireError, cause: OSError | None) -> Never:
         self.broken = True
         raise failure from cause
 
@@ -304,3 +404,12 @@ class Wire:
         if isinstance(error, ssl.SSLEOFError):
             return "The connection was cut without notice."
         return f"The connection broke: {error.strerror or error}"
+
+
+def waited(steps: Steps[T]) -> T:
+    """Take all steps of an operation in this thread, where nothing else is to be done meanwhile."""
+    try:
+        while True:
+            next(steps).wait()
+    except StopIteration as end:
+        return cast("T", end.value)
