@@ -86,7 +86,9 @@ class Book:
         pool: Pool,
         stop: threading.Event,
         log: Callable[[Delivery], None] | None,
+        when_written: Callable[[], None],
     ) -> None:
+        """`when_written` is called whenever pages are done with."""
         self.handles = handles
         self.room = room
         self.pool = pool
@@ -104,7 +106,7 @@ class Book:
         self._base = (clock.utcnow(), clock.monotonic())
         self._told: dict[int, float] = {}
         self._leases: set[Lease] = set()
-        self._clerk = Clerk(self._commit, self.fail)
+        self._clerk = Clerk(self._commit, when_written, self.fail)
         self._limits: dict[int, Limits] = {}
         self._limits_to_tell: set[int] = set()
         self.is_without_mailbox = False
@@ -215,12 +217,8 @@ class Book:
         page.over.append((job, put_off(job, until, why)))
 
     def hand_in(self, page: Page) -> Page:
-        """Have a page committed, with those of other couriers; `page.settled()` waits for that."""
+        """Have a page committed, with those of other couriers; whoever waits for it is told when it is done."""
         return self._clerk.hand_in(page)
-
-    def write(self, page: Page) -> Page:
-        """Commit a page; afterwards it was told of, and what is over was let go."""
-        return self.hand_in(page).settled()
 
     def close_pages(self) -> None:
         """No courier is there any more."""

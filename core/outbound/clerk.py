@@ -22,11 +22,18 @@ class Clerk(threading.Thread):
     """Lives as long as its pass."""
 
     def __init__(
-        self, write: Callable[[Sequence[Page]], Callable[[], None]], fail: Callable[[BaseException], None]
+        self,
+        write: Callable[[Sequence[Page]], Callable[[], None]],
+        when_written: Callable[[], None],
+        fail: Callable[[BaseException], None],
     ) -> None:
-        """`write` commits pages and gives back what is still to be done then; `fail` is told what goes wrong there."""
+        """`write` commits pages and gives back what is still to be done then; `fail` is told what goes wrong there.
+
+        `when_written` is called once pages are done with, before that.
+        """
         super().__init__(name="clerk", daemon=True)
         self._write = write
+        self._when_written = when_written
         self._fail = fail
         self._waiting: list[Page] = []
         self._with_couriers = 0
@@ -37,7 +44,7 @@ class Clerk(threading.Thread):
         self._changed = threading.Condition()
 
     def hand_in(self, page: Page) -> Page:
-        """Have this page written; it says when that is done."""
+        """Have this page written; it says whether that is done."""
         with self._changed:
             if not self._waiting and not self.is_alive() and not self._is_closed and self.ident is None:
                 self.start()
@@ -87,7 +94,8 @@ class Clerk(threading.Thread):
         with self._changed:
             self._with_couriers += sum(1 for page in pages if page.next_window and page.error is None)
         for page in pages:
-            page.is_done.set()
+            page.is_done = True
+        self._when_written()
         if afterwards is not None:
             try:
                 afterwards()

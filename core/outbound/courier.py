@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
 from core.outbound.book import Book
+from core.outbound.errand import aside
 from core.outbound.job import Job
 from core.outbound.onward import move_on, to_the_next
 from core.outbound.outcome import Reading
 from core.outbound.page import Page
 from core.outbound.parcel import Packing, Parcel
 from core.outbound.pick import OUT_OF_RATE
-from core.outbound.relay import Fault, Relay, Sent
+from core.outbound.relay import LARGE, Fault, Relay, Sent
 from core.outbound.reserving import Reserve
+from core.outbound.rota import Awaited, Course
 from core.outbound.waiting_room import WINDOW
 from core.outbox.settle import RecipientResult, TryMade
 from core.protocols.server import Timeouts
+
+T = TypeVar("T")
+
+Steps = Generator[Awaited, None, T]
+"""Something done in steps, between which the courier waits and others go on."""
 
 AHEAD = 2
 """Windows of one connection that are marked, or being so, at a time."""
@@ -29,11 +37,10 @@ SURE = 5.0
 """Seconds that a lease must still last before a message is begun."""
 
 
-class Courier(threading.Thread):
-    """Serves one mailbox over one connection."""
+class Courier:
+    """Serves one mailbox over one connection, in steps: `course` is taken by the pass's `Rota`."""
 
     def __init__(self, book: Book, mailbox_id: int, timeouts: Timeouts, *, only_urgent: bool = False) -> None:
-        super().__init__(name=f"courier-{mailbox_id}{'-urgent' * only_urgent}", daemon=True)
         self._only_urgent = only_urgent
         self._book = book
         self._room = book.room
@@ -43,68 +50,67 @@ class Courier(threading.Thread):
         self._packing = Packing(book, self._route, self._relay)
         self._fault: Fault | None = None
 
-    def run(self) -> None:
+    def course(self) -> Course:
         """Work until nothing waits; what goes wrong beyond messages and mailboxes ends the pass."""
         pages: deque[Page] = deque()
         try:
-            self._work(pages)
-            self._relay.rest()
+            yield from self._work(pages)
+            yield from aside(self._relay.rest)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the pass
             self._relay.drop()
             self._book.fail(error)
-        finally:
-            self._put_back(pages)
-            self._room.left(self._mailbox_id, is_urgent=self._only_urgent)
+        for page in pages:
+            yield page
+            # These were not begun, whether they are marked or not: the pass gives them back.
+            self._room.put(page.next_window)
+        self._room.left(self._mailbox_id, is_urgent=self._only_urgent)
 
-    def _work(self, pages: deque[Page]) -> None:
+    def _work(self, pages: deque[Page]) -> Steps[None]:
         """Two windows take turns: while one is being handed over, what came of the other is written."""
-        if self._only_urgent and self._is_not_wanted():
+        if self._only_urgent and (yield from self._is_not_wanted()):
             return
         while True:
-            while len(pages) < AHEAD and (opened := self._opened()) is not None:
+            while len(pages) < AHEAD and (opened := (yield from self._opened())) is not None:
                 pages.append(self._book.hand_in(opened))
             if not pages:
                 return
-            marked = pages[0].settled()
+            marked = pages[0]
+            yield marked
+            marked.check_written()
             pages.popleft()
             if marked.next_window:
-                page = self._book.hand_in(self._hand_over(marked))
+                page = yield from self._hand_over(marked)
                 is_urgent = any(job.due.is_urgent for job in page.next_window)
-                pages.insert(0 if is_urgent else len(pages), page)
+                pages.insert(0 if is_urgent else len(pages), self._book.hand_in(page))
 
-    def _put_back(self, pages: deque[Page]) -> None:
-        """These were not begun, whether they are marked or not: the pass gives them back."""
-        for page in pages:
-            page.is_done.wait()
-            self._room.put(page.next_window)
-
-    def _opened(self) -> Page | None:
+    def _opened(self) -> Steps[Page | None]:
         """The next messages, with a connection there, to be marked; none when none wait."""
         if self._fault is not None or self._book.is_stopping or not (taken := self._taken()):
             return None
-        if (fault := self._relay.connect()) is not None:
-            self._cannot(taken, fault)
+        if (fault := (yield from self._relay.connecting())) is not None:
+            yield from self._cannot(taken, fault)
             return None
         self._room.works(self._mailbox_id)
         self._learn_limits()
-        return self._with_next(Page(self._mailbox_id), taken)
+        return (yield from self._with_next(Page(self._mailbox_id), taken))
 
-    def _is_not_wanted(self) -> bool:
+    def _is_not_wanted(self) -> Steps[bool]:
         """Whether the relay takes no further connection: another one sends what is urgent after its next message."""
-        return self._relay.connect() is not None and self._room.is_served(self._mailbox_id)
+        fault = yield from self._relay.connecting()
+        return fault is not None and self._room.is_served(self._mailbox_id)
 
     def _taken(self) -> list[Job]:
         most = 1 if self._has_script else WINDOW
         return self._room.take(self._mailbox_id, only_urgent=self._only_urgent, most=most)
 
-    def _with_next(self, page: Page, taken: list[Job]) -> Page:
+    def _with_next(self, page: Page, taken: list[Job]) -> Steps[Page]:
         """The page with these to be marked: whom each goes to is chosen, and where there is a script, it has run.
 
         So whoever is lost while a script runs was not handing anything over.
         """
         for job in taken:
             job.take_in_hand(0 if self._book.staging_redirect else self._book.most_recipients_of(self._mailbox_id))
-            if not self._has_script or self._is_scripted(job, page):
+            if not self._has_script or (yield from aside(partial(self._is_scripted, job, page))):
                 page.next_window.append(job)
         return page
 
@@ -127,32 +133,31 @@ class Courier(threading.Thread):
             utf8, most = self._relay.offers("SMTPUTF8"), self._relay.recipients_limit
             self._book.learn(self._mailbox_id, size=limit, recipients=most, takes_utf8=utf8)
 
-    def _hand_over(self, marked: Page) -> Page:
+    def _hand_over(self, marked: Page) -> Steps[Page]:
         """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""
         page = Page(self._mailbox_id, follows_window=True)
         left = deque(marked.next_window)
-        parcel = self._packed_next(left, marked.raws, page)
+        parcel = yield from self._packed_next(left, marked.raws, page)
         while parcel is not None:
             # Made ready before its turn, so that its envelope can go with the dot of the one before it.
-            following = self._packed_next(left, marked.raws, page)
-            if (fault := self._carry(parcel, following, page)) is not None:
+            following = yield from self._packed_next(left, marked.raws, page)
+            if (fault := (yield from self._carry(parcel, following, page))) is not None:
                 rest = [*left] if following is None else [following.job, *left]
-                self._move_on(rest, fault, page)
-                self._goes_down(fault, page)
+                yield from self._goes_down(fault, rest, page)
                 break
-            parcel = following or self._packed_next(left, marked.raws, page)
+            parcel = following or (yield from self._packed_next(left, marked.raws, page))
         if self._fault is None and self._relay.is_ready and not self._book.is_stopping:
-            self._with_next(page, self._taken())
+            yield from self._with_next(page, self._taken())
         return page
 
-    def _packed_next(self, left: deque[Job], raws: Mapping[int, bytes], page: Page) -> Parcel | None:
+    def _packed_next(self, left: deque[Job], raws: Mapping[int, bytes], page: Page) -> Steps[Parcel | None]:
         """The next message of a window, ready to leave; `None`: no more of it leave now, and the page says why."""
         while left:
             if self._book.is_stopping:
                 page.unbegun += left
                 break
             if self._fault is not None:
-                self._move_on(left, self._fault, page)
+                yield from self._move_on(left, self._fault, page)
                 break
             if self._must_make_way(left[0]):
                 page.moved += [(each, each.settlement()) for each in left]
@@ -160,7 +165,13 @@ class Courier(threading.Thread):
             job = left.popleft()
             if not self._book.outlives(job, SURE):
                 page.lost.append(job)
-            elif (parcel := self._packed(job, raws[job.due.id], page)) is not None:
+                continue
+            raw = raws[job.due.id]
+            if len(raw) < LARGE:
+                parcel = self._packed(job, raw, page)
+            else:
+                parcel = yield from aside(partial(self._packed, job, raw, page))
+            if parcel is not None:
                 return parcel
         left.clear()
         return None
@@ -176,7 +187,7 @@ class Courier(threading.Thread):
         """Whether something urgent has come that no other connection has taken yet."""
         return not job.due.is_urgent and self._room.is_pressed(self._mailbox_id)
 
-    def _carry(self, parcel: Parcel, following: Parcel | None, page: Page) -> Fault | None:
+    def _carry(self, parcel: Parcel, following: Parcel | None, page: Page) -> Steps[Fault | None]:
         """Submit one message and note what came of it; gives back what keeps the mailbox from going on."""
         job = parcel.job
         if not self._book.outlives(job, SURE):
@@ -185,12 +196,12 @@ class Courier(threading.Thread):
             return None
         started_at = self._book.now
         try:
-            sent = self._relay.submit(parcel, following)
+            sent = yield from self._relay.submitting(parcel, following)
         except UnsafeMessage as problem:
             self._book.hold(job, str(problem), page)
             return None
         if isinstance(sent, Fault):
-            self._move_on([job], sent, page)
+            yield from self._move_on([job], sent, page)
             return sent
         job.sent_by_id = self._mailbox_id
         job.tries.append(sent.as_try(job, self._route, started_at, parcel.composed.warnings))
@@ -199,16 +210,17 @@ class Courier(threading.Thread):
         if not (job.unanswered or bcc_left) or sent.result.uncertain:
             self._book.close(job, parcel.raw, page)
         elif sent.reading.blame or not sent.reading.results or not (job.nameable or bcc_left):
-            to_the_next(self._book, [job], parcel.raw, page)
+            yield from aside(lambda: to_the_next(self._book, [job], parcel.raw, page))
         else:
-            self._go_on(job, page)
+            yield from self._go_on(job, page)
         return _fault_of(sent)
 
-    def _go_on(self, job: Job, page: Page) -> None:
+    def _go_on(self, job: Job, page: Page) -> Steps[None]:
         """The rest of the recipients, in another transaction of the same mailbox, once this one is written."""
         if self._route.has_rate:
             reserve = Reserve(self._book.handles)
-            if (until := reserve.take(self._mailbox_id, is_urgent=job.due.is_urgent)) is not None:
+            until = yield from aside(lambda: reserve.take(self._mailbox_id, is_urgent=job.due.is_urgent))
+            if until is not None:
                 self._book.put_off(job, until, f"{self._route.name} {OUT_OF_RATE}", page)
                 return
         page.moved.append((job, job.settlement()))
@@ -246,25 +258,27 @@ class Courier(threading.Thread):
                 job.unnamed.setdefault(self._mailbox_id, set()).add(one.id)
         _note_bcc(job, parcel.bcc, sent.reading)
 
-    def _cannot(self, taken: list[Job], fault: Fault) -> None:
+    def _cannot(self, taken: list[Job], fault: Fault) -> Steps[None]:
         """There is no connection for these."""
         if self._room.fewer(self._mailbox_id):
             self._room.put(taken)
             return
         page = Page(self._mailbox_id)
-        self._move_on(taken, fault, page)
-        self._goes_down(fault, page)
-        self._book.write(page)
+        yield from self._goes_down(fault, taken, page)
+        yield self._book.hand_in(page)
+        page.check_written()
 
-    def _goes_down(self, fault: Fault, page: Page) -> None:
-        """The mailbox cools down; all that wait for it go on to the next."""
+    def _goes_down(self, fault: Fault, jobs: Sequence[Job], page: Page) -> Steps[None]:
+        """The mailbox cools down; these, and all that wait for it, go on to the next."""
+        yield from self._move_on(jobs, fault, page)
         self._fault = fault
         self._room.went_down(self._mailbox_id, fault.text)
-        self._move_on(self._room.drain(self._mailbox_id), fault, page)
+        yield from self._move_on(self._room.drain(self._mailbox_id), fault, page)
         page.fault = fault
 
-    def _move_on(self, jobs: Sequence[Job], fault: Fault, page: Page) -> None:
-        move_on(self._book, self._route, jobs, fault, page)
+    def _move_on(self, jobs: Sequence[Job], fault: Fault, page: Page) -> Steps[None]:
+        if jobs:
+            yield from aside(lambda: move_on(self._book, self._route, list(jobs), fault, page))
 
 
 def _fault_of(sent: Sent) -> Fault | None:

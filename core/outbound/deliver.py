@@ -17,6 +17,7 @@ from core.outbound.courier import Courier
 from core.outbound.ended import Delivery
 from core.outbound.pool import Pool
 from core.outbound.retry import RetryRule, next_attempt_at
+from core.outbound.rota import Rota
 from core.outbound.summary import Summary
 from core.outbound.urgent import UrgentLane
 from core.outbound.waiting_room import WaitingRoom
@@ -79,11 +80,14 @@ def deliver_due(
     settings = handles.settings()
     own_pool = pool or Pool()
     room = WaitingRoom(couriers)
-    book = Book(handles, settings, room=room, pool=own_pool, stop=stop or threading.Event(), log=log)
+    rota = Rota()
+    stopping = stop or threading.Event()
+    book = Book(handles, settings, room=room, pool=own_pool, stop=stopping, log=log, when_written=rota.ring)
     try:
         _prepare(handles, settings, book)
-        _Pass(handles, settings, book, timeouts or Timeouts(), stays=stays).run()
+        _Pass(handles, settings, book, rota, timeouts or Timeouts(), stays=stays).run()
     finally:
+        rota.close()
         if pool is None:
             own_pool.close()
         else:
@@ -142,12 +146,13 @@ class _Pass:
     """Claims, and sees to it that there is a courier wherever messages wait."""
 
     def __init__(
-        self, handles: Handles, settings: RuntimeSettings, book: Book, timeouts: Timeouts, *, stays: bool
+        self, handles: Handles, settings: RuntimeSettings, book: Book, rota: Rota, timeouts: Timeouts, *, stays: bool
     ) -> None:
         self._handles = handles
         self._settings = settings
         self._book = book
         self._room = book.room
+        self._rota = rota
         self._timeouts = timeouts
         self._stays = stays
         self._next_claim = 0.0
@@ -155,7 +160,6 @@ class _Pass:
         self._began: datetime | None = None
         self._line: dict[tuple[int, bool], int] = {}
         self._line_began: datetime | None = None
-        self._couriers: list[Courier] = []
         self._enlisting = threading.Lock()
         self._urgent = UrgentLane(handles, book, self._claim_urgent, lambda: self._began)
 
@@ -164,6 +168,7 @@ class _Pass:
         if self._settings.hold_all:
             return
         self._urgent.start()
+        self._rota.begin(self._book.fail)
         try:
             while not self._book.is_stopping:
                 self._look_at_settings()
@@ -231,16 +236,13 @@ class _Pass:
 
     def _send_couriers(self) -> None:
         with self._enlisting:
-            self._couriers = [courier for courier in self._couriers if courier.is_alive()]
             for mailbox_id, is_urgent in self._room.enlist():
                 courier = Courier(self._book, mailbox_id, self._timeouts, only_urgent=is_urgent)
-                self._couriers.append(courier)
-                courier.start()
+                self._rota.join_in(courier.course())
 
     def _finish(self) -> None:
         self._urgent.close()
-        for courier in self._couriers:
-            courier.join()
+        self._rota.finish()
         self._book.close_pages()
         left = self._room.drain()
         self._book.let_go_of_all()

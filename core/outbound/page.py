@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 from core.outbound.job import Job
@@ -37,12 +36,10 @@ class Page:
     """Whether the relay took something."""
     error: BaseException | None = None
     """Why it could not be written."""
-    is_done: threading.Event = field(default_factory=threading.Event)
-    """Set when it was written, or could not be."""
+    is_done: bool = False
+    """Whether it was written, or could not be."""
 
-    def settled(self) -> Page:
-        """The page itself, once it is written; raises what kept it from that."""
-        self.is_done.wait()
+    def check_written(self) -> None:
+        """Raises what kept it from being written."""
         if self.error is not None:
             raise self.error
-        return self

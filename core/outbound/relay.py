@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core import clock
 from core.errors import ConfigurationError, LoginRefused, PostroomError, SmtpRefused, UnsafeMessage, WireError
@@ -15,6 +15,7 @@ from core.handles import Handles
 from core.models import OutgoingState
 from core.outbound.compose import Composed
 from core.outbound.connecting import connect
+from core.outbound.errand import Errand, aside
 from core.outbound.job import Job
 from core.outbound.outcome import Reading, read_result
 from core.outbound.pool import Opened, Pool
@@ -23,6 +24,14 @@ from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
 from core.protocols.smtp_exchange import Exchange
 from core.protocols.submission import Phase, SubmitResult
+from core.protocols.wire import Wire
+
+T = TypeVar("T")
+Steps = Generator[Wire | Errand[Any], None, T]
+"""Something done in steps, between which one waits for an answer, or for a connection."""
+
+LARGE = 1 << 20
+"""Bytes of a message that is made ready aside: it takes so long that others would wait for it."""
 
 _CLOSING = 421
 _CODE = re.compile(r"([2-5]\d\d)(?: ([245]\.\d{1,3}\.\d{1,3}))?\b")
@@ -114,7 +123,7 @@ class Outgoing(Protocol):
 
 
 class Relay:
-    """Used by one thread."""
+    """Used by one courier."""
 
     def __init__(self, handles: Handles, route: Route, pool: Pool, timeouts: Timeouts) -> None:
         self.route = route
@@ -145,11 +154,12 @@ class Relay:
         """The most recipients that the relay says it takes in one transaction; 0: it does not say."""
         return self._opened.connection.recipients_limit if self._opened is not None else 0
 
-    def connect(self) -> Fault | None:
+    def connecting(self) -> Steps[Fault | None]:
         """See to it that there is a connection; else tell why there is none."""
+        return None if self.is_ready else (yield from aside(self._connect))
+
+    def _connect(self) -> Fault | None:
         if self._opened is not None:
-            if self.is_ready:
-                return None
             self._opened.connection.quit()
         self._ahead = None
         self._opened = self._pool.borrow(self.route)
@@ -160,7 +170,7 @@ class Relay:
                 return Fault.of(error)
         return None
 
-    def submit(self, outgoing: Outgoing, following: Outgoing | None = None) -> Sent | Fault:
+    def submitting(self, outgoing: Outgoing, following: Outgoing | None = None) -> Steps[Sent | Fault]:
         """Submit one message. A used connection that was ended meanwhile is nobody's fault: once more, over a new one.
 
         Where the relay allows it, the envelope of `following` goes ahead; it is then to be the next.
@@ -173,25 +183,25 @@ class Relay:
             self.drop()  # the relay awaits another message
         sender = outgoing.composed.envelope.sender or ""
         while True:
-            if (fault := self.connect()) is not None:
+            if (fault := (yield from self.connecting())) is not None:
                 return fault
             assert self._opened is not None
             opened, had_served = self._opened, self._opened.has_served
-            exchange = self._ahead[1] if self._ahead is not None else _prepared(opened, outgoing)
-            then = self._following(opened, following)
-            result = opened.connection.run(exchange, then)
+            exchange = self._ahead[1] if self._ahead is not None else (yield from _prepared(opened, outgoing))
+            then = yield from self._following(opened, following)
+            result = yield from opened.connection.running(exchange, then)
             self._ahead = (following, then) if following is not None and then is not None and then.is_ahead else None
             opened.has_served = had_served or result.taken
             # The new one has not served yet: its end counts.
             if opened.connection.is_usable or not had_served or not _was_stale(result):
                 return Sent(read_result(result, sender), result, opened.host, clock.elapsed_ms(began))
 
-    def _following(self, opened: Opened, following: Outgoing | None) -> Exchange | None:
+    def _following(self, opened: Opened, following: Outgoing | None) -> Steps[Exchange | None]:
         """The next message, made ready, if it is to go over the same connection."""
         if following is None or not opened.takes_two_more:
             return None
         try:
-            return _prepared(opened, following)
+            return (yield from _prepared(opened, following))
         except UnsafeMessage:
             return None  # which is told when it is its turn
 
@@ -211,10 +221,12 @@ class Relay:
             self._opened = None
 
 
-def _prepared(opened: Opened, outgoing: Outgoing) -> Exchange:
+def _prepared(opened: Opened, outgoing: Outgoing) -> Steps[Exchange]:
     composed = outgoing.composed
-    sender = composed.envelope.sender or ""
-    return opened.connection.prepared(sender, outgoing.addresses, composed.raw, composed.envelope_id)
+    of = (composed.envelope.sender or "", outgoing.addresses, composed.raw, composed.envelope_id)
+    if len(composed.raw) < LARGE:
+        return opened.connection.prepared(*of)
+    return (yield from aside(lambda: opened.connection.prepared(*of)))
 
 
 def _reply_in(error: PostroomError) -> tuple[int | None, str]:
