@@ -120,8 +120,12 @@ class Book:
     @property
     def now(self) -> datetime:
         """The database's time: as it was at the last claim, and what has passed since."""
+        return self.time_of(clock.monotonic())
+
+    def time_of(self, moment: float) -> datetime:
+        """The same of a moment by the monotonic clock."""
         at, then = self._base
-        return at + timedelta(seconds=clock.monotonic() - then)
+        return at + timedelta(seconds=moment - then)
 
     @property
     def staging_redirect(self) -> str:

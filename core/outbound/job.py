@@ -73,6 +73,11 @@ class Job:
         )
 
     @property
+    def is_in_hand_whole(self) -> bool:
+        """Whether all its recipients are in hand, and nothing came of any before."""
+        return len(self.in_hand) == len(self.due.recipients) and not self.results
+
+    @property
     def unanswered(self) -> list[PendingRecipient]:
         """The recipients without a result in this round."""
         results = self.results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from core.errors import UnsafeMessage
 from core.outbound.book import Book
@@ -13,11 +13,13 @@ from core.outbound.relay import Relay
 from core.outbound.return_path import ReturnTokens
 from core.outbound.route import Route
 from core.outbound.script_step import apply_script
+from core.protocols.smtp_exchange import Exchange
 
 _log = logging.getLogger("postroom.sender")
 
 
-class Parcel(NamedTuple):
+@dataclass(eq=False, slots=True)
+class Parcel:
     """One message, for one transaction."""
 
     job: Job
@@ -28,6 +30,8 @@ class Parcel(NamedTuple):
     """Its own; while a staging system is tried, the one who gets all mail."""
     bcc: tuple[str, ...]
     """Those that its mailbox adds."""
+    exchange: Exchange | None = None
+    """The same, made ready for a connection."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

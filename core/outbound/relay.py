@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from core import clock
 from core.errors import ConfigurationError, LoginRefused, PostroomError, SmtpRefused, UnsafeMessage, WireError
@@ -113,6 +114,9 @@ class Sent(NamedTuple):
 class Outgoing(Protocol):
     """What is handed over."""
 
+    exchange: Exchange | None
+    """The same, made ready for a connection."""
+
     @property
     def composed(self) -> Composed:
         """The message."""
@@ -120,6 +124,30 @@ class Outgoing(Protocol):
     @property
     def addresses(self) -> Sequence[str]:
         """All that the relay is told."""
+
+
+Kind = TypeVar("Kind", bound=Outgoing)
+
+
+class Handed(NamedTuple, Generic[Kind]):
+    """A message that was submitted."""
+
+    parcel: Kind
+    result: SubmitResult
+    host: str
+    began: float
+    """By the monotonic clock."""
+    ms: float
+
+    @property
+    def is_taken_by_all(self) -> bool:
+        """Whether the relay simply took it, for everybody it was told."""
+        return self.result.taken and len(self.result.accepted) == len(self.result.recipients)
+
+    def read(self) -> Sent:
+        """What it means."""
+        sender = self.parcel.composed.envelope.sender or ""
+        return Sent(read_result(self.result, sender), self.result, self.host, self.ms)
 
 
 class Relay:
@@ -132,7 +160,7 @@ class Relay:
         self._pool = pool
         self._timeouts = timeouts
         self._opened: Opened | None = None
-        self._ahead: tuple[Outgoing, Exchange] | None = None
+        self._ahead: Exchange | None = None
         """The message whose envelope the relay has already."""
 
     @property
@@ -170,7 +198,13 @@ class Relay:
                 return Fault.of(error)
         return None
 
-    def submitting(self, outgoing: Outgoing, following: Outgoing | None = None) -> Steps[Sent | Fault]:
+    def prepare(self, outgoing: Outgoing) -> None:
+        """Make a message ready for the connection that is there, if there is one."""
+        if self._opened is not None:
+            with contextlib.suppress(UnsafeMessage):  # which is told when it is its turn
+                outgoing.exchange = _exchange(self._opened, outgoing)
+
+    def submitting(self, outgoing: Kind, following: Outgoing | None = None) -> Steps[Handed[Kind] | Fault]:
         """Submit one message. A used connection that was ended meanwhile is nobody's fault: once more, over a new one.
 
         Where the relay allows it, the envelope of `following` goes ahead; it is then to be the next.
@@ -179,29 +213,38 @@ class Relay:
             UnsafeMessage: it must not leave.
         """
         began = clock.monotonic()
-        if self._ahead is not None and self._ahead[0] is not outgoing:
+        if self._ahead is not None and self._ahead is not outgoing.exchange:
             self.drop()  # the relay awaits another message
-        sender = outgoing.composed.envelope.sender or ""
         while True:
-            if (fault := (yield from self.connecting())) is not None:
+            if not self.is_ready and (fault := (yield from self.connecting())) is not None:
                 return fault
             assert self._opened is not None
             opened, had_served = self._opened, self._opened.has_served
-            exchange = self._ahead[1] if self._ahead is not None else (yield from _prepared(opened, outgoing))
+            exchange = yield from self._prepared(opened, outgoing)
             then = yield from self._following(opened, following)
             result = yield from opened.connection.running(exchange, then)
-            self._ahead = (following, then) if following is not None and then is not None and then.is_ahead else None
+            self._ahead = then if then is not None and then.is_ahead else None
             opened.has_served = had_served or result.taken
             # The new one has not served yet: its end counts.
             if opened.connection.is_usable or not had_served or not _was_stale(result):
-                return Sent(read_result(result, sender), result, opened.host, clock.elapsed_ms(began))
+                return Handed(outgoing, result, opened.host, began, clock.elapsed_ms(began))
+
+    def _prepared(self, opened: Opened, outgoing: Outgoing) -> Steps[Exchange]:
+        exchange = outgoing.exchange
+        if exchange is None or exchange.is_used or not opened.connection.is_for(exchange):
+            if len(outgoing.composed.raw) < LARGE:
+                exchange = _exchange(opened, outgoing)
+            else:
+                exchange = yield from aside(lambda: _exchange(opened, outgoing))
+            outgoing.exchange = exchange
+        return exchange
 
     def _following(self, opened: Opened, following: Outgoing | None) -> Steps[Exchange | None]:
         """The next message, made ready, if it is to go over the same connection."""
         if following is None or not opened.takes_two_more:
             return None
         try:
-            return (yield from _prepared(opened, following))
+            return (yield from self._prepared(opened, following))
         except UnsafeMessage:
             return None  # which is told when it is its turn
 
@@ -221,12 +264,10 @@ class Relay:
             self._opened = None
 
 
-def _prepared(opened: Opened, outgoing: Outgoing) -> Steps[Exchange]:
+def _exchange(opened: Opened, outgoing: Outgoing) -> Exchange:
     composed = outgoing.composed
-    of = (composed.envelope.sender or "", outgoing.addresses, composed.raw, composed.envelope_id)
-    if len(composed.raw) < LARGE:
-        return opened.connection.prepared(*of)
-    return (yield from aside(lambda: opened.connection.prepared(*of)))
+    sender = composed.envelope.sender or ""
+    return opened.connection.prepared(sender, outgoing.addresses, composed.raw, composed.envelope_id)
 
 
 def _reply_in(error: PostroomError) -> tuple[int | None, str]:

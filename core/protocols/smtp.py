@@ -67,6 +67,10 @@ class SmtpConnection:
         checked_envelope(sender, recipients)
         return Exchange(self._dialogue, sender, recipients, raw, envelope_id)
 
+    def is_for(self, exchange: Exchange) -> bool:
+        """Whether a message was made ready for this connection."""
+        return exchange.dialogue is self._dialogue
+
     def run(self, exchange: Exchange, following: Exchange | None = None) -> SubmitResult:
         """Hand over a message; the envelope of the one that is to follow goes ahead with its dot where that is allowed.
 

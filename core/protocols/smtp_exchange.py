@@ -33,7 +33,8 @@ class Exchange:
     def __init__(
         self, dialogue: SmtpDialogue, sender: str, recipients: Sequence[str], raw: bytes, envelope_id: str = ""
     ) -> None:
-        self._dialogue = dialogue
+        self.dialogue = dialogue
+        """What it was made ready for."""
         self._sender = sender
         self._given = recipients
         self._takes_utf8 = dialogue.offers("SMTPUTF8")
@@ -49,6 +50,8 @@ class Exchange:
         self._size = len(raw)
         self._is_ahead = False
         """Whether the envelope was sent before it was this message's turn."""
+        self.is_used = False
+        """Whether it was gone through: for another try it is made ready anew."""
         self._phase = Phase.MAIL
         self._answers: list[Reply] = []
         self._dot_sent = False
@@ -66,6 +69,7 @@ class Exchange:
 
         The envelope of `following` goes ahead, if this message comes as far as its dot and the relay allows it.
         """
+        self.is_used = True
         if not self._can_be_said:
             return self._result(_NEEDS_UTF8)
         try:
@@ -82,15 +86,15 @@ class Exchange:
 
     @property
     def _may_go_ahead(self) -> bool:
-        return self._can_be_said and len(self._recipients) <= _MOST_AHEAD and self._dialogue.offers("PIPELINING")
+        return self._can_be_said and len(self._recipients) <= _MOST_AHEAD and self.dialogue.offers("PIPELINING")
 
     def _deciding_reply(self, following: Exchange | None) -> Steps[Reply]:
-        leave = yield from (self._pipelined() if self._dialogue.offers("PIPELINING") else self._stepwise())
+        leave = yield from (self._pipelined() if self.dialogue.offers("PIPELINING") else self._stepwise())
         refused = self._mail is not None and not self._mail.is_positive
         nobody = not any(answer.is_positive for answer in self._answers)
         if leave is not None and leave.asks_for_more and (nobody or refused):
             # DATA was sent ahead, before it was known that nobody is left: an empty message ends it (RFC 2920 §3.1).
-            yield from self._dialogue.sending(b".")
+            yield from self.dialogue.sending(b".")
             yield from self._next()
         if refused and self._mail is not None:
             self._phase = Phase.MAIL
@@ -112,9 +116,9 @@ class Exchange:
         return b"\r\n".join(lines)
 
     def _pipelined(self) -> Steps[Reply | None]:
-        self._dialogue.begin(Phase.MAIL)
+        self.dialogue.begin(Phase.MAIL)
         if not self._is_ahead:
-            yield from self._dialogue.sending(self._envelope())
+            yield from self.dialogue.sending(self._envelope())
         first, others = self._recipients[:_WINDOW], self._recipients[_WINDOW:]
         rest = [self._rcpt_line(recipient) for recipient in others]
         self._mail = yield from self._next()
@@ -126,8 +130,8 @@ class Exchange:
                 return (yield from self._command(b"DATA", leave=True))
             window = rest[start : start + _WINDOW]
             is_last = start + _WINDOW >= len(rest)
-            self._dialogue.begin(Phase.RCPT)
-            yield from self._dialogue.sending(b"\r\n".join([*window, *([b"DATA"] if is_last else [])]))
+            self.dialogue.begin(Phase.RCPT)
+            yield from self.dialogue.sending(b"\r\n".join([*window, *([b"DATA"] if is_last else [])]))
             yield from self._hear(len(window))
         self._phase = Phase.DATA
         return (yield from self._next(leave=True))
@@ -171,16 +175,16 @@ class Exchange:
 
     def _message(self, following: Exchange | None) -> Steps[Reply]:
         self._phase = Phase.DOT
-        timeouts = self._dialogue.timeouts
-        self._dialogue.begin(Phase.DOT, timeouts.transfer(len(self._data)))
+        timeouts = self.dialogue.timeouts
+        self.dialogue.begin(Phase.DOT, timeouts.transfer(len(self._data)))
         ahead = b""
         if following is not None and following._may_go_ahead:
             ahead = following._envelope() + b"\r\n"
         try:
-            yield from self._dialogue.sending_message(self._data, ahead)
+            yield from self.dialogue.sending_message(self._data, ahead)
         except WireError as error:
             # What failed may have been the envelope alone: then the relay may have the message.
-            self._dot_sent = self._dialogue.wire.unsent <= len(ahead)
+            self._dot_sent = self.dialogue.wire.unsent <= len(ahead)
             if isinstance(error, ConnectionLost) and not self._dot_sent:
                 yield from self._hear_goodbye()
             raise
@@ -188,29 +192,29 @@ class Exchange:
             following._is_ahead = True
         self._dot_sent = True
         fp("K12")
-        self._dialogue.begin(Phase.DOT, timeouts.settle)
+        self.dialogue.begin(Phase.DOT, timeouts.settle)
         return (yield from self._next())
 
     def _hear_goodbye(self) -> Steps[None]:
         """A relay that had enough may have said so before it hung up."""
         with contextlib.suppress(WireError):
-            self._dialogue.wire.begin(Phase.DOT, 1.0, 64 * 1024)
-            reply = yield from self._dialogue.replying()
+            self.dialogue.wire.begin(Phase.DOT, 1.0, 64 * 1024)
+            reply = yield from self.dialogue.replying()
             self._goodbye, self._goodbye_phase = self._refusal(reply), Phase.DOT
 
     def _refusal(self, reply: Reply) -> Reply:
         """4yz or 5yz where only they can be; anything else is out of step."""
         if not reply.is_transient and not reply.is_permanent:
-            self._dialogue.wire.violation("The relay's reply makes no sense at this point.", reply=str(reply))
+            self.dialogue.wire.violation("The relay's reply makes no sense at this point.", reply=str(reply))
         return reply
 
     def _command(self, line: bytes, *, leave: bool = False) -> Steps[Reply]:
-        self._dialogue.begin(self._phase)
-        yield from self._dialogue.sending(line)
+        self.dialogue.begin(self._phase)
+        yield from self.dialogue.sending(line)
         return (yield from self._next(leave=leave))
 
     def _next(self, *, leave: bool = False) -> Steps[Reply]:
-        reply = yield from self._dialogue.replying()
+        reply = yield from self.dialogue.replying()
         if reply.asks_for_more and not leave:
             self._refusal(reply)
         if reply.code == _CLOSING and self._goodbye is None:
@@ -223,15 +227,15 @@ class Exchange:
         A header in UTF-8 would bounce at the first relay on the way that knows no SMTPUTF8: it is asked for only where
         an address needs it anyway.
         """
-        takes_8bit = self._dialogue.offers("8BITMIME")
+        takes_8bit = self.dialogue.offers("8BITMIME")
         fit = fitted(raw, takes_8bit=takes_8bit, takes_utf8=self._needs_utf8 and takes_8bit)
         return fit if self._takes_utf8 or has_plain_header(fit) else without_utf8_recipients(fit)
 
     def _mail_line(self) -> bytes:
         words = [f"MAIL FROM:<{self._sender}>"]
-        if self._dialogue.offers("SIZE"):
+        if self.dialogue.offers("SIZE"):
             words.append(f"SIZE={self._size}")
-        if self._dialogue.offers("8BITMIME") and not self._data.isascii():
+        if self.dialogue.offers("8BITMIME") and not self._data.isascii():
             words.append("BODY=8BITMIME")
         if self._needs_utf8:
             words.append("SMTPUTF8")
@@ -244,7 +248,7 @@ class Exchange:
     @property
     def _asks_for_reports(self) -> bool:
         # Reports go to the sender; to the null sender there are none (RFC 3461 §4).
-        return bool(self._sender) and self._dialogue.offers("DSN")
+        return bool(self._sender) and self.dialogue.offers("DSN")
 
     def _rcpt_line(self, recipient: str) -> bytes:
         line = f"RCPT TO:<{recipient}>"
@@ -256,18 +260,18 @@ class Exchange:
     def _leave_clean(self, result: SubmitResult, *, is_next_begun: bool) -> Steps[None]:
         """Whatever was begun is over before the next message; a reply to the dot ends it, whatever it says."""
         if self._goodbye is not None:
-            self._dialogue.wire.close()
+            self.dialogue.wire.close()
         elif is_next_begun:
             return
-        elif not result.taken and not self._dialogue.wire.broken:
+        elif not result.taken and not self.dialogue.wire.broken:
             try:
-                self._dialogue.begin("reset", self._dialogue.timeouts.login)
-                yield from self._dialogue.sending(b"RSET")
-                reply = yield from self._dialogue.replying()
+                self.dialogue.begin("reset", self.dialogue.timeouts.login)
+                yield from self.dialogue.sending(b"RSET")
+                reply = yield from self.dialogue.replying()
                 if not reply.is_positive:
-                    self._dialogue.wire.close()
+                    self.dialogue.wire.close()
             except WireError:
-                self._dialogue.wire.close()
+                self.dialogue.wire.close()
 
     def _answered(self) -> Iterator[tuple[str, Reply | None]]:
         """What was said to each recipient, in the order given; by us to those who cannot be named here."""
