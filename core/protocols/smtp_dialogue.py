@@ -149,6 +149,14 @@ class SmtpDialogue:
             yield from self.wire.receiving()
         return reply
 
+    def hearing(self, said: list[Reply], count: int) -> Steps[None]:
+        """Put so many replies, with what is there, into `said`, in steps; each as soon as it has come."""
+        while len(said) < count:
+            if (reply := self._reply_at_hand()) is not None:
+                said.append(reply)
+            else:
+                yield from self.wire.receiving()
+
     def command(self, line: bytes, phase: str) -> Reply:
         """Send a command and take its reply."""
         self.begin(phase, self.timeouts.login)
@@ -175,6 +183,9 @@ class SmtpDialogue:
     def _reply_at_hand(self) -> Reply | None:
         """The next reply, if its last line has come."""
         while (line := self.wire.line_at_hand(_LONGEST_LINE)) is not None:
+            is_all = self._is_whole and self._transcript is None and line[3:4] != b"-"
+            if is_all and (reply := parse_reply((line,))) is not None:
+                return reply  # as most are
             if self._transcript is not None:
                 self._transcript.received(line)
             if self._is_whole:

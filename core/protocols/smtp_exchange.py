@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from core.errors import ConnectionLost, WireError
 from core.failpoints import fp
-from core.mail.fitting import fitted, has_plain_header, without_utf8_recipients
+from core.mail.fitting import fitted, has_long_line, has_plain_header, without_utf8_recipients
 from core.mail.strict_address import needs_smtputf8
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
@@ -42,9 +42,12 @@ class Exchange:
         self._recipients = [one for one in recipients if self._takes_utf8 or not needs_smtputf8(one)]
         self._envelope_id = envelope_id
         self._needs_utf8 = needs_smtputf8(sender) or any(map(needs_smtputf8, self._recipients))
-        raw = self._fitting(raw)
-        # What is left are addresses, which have no other form.
-        self._needs_utf8 = self._needs_utf8 or not has_plain_header(raw)
+        self._is_ascii = raw.isascii()
+        if not self._is_ascii or has_long_line(raw):
+            raw = self._fitting(raw)
+            self._is_ascii = raw.isascii()
+            # What is left are addresses, which have no other form.
+            self._needs_utf8 = self._needs_utf8 or not has_plain_header(raw)
         self._data = stuffed(raw)
         # Without the dots that only the way needs (RFC 1870 §5).
         self._size = len(raw)
@@ -58,6 +61,7 @@ class Exchange:
         self._mail: Reply | None = None
         self._goodbye: Reply | None = None
         self._goodbye_phase = Phase.MAIL
+        self._first = self._envelope() if dialogue.offers("PIPELINING") else b""
 
     @property
     def is_ahead(self) -> bool:
@@ -109,7 +113,7 @@ class Exchange:
         return (yield from self._message(following))
 
     def _envelope(self) -> bytes:
-        """The whole of it, DATA last (RFC 2920 §3.1); of many recipients the first."""
+        """The whole of it in one write, DATA last (RFC 2920 §3.1); of many recipients the first."""
         lines = [self._mail_line(), *map(self._rcpt_line, self._recipients[:_WINDOW])]
         if len(self._recipients) <= _WINDOW:
             lines.append(b"DATA")
@@ -118,12 +122,13 @@ class Exchange:
     def _pipelined(self) -> Steps[Reply | None]:
         self.dialogue.begin(Phase.MAIL)
         if not self._is_ahead:
-            yield from self.dialogue.sending(self._envelope())
-        first, others = self._recipients[:_WINDOW], self._recipients[_WINDOW:]
-        rest = [self._rcpt_line(recipient) for recipient in others]
+            yield from self.dialogue.sending(self._first)
+        if len(self._recipients) <= _WINDOW:
+            return (yield from self._answers_to_all())
+        rest = [self._rcpt_line(recipient) for recipient in self._recipients[_WINDOW:]]
         self._mail = yield from self._next()
         self._phase = Phase.RCPT
-        yield from self._hear(len(first))
+        yield from self._hear(_WINDOW)
         for start in range(0, len(rest), _WINDOW):
             if self._is_full(self._answers[-_WINDOW:]):
                 self._phase = Phase.DATA
@@ -135,6 +140,31 @@ class Exchange:
             yield from self._hear(len(window))
         self._phase = Phase.DATA
         return (yield from self._next(leave=True))
+
+    def _answers_to_all(self) -> Steps[Reply]:
+        """The replies to an envelope that went in one write, DATA's last."""
+        said: list[Reply] = []
+        try:
+            yield from self.dialogue.hearing(said, len(self._recipients) + 2)
+        finally:
+            # Though it breaks off: what was said until then tells why.
+            for reply in said:
+                self._take_in(reply)
+            if len(self._answers) < len(self._recipients):
+                self._answers = []
+        return said[-1]
+
+    def _take_in(self, reply: Reply) -> None:
+        """One reply of them, in their order."""
+        if self._mail is None:
+            self._mail = self._checked(reply)
+            self._phase = Phase.RCPT
+        elif len(self._answers) < len(self._recipients):
+            self._answers.append(self._checked(reply))
+            if len(self._answers) == len(self._recipients):
+                self._phase = Phase.DATA
+        else:
+            self._checked(reply, leave=True)
 
     def _stepwise(self) -> Steps[Reply | None]:
         self._mail = yield from self._command(self._mail_line())
@@ -179,7 +209,7 @@ class Exchange:
         self.dialogue.begin(Phase.DOT, timeouts.transfer(len(self._data)))
         ahead = b""
         if following is not None and following._may_go_ahead:
-            ahead = following._envelope() + b"\r\n"
+            ahead = following._first + b"\r\n"
         try:
             yield from self.dialogue.sending_message(self._data, ahead)
         except WireError as error:
@@ -215,6 +245,10 @@ class Exchange:
 
     def _next(self, *, leave: bool = False) -> Steps[Reply]:
         reply = yield from self.dialogue.replying()
+        return self._checked(reply, leave=leave)
+
+    def _checked(self, reply: Reply, *, leave: bool = False) -> Reply:
+        """A reply that may be there; a goodbye is remembered."""
         if reply.asks_for_more and not leave:
             self._refusal(reply)
         if reply.code == _CLOSING and self._goodbye is None:
@@ -235,7 +269,7 @@ class Exchange:
         words = [f"MAIL FROM:<{self._sender}>"]
         if self.dialogue.offers("SIZE"):
             words.append(f"SIZE={self._size}")
-        if self.dialogue.offers("8BITMIME") and not self._data.isascii():
+        if self.dialogue.offers("8BITMIME") and not self._is_ascii:
             words.append("BODY=8BITMIME")
         if self._needs_utf8:
             words.append("SMTPUTF8")
@@ -275,6 +309,9 @@ class Exchange:
 
     def _answered(self) -> Iterator[tuple[str, Reply | None]]:
         """What was said to each recipient, in the order given; by us to those who cannot be named here."""
+        if self._answers and len(self._answers) == len(self._given):
+            yield from zip(self._given, self._answers, strict=True)  # as nearly always
+            return
         missing = len(self._recipients) - len(self._answers)
         answers: Iterator[Reply | None] = iter([*self._answers, *[None] * missing])
         for one in self._given:
