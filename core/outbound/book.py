@@ -311,12 +311,13 @@ class Book:
 
     def _tell_of(self, come_to: Sequence[_ComeTo]) -> None:
         """What nobody waits for any more: the couriers hand over their next windows meanwhile."""
+        finished = [job for one in come_to for job in one.finished]
+        self.let_go([job.lease for job in finished])
         for one in come_to:
             name = self._routes[one.page.mailbox_id].name
-            self.let_go(job.lease for job in one.finished)
             self.tell([delivery_of(job, settlement, name) for job, settlement in one.over])
-            self.room.done(len(one.finished))
-            if one.page.over:
-                self.handles.changes.moved("outbox")
-            if one.page.fault is not None:
-                self.handles.changes.moved("mailbox")
+        self.room.done(len(finished))
+        if any(one.page.over for one in come_to):
+            self.handles.changes.moved("outbox")
+        if any(one.page.fault is not None for one in come_to):
+            self.handles.changes.moved("mailbox")

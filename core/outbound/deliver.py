@@ -39,6 +39,9 @@ BATCH = 500
 MOST_IN_HAND = 1000
 """Messages taken and not settled: more would only wait here instead of in the database."""
 
+FEW_IN_HAND = MOST_IN_HAND - BATCH // 2
+"""With no more in hand it is worth taking others."""
+
 URGENT_BATCH = 100
 """Urgent messages taken in one transaction beside the others."""
 
@@ -156,6 +159,7 @@ class _Pass:
         self._timeouts = timeouts
         self._stays = stays
         self._next_claim = 0.0
+        self._may_be_more = True
         self._next_look = clock.monotonic() + SETTINGS_HOLD
         self._began: datetime | None = None
         self._line: dict[tuple[int, bool], int] = {}
@@ -177,7 +181,7 @@ class _Pass:
                 if not found:
                     if not self._room.in_hand:
                         break
-                    self._room.wait(LOOK_AGAIN)
+                    self._room.wait(LOOK_AGAIN, in_hand=FEW_IN_HAND if self._may_be_more else 0)
         finally:
             self._finish()
         if self._book.error is not None:
@@ -194,10 +198,11 @@ class _Pass:
         """Take what is due, as much as fits; false if nothing was, or nothing fits."""
         in_hand = self._room.in_hand
         fits = min(BATCH, MOST_IN_HAND - in_hand)
-        if self._book.is_stopping or fits < BATCH // 2 or (in_hand and clock.monotonic() < self._next_claim):
+        if self._book.is_stopping or in_hand > FEW_IN_HAND or (in_hand and clock.monotonic() < self._next_claim):
             return False
         found = self._take(tuple(Lane), fits)
         # While the last ones leave, each settled window wakes us; nothing new is due because of that.
+        self._may_be_more = found
         self._next_claim = 0.0 if found else clock.monotonic() + LOOK_AGAIN
         return found
 

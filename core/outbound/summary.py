@@ -29,7 +29,8 @@ class Summary:
 
     def count(self, state: OutgoingState) -> None:
         """One more message ended its round in this state."""
-        setattr(self, state.value, getattr(self, state.value) + 1)
+        name = state.value
+        setattr(self, name, getattr(self, name) + 1)
 
     def __add__(self, other: Summary) -> Summary:
         counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}

@@ -30,6 +30,8 @@ class WaitingRoom:
         self._proven: set[int] = set()
         self._order = count()
         self._in_hand = 0
+        self._worth_telling = 0
+        """So few in hand are worth a look of whoever waits."""
         self._changed = threading.Condition()
 
     @property
@@ -83,12 +85,15 @@ class WaitingRoom:
         """So many are settled, given back or lost."""
         with self._changed:
             self._in_hand -= jobs
-            self._changed.notify_all()
+            if self._in_hand <= self._worth_telling:
+                self._changed.notify_all()
 
-    def wait(self, seconds: float) -> None:
-        """Until something is settled or a courier leaves."""
+    def wait(self, seconds: float, in_hand: int) -> None:
+        """Until no more than so many are in hand, messages go on to another mailbox, or a courier leaves."""
         with self._changed:
-            self._changed.wait(seconds)
+            self._worth_telling = in_hand
+            if self._in_hand > in_hand:
+                self._changed.wait(seconds)
 
     def is_down(self, mailbox_id: int) -> str:
         """Why this mailbox cannot send; empty when it can, as far as is known."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from base64 import b32encode
 from collections.abc import Iterable
 from functools import lru_cache
 from hmac import compare_digest
@@ -27,8 +26,13 @@ SECRET = "system.return_token"  # noqa: S105 - the name of a setting
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _MAC_LETTERS = 12
 """Of five bits each: nobody guesses one by sending mail."""
-_MAC_BYTES = 10
-"""Those letters, and what fills base 32 up to its next eight."""
+_MAC_BYTES = 8
+_NOT_SAID = 8 * _MAC_BYTES - 5 * _MAC_LETTERS
+"""Bits of those that no letter is left for."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # base 32 (RFC 4648 §6), in lower case
+_PAIRS = [one + other for one in _LETTERS for other in _LETTERS]
+_PLACES = range(5 * _MAC_LETTERS - 10, -1, -10)
+"""Where each two letters stand."""
 _TOKEN = re.compile(rf"([0-9a-z]+)-([a-z2-7]{{{_MAC_LETTERS}}})(?![0-9a-z])", re.IGNORECASE)
 _MOST_DIGITS = 13
 
@@ -73,7 +77,8 @@ def made_secret(session: Session) -> bytes:
 def _mac(secret: bytes, outgoing_id: int) -> str:
     reckoned = _keyed(secret).copy()
     reckoned.update(b"return path %d" % outgoing_id)
-    return b32encode(reckoned.digest()[:_MAC_BYTES])[:_MAC_LETTERS].decode().lower()
+    bits = int.from_bytes(reckoned.digest()[:_MAC_BYTES], "big") >> _NOT_SAID
+    return "".join([_PAIRS[bits >> place & 0x3FF] for place in _PLACES])
 
 
 @lru_cache(maxsize=2)
