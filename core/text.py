@@ -20,6 +20,8 @@ _INVISIBLE = (
     "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _PRESENTATION = "\ufe0e\ufe0f"
+_JOINERS = "\u200c\u200d"
+_END_OF_LATIN = "\u024f"
 _UNSHOWABLE = re.compile(f"[\x00-\x1f\x7f{_INVISIBLE}{_PRESENTATION}]")
 _UNSHOWABLE_IN_LINES = re.compile(f"\r\n|[\x00-\x09\x0b-\x1f\x7f{_INVISIBLE}{_PRESENTATION}]")
 
@@ -64,8 +66,15 @@ def _visible(found: re.Match[str]) -> str:
         return chr(_CONTROL_PICTURES + ord(character))
     if character == "\x7f":
         return _PICTURE_OF_DELETE
-    # A selector asks for the coloured or the plain form of a sign: terminals disagree about the width of the coloured.
-    return "" if character in _PRESENTATION else REPLACEMENT
+    # A selector asks for the coloured or the plain form of a sign, a joiner for one sign made of two:
+    # terminals disagree about the width of both.
+    return "" if character in _PRESENTATION or (character in _JOINERS and _joins(found)) else REPLACEMENT
+
+
+def _joins(found: re.Match[str]) -> bool:
+    """Whether a joiner stands where writing needs one; beside Latin letters it only hides (RFC 5892, A.1 and A.2)."""
+    before, after = found.string[max(0, found.start() - 1) : found.start()], found.string[found.end() : found.end() + 1]
+    return before > _END_OF_LATIN and after > _END_OF_LATIN
 
 
 def _visible_in_lines(found: re.Match[str]) -> str:

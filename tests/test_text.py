@@ -62,6 +62,8 @@ def test_cleaning_twice_changes_nothing_more(foreign: str, multiline: bool) -> N
         ("a\u2066b\u2069c\u200ed\u061ce", "a\ufffdb\ufffdc\ufffdd\ufffde"),
         ("pay\u200bpal \ufeff\u2028\u00ad", "pay\ufffdpal \ufffd\ufffd\ufffd"),
         ("tag \U000e0041", "tag \ufffd"),
+        ("👩\u200d💻 می\u200cخواهم", "👩💻 میخواهم"),
+        ("pay\u200dpal \u200c", "pay\ufffdpal \ufffd"),
         ("\udc80", "\ufffd"),
     ],
 )
