@@ -24,7 +24,7 @@ from tui.console.preferences import Preferences
 
 PATIENCE = 20.0
 _NAMES = {" ": "space", ".": "full_stop", "@": "at", "-": "minus", ":": "colon", "_": "underscore"}
-NARROW, WIDE = (80, 24), (120, 32)
+NARROW, WIDE, SPACIOUS = (80, 24), (120, 32), (160, 40)
 
 
 @pytest.fixture

@@ -51,6 +51,13 @@ async def test_a_database_that_is_gone_is_told_until_it_is_back(
         console.app._count()
         await console.until_seen("no database")
         assert "is gone: moved away or removed" in " ".join(console.text.split())
+        await console.press("G")
+        console.app.go_to("queues")
+        await console.settled()
+        assert "is gone: moved away or removed" in " ".join(console.text.split()), (
+            "on every screen, whatever is selected"
+        )
+        console.app.go_to("accounts")
         away.rename(file)
         console.app._count()
         await console.until(lambda: "no database" not in console.text, "the header to be as it was")

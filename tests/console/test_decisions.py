@@ -85,10 +85,6 @@ def test_an_uncertain_message_says_that_it_may_have_arrived() -> None:
     assert "may have taken it" in trouble(OUTBOX, {"state": "uncertain", "subject": "Hi"}, NOW).text
 
 
-def test_nothing_selected_says_what_the_kind_is_for() -> None:
-    assert trouble(ACCOUNT, None, NOW).text == ACCOUNT.description
-
-
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(-5, "now"), (30, "30 s"), (481, "8 min"), (7300, "2 h"), (200_000, "2 d")]
 )

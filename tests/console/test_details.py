@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from core import clock
 from core.handles import Handles
+from core.models import OutgoingMessage
 from core.services.actor import Actor
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, event, message, record, run, store
@@ -91,3 +93,26 @@ def test_names_and_values_stay_together() -> None:
 
 def test_what_does_not_fit_goes_on_set_in() -> None:
     assert hanging("one two three four", 9) == ["one two", "  three", "  four"]
+
+
+@pytest.mark.parametrize(("state", "is_shown"), [("sent", False), ("deferred", True)])
+async def test_what_is_over_has_no_next_try(open_console: Opener, handles: Handles, state: str, is_shown: bool) -> None:
+    now = clock.utcnow()
+    store(
+        handles, [OutgoingMessage(id=1, message_id="<a@b>", state=state, created_at=now, next_attempt_at=now)], "outbox"
+    )
+    async with open_console(screen="outbox") as console:
+        await console.press("enter")
+        await console.until_seen("<a@b>")
+        assert ("Next  " in console.text) is is_shown
+
+
+async def test_what_is_open_is_told_in_the_words_of_the_form(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk", interval="5s", max_size="32MiB", mark_seen=True)
+    async with open_console() as console:
+        await console.press("i")
+        await console.until_seen("Password")
+        text = " ".join(console.text.split())
+        assert all(told in text for told in ("Interval 5s", "Largest 32MiB", "Mark seen yes", "Password set"))

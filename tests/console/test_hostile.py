@@ -27,7 +27,7 @@ from core.models import (
     Template,
     Worker,
 )
-from tests.console.conftest import NARROW, WIDE, Console, Opener
+from tests.console.conftest import NARROW, SPACIOUS, Console, Opener
 from tests.console.rows import event, message, record, run, store
 from tui.console.places import PLACES
 
@@ -104,7 +104,7 @@ def _check(console: Console, where: str) -> None:
     assert console.app._exception is None
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
+@pytest.mark.parametrize("size", [NARROW, SPACIOUS], ids=["narrow", "spacious"])
 async def test_hostile_text_is_text_on_every_screen(
     open_console: Opener, hostile: Handles, size: tuple[int, int]
 ) -> None:

@@ -12,6 +12,7 @@ from core.models import MessageState
 from core.resources.kind import Kind
 from core.services import search
 from core.services.json_rows import as_json
+from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.window import Row
 
@@ -48,9 +49,14 @@ def written_whole(desk: Desk, kind: Kind, row: Row) -> str:
 
 def written(desk: Desk, kind: Kind, rows: list[Row], filter_text: str) -> str:
     """Write rows, or with none given the whole list, as JSON lines to a file of this folder."""
-    found = rows or search.matching(desk.handles, desk.actor, kind, filter_text, limit=WRITTEN_AT_MOST).rows
+    found, has_more = rows, False
+    if not rows:
+        page = search.matching(desk.handles, desk.actor, kind, filter_text, limit=WRITTEN_AT_MOST)
+        found, has_more = list(page.rows), page.has_more
     lines = [json.dumps(as_json(kind, row), ensure_ascii=False) + "\n" for row in found]
-    return _saved(f"{kind.plural}-{clock.utcnow():%Y%m%d-%H%M%S}.jsonl", "".join(lines).encode())
+    said = _saved(f"{kind.plural}-{clock.utcnow():%Y%m%d-%H%M%S}.jsonl", "".join(lines).encode())
+    rest = f" These are the first {grouped(WRITTEN_AT_MOST)}; postroom list {kind.name} --limit 0 gives all."
+    return said + (rest if has_more else "")
 
 
 def _saved(name: str, data: bytes) -> str:
@@ -61,7 +67,7 @@ def _saved(name: str, data: bytes) -> str:
         path.write_bytes(data)
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
-    return f"Wrote {path} ({len(data):,} bytes)."
+    return f"Wrote {path} ({grouped(len(data))} bytes)."
 
 
 def _validity(desk: Desk, rows: list[Row]) -> str:

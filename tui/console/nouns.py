@@ -13,6 +13,12 @@ _NOUNS = {
     "suppression": ("address", "addresses"),
 }
 
+_NONE = {
+    "quarantine": "Nothing is in quarantine.",
+    "alert": "No alerts.",
+    "suppression": "No address is held back.",
+}
+
 
 def noun(kind: Kind, count: int = 1) -> str:
     """The word for so many of them."""
@@ -23,3 +29,8 @@ def noun(kind: Kind, count: int = 1) -> str:
 def numbered(kind: Kind, count: int) -> str:
     """So many of them, in words: `1 message`, `1 200 messages`."""
     return f"{grouped(count)} {noun(kind, count)}"
+
+
+def none_yet(kind: Kind) -> str:
+    """The sentence for an empty list; that some are empty is as it should be."""
+    return _NONE.get(kind.name, f"No {noun(kind, 0)} yet.")

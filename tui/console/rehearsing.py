@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App
 
+from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.dialogs.report import Lines, Report
 
@@ -41,10 +42,12 @@ def _tried(desk: Desk, given: Mapping[str, Any], name: str | None) -> Lines:
 
     tried = list(try_values(desk.handles, desk.actor, given, name=name))
     different = [one for one in tried if one.is_different]
-    lines = [(f"Of the last {len(tried):,} messages {len(different):,} would end or be otherwise.", "bold")]
+    lines = [
+        (f"Of the last {grouped(len(tried))} messages {grouped(len(different))} would end or be otherwise.", "bold")
+    ]
     for one in different[:SHOWN]:
         which, what, why = told(one)
         lines += [(which, ""), (f"   {what}", "$text-primary"), (f"   {why}", _DULL)]
     if len(different) > SHOWN:
-        lines.append((f"… and {len(different) - SHOWN:,} more; all of them: postroom try", _DULL))
+        lines.append((f"… and {grouped(len(different) - SHOWN)} more; all of them: postroom try", _DULL))
     return lines

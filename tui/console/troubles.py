@@ -23,10 +23,8 @@ class Trouble:
     tone: str = DULL
 
 
-def trouble(kind: Kind, row: Row | None, now: datetime) -> Trouble:
-    """What to say of the selected row; with none selected, what the kind is for."""
-    if row is None:
-        return Trouble(kind.description)
+def trouble(kind: Kind, row: Row, now: datetime) -> Trouble:
+    """What to say of the selected row."""
     say = _SAYERS.get(kind.name)
     said = say(row, now) if say is not None else Trouble(str(row.get("comment") or kind.description))
     return Trouble(safe_text(said.text), said.tone)

@@ -60,7 +60,9 @@ class Choose(ModalScreen[str | None]):
         """Title, line, list."""
         with Vertical(classes="dialog choose"):
             yield Static(safe_text(self._title), markup=False, classes="title")
-            yield _ChoiceInput(self._typed, compact=True, select_on_focus=False)
+            yield _ChoiceInput(
+                self._typed, compact=True, select_on_focus=False, placeholder="type a part of it, or up and down"
+            )
             yield OptionList(compact=True, markup=False)
 
     def on_mount(self) -> None:

@@ -26,6 +26,8 @@ class Help(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", "Close"),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
+        Binding("g", "scroll(-999)", show=False),
+        Binding("G", "scroll(999)", show=False),
     ]
 
     def __init__(self, title: str, keys: Sequence[tuple[str, str]], columns: Sequence[str] = ()) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from tui.console.app import PostroomApp
 
 WIDE = 110
-"""Columns from which the navigation and the details have room."""
+"""Columns from which the navigation has room."""
+
+SPACIOUS = 140
+"""Columns from which the details have room too, and the table no less than at 80."""
 
 
 class DeskScreen(Screen[None]):
@@ -31,7 +34,7 @@ class DeskScreen(Screen[None]):
     AUTO_FOCUS = ""
     """Each screen gives the focus itself; the framework's choice would be the filter box, before that."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - typed by the framework
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (SPACIOUS, "-spacious")]  # noqa: RUF012 - its type
 
     place: ClassVar[str] = ""
     """The place this screen is; empty for those opened from one."""
@@ -102,7 +105,6 @@ class DeskScreen(Screen[None]):
         self.tell(str(error) or type(error).__name__, BAD)
 
     def _stand(self, standing: Any) -> None:
-        if standing.trouble:
-            self.say(standing.trouble, BAD)
+        self.problem.warn(standing.trouble)
         self.header.stand(standing)
         self.navigation.stand(standing)

@@ -151,7 +151,7 @@ class DetailScreen(DeskScreen):
         """All of it, on lines of that width."""
         columns = {column.name for column in self.kind.columns}
         beyond = {
-            name.replace("_", " ").capitalize(): value
+            self._label(name): value
             for name, value in whole.items()
             if name not in columns and value not in (None, "", [], {})
         }
@@ -159,6 +159,10 @@ class DetailScreen(DeskScreen):
         facts += [(safe_text(name), value_of(value)) for name, value in beyond.items() if not is_part(value)]
         parts = [section(name, value, width) for name, value in beyond.items() if is_part(value)]
         return Content("\n").join([in_columns(facts, width), *parts])
+
+    def _label(self, name: str) -> str:
+        field = self.kind.field(name)
+        return field.label if field is not None else name.replace("_", " ").capitalize()
 
 
 def detail_screen(desk: Desk, kind: Kind, row: Row, origin: Origin | None = None) -> DeskScreen:
@@ -183,5 +187,5 @@ def _detail_class(name: str, actions: tuple[tuple[str, str, str, str], ...], is_
         for key, verb, label, told in actions
     ]
     if is_editable:
-        bindings.append(Binding("e", "edit", "edit", tooltip="Change it", id="resource.edit"))
+        bindings.insert(0, Binding("e", "edit", "edit", tooltip="Change it", id="resource.edit"))
     return type(f"{name.title()}Detail", (special.get(name, DetailScreen),), {"BINDINGS": bindings})

@@ -46,7 +46,7 @@ class _Correspondence(DetailScreen):
 
     def _rule(self, heading: str, width: int) -> str:
         rule = "-" if self.desk.ascii_only else "─"
-        return f"{rule * 3} {heading}".ljust(min(60, width), rule)
+        return f"{rule * 3}{f' {heading} ' if heading else ''}".ljust(min(60, width), rule)
 
 
 class RecordScreen(_Correspondence):
@@ -80,7 +80,7 @@ class RecordScreen(_Correspondence):
         if whole.get("fields"):
             parts.append(section("Fields", whole["fields"], width))
         for number, one in enumerate(whole["messages"], start=1):
-            parts += _message(one, self._rule(f"{number} of {len(whole['messages'])} ", width))
+            parts += _message(one, self._rule(f"{number} of {len(whole['messages'])}", width))
         if whole.get("replies"):
             parts.append(section("Answered", [_reply(one) for one in whole["replies"]], width))
         return self._ended(whole, parts, width)

@@ -18,7 +18,7 @@ from core.resources.kind import Kind
 from core.services.paging import Cursor
 from tui.console.cells import grouped
 from tui.console.desk import COUNTED, Desk, key_of
-from tui.console.nouns import noun
+from tui.console.nouns import none_yet, noun
 from tui.console.screens.filtered import FilteredScreen
 from tui.console.troubles import Trouble, trouble
 from tui.console.widgets.details import Details
@@ -171,11 +171,11 @@ class ResourceList(FilteredScreen):
     def on_row_table_selected(self, message: RowTable.Selected) -> None:
         """Tell about the row."""
         self.details.show(message.row)
-        said = self.said_of(message.row)
+        said = self.said_of(message.row) if message.row is not None else Trouble("")  # the list says why it is empty
         self.say(said.text, said.tone)
         self.refresh_bindings()
 
-    def said_of(self, row: Row | None) -> Trouble:
+    def said_of(self, row: Row) -> Trouble:
         """What the line above the keys says of a row."""
         return trouble(self.kind, row, clock.utcnow())
 
@@ -207,12 +207,11 @@ class ResourceList(FilteredScreen):
             self.empty.update(self._why_empty())
 
     def _why_empty(self) -> str:
-        several = noun(self.kind, 0)
         if self._filter:
-            return f"No {several} match this filter.\nEscape clears it.{self._unknown_columns()}"
+            return f"No {noun(self.kind, 0)} match this filter.\nEscape clears it.{self._unknown_columns()}"
         if self.kind.is_editable and self.desk.may("add", self.kind):
-            return f"No {several} yet.\nPress n to add one.\n\n{self.kind.description}"
-        return f"No {several} yet.\n\n{self.kind.description}"
+            return f"{none_yet(self.kind)}\nPress n to add one.\n\n{self.kind.description}"
+        return f"{none_yet(self.kind)}\n\n{self.kind.description}"
 
     def _unknown_columns(self) -> str:
         known = self.kind.filter_names

@@ -41,10 +41,8 @@ class SettingsScreen(ResourceScreen):
             return self.desk.may("change", self.kind) and self.is_narrowed and self.is_current
         return super().check_action(action, parameters)
 
-    def said_of(self, row: Row | None) -> Trouble:
+    def said_of(self, row: Row) -> Trouble:
         """What the setting is for."""
-        if row is None:
-            return super().said_of(row)
         name = str(row["name"])
         section = section_of(name)
         field = section.kind.field(name.removeprefix(section.prefix))

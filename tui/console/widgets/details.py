@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from core.resources.kind import ColumnType, Kind
+from core.resources.kind import Column, ColumnType, FieldType, Kind
+from core.resources.values import write_value
 from tui.console.cells import cell, whole_moment, words
 from tui.console.window import Row
 from tui.console.wrapping import Pair
@@ -47,8 +50,17 @@ def facts_of(kind: Kind, row: Row, *, ascii_only: bool = False) -> list[Pair]:
         value = row.get(column.name)
         if value in (None, "", [], {}):
             continue
-        shown = (
-            whole_moment(value) if column.type is ColumnType.TIME else cell(column, value, ascii_only=ascii_only).text
-        )
-        pairs.append((column.label, shown or words(value)))
+        pairs.append((column.label, _shown(kind, column, value, ascii_only=ascii_only) or words(value)))
     return pairs
+
+
+def _shown(kind: Kind, column: Column, value: Any, *, ascii_only: bool) -> str:
+    field = kind.field(column.name)
+    if field is not None and field.type in {FieldType.DURATION, FieldType.SIZE}:
+        return words(write_value(field, value))  # as the form shows it, with its unit
+    match column.type:
+        case ColumnType.TIME:
+            return whole_moment(value)
+        case ColumnType.YES_NO:
+            return words(bool(value))
+    return cell(column, value, ascii_only=ascii_only).text

@@ -73,5 +73,5 @@ class HeaderLine(Static):
         if now.quarantine:
             facts.append((6, Content.styled(f"quarantine {now.quarantine}", "$text-warning")))
         if now.alerts:
-            facts.append((7, Content.styled(f"! {now.alerts}", "$text-error")))
+            facts.append((7, Content.styled(f"! {now.alerts} alert{'' if now.alerts == 1 else 's'}", "$text-error")))
         return facts

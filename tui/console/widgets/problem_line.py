@@ -25,6 +25,7 @@ class ProblemLine(Static):
         super().__init__(markup=False)
         self._ascii_only = ascii_only
         self._said: tuple[str, str] = ("", DULL)
+        self._warned = ""
         self._told: tuple[str, str] | None = None
         self._shown: tuple[str, str, int] | None = None
         self._timer: Timer | None = None
@@ -42,13 +43,18 @@ class ProblemLine(Static):
         self._timer = self.set_timer(SHORTEST + len(text) * A_LETTER, self.forget)
         self._draw()
 
+    def warn(self, text: str) -> None:
+        """Show what is wrong with everything in place of what is said of one thing; nothing is when it is empty."""
+        self._warned = text
+        self._draw()
+
     def forget(self) -> None:
         """What was told has been read."""
         self._told = None
         self._draw()
 
     def _draw(self) -> None:
-        text, tone = self._told or self._said
+        text, tone = self._told or ((self._warned, BAD) if self._warned else self._said)
         if (text, tone, self.size.width) != self._shown:
             self._shown = (text, tone, self.size.width)
             sign = _SIGNS[tone][self._ascii_only]
