@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from pathlib import Path
 
 from sqlmodel import Session
 
@@ -21,7 +23,7 @@ def judged(session: Session, draft: Draft) -> list[Problem]:
     command, url = draft.values["command"], draft.values["url"]
     complaints: dict[str, str] = {}
     if bool(command) == bool(url):
-        complaints["command"] = "or url must be given, one of the two."
+        complaints["command"] = "and url exclude each other: give one of the two." if url else "or url must be given."
     elif command:
         complaints |= _of_command(command)
     else:
@@ -37,7 +39,14 @@ def warned(_session: Session, draft: Draft) -> list[str]:
     """What is allowed, though nothing is handed over before it is mended."""
     if draft.is_new and draft.values["url"] and "secret" not in draft.secrets:
         return ["What is posted is signed with a secret: nothing is handed over before there is one."]
+    if draft.values["command"] and draft.moved("command") and not _can_run(draft.values["command"]):
+        return ["There is no such program on this machine: nothing is handed over by a worker here before there is."]
     return []
+
+
+def _can_run(command: str) -> bool:
+    program = Path(shlex.split(command)[0])
+    return program.is_file() and os.access(program, os.X_OK)
 
 
 def _of_command(command: str) -> dict[str, str]:

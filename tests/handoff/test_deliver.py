@@ -368,3 +368,9 @@ def _wait_for(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
     while not is_so():
         assert not deadline.is_over()
         pause.wait(0.01)
+
+
+def test_a_command_that_nobody_can_run_here_is_worth_a_word(handles: Handles, admin: Actor) -> None:
+    saved = RESOURCES["handoff"].add(handles, admin, "crm", {"command": "/no/such --now"})
+    assert "no such program" in saved.warnings[0]
+    assert RESOURCES["handoff"].change(handles, admin, "crm", {"command": "/bin/true"}).warnings == ()
