@@ -208,9 +208,10 @@ class Book:
             self.error = self.error or error
 
     def close(self, job: Job, raw: bytes, page: Page) -> None:
-        """A message's round is over."""
+        """A message's round is over; its bytes, if they are at hand."""
         settlement = closed_as_sent(job, self.now) if job.is_sent_to_all else None
-        page.over.append((job, settlement or close_round(job, job.error, self.terms, raw=raw)))
+        read = lambda: raw or self.bytes_of(job)  # noqa: E731
+        page.over.append((job, settlement or close_round(job, job.error, self.terms, raw=read)))
 
     def hold(self, job: Job, why: str, page: Page) -> None:
         """A message cannot leave as it is."""

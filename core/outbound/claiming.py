@@ -21,7 +21,7 @@ from core.outbound.rates import Rates
 from core.outbound.retry import is_expired, next_attempt_at
 from core.outbound.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
-from core.outbox.claim import Due, due_messages, lease_end, take, time_of
+from core.outbox.claim import Due, bytes_of, due_messages, lease_end, take, time_of
 from core.outbox.settle import RecipientResult, Settlement, TryMade, settle, write_rates, write_turns
 from core.outbox.suppression import Held, held_among
 from core.settings import RuntimeSettings
@@ -73,7 +73,8 @@ def claim(handles: Handles, settings: RuntimeSettings, wanted: Wanted) -> Taken:
         snapshot = load_snapshot(session, is_claiming=True)
         leases = take(session, due, handles.worker_id, lease_end(now, handles.renewer.seconds))
         rates = Rates.beginning(snapshot.rates, now, wanted.line)
-        return _Batch(handles, settings, snapshot, rates, now).dealt(session, due, leases)
+        terms = Terms(settings, snapshot.routes, handles.host, now)
+        return _Batch(session, snapshot, rates, terms).dealt(due, leases)
 
     taken = handles.database.writing(work)
     fp("K10")
@@ -83,13 +84,12 @@ def claim(handles: Handles, settings: RuntimeSettings, wanted: Wanted) -> Taken:
 class _Batch:
     """One batch while it is dealt to the mailboxes."""
 
-    def __init__(
-        self, handles: Handles, settings: RuntimeSettings, snapshot: Snapshot, rates: Rates, now: datetime
-    ) -> None:
+    def __init__(self, session: Session, snapshot: Snapshot, rates: Rates, terms: Terms) -> None:
+        self._session = session
         self._snapshot = snapshot
         self._rates = rates
-        self._now = now
-        self._terms = Terms(settings, snapshot.routes, handles.host, now)
+        self._terms = terms
+        self._now = terms.now
         self._turns: dict[int, int] = {}
         self._next_turn = snapshot.last_turn + 1
         self._jobs: list[Job] = []
@@ -97,8 +97,9 @@ class _Batch:
         self._without_mailbox = 0
         self._held: Mapping[str, Held] = {}
 
-    def dealt(self, session: Session, due: Sequence[Due], leases: dict[int, Lease]) -> Taken:
+    def dealt(self, due: Sequence[Due], leases: dict[int, Lease]) -> Taken:
         """Deal all, write what is over already and whose turns were taken."""
+        session = self._session
         self._held = held_among(session, (one.address for each in due for one in each.pending), self._now)
         for one in due:
             self._deal(one, leases[one.id])
@@ -227,7 +228,8 @@ class _Batch:
         return next_attempt_at(due.attempts + 1, due.begun_at, self._now, self._terms.rule) is not None
 
     def _close(self, job: Job, error: str) -> None:
-        settlement = close_round(job, error, self._terms)
+        key = job.due.id
+        settlement = close_round(job, error, self._terms, raw=lambda: bytes_of(self._session, [key])[key])
         self._over.append((job, settlement))
 
     def _note_passed_over(self, job: Job, chosen: Choice) -> None:

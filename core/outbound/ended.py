@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -64,8 +64,8 @@ class Terms:
         return RetryRule(retry.first, retry.longest, retry.lifetime)
 
 
-def close_round(job: Job, error: str, terms: Terms, *, raw: bytes = b"") -> Settlement:
-    """All that is to be written when a message's round is over."""
+def close_round(job: Job, error: str, terms: Terms, *, raw: Callable[[], bytes] = bytes) -> Settlement:
+    """All that is to be written when a message's round is over; `raw` reads its bytes, if somebody is to be told."""
     if job.is_sent_to_all:
         return closed_as_sent(job, terms.now)
     if job.too_large_for and job.is_only_too_large and job.unanswered:
@@ -151,7 +151,7 @@ def delivery_of(job: Job, settlement: Settlement, mailbox: str) -> Delivery:
     )
 
 
-def _notice(job: Job, ended: Ended, terms: Terms, raw: bytes) -> Entry | None:
+def _notice(job: Job, ended: Ended, terms: Terms, raw: Callable[[], bytes]) -> Entry | None:
     sent_by_id = ended.ending.sent_by_id
     route = terms.routes.get(sent_by_id) if sent_by_id is not None else None
     own = address_of(route.identity.default_sender) if route is not None else ""
@@ -172,7 +172,7 @@ def _notice(job: Job, ended: Ended, terms: Terms, raw: bytes) -> Entry | None:
             message_id=message_id,
             failed=failed,
             original_id=job.due.message_id,
-            raw=raw,
+            raw=raw(),
             created_at=job.due.created_at,
             now=terms.now,
         )

@@ -5,11 +5,11 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from core import clock
 from core.db.bulk import table_of
-from core.models import OutgoingMessage, OutgoingState
+from core.models import OutgoingMessage, OutgoingRaw, OutgoingState
 from core.outbound.deliver import HELD_BY_SETTING, deliver_due
 from core.outbox import orders
 from core.outbox.reap import LOST, LOST_HANDING_OVER
@@ -118,6 +118,22 @@ def test_at_the_end_of_its_lifetime_it_has_a_last_try_then_fails_and_the_sender_
     assert b"From: Mail Delivery System <post@example.org>" in delivered.raw
     assert b"multipart/report" in delivered.raw
     assert b"bob@example.net" in delivered.raw
+
+
+@pytest.mark.parametrize("ends_at", ["the claim", "the last mailbox"])
+def test_a_notice_names_the_message_though_no_relay_had_it(handles, smtp_sink, ends_at):
+    """It is made where the message's bytes are not at hand."""
+    add_mailbox(handles, "main", smtp_sink, max_size=10 if ends_at == "the claim" else 0)
+    put(handles, raw=mail("Offer"), notify=True)
+    change(handles, OutgoingMessage, created_at=clock.utcnow() - timedelta(days=6))
+    smtp_sink.rule(Phase.MAIL, "421 4.3.2 not now", matching="alice@")
+
+    assert deliver_due(handles, timeouts=QUICK).failed >= 1
+
+    with handles.database.reading() as session:
+        _, notice = session.connection().scalars(select(table_of(OutgoingRaw).c.data).order_by("outgoing_id"))
+    assert b"Subject: Not delivered: Offer\r\n" in notice
+    assert b"To: bob@example.net" in notice
 
 
 def test_a_notice_about_a_scheduled_message_says_when_it_was_handed_in(handles, smtp_sink):
