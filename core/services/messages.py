@@ -47,9 +47,8 @@ def why_without_bytes(message: Message, kept: timedelta) -> str:
     stage, rule, why = (*(message.trail or [["", "", ""]])[0], "", "", "")[:3]
     if stage in {"quarantine", "retention"}:
         return f"{which}: {why.partition(';')[0]}{'' if rule == 'deleted' else f' (setting {rule})'}."
-    return (
-        f"{which}: their time was over{f', which is {write_duration(kept)}' if kept else ''} (setting retention.raw)."
-    )
+    kept_for = f"are kept for {write_duration(kept)}" if kept else "were kept long enough"
+    return f"{which}: they {kept_for} (setting retention.raw)."
 
 
 def outgoing_raw(handles: Handles, actor: Actor, outgoing_id: int) -> bytes:
