@@ -143,9 +143,10 @@ def test_a_lost_database_is_ill_health_and_no_figures(handles: Handles, port: in
     with answering(handles):
         monitor = Monitor(port)
         until(monitor.answers)
-        handles.database.close()
         for file in handles.environment.home.glob("postroom.db*"):
             file.rename(file.with_name(f"away-{file.name}"))
+        # Only then: what is opened from now on finds nothing.
+        handles.database.close()
         assert monitor.ask("/healthz")[0] == 503
         assert monitor.ask("/metrics")[0] == 503
 
