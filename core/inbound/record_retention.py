@@ -20,9 +20,9 @@ AT_ONCE = 100
 _OVER = (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED, OutgoingState.CANCELLED)
 _record, _m, _out, _delivery = (table_of(model) for model in (Record, Message, OutgoingMessage, Delivery))
 
-_BLANK = dict.fromkeys(("message_id", "subject", "header_from", "from_address", "header_to"), "")
-"""Of a message on a record that is gone nothing stays but its name on its server and its digest: it must not come
-again."""
+BLANK = dict.fromkeys(("message_id", "subject", "header_from", "from_address", "header_to"), "")
+"""Of a message on a record that is gone, or that was erased, nothing stays but its name on its server and its digest:
+it must not come again."""
 
 
 def records_over(session: Session, before: datetime) -> int | None:
@@ -44,7 +44,7 @@ def forget_records(session: Session, before: datetime, upto: int, why: str) -> R
     drop_bytes(session, messages)
     trail = [["retention", "retention.records", why]]
     session.connection().execute(
-        update(_m).where(of_these).values({**_BLANK, "date": None, "record_id": None, "trail": trail})
+        update(_m).where(of_these).values({**BLANK, "date": None, "record_id": None, "trail": trail})
     )
     session.connection().execute(update(_out).where(_out.c.record_id.in_(ids)).values(record_id=None))
     session.connection().execute(delete(_delivery).where(_delivery.c.record_id.in_(ids)))

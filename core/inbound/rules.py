@@ -108,6 +108,12 @@ def load_rules(handles: Handles, account: Account) -> LoadedRules:
     return LoadedRules(rules, common.queue_ids, configured.handoffs)
 
 
+def own_addresses(handles: Handles) -> frozenset[str]:
+    """What mail of ours comes from, in lower case: system addresses, those of queues, accounts and mailboxes."""
+    with handles.database.reading() as session:
+        return _common(_read(session, handles)).own_addresses
+
+
 def _common(configured: _Configured) -> _Common:
     global _known  # noqa: PLW0603 - threads may make the same twice; none ever sees half of it
     known = _known

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, Select, and_, delete, select
 from sqlmodel import Session
 
 from core.db.bulk import skip_locked, table_of
@@ -31,22 +32,28 @@ def forget_over(session: Session, before: datetime) -> int:
     is free again.
     """
     ids = list(session.connection().scalars(skip_locked(_over(before).order_by(_m.c.created_at).limit(AT_ONCE))))
-    for table in _PARTS:
-        session.connection().execute(delete(table).where(table.c.outgoing_id.in_(ids)))
-    session.connection().execute(delete(_m).where(_m.c.id.in_(ids)))
+    remove(session, ids)
     return len(ids)
 
 
-def _over(before: datetime) -> Select[Any]:
+def remove(session: Session, ids: Sequence[int]) -> None:
+    """Remove messages with their bytes, recipients and attempts."""
+    for table in _PARTS:
+        session.connection().execute(delete(table).where(table.c.outgoing_id.in_(ids)))
+    session.connection().execute(delete(_m).where(_m.c.id.in_(ids)))
+
+
+def is_over() -> ColumnElement[bool]:
+    """Of a message: nothing is done with it any more."""
     # A Bcc recipient that is to come later is still to become a message of its own.
     waits = select(_r.c.id).where(
         _r.c.outgoing_id == _m.c.id, _r.c.is_bcc, _r.c.state == OutgoingState.DEFERRED, _r.c.settled_at.is_(None)
     )
+    return and_(_m.c.state.in_(_OVER), ~waits.correlate(_m).exists())
+
+
+def _over(before: datetime) -> Select[Any]:
+    # The index; what is over was taken in before.
     return select(_m.c.id).where(
-        # The index; what is over was taken in before.
-        _m.c.created_at < before,
-        _m.c.settled_at < before,
-        _m.c.state.in_(_OVER),
-        _m.c.record_id.is_(None),
-        ~waits.correlate(_m).exists(),
+        _m.c.created_at < before, _m.c.settled_at < before, _m.c.record_id.is_(None), is_over()
     )

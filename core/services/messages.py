@@ -45,6 +45,8 @@ def why_without_bytes(message: Message, kept: timedelta) -> str:
     if message.state == MessageState.TOO_LARGE:
         return f"Message {message.id} was too large and was left on its server; its bytes are not here."
     stage, rule, why = (*(message.trail or [["", "", ""]])[0], "", "", "")[:3]
+    if rule == "erased":
+        return f"{which}: {why}."
     if stage in {"quarantine", "retention"}:
         return f"{which}: {why.partition(';')[0]}{'' if rule == 'deleted' else f' (setting {rule})'}."
     kept_for = f"are kept for {write_duration(kept)}" if kept else "were kept long enough"

@@ -37,6 +37,8 @@ MAY: dict[str, set[Role]] = {
     "databases.put_back": NOBODY,
     "deliveries.cancel": OPERATORS,
     "deliveries.retry": OPERATORS,
+    "erasure.erase": NOBODY,
+    "erasure.found": NOBODY,
     "explaining.explained": OPERATORS,
     "explaining.explained_stored": OPERATORS,
     "intake.take_in": OPERATORS,
@@ -157,6 +159,8 @@ def outcome(call: Callable[..., Any], actor: Actor, **given: Any) -> bool:
 
 
 STUBS: dict[str, dict[str, Any]] = {
+    "erasure.erase": {"address": "a@example.org"},
+    "erasure.found": {"address": "a@example.org"},
     "databases.put_back": {"environment": Untouched()},
     "sign_in.finish": {"browser": SimpleNamespace(whose=SimpleNamespace(kind="account"))},
     "config_text.diff": {"text": ""},

@@ -41,6 +41,7 @@ PLACES = {
     "delivery": ("delivery", "DELIVERY"),
     "record": ("record", "RECORD"),
     "oauth": ("oauth", "OAUTH"),
+    "erase": ("erasing", "erase"),
     "doctor": ("health", "doctor"),
     "db": ("database", "DATABASE"),
     "key": ("key", "KEY"),
