@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -42,5 +43,5 @@ def _failing(handles: Handles) -> dict[str, str]:
 def _text(name: str, error: str) -> str:
     return (
         f"Mailbox {name} cannot send: {error} Its mail goes by its failover or others, or waits. "
-        f"To find the cause: postroom test mailbox {name}"
+        f"To find the cause: postroom test mailbox {shlex.quote(name)}"
     )

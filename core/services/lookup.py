@@ -57,7 +57,11 @@ def not_found(session: Session, kind: Kind, name: str) -> NotFound:
         names = select(table.c[kind.key]).where(table.c.deleted_at.is_(None)).limit(5000)
         near = difflib.get_close_matches(name, session.connection().execute(names).scalars().all(), n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"To see what there is: postroom list {kind.name}"
-    return NotFound(f"There is no {kind.name} {name!r}. {hint}")
+    return NotFound(f"There is no {_NOUNS.get(kind.name, kind.name)} {name!r}. {hint}")
+
+
+_NOUNS = {"outbox": "outgoing message", "quarantine": "quarantined message", "audit": "line of the audit log"}
+"""What a row is called where it is not by its kind's name."""
 
 
 def _is_named(kind: Kind, name: str) -> ColumnElement[bool]:
