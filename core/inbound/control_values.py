@@ -82,7 +82,7 @@ class ControlValues:
             else:
                 known_name, known = self._owner_named(prefix, own_name, self._checks.get(own_name, _anything)(value))
             if known is None:
-                complaints.append(Complaint(name, value, "The value is not in the settings; the default stands."))
+                complaints.append(Complaint(name, value, _why_not(own_name)))
             else:
                 values[known_name] = known
         return Controls(values), tuple(complaints)
@@ -110,6 +110,22 @@ def pending_time(value: str, now: datetime) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _why_not(name: str) -> str:
+    if name.startswith(DYNAMIC_FIELD):
+        return "There is no such dynamic field; it was passed over."
+    return _WHY_NOT.get(name, "The value is not in the settings; the default stands.")
+
+
+_NO_PLACE = "There is nobody at that place of the setting owners; the default stands."
+_WHY_NOT = {
+    "OwnerID": _NO_PLACE,
+    "ResponsibleID": _NO_PLACE,
+    "SenderType": f"It is one of {', '.join(SENDER_TYPES)}; it was passed over.",
+    "IsVisibleForCustomer": "It is yes or no; it was passed over.",
+    "State-PendingTime": "It is no time such as 2026-12-24T18:00 or +3d; the default stands.",
+}
 
 
 def _split(name: str) -> tuple[str, str]:

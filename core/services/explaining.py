@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -59,7 +60,7 @@ def only_message(raw: bytes, file: str) -> bytes:
 
 def sentence(outcome: Outcome) -> str:
     """Where the message would end, in one line."""
-    values = ", ".join(f"{name} {value}" for name, value in outcome.values.items() if name != "queue")
+    values = ", ".join(f"{name} {in_words(value)}" for name, value in outcome.values.items() if name != "queue")
     if outcome.record_type:
         return f"recorded: a new {outcome.record_type} in queue {outcome.queue} ({values})"
     if outcome.record and outcome.state == "recorded":
@@ -67,6 +68,11 @@ def sentence(outcome: Outcome) -> str:
         return f"recorded: a follow-up to {outcome.record} in queue {outcome.queue}{changes}"
     record = f", of record {outcome.record}" if outcome.record else ""
     return f"{outcome.state}{record}{f': {outcome.reason}' if outcome.reason else ''}"
+
+
+def in_words(value: Any) -> str:
+    """A value of a record, as a sentence has it; a time to the minute, in UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)
 
 
 def account_named(handles: Handles, name: str) -> Account:

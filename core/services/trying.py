@@ -16,6 +16,7 @@ from core.services.actor import Actor
 from core.services.checking import problems_of
 from core.services.config_entries import read_text
 from core.services.drafts import Draft, drafted, incomplete, read_given
+from core.services.explaining import in_words
 from core.services.filters import filters
 from core.services.json_rows import plain
 from core.services.lookup import living
@@ -64,7 +65,7 @@ def told(tried: Tried) -> tuple[str, str, str]:
 
 
 def _place(outcome: Outcome, tried: Tried) -> str:
-    values = "".join(f", {name} {outcome.values.get(name) or 'none'}" for name in tried.values)
+    values = "".join(f", {name} {in_words(outcome.values.get(name) or 'none')}" for name in tried.values)
     if outcome.state != "recorded":
         return outcome.state
     return f"{outcome.queue} ({outcome.record or 'a new record'}{values})"
