@@ -62,6 +62,13 @@ class HeaderBlock:
                 return _value_of(field)
         return None
 
+    def holds(self, name: bytes) -> bool:
+        """Whether the first field of that name holds anything."""
+        for known, field in self._fields:
+            if known == name:
+                return not field.endswith(b":\r\n") and bool(_value_of(field).strip())
+        return False
+
     def every(self, name: bytes) -> list[bytes]:
         """The values of all fields of that name, with their folding."""
         return [_value_of(field) for known, field in self._fields if known == name]

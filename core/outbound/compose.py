@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -21,6 +20,8 @@ from core.text import clean
 
 LOOP_MARK = b"X-Postroom-Loop"
 """Names the host a message left through, so that its loop guard knows it when it comes back."""
+
+_LOOP_MARK = LOOP_MARK.lower()
 
 LAST_RESORT, DAEMON = "postroom", "mailer-daemon"
 """Who mail is from on this machine that nobody else is named for; the second with the null sender."""
@@ -102,19 +103,14 @@ def compose(
     warnings += _fill_in_from(block, identity, envelope, host_mark)
     sender = _envelope_sender(block, identity, envelope, own_address, token)
     _prefix_subject(block, identity.subject_prefix)
-    _fill_in(block, b"Date", lambda: _date_of(dated.replace(microsecond=0)))
-    _fill_in(block, b"Message-ID", lambda: message_id)
+    if not block.holds(b"date"):
+        block.replace(b"Date", _date_of(dated.replace(microsecond=0)))
+    if not block.holds(b"message-id"):
+        block.replace(b"Message-ID", message_id.encode("ascii", "replace"))
     _mark(block, host_mark)
-    recipients = tuple(dict.fromkeys(_strict(recipient) for recipient in envelope.recipients))
-    bcc = tuple(dict.fromkeys(_strict(address) for address in identity.bcc))
-    known = {recipient.lower() for recipient in recipients}
-    return Composed(
-        block.assemble(),
-        Envelope(sender, recipients),
-        tuple(address for address in bcc if address.lower() not in known),
-        warnings,
-        envelope_id=token,
-    )
+    recipients = tuple(dict.fromkeys([_strict(recipient) for recipient in envelope.recipients]))
+    bcc = _bcc_beside(recipients, identity.bcc) if identity.bcc else ()
+    return Composed(block.assemble(), Envelope(sender, recipients), bcc, warnings, token)
 
 
 def with_script_applied(composed: Composed, raw: bytes, *, host_mark: str) -> Composed:
@@ -150,10 +146,9 @@ def _dress_from(
     block: HeaderBlock, identity: Identity, envelope: Envelope, own_address: str, *, replace: bool
 ) -> tuple[str, ...]:
     """Put the mailbox's own From in the place of what is there; that becomes Reply-To."""
-    value = block.first(b"from")
-    own = identity.default_sender
-    if value is None or not value.strip() or not (identity.force_from or replace):
+    if not (identity.force_from or replace) or not block.holds(b"from"):
         return ()
+    value, own = block.first(b"from") or b"", identity.default_sender
     if not own_address:
         text = f"From was not replaced: mailbox {identity.name} has no default sender."
         return (clean(text),)
@@ -176,7 +171,7 @@ def _fill_in_from(block: HeaderBlock, identity: Identity, envelope: Envelope, ho
     Where there is neither, it is this machine's, as with other mail servers: what is refused for it comes back with the
     reason, while a message that is not sent at all is missed by nobody.
     """
-    if (block.first(b"from") or b"").strip():
+    if block.holds(b"from"):
         return ()
     if filling := identity.default_sender or envelope.sender:
         block.replace(b"From", _address_field(filling))
@@ -205,23 +200,30 @@ def _prefix_subject(block: HeaderBlock, prefix: str) -> None:
         block.replace(b"Subject", encode_text(changed, len("Subject: ")))
 
 
-def _fill_in(block: HeaderBlock, name: bytes, value: Callable[[], str]) -> None:
-    if not (block.first(name.lower()) or b"").strip():
-        block.replace(name, value().encode("ascii", "replace"))
+def _bcc_beside(recipients: tuple[str, ...], addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """A mailbox's Bcc addresses that are no recipients anyway."""
+    known = {recipient.lower() for recipient in recipients}
+    bcc = dict.fromkeys(_strict(address) for address in addresses)
+    return tuple(address for address in bcc if address.lower() not in known)
 
 
 @lru_cache(maxsize=16)
-def _date_of(second: datetime) -> str:
-    return format_datetime(second)
+def _date_of(second: datetime) -> bytes:
+    return format_datetime(second).encode()
 
 
 def _mark(block: HeaderBlock, host_mark: str) -> None:
     """Leave our mark once; other hosts' marks are theirs to find."""
+    mark = _mark_of(host_mark)
+    block.remove(_LOOP_MARK, value=mark)
+    block.add(LOOP_MARK, mark)
+
+
+@lru_cache(maxsize=4)
+def _mark_of(host_mark: str) -> bytes:
     if not _SAFE_MARK.fullmatch(host_mark):
         raise UnsafeMessage("The message was not sent: this host's mark is empty or holds other than printable ASCII.")
-    mark = host_mark.encode("ascii")
-    block.remove(LOOP_MARK.lower(), value=mark)
-    block.add(LOOP_MARK, mark)
+    return host_mark.encode("ascii")
 
 
 def _address_field(text: str) -> bytes:

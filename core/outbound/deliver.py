@@ -39,8 +39,8 @@ BATCH = 500
 MOST_IN_HAND = 1000
 """Messages taken and not settled: more would only wait here instead of in the database."""
 
-FEW_IN_HAND = MOST_IN_HAND - BATCH // 2
-"""With no more in hand it is worth taking others."""
+FEW_IN_HAND = MOST_IN_HAND - BATCH
+"""With no more in hand it is worth taking others: half of a batch would take as long."""
 
 URGENT_BATCH = 100
 """Urgent messages taken in one transaction beside the others."""

@@ -91,6 +91,8 @@ class Job:
 
     def bcc_of(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
         """Those of a mailbox's Bcc addresses that have not had this message."""
+        if not addresses:
+            return ()
         known = {one.address.lower() for one in self.due.recipients if not one.is_bcc or one.state == "sent"}
         return tuple(one for one in addresses if one.lower() not in known and one.lower() not in self.bcc_done)
 

@@ -48,6 +48,8 @@ class Reading(NamedTuple):
     @property
     def outcome(self) -> OutgoingState:
         """The state this try led to."""
+        if len(self.results) == 1 and not self.blame and not self.unnamed:
+            return message_state([result.state for result in self.results.values()])
         states = {result.state for result in self.results.values()}
         if self.blame or self.unnamed:
             states.add(OutgoingState.DEFERRED)

@@ -266,18 +266,18 @@ class Exchange:
         return fit if self._takes_utf8 or has_plain_header(fit) else without_utf8_recipients(fit)
 
     def _mail_line(self) -> bytes:
-        words = [f"MAIL FROM:<{self._sender}>"]
+        line = f"MAIL FROM:<{self._sender}>"
         if self.dialogue.offers("SIZE"):
-            words.append(f"SIZE={self._size}")
-        if self.dialogue.offers("8BITMIME") and not self._is_ascii:
-            words.append("BODY=8BITMIME")
+            line += f" SIZE={self._size}"
+        if not self._is_ascii and self.dialogue.offers("8BITMIME"):
+            line += " BODY=8BITMIME"
         if self._needs_utf8:
-            words.append("SMTPUTF8")
+            line += " SMTPUTF8"
         if self._asks_for_reports:
-            words.append("RET=HDRS")
+            line += " RET=HDRS"
             if self._envelope_id:
-                words.append(f"ENVID={xtext(self._envelope_id)}")
-        return " ".join(words).encode()
+                line += f" ENVID={xtext(self._envelope_id)}"
+        return line.encode()
 
     @property
     def _asks_for_reports(self) -> bool:

@@ -79,6 +79,8 @@ def checked_envelope(sender: str, recipients: Sequence[str]) -> None:
 
 def xtext(text: str) -> str:
     """ASCII text as a parameter's value (RFC 3461 §4)."""
+    if _NO_XTEXT.search(text) is None:
+        return text  # as nearly all
     return _NO_XTEXT.sub(lambda found: f"+{ord(found.group()):02X}", text)
 
 
