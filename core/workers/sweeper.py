@@ -51,7 +51,7 @@ def sweep_on(handles: Handles, stop: threading.Event) -> None:
 
 def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
     """Tell what needs a person, wake records whose time has come; remove what is old, a little at a time."""
-    now = clock.utcnow()
+    now, stop = clock.utcnow(), stop or threading.Event()
     tell_troubles(handles)
     tell_shortage(handles)
     tell_handoffs(handles)
@@ -61,51 +61,53 @@ def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
     wake_records(handles, now)
     kept = handles.settings().retention
     if before := since(now, kept.audit):
-        _forget_audit(handles, before)
+        _forget_audit(handles, before, stop)
     if before := since(now, kept.runs):
-        _remove_old(handles, Run, RunEvent, "run_id", before)
-        _remove_deliveries(handles, before)
+        _remove_old(handles, Run, RunEvent, before, stop)
+        _remove_deliveries(handles, before, stop)
     if before := since(now, kept.outbox):
-        _forget_sent(handles, before)
+        _forget_sent(handles, before, stop)
         _forget_suppressions(handles, before)
-    _remove_old(handles, Request, RequestEvent, "request_id", now - ORDERS_KEPT)
+    _remove_old(handles, Request, RequestEvent, now - ORDERS_KEPT, stop)
     forget_secrets(handles, now)
-    Retention(handles, now, stop or threading.Event()).keep_to(kept)
+    Retention(handles, now, stop).keep_to(kept)
 
 
 def _remove_old(
-    handles: Handles, parent: type[SQLModel], child: type[SQLModel], reference: str, before: datetime
+    handles: Handles, parent: type[SQLModel], child: type[SQLModel], before: datetime, stop: threading.Event
 ) -> None:
     table, lines = table_of(parent), table_of(child)
+    reference = lines.primary_key.columns[0]  # a run's or an order's id; then the line's number
     old = select(table.c.id).where(table.c.ended_at < before).limit(AT_ONCE)
 
     def remove(session: Session) -> int:
         ids = list(session.connection().scalars(old))
         if ids:
-            session.connection().execute(delete(lines).where(lines.c[reference].in_(ids)))
+            session.connection().execute(delete(lines).where(reference.in_(ids)))
             session.connection().execute(delete(table).where(table.c.id.in_(ids)))
         return len(ids)
 
     with handles.database.reading() as session:
         if not session.connection().execute(old).first():
             return
-    _until_done(lambda: handles.database.writing(remove))
+    _until_done(lambda: handles.database.writing(remove), stop)
 
 
-def _forget_audit(handles: Handles, before: datetime) -> None:
+def _forget_audit(handles: Handles, before: datetime, stop: threading.Event) -> None:
     table = table_of(Audit)
     with handles.database.reading() as session:
         if not session.connection().execute(select(table.c.id).where(table.c.at < before).limit(1)).first():
             return
-    _until_done(lambda: handles.database.writing(lambda session: forget_audit(session, before, AT_ONCE)))
+    _until_done(lambda: handles.database.writing(lambda session: forget_audit(session, before, AT_ONCE)), stop)
 
 
-def _forget_sent(handles: Handles, before: datetime) -> None:
+def _forget_sent(handles: Handles, before: datetime, stop: threading.Event) -> None:
     with handles.database.reading() as session:
         if not outbox_retention.is_any_over(session, before):
             return
     while handles.database.writing(lambda session: outbox_retention.forget_over(session, before), is_batch=True):
-        continue
+        if stop.is_set():
+            break
     handles.changes.moved("outbox")
 
 
@@ -117,7 +119,7 @@ def _forget_suppressions(handles: Handles, before: datetime) -> None:
         handles.changes.moved("suppression")
 
 
-def _remove_deliveries(handles: Handles, before: datetime) -> None:
+def _remove_deliveries(handles: Handles, before: datetime, stop: threading.Event) -> None:
     table = table_of(Delivery)
     settled = [state.value for state in DeliveryState if state is not DeliveryState.WAITING]
     old = select(table.c.id).where(table.c.state.in_(settled), table.c.settled_at < before).limit(AT_ONCE)
@@ -128,9 +130,10 @@ def _remove_deliveries(handles: Handles, before: datetime) -> None:
     with handles.database.reading() as session:
         if not session.connection().execute(old).first():
             return
-    _until_done(lambda: handles.database.writing(remove))
+    _until_done(lambda: handles.database.writing(remove), stop)
 
 
-def _until_done(remove: Callable[[], Any]) -> None:
-    while remove() == AT_ONCE:
+def _until_done(remove: Callable[[], Any], stop: threading.Event) -> None:
+    """Transaction after transaction; a worker that is to stop leaves the rest to the next sweep."""
+    while remove() == AT_ONCE and not stop.is_set():
         continue

@@ -1,5 +1,6 @@
 """What is tidied once a minute: of the audit log what its retention lets go, and of orders what they brought sealed."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from core.models import (
     Profile,
     Recipient,
     Request,
+    Run,
     Suppression,
     Token,
 )
@@ -33,8 +35,8 @@ from core.services.actor import Actor
 from core.services.mailboxes import mailboxes
 from core.services.profiles import profiles
 from core.workers.orders import finish, take_orders
-from core.workers.sweeper import sweep
-from tests.accounts import rows_of
+from core.workers.sweeper import AT_ONCE, sweep
+from tests.accounts import ON_SQLITE, rows_of
 from tests.outbound import world
 from tests.servers.smtp import Phase, RuledSink
 from tests.services.worlds import add, put
@@ -155,3 +157,17 @@ def test_a_suppressed_address_is_forgotten_when_its_time_is_over_unless_mail_wai
     assert deliver_due(handles, timeouts=world.QUICK).sent == 1
     sweep(handles)
     assert [row.address for row in rows_of(handles, Suppression, "id")] == ["new@x.example"]
+
+
+@ON_SQLITE
+def test_a_sweep_that_is_to_end_leaves_the_rest_to_the_next_one(handles: Handles) -> None:
+    long_ago = clock.utcnow() - timedelta(days=99)
+    old = [Run(account_id=1, account="a", started_at=long_ago, ended_at=long_ago) for _ in range(AT_ONCE + 20)]
+    put(handles, *old)
+    stop = threading.Event()
+    stop.set()
+
+    sweep(handles, stop)
+    assert len(rows_of(handles, Run, "id")) == 20
+    sweep(handles)
+    assert rows_of(handles, Run, "id") == []
