@@ -80,6 +80,7 @@ async def test_the_marked_rows_alone_are_written(
         await console.press("space", "space", "w")
         await console.until_seen("Wrote")
     (file,) = tmp_path.glob("records-*.jsonl")
+    assert file.stat().st_mode & 0o077 == 0, "mail is for the one who asked"
     assert [json.loads(line)["title"] for line in file.read_text().splitlines()] == ["Printer 3", "Printer 2"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from core.errors import CannotWrite, Misuse, NoInput
+from core.errors import Misuse, NoInput
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.services.config_export import export_text
@@ -22,6 +21,7 @@ from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
 from tui.cli.untested import say_untested
+from tui.private_file import write_private
 
 CONFIG = group("Configuration as text (TOML).")
 
@@ -62,12 +62,7 @@ def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-")
     if file == "-":
         sys.stdout.write(text)
         return
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-            target.write(text)
-    except OSError as error:
-        raise CannotWrite(f"{file} cannot be written: {error.strerror}.") from error
+    write_private(Path(file), text.encode())
     say(ctx.obj, f"Written to {file}.")
 
 

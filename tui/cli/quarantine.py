@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from core.errors import CannotWrite, Misuse
+from core.errors import Misuse
 from core.models import MessageState
 from core.services import quarantine
 from tui.cli.commands import group
@@ -18,6 +17,7 @@ from tui.cli.identifiers import read_ids
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
+from tui.private_file import write_private
 
 QUARANTINE = group("Messages that could not be processed.")
 
@@ -80,7 +80,7 @@ def export(
         for message_id in numbers:
             data = quarantine.export(handles, actor, message_id)
             if to or len(numbers) > 1:
-                _write(Path(to or ".") / f"{message_id}.eml", data)
+                write_private(Path(to or ".") / f"{message_id}.eml", data)
             else:
                 sys.stdout.buffer.write(data)
 
@@ -105,12 +105,3 @@ def _ending(message_id: int, state: MessageState) -> str:
     if state is MessageState.QUARANTINED:
         return f"it stays in quarantine, and postroom show quarantine {message_id} says why"
     return f"{state}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as target:
-            target.write(data)
-    except OSError as error:
-        raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error

@@ -15,6 +15,7 @@ from core.services.json_rows import as_json
 from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.window import Row
+from tui.private_file import write_private
 
 WRITTEN_AT_MOST = 100_000
 """Rows written to a file at most."""
@@ -60,13 +61,8 @@ def written(desk: Desk, kind: Kind, rows: list[Row], filter_text: str) -> str:
 
 
 def _saved(name: str, data: bytes) -> str:
-    from core.errors import CannotWrite
-
     path = Path.cwd() / name
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
+    write_private(path, data)
     return f"Wrote {path} ({grouped(len(data))} bytes)."
 
 

@@ -13,7 +13,6 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from core import clock
-from core.errors import CannotWrite
 from core.filtering import read_filter
 from core.services import runs
 from tui.console import deeds
@@ -29,6 +28,7 @@ from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.log_view import HELD, LogView
 from tui.console.widgets.row_table import RowTable
 from tui.console.window import MOST, Row, Window
+from tui.private_file import write_private
 
 _SEEN_RUNS = 500
 
@@ -224,10 +224,7 @@ class LiveFetchScreen(FilteredScreen):
 
         def work() -> str:
             path = Path.cwd() / f"fetch-{clock.utcnow():%Y%m%d-%H%M%S}.log"
-            try:
-                path.write_text("".join(line.written() for line in lines), encoding="utf-8")
-            except OSError as error:
-                raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
+            write_private(path, "".join(line.written() for line in lines).encode())
             return f"Wrote {path}."
 
         self.calls.ask(work, self.tell)

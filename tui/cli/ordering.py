@@ -1,0 +1,53 @@
+"""Orders to rows by their ids, or to all of them: retry, cancel, hold, release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.errors import Misuse, NotFound
+from core.handles import Handles
+from core.services.actor import Actor
+from tui.cli.identifiers import read_ids
+from tui.cli.opened import opened
+from tui.cli.options import Invocation
+from tui.cli.output import say, write_json
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What is ordered about, in words."""
+
+    kind: str
+    one: str
+    several: str
+    every: str
+    """What `--all` means, as the sentence that asks for ids says it."""
+
+
+def order_rows(
+    invocation: Invocation,
+    ordered: Ordered,
+    order: Callable[[Handles, Actor, Sequence[int] | None], int],
+    done: str,
+    ids: Sequence[str] | None,
+    *,
+    every: bool,
+) -> None:
+    """Give an order, and say to how many rows it could be done.
+
+    Raises:
+        Misuse: neither ids nor `--all` were given, or both.
+        NotFound: it could be done to none of those named.
+    """
+    if every == bool(ids):
+        raise Misuse(f"Name the {ordered.several} by ID, or {ordered.every} with --all.")
+    chosen = None if every else read_ids(ids or (), ordered.kind)
+    with opened(invocation) as (handles, actor):
+        count = order(handles, actor, chosen)
+    if chosen and not count:
+        raise NotFound(f"None of these {ordered.several} can be {done}. To see them: postroom list {ordered.kind}")
+    if invocation.json:
+        write_json({"event": "done", ordered.several: count})
+    else:
+        say(invocation, f"{count} {ordered.one if count == 1 else ordered.several} {done}.")
