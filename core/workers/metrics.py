@@ -37,6 +37,7 @@ class Metrics:
         self._server: MetricsServer | None = None
         self._mark = mark_of(handles.environment)
         self._trouble: str | None = None
+        self._failed_before = False
 
     def run(self) -> None:
         """Answer as long as that is wanted."""
@@ -56,7 +57,10 @@ class Metrics:
         place = self._wanted()
         if self._server is not None and self._server.place != place:
             self._close()
-        self._tell("" if place is None or self._server is not None else self._open(place))
+        trouble = "" if place is None or self._server is not None else self._open(place)
+        # Once is no trouble yet: another worker may be giving the port back just now.
+        self._tell(trouble if self._failed_before else "")
+        self._failed_before = bool(trouble)
 
     def _wanted(self) -> tuple[str, int] | None:
         settings = self._handles.settings().metrics
