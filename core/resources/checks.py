@@ -7,6 +7,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_.:\-\u0080-\U0010ffff]{1,253}(?<!-)")
+_EHLO = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?|\[(?:[0-9.]{7,15}|IPv6:[0-9A-Fa-f:.]{2,45})\]")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
 
@@ -16,6 +17,13 @@ def host(value: str) -> str | None:
     if not value or _HOST.fullmatch(value.strip("[]")):
         return None
     return f"{value!r} is no host name: give just the name, as in imap.example.org."
+
+
+def ehlo_name(value: str) -> str | None:
+    """What we call ourselves: a host name or an address literal (RFC 5321 §4.1.4); empty is fine."""
+    if not value or _EHLO.fullmatch(value):
+        return None
+    return f"{value!r} is no host name and no address literal: write mail.example.org, or [192.0.2.1]."
 
 
 def mail_address(value: str) -> str | None:

@@ -42,7 +42,7 @@ TEMPLATE = Kind(
         Field("fallback", FieldType.YES_NO, "Fallback", "A second port, tried when the first cannot be reached.", False, section="Outgoing"),
         Field("fallback_port", FieldType.NUMBER, "Fallback port", "", 465, minimum=1, maximum=65535, section="Outgoing", shown_when=_falls_back),
         Field("fallback_security", FieldType.CHOICE, "Fallback security", "TLS is never dropped by itself.", "tls", choices=SECURITIES, section="Outgoing", shown_when=_falls_back),
-        Field("ehlo_name", FieldType.TEXT, "EHLO name", "Empty: this machine's name.", check=checks.wire_argument, section="Outgoing"),
+        Field("ehlo_name", FieldType.TEXT, "EHLO name", "Empty: this machine's name.", check=checks.ehlo_name, section="Outgoing"),
         Field("incoming_type", FieldType.CHOICE, "Incoming type", "", "IMAPS", choices=tuple(AccountType), section="Incoming"),
         Field("incoming_host", FieldType.TEXT, "Incoming host", "For mailboxes that read their own inbox.", check=checks.host, section="Incoming"),
         Field("incoming_port", FieldType.NUMBER, "Incoming port", "Empty: the type's.", None, minimum=1, maximum=65535, section="Incoming"),

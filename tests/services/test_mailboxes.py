@@ -36,6 +36,18 @@ def test_a_loop_of_failovers_is_found(failovers: dict[str, str], name: str, fail
     assert failover_loop(failovers, name, None, failover) == loop
 
 
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [("mail.example.org", True), ("host_1", True), ("[192.0.2.1]", True), ("[IPv6:2001:db8::1]", True),
+     ("", True), ("a b", False), ("müller.example", False), ("-x", False), ("[x]", False)],
+)  # fmt: skip
+def test_a_relay_is_told_a_host_name_or_an_address_literal(
+    handles: Handles, admin: Actor, name: str, is_taken: bool
+) -> None:
+    problems = templates.check(handles, {"name": "T", "ehlo_name": name})
+    assert [problem.field for problem in problems] == ([] if is_taken else ["ehlo_name"])
+
+
 def test_a_loop_of_failovers_is_refused_on_save(handles: Handles, admin: Actor) -> None:
     add(handles, admin, "mailbox", "B")
     add(handles, admin, "mailbox", "A", failover="B")
