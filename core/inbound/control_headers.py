@@ -155,5 +155,5 @@ def _is_lower_case_control(name: str) -> bool:
 
 
 def known_names() -> Iterable[str]:
-    """The canonical names of all control headers but dynamic fields, for help and completion."""
+    """The canonical names of all control headers but dynamic fields; the docs are held against them."""
     return _CANONICAL.values()

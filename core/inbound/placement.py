@@ -53,11 +53,6 @@ class Verdict(NamedTuple):
     returned_id: int | None = None
     """The outgoing message that the token of a bounce's address stands for."""
 
-    @property
-    def loop_key(self) -> str:
-        """What the loop guard's times are looked up by, in `Known.recorded_at`."""
-        return self.sender
-
 
 @dataclass(frozen=True, slots=True)
 class KnownRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from core.errors import UnsafeMessage
 from core.text import clean
@@ -79,13 +79,6 @@ class HeaderBlock:
             (name, field)
             for name, field in self._fields
             if name not in names or (value is not None and _value_of(field).strip() != value)
-        ]
-
-    def rewrite(self, change: Callable[[bytes, bytes], bytes | None]) -> None:
-        """Give each field the value that `change` makes of its lower-case name and its value; `None` leaves it."""
-        self._fields = [
-            (name, field if (value := change(name, _value_of(field))) is None else _with_value(field, value))
-            for name, field in self._fields
         ]
 
     def replace(self, name: bytes, value: bytes) -> None:
@@ -171,10 +164,6 @@ def _encoded_words(text: str) -> list[bytes]:
 def _name_of(field: bytes) -> bytes:
     found = _FIELD.match(field)
     return found[1].lower() if found else b""
-
-
-def _with_value(field: bytes, value: bytes) -> bytes:
-    return field.partition(b":")[0].rstrip() + b": " + value + b"\r\n"
 
 
 def _value_of(field: bytes) -> bytes:

@@ -11,8 +11,6 @@ from pathlib import Path
 from core.errors import Misuse, PostroomError
 from core.text import safe_text
 
-USAGE_ERROR = 64
-"""EX_USAGE."""
 INTERNAL_FAULT = 70
 """EX_SOFTWARE."""
 IO_ERROR = 74
