@@ -117,7 +117,8 @@ class _ByHand:
         self.names[one.key] = one.name
         if piece.raw is None:
             self.too_large.append((one.key, piece.size))
-            self.log.complaint(f"{one.name} is too large: {piece.size:,} bytes")
+            limit = f"{piece.size:,} bytes are over the account's limit of {self.claimed.account.max_size:,}"
+            self.log.complaint(f"{one.name} was not taken in: {limit}")
             return
         fetched = Fetched(Key(FOLDER, 0, 0, ""), piece.raw, piece.size, received_at(piece, clock.utcnow()))
         judged = self.intake.judge(fetched, stored_as=one.key)

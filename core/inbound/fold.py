@@ -13,6 +13,7 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.inbound import marks
 from core.inbound.followup import record_number
+from core.inbound.handed_in import FOLDER as BY_HAND
 from core.inbound.judging import Judged
 from core.inbound.lookup import Equals, Stored, already_here, by_bytes, load_known
 from core.inbound.marks import Pending
@@ -145,6 +146,8 @@ class Fold:
         message_id = self.block.next_message()
         self.rows.add_too_large(message_id, key, size)
         self.tally["too_large"] += 1
+        if key.folder == BY_HAND and not key.uidvalidity:
+            return  # no server has it; the run has named its file
         limit = self.account.max_size
         text = f"{name_of(key)} was left on the server: {size:,} bytes are over the account's limit of {limit:,}"
         self.lines.append(self.log.line("warning", "message", text, message_id=message_id, at=self.rows.now))
