@@ -13,7 +13,6 @@ from core.db.changes import Watcher
 from core.db.schema import REVISION, revision_of
 from core.errors import PostroomError, SchemaMismatch, StoreError
 from core.handles import Handles
-from core.outbound.listener import Listener
 from core.workers.collector import spare_the_collector
 from core.workers.fetcher import Fetcher
 from core.workers.handoff import Handover
@@ -23,7 +22,6 @@ from core.workers.metrics import Metrics
 from core.workers.orders import Order, finish, report, take_orders
 from core.workers.part import Part
 from core.workers.reporting import Reporting
-from core.workers.sender import Sender
 from core.workers.service_manager import ServiceManager
 from core.workers.sign_ins import SignIns
 from core.workers.sweeper import sweep, sweep_on
@@ -64,13 +62,13 @@ def run_workers(
         SchemaMismatch: the database was migrated while this worker ran.
     """
     stop = stop or threading.Event()
+    parts = _parts(handles, stop, only=only, once=once, test=test)
     spare_the_collector()
     if not once:
         # While this worker is not counted yet: that nobody was there for so long is told, though it is over now.
         tell_unattended(handles, handles.settings().alerts.fetch_silence)
     heartbeat = Heartbeat(handles, only or "both")
     heartbeat.start()
-    parts = _parts(handles, stop, only=only, once=once, test=test)
     reporting = Reporting(manager or ServiceManager(), parts, stop, works=_told_work(handles, only))
     try:
         for part in parts:
@@ -98,6 +96,8 @@ def _parts(
     if only != "send":
         parts["fetch"] = lambda stop: _fetch(handles, stop, once=once)
     if only != "fetch":
+        from core.workers.sender import Sender  # all of sending, which a worker that fetches starts without
+
         parts["send"] = lambda stop: Sender(handles, stop).run(once=once)
     if only == "send" and not once:
         parts["schema"] = lambda stop: _watch_schema(handles, stop)
@@ -105,6 +105,8 @@ def _parts(
         parts["handoff"] = lambda stop: Handover(handles, stop).run()
         parts["sweep"] = lambda stop: sweep_on(handles, stop)
     if only != "fetch" and not once:
+        from core.outbound.listener import Listener
+
         parts["listen"] = lambda stop: Listener(handles, stop).run()
     if not once:
         parts["tell"] = lambda stop: Teller(handles, stop).run()
