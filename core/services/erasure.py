@@ -21,7 +21,7 @@ from core.services import access, audit
 from core.services.actor import Actor
 
 UNREACHED = (
-    "backups made before, which keep it until they are deleted",
+    "backups made before, and what db restore and db upgrade put beside the database, until they are deleted",
     "the mail servers: what was fetched with after_fetch=keep, what was too large, what relays and recipients have",
     "the systems that hand-offs have told, and the log files of this machine",
     "the audit log, which nobody may change",
@@ -59,7 +59,7 @@ def found(handles: Handles, actor: Actor, address: str) -> Erasure:
     Raises:
         BadInput: that is no address, or one of our own.
     """
-    access.require(actor, "erase", "message")
+    access.require(actor, "erase", "person")
     wanted = _checked(handles, address)
     with handles.database.reading() as session:
         return _counted(*_found(session, wanted))
@@ -71,7 +71,7 @@ def erase(handles: Handles, actor: Actor, address: str) -> Erasure:
     Raises:
         BadInput: that is no address, or one of our own.
     """
-    access.require(actor, "erase", "message")
+    access.require(actor, "erase", "person")
     wanted = _checked(handles, address)
     with handles.database.reading() as session:
         received, sent, is_suppressed = _found(session, wanted)

@@ -66,10 +66,10 @@ def erase(
 def _tell(invocation: Invocation, there: Erasure) -> None:
     if invocation.json:
         return
-    counts = asdict(there)
     for name, one, more in _ONE_OR_MORE:
-        besides = f" ({there.bytes / 1e6:,.1f} MB, {there.quarantined} in quarantine)" if name == "messages" else ""
-        write_line(f"{counts[name]:>8}  {one if counts[name] == 1 else more}{besides}")
+        if count := asdict(there)[name]:
+            besides = f" ({there.bytes / 1e6:,.1f} MB, {there.quarantined} in quarantine)" if name == "messages" else ""
+            write_line(f"{count:>8}  {one if count == 1 else more}{besides}")
     if there.waiting:
         write_line(
             f"{there.waiting:>8}  in the outbox {'is' if there.waiting == 1 else 'are'} still to be sent and "

@@ -1,0 +1,85 @@
+"""Every command that docs/operations.md shows for any home was run, as it stands there, and its units hold together."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.accounts import message
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+UNITS = ROOT / "docs" / "examples" / "systemd"
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> dict[str, str]:
+    """A home with mail of a person who asks to be erased."""
+    for folder in ("bin", "backups"):
+        (tmp_path / folder).mkdir()
+    command = tmp_path / "bin" / "postroom"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m tui.cli "$@"\n')
+    command.chmod(0o755)
+    letter = tmp_path / "letter.eml"
+    letter.write_bytes(message(1, "From: Jane <jane@example.net>"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTROOM_", "PG"))}
+    made = {
+        **kept,
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+        "POSTROOM_HOME": str(tmp_path / "home"),
+        "BACKUPS": str(tmp_path / "backups"),
+        "ELSEWHERE": str(tmp_path / "elsewhere"),
+    }
+    words = "type=IMAPS host=imap.example.org username=u validity=invalid --password-stdin"
+    run(f"echo secret | postroom add account a {words}; postroom intake {letter} --account a", made)
+    return made
+
+
+def run(script: str, variables: dict[str, str]) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, env=variables, check=False, capture_output=True,
+        text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{script}: {done}"
+    return done.stdout + done.stderr
+
+
+def test_the_commands_work_in_their_order(variables: dict[str, str]) -> None:
+    said = "".join(run(block, variables) for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
+
+    for told in (
+        "No worker is alive",
+        "Set: metrics.enabled",
+        "is the database now",
+        "1  message that came in",
+        "Erased",
+    ):
+        assert told in said, told
+
+
+def settings_of(unit: str) -> list[str]:
+    lines = (UNITS / unit).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "["))]
+
+
+def test_one_half_of_the_work_runs_under_the_same_rules_as_all_of_it() -> None:
+    whole, half = settings_of("postroom-worker.service"), settings_of("postroom-worker@.service")
+
+    assert [(one, other) for one, other in zip(whole, half, strict=True) if one != other] == [
+        ("Description=Postroom worker", "Description=Postroom worker (%i)"),
+        ("ExecStart=/opt/postroom/bin/postroom --worker", "ExecStart=/opt/postroom/bin/postroom --worker --only %i"),
+    ]
+
+
+def test_the_unit_grants_what_the_worker_needs() -> None:
+    unit = settings_of("postroom-worker.service")
+
+    assert "Type=notify" in unit
+    assert "KillMode=mixed" in unit  # scripts and hand-offs are not ended before the worker is
+    # Without these three a script would not be shut in by the kernel, and nobody would be told.
+    (allowed,) = [line for line in unit if line.startswith("SystemCallFilter=")]
+    assert {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"} <= set(allowed.split())
+    assert not [line for line in unit if line.startswith("PrivateUsers")]  # who handed a message in is the file's owner
