@@ -147,9 +147,10 @@ class Courier:
                 yield from self._goes_down(fault, rest, page)
                 break
             parcel = following
+        now = self._book.now
         for handed in taken:
             self._note(handed, page)
-            self._book.close(handed.parcel.job, handed.parcel.raw, page)
+            self._book.close(handed.parcel.job, handed.parcel.raw, page, now)
         if self._fault is None and self._relay.is_ready and not self._book.is_stopping:
             yield from self._with_next(page, self._taken())
         return page

@@ -138,7 +138,7 @@ def delivery_of(job: Job, settlement: Settlement, mailbox: str) -> Delivery:
     ending = settlement.ending
     assert ending is not None
     text = ending.last_error or next((result.said for result in job.results.values()), "")
-    recipients = sum(1 for one in job.due.recipients if not one.is_bcc)
+    recipients = sum([not one.is_bcc for one in job.due.recipients])
     return Delivery(
         id=job.due.id,
         message_id=job.due.message_id,

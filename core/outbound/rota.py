@@ -107,15 +107,17 @@ class Rota(threading.Thread):
             self._go_on(course)
 
     def _go_on_from(self, descriptor: int) -> None:
-        course, _ = self._on_wire.pop(descriptor)
-        self._poll.unregister(descriptor)
-        self._go_on(course)
+        if (waiting := self._on_wire.pop(descriptor, None)) is not None:
+            self._poll.unregister(descriptor)
+            self._go_on(waiting[0])
 
     def _go_on(self, course: Course) -> None:
         """As far as it comes without waiting."""
         for awaited in course:
             if isinstance(awaited, Wire):
                 descriptor = awaited.fileno()
+                if descriptor < 0:
+                    continue  # it was closed, as whoever reads from it will find
                 self._on_wire[descriptor] = (course, awaited)
                 self._poll.register(descriptor, awaited.awaits)
                 return

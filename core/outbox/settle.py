@@ -216,15 +216,21 @@ def _write_messages(session: Session, settlements: Sequence[Settlement], now: da
     going_on = [(one.lease.key, one.lease.fence) for one in settlements if one.ending is None]
     hit = _TO_GO_ON.run(session, going_on)
     alike: defaultdict[Ending, list[tuple[int, int]]] = defaultdict(list)
-    for one in settlements:
-        if one.ending is not None:
-            # When it was over is told by when it is settled: so the endings of a window are alike.
-            ending = one.ending._replace(next_attempt_at=now) if one.ending.is_last else one.ending
-            alike[ending].append((one.lease.key, one.lease.fence))
+    for ending, ours in _by_ending(settlements).items():
+        # When it was over is told by when it is settled: so the endings of windows are alike.
+        alike[ending._replace(next_attempt_at=now) if ending.is_last else ending] += ours
     hit += sum(_write_ending(session, ending, leases, now) for ending, leases in alike.items())
     if hit == len(settlements):
         return {one.lease.key for one in settlements}
     return still_ours(session, [one.lease for one in settlements])
+
+
+def _by_ending(settlements: Sequence[Settlement]) -> dict[Ending, list[tuple[int, int]]]:
+    alike: defaultdict[Ending, list[tuple[int, int]]] = defaultdict(list)
+    for one in settlements:
+        if one.ending is not None:
+            alike[one.ending].append((one.lease.key, one.lease.fence))
+    return alike
 
 
 def _write_ending(session: Session, ending: Ending, ours: Sequence[tuple[int, int]], now: datetime) -> int:
