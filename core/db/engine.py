@@ -12,6 +12,9 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 # The WAL-reset corruption bug is mended from here on (sqlite.org/wal.html, "walresetbug").
+WRITING_CACHE, READING_CACHE = 12_000, 4_000
+"""Pages that a connection to SQLite keeps, in KiB. Of those that read a worker has ten, and the system keeps pages too."""
+
 WAL_SAFE_SINCE = (3, 51, 3)
 
 
@@ -90,7 +93,7 @@ def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
             "synchronous=FULL",
             "busy_timeout=0",
             "wal_autocheckpoint=4000",
-            "cache_size=-12000",
+            f"cache_size=-{READING_CACHE if query_only else WRITING_CACHE}",
             f"query_only={'ON' if query_only else 'OFF'}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
