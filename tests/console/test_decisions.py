@@ -83,6 +83,10 @@ def test_an_account_says_what_to_press(row: dict[str, object], said: str) -> Non
 
 def test_an_uncertain_message_says_that_it_may_have_arrived() -> None:
     assert "may have taken it" in trouble(OUTBOX, {"state": "uncertain", "subject": "Hi"}, NOW).text
+    # What is over is not tried again; what is held waits for one key, whatever it is held for.
+    assert trouble(OUTBOX, {"state": "failed", "subject": "Hi"}, NOW).text == "Hi: not sent. enter shows it."
+    held = {"state": "held", "subject": "Hi", "last_error": "There is no mailbox 'x'."}
+    assert trouble(OUTBOX, held, NOW).text == "Hi: held. There is no mailbox 'x'. l releases it."
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,11 @@ def _outbox(row: Row, now: datetime) -> Trouble:
     error, subject = sentence(row.get("last_error")), row.get("subject") or "(no subject)"
     again, by = _next(row.get("next_attempt_at"), now), row.get("mailbox")
     said = {
-        "failed": Trouble(f"{subject}: not sent. {error}r tries it again.", BAD),
-        "expired": Trouble(f"{subject}: not sent in time. {error}r tries it again.", BAD),
+        "failed": Trouble(f"{subject}: not sent. {error}enter shows it.", BAD),
+        "expired": Trouble(f"{subject}: not sent in time. {error}enter shows it.", BAD),
         "uncertain": Trouble(f"{subject}: the relay may have taken it. {error}r sends it again, x cancels it.", WARN),
         "deferred": Trouble(f"{subject}: {error or 'refused for now. '}{again}r tries it now.", WARN),
-        "held": Trouble(f"{subject}: held. {error or 'l releases it.'}", WARN),
+        "held": Trouble(f"{subject}: held. {error}l releases it.", WARN),
         "queued": Trouble(f"{subject}: waits for a worker. {again}f sends it now."),
         "sent": Trouble(f"{subject}: taken by the relay{f' through {by}' if by else ''}. enter shows it.", GOOD),
     }
