@@ -75,6 +75,7 @@ QUARANTINE = Kind(
         Column("reason", "Reason", _why("reason"), width=12),
         Column("detail", "Detail", _why("detail")),
         Column("attempts", "Attempts", _why("attempts"), ColumnType.NUMBER, is_filtered=False),
+        Column("tried_at", "Last try", _why("tried_at"), ColumnType.TIME, is_filtered=False),
         Column(
             "edited_by", "Edited by", func.coalesce(status_of(OriginalMessage, "edited_by", "message_id", _m.id), "")
         ),
