@@ -50,7 +50,8 @@ class Clerk(threading.Thread):
                 self.start()
             self._waiting.append(page)
             self._with_couriers -= page.follows_window
-            self._changed.notify()
+            if len(self._waiting) == 1 or self._is_worth_it():
+                self._changed.notify()
         return page
 
     def run(self) -> None:

@@ -51,9 +51,12 @@ class WaitingRoom:
     def put(self, jobs: Iterable[Job]) -> None:
         """Messages that go on to another mailbox, or wait for another connection."""
         with self._changed:
+            is_any = False
             for job in jobs:
                 self._put(job)
-            self._changed.notify_all()
+                is_any = True
+            if is_any:
+                self._changed.notify_all()
 
     def take(self, mailbox_id: int, *, only_urgent: bool = False, most: int = WINDOW) -> list[Job]:
         """The next window of a mailbox, of at most so many; empty when none waits or it cannot send."""
