@@ -181,7 +181,8 @@ class _Pass:
                 if not found:
                     if not self._room.in_hand:
                         break
-                    self._room.wait(LOOK_AGAIN, in_hand=FEW_IN_HAND if self._may_be_more else 0)
+                    until_look = max(0.0, self._next_look - clock.monotonic())
+                    self._room.wait(min(LOOK_AGAIN, until_look), in_hand=FEW_IN_HAND if self._may_be_more else 0)
         finally:
             self._finish()
         if self._book.error is not None:
