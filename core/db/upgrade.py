@@ -6,10 +6,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from core.db.backup import backup_sqlite
 from core.db.engine import make_engine
+from core.db.schema import REVISION
 from core.environment import Environment
 
 
@@ -22,16 +24,19 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(environment: Environment) -> Path | None:
-    """Migrate to the newest revision; on SQLite the file is copied first, and the copy's path is returned."""
-    copy = (
-        backup_sqlite(environment, environment.database_file.with_suffix(".before-upgrade"))
-        if _is_file(environment)
-        else None
-    )
+    """Migrate to the newest revision; on SQLite the file is copied first, and the copy's path is returned.
+
+    Where nothing is to be done no copy is made: it would take the place of the one that can still be gone back to.
+    """
+    copy = None
     engine = make_engine(environment.database_url, query_only=False)
     with engine.connect() as connection:
-        command.upgrade(alembic_config(connection), "head")
-        connection.commit()
+        if MigrationContext.configure(connection).get_current_revision() != REVISION:
+            connection.rollback()
+            if _is_file(environment):
+                copy = backup_sqlite(environment, environment.database_file.with_suffix(".before-upgrade"))
+            command.upgrade(alembic_config(connection), "head")
+            connection.commit()
     engine.dispose()
     return copy
 

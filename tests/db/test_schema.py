@@ -56,14 +56,15 @@ def test_a_database_of_another_version_is_not_touched(handles: Handles) -> None:
         open_database(handles.environment)
 
 
-def test_upgrading_what_is_current_changes_nothing_and_keeps_a_copy(handles: Handles) -> None:
-    handles.database.writing(lambda session: session.add(Setting(name="x", value=1)))
+def test_upgrading_what_is_current_changes_nothing_and_leaves_the_copy_of_the_upgrade_before(handles: Handles) -> None:
+    before = handles.environment.database_file.with_suffix(".before-upgrade")
+    if handles.environment.is_sqlite:
+        before.write_text("of the version before")
 
-    copy = upgrade(handles.environment)
+    assert upgrade(handles.environment) is None
 
     assert revision_of(handles.database) == REVISION
-    assert (copy is not None) == handles.environment.is_sqlite
-    assert copy is None or stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert not before.exists() or before.read_text() == "of the version before"
 
 
 def test_a_database_of_the_first_version_keeps_its_rows_when_it_is_upgraded(handles: Handles) -> None:
@@ -84,8 +85,10 @@ def test_a_database_of_the_first_version_keeps_its_rows_when_it_is_upgraded(hand
         connection.commit()
     engine.dispose()
 
-    upgrade(handles.environment)
+    copy = upgrade(handles.environment)
 
+    assert (copy is not None) == handles.environment.is_sqlite
+    assert copy is None or stat.S_IMODE(copy.stat().st_mode) == 0o600
     with handles.database.reading() as session:
         status = session.exec(select(MailboxStatus)).one()
     assert (status.last_turn, status.rate_taken, status.server_max_size) == (7, [], 0)
