@@ -45,8 +45,8 @@ class Shell:
 
     def start(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            self.command(*words), cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            **{"stdin": subprocess.DEVNULL, **options},
+            self.command(*words), cwd=ROOT, env=self.variables,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )  # fmt: skip
 
     def __call__(self, *words: str, stdin: bytes = b"") -> Ended:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -59,8 +58,9 @@ def _work(invocation: Invocation, only: str, *, once: bool) -> int:
     from core.workers.key_watch import refuse_without_key
     from core.workers.loop import run_workers
     from core.workers.service_manager import service_manager
+    from tui.cli.worker_log import log_to_stderr
 
-    _log_to_stderr(invocation)
+    log_to_stderr(_level(invocation))
     with orderly_end() as ending, closing(open_gateway(invocation.environment, role=only or "worker")) as handles:
         # No role is asked for: who may read the key is the service.
         refuse_without_key(handles)
@@ -76,8 +76,5 @@ def _tests() -> CarryOut:
     return carry_out
 
 
-def _log_to_stderr(invocation: Invocation) -> None:
-    # The journal of systemd, or whoever started us, adds time and host.
-    level = logging.DEBUG if invocation.debug else logging.WARNING if invocation.quiet else logging.INFO
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("postroom").setLevel(level)
+def _level(invocation: Invocation) -> int:
+    return logging.DEBUG if invocation.debug else logging.WARNING if invocation.quiet else logging.INFO
