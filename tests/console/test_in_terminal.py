@@ -25,7 +25,7 @@ import sys
 from core.environment import read_environment
 from core.gateway import open_gateway
 from core.services.actor import current_actor
-from tui.console.app import run_console
+from tui.console.run import run_console
 handles = open_gateway(read_environment({}, home=sys.argv[1]))
 code = run_console(handles, current_actor(handles), screen=sys.argv[2])
 handles.close()

@@ -7,8 +7,8 @@ from core.resources.catalogue import KINDS, kind_named
 from core.services import access
 from core.services.actor import Actor, Role
 from tests.console.conftest import Console, Opener
-from tui.console.app import run_console
 from tui.console.places import PLACES
+from tui.console.run import run_console
 
 ALWAYS = {"details", "open", "mark", "copy", "write", "filter", "back", "help", "go_to"}
 
@@ -60,7 +60,7 @@ async def test_templates_are_no_place_to_go_to(open_console: Opener, role: Role)
 
 
 def test_a_first_screen_that_one_may_not_see_is_refused(handles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.console.terminal.check_terminal", lambda: None)
+    monkeypatch.setattr("tui.console.run.check_terminal", lambda: None)
 
     with pytest.raises(NotPermitted, match=r"may not see this \(template\)"):
         run_console(handles, Actor("ann", "here", Role.VIEWER), screen="templates")

@@ -39,7 +39,7 @@ def open_console(
 
     With `offer_demo`, whoever has no account yet may see the demo world first.
     """
-    from tui.console.app import run_console
+    from tui.console.run import run_console
 
     offer = _DemoOffer()
     with opened(invocation, role="console") as (handles, actor):

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -16,14 +15,12 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.scrollbar import ScrollBarRender
 
-from core.errors import PostroomError
-from core.resources.catalogue import KINDS
+from core.errors import CannotWrite, PostroomError
 from core.resources.kind import Kind
-from core.services import access
 from core.services.attention import notice_unattended
 from core.text import safe_text
+from tui.console import key_names
 from tui.console.calls import Answered, Calls
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
@@ -35,10 +32,11 @@ from tui.console.places import PLACES, Place, place_named
 from tui.console.preferences import Preferences
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.form import FormScreen
-from tui.console.screens.resource import ResourceScreen, resource_screen
+from tui.console.screens.place import screen_at
+from tui.console.screens.resource import ResourceScreen
 from tui.console.standing import Standing
 from tui.console.watching import Moved, Watching
-from tui.console.widgets.key_line import KEYS
+from tui.private_file import write_private
 
 if TYPE_CHECKING:
     from core.handles import Handles
@@ -55,8 +53,6 @@ AGAIN_WITHIN = 5.0
 
 FRAMEWORKS = frozenset({"Theme", "Quit", "Screenshot"})
 """The framework's own commands that the palette keeps."""
-
-_KINDS = {kind.name: kind for kind in KINDS}
 
 
 class PostroomApp(App[int]):
@@ -159,9 +155,9 @@ class PostroomApp(App[int]):
 
         path = self.desk.handles.environment.home / "console-fault.log"
         try:
-            path.write_text(traceback.format_exc(), encoding="utf-8")
+            write_private(path, traceback.format_exc().encode())
             told = f"Its place in the program is in {path}."
-        except OSError:
+        except CannotWrite:
             told = f"It cannot be written to {path}."
         self._return_code = 70
         self._exit_renderables.append(safe_text(f"A fault of ours ended the console. {told}"))
@@ -222,22 +218,11 @@ class PostroomApp(App[int]):
 
     def _screen_of(self, place: Place, filter_text: str = "") -> DeskScreen:
         if place.name not in self._screens:
-            made = self._made(place, filter_text)
+            made = screen_at(self.desk, place, filter_text)
             # Installed screens keep their state while another one is shown.
             self.install_screen(made, place.name)
             self._screens[place.name] = made
         return self._screens[place.name]
-
-    def _made(self, place: Place, filter_text: str) -> DeskScreen:
-        if place.kind:
-            return resource_screen(_KINDS[place.kind])(self.desk, filter_text)
-        if place.name == "live":
-            from tui.console.screens.live_fetch import LiveFetchScreen
-
-            return LiveFetchScreen(self.desk, filter_text)
-        from tui.console.screens.overview import OverviewScreen
-
-        return OverviewScreen(self.desk)
 
     def action_go_to(self) -> None:
         """Ask where to."""
@@ -267,14 +252,8 @@ class PostroomApp(App[int]):
         """The keys of this screen."""
         shown_screen = self.screen
         title = shown_screen.header.place if isinstance(shown_screen, DeskScreen) else "Keys"
-        keys: dict[str, str] = {}
-        # What has a tooltip is ours; the framework's own keys would bury it.
-        ours = [one.binding for one in self.screen.active_bindings.values() if one.binding.tooltip]
-        for binding in sorted(ours, key=lambda one: not one.show):
-            shown = self.name_of_key(binding)
-            keys[binding.tooltip] = f"{keys[binding.tooltip]} {shown}" if binding.tooltip in keys else shown
         columns = list(shown_screen.kind.filter_columns) if isinstance(shown_screen, ResourceScreen) else []
-        self.push_screen(Help(str(title), [(key, told) for told, key in keys.items()], columns))
+        self.push_screen(Help(str(title), key_names.explained(shown_screen), columns))
 
     def action_leave(self) -> None:
         """Leave the console."""
@@ -294,19 +273,10 @@ class PostroomApp(App[int]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: what can be done here, places, and of what the framework offers that which is of use."""
-        for active in screen.active_bindings.values():
-            if active.enabled and active.binding.tooltip and active.binding.description:
-                # A key's action belongs to the widget or screen that declared it.
-                action = partial(self.run_action, active.binding.action, active.node)
-                title = f"{active.binding.description.capitalize()} ({self.name_of_key(active.binding)})"
-                yield SystemCommand(title, active.binding.tooltip, action)
+        yield from key_names.commands(screen)
         for place in self._places():
             yield SystemCommand(place.title, place.description, lambda name=place.name: self.go_to(name))
         yield from (command for command in super().get_system_commands(screen) if command.title in FRAMEWORKS)
-
-    def name_of_key(self, binding: Binding) -> str:
-        """A binding's key as people know it."""
-        return KEYS.get(binding.key) or self.get_key_display(binding)
 
     def tell(self, text: str, tone: str = GOOD) -> None:
         """Say something wherever one is: above the footer, or in a corner while a dialog is open."""
@@ -327,37 +297,3 @@ class PostroomApp(App[int]):
             shown.leave_then(go)
         else:
             go()
-
-
-def run_console(
-    handles: Handles,
-    actor: Actor,
-    *,
-    screen: str | None = None,
-    filter_text: str = "",
-    read_only: bool = False,
-    theme: str | None = None,
-    ascii_only: bool = False,
-    mouse: bool = True,
-    offer_demo: Callable[[], object] | None = None,
-) -> int:
-    """Show the console until it is left; the exit code.
-
-    Raises:
-        Misuse: there is no such screen, or no terminal.
-        NotPermitted: the role does not see that screen.
-    """
-    from tui.console.terminal import check_terminal
-
-    check_terminal()
-    if screen and (kind := place_named(screen).kind):
-        access.require(actor, access.SEE, kind)
-    app = PostroomApp(
-        handles, actor, screen=screen, filter_text=filter_text, read_only=read_only, theme=theme,
-        ascii_only=ascii_only, offer_demo=offer_demo,
-    )  # fmt: skip
-    if ascii_only:
-        # The thumb's ends are drawn with parts of blocks; without them it is whole lines long.
-        ScrollBarRender.VERTICAL_BARS = [" "] * len(ScrollBarRender.VERTICAL_BARS)
-    app.run(mouse=mouse)
-    return app.return_code or 0

@@ -7,14 +7,13 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from tui.console.key_names import name_of
+
 LAST = ("slash", "colon", "question_mark")
 """Keys that stand at the end, in this order, before others may take the room."""
 
 SAME = {"open": "edit"}
 """Actions that do what another one does, if that one is there: the list opens by `e` for who may edit."""
-
-KEYS = {"enter": "enter", "escape": "esc", "ctrl+s": "^s", "ctrl+f": "^f", "ctrl+t": "^t", "up": "up", "down": "down"}
-"""Names of keys that are no letters, in words and ASCII."""
 
 
 class KeyLine(Static):
@@ -70,5 +69,4 @@ class KeyLine(Static):
         return Content.assemble(" ", Content("  ").join([label for _, label in shown]))
 
     def _one(self, binding: Binding) -> Content:
-        key = KEYS.get(binding.key) or self.app.get_key_display(binding)
-        return Content.assemble((key, "bold $text-primary"), " ", binding.description)
+        return Content.assemble((name_of(self.app, binding), "bold $text-primary"), " ", binding.description)
