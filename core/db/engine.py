@@ -11,10 +11,10 @@ from urllib.parse import quote
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-# The WAL-reset corruption bug is mended from here on (sqlite.org/wal.html, "walresetbug").
 WRITING_CACHE, READING_CACHE = 12_000, 4_000
-"""Pages that a connection to SQLite keeps, in KiB. Of those that read a worker has ten, and the system keeps pages too."""
+"""KiB of pages that a connection to SQLite keeps. A worker has ten that read, and the system keeps pages as well."""
 
+# The WAL-reset corruption bug is mended from here on (sqlite.org/wal.html, "walresetbug").
 WAL_SAFE_SINCE = (3, 51, 3)
 
 
