@@ -2,7 +2,7 @@
 
 Python's own TLS socket asks the system twice for each record and gives back one at a time. Servers make records of
 4 kB, and six of them a message cost more than all else in reading it. Here what has come is taken from the system at
-once, and all records in it are decrypted together.
+once, and all records in it are decrypted together; and whoever reads faster than the server writes lets some gather.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -21,6 +22,12 @@ _RECORD = 16 * 1024
 
 _AT_ONCE = 64 * 1024
 """Bytes asked of the system at once; each connection keeps room for as many, and a thousand may be idle."""
+
+_SHORT = 2048
+"""Bytes of what is no part of a long answer."""
+_OFTEN = 3
+_MOMENT = 0.0003
+"""Seconds in which a server on the same machine sends some ten records."""
 
 
 class _Own(threading.local):
@@ -46,6 +53,8 @@ class TlsStream:
         """What is still to be given to the system."""
         self._promised = 0
         """How many bytes of plain text are in that."""
+        self._last = self._in_a_row = 0
+        """Bytes that came last, and how many times in a row it was more than a short answer."""
         self._has_ended = False
         self._failure: ssl.SSLError | None = None
 
@@ -144,7 +153,12 @@ class TlsStream:
 
     def _fill(self) -> bool:
         """Wait for more from the server; whether there was any."""
+        if self._in_a_row >= _OFTEN and self._last < _AT_ONCE // 2 and self._plain.gettimeout():
+            # A long answer comes record by record: to be woken for each costs both sides more than to wait a moment.
+            time.sleep(_MOMENT)
         count = self._plain.recv_into(_own.encrypted)
+        self._last = count
+        self._in_a_row = self._in_a_row + 1 if count > _SHORT else 0
         self._incoming.write(memoryview(_own.encrypted)[:count])
         return count > 0
 
