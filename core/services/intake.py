@@ -49,9 +49,8 @@ def foreseen(handles: Handles, actor: Actor, account: str, files: Iterable[Hande
     """
     access.require(actor, "explain", "message")
     found = account_named(handles, account)
-    for file in files:
-        for one in read_handed(file, found.max_size):
-            yield _foreseen(handles, found, one)
+    messages = (one for file in files for one in read_handed(file, found.max_size))
+    return (_foreseen(handles, found, one) for one in messages)
 
 
 def _foreseen(handles: Handles, account: Account, one: HandedMessage) -> Foreseen:
