@@ -185,6 +185,7 @@ class SmtpDialogue:
         while (line := self.wire.line_at_hand(_LONGEST_LINE)) is not None:
             is_all = self._is_whole and self._transcript is None and line[3:4] != b"-"
             if is_all and (reply := parse_reply((line,))) is not None:
+                self._lines = [line]
                 return reply  # as most are
             if self._transcript is not None:
                 self._transcript.received(line)

@@ -116,3 +116,17 @@ def test_a_sender_beyond_ascii_fails_for_all_where_it_cannot_be_said() -> None:
     for sender, message in (("jörg@b.c", b"body\r\n"), ("a@b.c", raw)):
         result, heard = submitted(message, b"8BITMIME", to=("d@e.f",), sender=sender)
         assert (result.taken, str(result.reply)[:9], heard) == (False, "550 5.6.7", [b"QUIT"])
+
+
+def test_a_relay_that_lists_nothing_offers_nothing_whatever_its_greeting_says() -> None:
+    def script(talk: Talk) -> None:
+        talk.say(b"220-relay", b"220-PIPELINING", b"220 SMTPUTF8")
+        talk.hear()
+        talk.say(b"250 relay")
+        talk.stay_silent()
+
+    with ScriptedServer(script) as server:
+        connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        assert not connection.offers("PIPELINING")
+        assert not connection.offers("SMTPUTF8")
+        connection.drop()
