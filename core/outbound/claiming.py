@@ -191,7 +191,7 @@ class _Batch:
         if before is not None:
             others = chosen.hops if isinstance(chosen, Choice) else ()
             hops = (*before.hops, *(hop for hop in others if hop.mailbox != before.turn_of))
-            return Choice(hops, before.turn_of, before.from_class, before.replace_from)
+            return Choice(hops, before.turn_of, before.from_class, before.replace_from, chosen.passed_over)
         if isinstance(chosen, Choice) and due.mailbox_id is None:
             self._turns[chosen.turn_of] = self._next_turn
             self._next_turn += 1

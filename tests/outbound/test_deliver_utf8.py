@@ -1,7 +1,10 @@
 """Recipients with letters beyond ASCII before the @ go where the relay offers SMTPUTF8 (RFC 6531)."""
 
+from datetime import timedelta
+
 import pytest
 
+from core import clock
 from core.models import MailboxStatus, OutgoingMessage, Recipient
 from core.outbound.deliver import deliver_due
 from core.services import route
@@ -107,6 +110,22 @@ def test_who_needs_smtputf8_waits_for_a_mailbox_that_may_offer_it(handles, smtp_
     make_due(handles)
     assert deliver_due(handles, timeouts=QUICK).sent == 1
     assert len(heard(plain)) == 2
+
+
+def test_beside_a_greylisted_recipient_it_waits_too(handles, smtp_sink):
+    with ScriptedSmtp({"RCPT": ["450 4.7.1 greylisted"]}) as plain:
+        add_mailbox(handles, "plain", plain, priority=1)
+        modern = add_mailbox(handles, "modern", smtp_sink)
+        put(handles, to=(JOERG, BOB))
+        for _ in range(2):
+            cooling = clock.utcnow() + timedelta(hours=1)
+            make_due(handles)
+            handles.database.writing(
+                lambda session, until=cooling: setattr(session.get(MailboxStatus, modern), "cooling_until", until)
+            )
+            assert deliver_due(handles, timeouts=QUICK).deferred == 1
+
+    assert {one.state for one in recipients(handles).values()} == {"deferred"}
 
 
 def test_the_rest_of_many_recipients_goes_on_by_the_same_mailbox(handles, smtp_sink):
