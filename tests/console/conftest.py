@@ -102,11 +102,12 @@ Opener = Callable[..., Any]
 @pytest.fixture
 def open_console(handles: Handles, actor: Actor) -> Opener:
     @asynccontextmanager
-    async def opened(size: tuple[int, int] = NARROW, **options: Any) -> AsyncIterator[Console]:
+    async def opened(size: tuple[int, int] = NARROW, *, settles: bool = True, **options: Any) -> AsyncIterator[Console]:
         app = PostroomApp(handles, options.pop("actor", actor), preferences=Preferences(), **options)
         async with app.run_test(size=size) as pilot:
             console = Console(pilot)
-            await console.settled()
+            if settles:
+                await console.settled()
             yield console
 
     return opened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from textual import events
 
 from core.errors import StoreBusy
 from core.handles import Handles
@@ -12,7 +13,10 @@ from core.services import setting_sections
 from core.services.actor import Actor
 from tests.console.conftest import Opener
 from tests.console.rows import add_account
+from tui.console import keyboard
+from tui.console.desk import Desk
 from tui.console.screens.form import FormScreen
+from tui.console.window import Window
 
 
 async def test_a_database_that_takes_its_time_is_seen_and_stops_nobody(
@@ -62,6 +66,24 @@ async def test_a_database_that_is_gone_is_told_until_it_is_back(
         console.app._count()
         await console.until(lambda: "no database" not in console.text, "the header to be as it was")
         await console.until_seen("desk has not been fetched yet")
+
+
+async def test_one_can_leave_while_the_rows_are_still_looked_up(
+    open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+
+    def slow(*_: object) -> Window:
+        answer.wait(20)
+        return Window()
+
+    monkeypatch.setattr(Desk, "first_window", slow)
+    monkeypatch.setattr(keyboard, "PATIENCE", 60.0)
+    async with open_console(settles=False) as console:
+        for key in "4q":
+            console.app.post_message(events.Key(key, key))
+        await console.until(lambda: console.app.return_value is not None, "the end")
+        answer.set()
 
 
 async def test_a_form_that_cannot_be_read_is_not_shown_with_defaults_to_be_saved(

@@ -92,5 +92,8 @@ class Keyboard:
 
     def _is_being_filled(self) -> bool:
         """Whether the screen on top is not ready for the next key."""
-        key = getattr(self._waiting[0], "key", "") if self._waiting else ""
-        return bool(self._waiting) and key not in ALWAYS and not getattr(self._app.screen, "takes_keys", True)
+        if not self._waiting:
+            return False
+        key = getattr(self._waiting[0], "key", "")
+        takes: Callable[[str], bool] | None = getattr(self._app.screen, "takes_key", None)
+        return key not in ALWAYS and takes is not None and not takes(key)

@@ -67,8 +67,7 @@ class FieldsScreen(DeskScreen):
         if self.name_now is not None:
             self._ask_values(self.name_now)
 
-    @property
-    def takes_keys(self) -> bool:
+    def takes_key(self, _: str) -> bool:
         """Whether the values are there: what was typed before would be lost under them."""
         return self._is_loaded
 
