@@ -103,9 +103,18 @@ def upsert(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, 
 
 def reserve(session: Session, counter: str, count: int) -> int:
     """Take the next `count` numbers of a counter and return the first; gaps are allowed, repeats are not."""
-    taken = session.connection().execute(_reservation(dialect_of(session)), {"counter": counter, "count": count})
-    last: int = taken.scalar_one()
-    return last - count + 1
+    return reserve_all(session, {counter: count})[counter]
+
+
+def reserve_all(session: Session, counts: Mapping[str, int]) -> dict[str, int]:
+    """The same for several counters, in one statement."""
+    given = {
+        f"{what}{place}": value
+        for place, (counter, count) in enumerate(counts.items())
+        for what, value in (("counter", counter), ("count", count))
+    }
+    taken = session.connection().execute(_reservation(dialect_of(session), len(counts)), given)
+    return {row.name: row.value - counts[row.name] + 1 for row in taken}
 
 
 def skip_locked(statement: Select[Any]) -> Select[Any]:
@@ -146,12 +155,15 @@ def _upsertion(dialect: str, model: type[SQLModel], names: tuple[str, ...]) -> A
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-@lru_cache(maxsize=2)
-def _reservation(dialect: str) -> Any:
-    counters = table_of(Counter)
-    statement = dialect_insert(dialect, Counter).values(name=bindparam("counter"), value=bindparam("count"))
-    grown = {"value": counters.c.value + statement.excluded.value}
-    return statement.on_conflict_do_update(index_elements=["name"], set_=grown).returning(counters.c.value)
+@lru_cache(maxsize=8)
+def _reservation(dialect: str, counters: int) -> Any:
+    table = table_of(Counter)
+    rows: Any = [
+        {"name": bindparam(f"counter{place}"), "value": bindparam(f"count{place}")} for place in range(counters)
+    ]
+    statement = dialect_insert(dialect, Counter).values(rows)
+    grown = {"value": table.c.value + statement.excluded.value}
+    return statement.on_conflict_do_update(index_elements=["name"], set_=grown).returning(table.c.name, table.c.value)
 
 
 def dialect_insert(dialect: str, model: type[SQLModel]) -> Any:

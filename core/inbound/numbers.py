@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from core.db.bulk import reserve
+from core.db.bulk import reserve_all
 
 
 @dataclass
@@ -37,7 +37,8 @@ class Block:
 
 def reserve_block(session: Session, messages: int, records: int, now: datetime) -> Block:
     """Reserve ids for so many messages and at most so many new records of today."""
-    first_message = reserve(session, "message", messages) if messages else 0
-    first_record = reserve(session, "record", records) if records else 0
-    first_counter = reserve(session, f"record:{now:%Y%m%d}", records) if records else 0
-    return Block(first_message, first_record, first_counter)
+    counter = f"record:{now:%Y%m%d}"
+    wanted = {"message": messages, "record": records, counter: records}
+    needed = {name: count for name, count in wanted.items() if count}
+    first = reserve_all(session, needed) if needed else {}
+    return Block(first.get("message", 0), first.get("record", 0), first.get(counter, 0))
