@@ -179,6 +179,8 @@ def _read(folder: int, name: str) -> tuple[bytes, os.stat_result]:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise BadInput("It is no regular file.")
+        if not facts.st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "another worker has taken it", name)
         if facts.st_nlink != 1:
             # A second name for somebody else's file: it would be read with our rights and sent in his name.
             raise BadInput("The file has more than one name.")

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from core import clock
 from core.db.bulk import table_of
 from core.errors import CannotWrite, StoreError, StoreFull
-from core.handin import OutgoingEnvelope, hand_in
+from core.handin import SUFFIX, OutgoingEnvelope, hand_in
 from core.models import OutgoingRaw
 from core.outbound.deliver import deliver_due
 from core.outbox import pick_up as module
@@ -291,6 +291,22 @@ def test_a_file_that_is_too_large_is_put_aside_unread(handles, monkeypatch):
     drop(handles)
     assert pick_up(handles) == 0
     assert len(refused(handles)) == 1
+
+
+def test_a_file_that_another_worker_removes_while_it_is_opened_is_no_bad_file(handles, monkeypatch, caplog):
+    drop(handles)
+    usual = os.open
+
+    def outrun(name, *args, **kwargs):
+        opened = usual(name, *args, **kwargs)
+        if str(name).endswith(SUFFIX):
+            (handles.environment.drop / name).unlink()
+        return opened
+
+    monkeypatch.setattr(os, "open", outrun)
+    assert pick_up(handles) == 0
+    assert left(handles) == []
+    assert caplog.records == []
 
 
 def test_two_workers_at_once_take_each_file_once(handles):
