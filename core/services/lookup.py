@@ -60,7 +60,7 @@ def not_found(session: Session, kind: Kind, name: str) -> NotFound:
     return NotFound(f"There is no {_NOUNS.get(kind.name, kind.name)} {name!r}. {hint}")
 
 
-_NOUNS = {"outbox": "outgoing message", "quarantine": "quarantined message", "audit": "audit line"}
+_NOUNS = {"outbox": "outgoing message", "quarantine": "quarantined message", "audit": "line of the audit log"}
 """What a row is called where it is not by its kind's name."""
 
 
