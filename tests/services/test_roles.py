@@ -268,7 +268,7 @@ def test_what_the_audit_log_says_of_templates_is_hidden_with_them(handles: Handl
 
     assert {row["kind"] for row in search.matching(handles, OPERATOR, AUDIT).rows} == {"queue"}
     assert search.count(handles, VIEWER, AUDIT) == 1
-    with pytest.raises(NotFound, match="no audit"):
+    with pytest.raises(NotFound, match="no line of the audit log"):
         details.show(handles, VIEWER, AUDIT, line["id"])
 
 
