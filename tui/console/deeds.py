@@ -100,9 +100,10 @@ def paused(desk: Desk, account: str) -> str:
 def _stop(desk: Desk, rows: list[Row]) -> str:
     from core.services.accounts import accounts
 
-    for row in rows:
-        accounts.stop(desk.handles, desk.actor, row["name"])
-    return f"Asked {_named(rows)} to stop after the current batch."
+    running = [row for row in rows if accounts.stop(desk.handles, desk.actor, row["name"])]
+    if not running:
+        return f"{_named(rows)} {'is' if len(rows) == 1 else 'are'} not being fetched."
+    return f"Asked {_named(running)} to stop after the current batch."
 
 
 def stopped(desk: Desk, account: str) -> str:
