@@ -105,7 +105,9 @@ def fetched(handles: Handles, server: DovecotServer, kind: str = "IMAP", **value
 
 
 @pytest.mark.parametrize("kind", ["IMAP", "IMAPS", "IMAPTLS"])
-def test_a_new_message_is_a_record_long_before_the_next_poll(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
+def test_a_new_message_is_a_record_long_before_the_next_poll(
+    handles: Handles, dovecot: DovecotServer, kind: str
+) -> None:
     account, user = fetched(handles, dovecot, kind)
     with working(handles):
         until(listens(handles, account))
