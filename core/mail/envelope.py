@@ -102,6 +102,8 @@ def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
     for name, moment in (("not_before", envelope.not_before), ("expires_at", envelope.expires_at)):
         if moment is not None and getattr(moment, "tzinfo", None) is None:
             problems.append(Problem("", name, "A time needs its zone, as in 2026-01-31T09:00:00Z."))
+    if not problems and envelope.not_before and envelope.expires_at and envelope.expires_at <= envelope.not_before:
+        problems.append(Problem("", "expires_at", "It is before the time at which it may leave: it is never sent so."))
     if problems:
         raise UnsafeMessage(problems=tuple(problems))
     return replace(envelope, sender=sender, recipients=tuple(dict.fromkeys(recipients)))

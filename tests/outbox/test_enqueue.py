@@ -162,6 +162,7 @@ def test_many_by_the_public_call_share_what_is_common(public, handles):
         ({"mailbox": "nope"}, NotFound),
         ({"expires_at": datetime(2027, 1, 1)}, BadInput),  # noqa: DTZ001
         ({"expires_at": "10m"}, BadInput),
+        ({"expires_at": datetime(2037, 1, 1, tzinfo=UTC), "not_before": datetime(2037, 1, 2, tzinfo=UTC)}, BadInput),
         ({"recipients": ["alice@example.org)bob@example.com"]}, UnsafeMessage),
         ({"sender": "a@example.org\nBcc: x@example.org"}, UnsafeMessage),
         ({"message": b"Subject: a\rBcc: x@example.org\r\n\r\nx", "recipients": ["b@example.net"]}, UnsafeMessage),
