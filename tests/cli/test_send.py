@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -156,9 +157,9 @@ def test_our_own_options_stand_in_the_envelope(postroom: Shell) -> None:
     postroom.ok("send", *words, "help@example.org", stdin=MAIL)
     envelope = dropped(postroom)[0].envelope
     assert (envelope.mailbox, envelope.lane, envelope.key) == ("main", "urgent", "k1")
-    assert envelope.expires_at is not None
     assert envelope.not_before is not None
     assert envelope.not_before.isoformat() == "2030-01-31T08:00:00+00:00"
+    assert envelope.expires_at == envelope.not_before + timedelta(minutes=10), "counted from when it may leave"
 
 
 def test_json_holds_the_message_id(postroom: Shell) -> None:

@@ -38,7 +38,9 @@ def send(words: list[str]) -> int:
         return _speak_smtp(environment, names)
     sender = None if flags.sender is None else _sender(flags.sender, names)
     now = utcnow()
-    moments = {"expires_at": _moment("--expires", flags.expires, now), "not_before": _moment("--at", flags.at, now)}
+    not_before = _moment("--at", flags.at, now)
+    # "In ten minutes" is said of a letter that leaves next week too: ten minutes after it may.
+    expires_at = _moment("--expires", flags.expires, max(now, not_before) if not_before is not None else now)
     raw = read_message(sys.stdin.buffer, ignore_dots=flags.ignore_dots)
     own_from = _from(flags.name, sender, names)
     submission = prepared(raw, flags.recipients, names, from_headers=flags.from_headers, from_field=own_from)
@@ -49,7 +51,8 @@ def send(words: list[str]) -> int:
         lane=flags.lane or "normal",
         key=flags.key or "",
         notify="never" not in flags.notify.lower(),
-        **moments,
+        not_before=not_before,
+        expires_at=expires_at,
     )
     message_id = _handed_in(environment, envelope, submission.raw)
     sys.stdout.write(f"{json.dumps({'message_id': message_id}) if flags.json else message_id}\n")
