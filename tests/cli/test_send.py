@@ -4,9 +4,9 @@ import json
 import re
 import subprocess
 import sys
-from datetime import timedelta
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
