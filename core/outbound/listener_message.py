@@ -76,14 +76,17 @@ def _orders(block: HeaderBlock) -> dict[str, str]:
 
 
 def _envelope(arrival: Arrival, orders: Mapping[str, str], now: datetime) -> OutgoingEnvelope:
+    not_before = _moment("at", orders, now)
+    # A lifetime is counted from when the message may leave; a time without its zone is refused where all are checked.
+    begins = max(now, not_before) if not_before is not None and not_before.tzinfo is not None else now
     return OutgoingEnvelope(
         recipients=arrival.recipients,
         sender=arrival.sender,
         mailbox=orders.get("mailbox", ""),
         lane=orders.get("lane", "").lower() or "normal",
         key=orders.get("key", ""),
-        not_before=_moment("at", orders, now),
-        expires_at=_moment("expires", orders, now),
+        not_before=not_before,
+        expires_at=_moment("expires", orders, begins),
         notify=orders.get("notify", "").lower() != "never",
     )
 
