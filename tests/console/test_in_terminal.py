@@ -47,6 +47,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.modes = termios.tcgetattr(slave)
         self._slave = slave
+        self._ends = [self._master, slave]
         environment = {**os.environ, "TERM": "xterm-256color", "XDG_CONFIG_HOME": home}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _RUN, home, screen], stdin=slave, stdout=slave, stderr=slave, env=environment
@@ -76,12 +77,16 @@ class Terminal:
     def is_as_before(self) -> bool:
         return termios.tcgetattr(self._slave) == self.modes
 
+    def hang_up(self) -> None:
+        """The window is closed or the line is lost; to a process outside of its session no signal says so."""
+        while self._ends:
+            os.close(self._ends.pop())
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self._master)
-        os.close(self._slave)
+        self.hang_up()
 
 
 @pytest.fixture
@@ -103,6 +108,15 @@ def test_a_subject_commands_no_terminal(terminal: Terminal) -> None:
     terminal.press(b"q")
     assert terminal.ended() == 0
     assert not FROM_DATA.search(POINTER.sub("", terminal.output.decode()))
+
+
+@pytest.mark.parametrize("keys", [b"", b"nx\x1b"], ids=["a list", "a question about what is not saved"])
+@pytest.mark.parametrize("terminal", ["accounts"], indirect=True)
+def test_a_console_whose_terminal_is_gone_ends(terminal: Terminal, keys: bytes) -> None:
+    terminal.until(b"Name")
+    terminal.press(keys)
+    terminal.hang_up()
+    assert terminal.process.wait(timeout=60) == 128 + signal.SIGHUP
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,6 +36,7 @@ from tui.console.screens.form import FormScreen
 from tui.console.screens.place import screen_at
 from tui.console.screens.resource import ResourceScreen
 from tui.console.standing import Standing
+from tui.console.terminal_guard import EXIT_CODE
 from tui.console.watching import Moved, Watching
 from tui.private_file import write_private
 
@@ -111,6 +113,8 @@ class PostroomApp(App[int]):
 
     # -- life -------------------------------------------------------------------------------------------------------
 
+    _running_loop: asyncio.AbstractEventLoop | None = None
+
     async def on_mount(self) -> None:
         """Show the first screen, then begin to watch."""
         self._heed_signals()
@@ -140,9 +144,15 @@ class PostroomApp(App[int]):
         else:
             await super().on_event(event)
 
+    def hang_up(self) -> None:
+        """The terminal is gone: end as on SIGHUP; may be called from another thread, and does not wait."""
+        if self._running_loop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._running_loop.call_soon_threadsafe(self.exit, EXIT_CODE, EXIT_CODE)
+
     def _heed_signals(self) -> None:
         # Without these the process ends with the terminal left raw.
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             try:
                 loop.add_signal_handler(number, self.exit, 128 + number, 128 + number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from core.services import access
 from tui.console.app import PostroomApp
 from tui.console.places import place_named
 from tui.console.terminal import check_terminal
+from tui.console.terminal_guard import TerminalGuard
 
 if TYPE_CHECKING:
     from core.handles import Handles
@@ -45,5 +47,6 @@ def run_console(
     if ascii_only:
         # The thumb's ends are drawn with parts of blocks; without them it is whole lines long.
         ScrollBarRender.VERTICAL_BARS = [" "] * len(ScrollBarRender.VERTICAL_BARS)
+    TerminalGuard(sys.stdin.fileno(), app.hang_up).start()
     app.run(mouse=mouse)
     return app.return_code or 0
