@@ -41,13 +41,14 @@ POINTER = re.compile("\x1b\\]22;[a-z]*\x07")
 class Terminal:
     """A console in a pseudo-terminal of 80×24."""
 
+    is_gone = False
+
     def __init__(self, home: str, screen: str) -> None:
         self.output = b""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.modes = termios.tcgetattr(slave)
         self._slave = slave
-        self._ends = [self._master, slave]
         environment = {**os.environ, "TERM": "xterm-256color", "XDG_CONFIG_HOME": home}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _RUN, home, screen], stdin=slave, stdout=slave, stderr=slave, env=environment
@@ -79,14 +80,16 @@ class Terminal:
 
     def hang_up(self) -> None:
         """The window is closed or the line is lost; to a process outside of its session no signal says so."""
-        while self._ends:
-            os.close(self._ends.pop())
+        self.is_gone = True
+        os.close(self._master)
+        os.close(self._slave)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.hang_up()
+        if not self.is_gone:
+            self.hang_up()
 
 
 @pytest.fixture
