@@ -292,11 +292,7 @@ class Wire:
             except (OSError, ssl.SSLError) as error:
                 self.close()
                 self._fail(self._broken(error), error)
-        if not data:
-            self.close()
-            raise ConnectionLost("The server ended the connection.", **self._where())
-        self._spend(len(data))
-        return data
+        return self._counted(data)
 
     def _sent_at_once(self, view: bytes | memoryview) -> int:
         """How much of it was taken without waiting."""
@@ -321,6 +317,9 @@ class Wire:
         except OSError as error:
             self.close()
             self._fail(self._broken(error), error)
+        return self._counted(data)
+
+    def _counted(self, data: bytes) -> bytes:
         if not data:
             self.close()
             raise ConnectionLost("The server ended the connection.", **self._where())
