@@ -108,13 +108,15 @@ def reserve(session: Session, counter: str, count: int) -> int:
 
 def reserve_all(session: Session, counts: Mapping[str, int]) -> dict[str, int]:
     """The same for several counters, in one statement."""
+    connection = session.connection()
+    sql, order = _reservation(connection.dialect, len(counts))
     given = {
         f"{what}{place}": value
         for place, (counter, count) in enumerate(counts.items())
         for what, value in (("counter", counter), ("count", count))
     }
-    taken = session.connection().execute(_reservation(dialect_of(session), len(counts)), given)
-    return {row.name: row.value - counts[row.name] + 1 for row in taken}
+    taken = connection.exec_driver_sql(sql, tuple(given[name] for name in order) if order else given)
+    return {name: value - counts[name] + 1 for name, value in taken}
 
 
 def skip_locked(statement: Select[Any]) -> Select[Any]:
@@ -156,14 +158,22 @@ def _upsertion(dialect: str, model: type[SQLModel], names: tuple[str, ...]) -> A
 
 
 @lru_cache(maxsize=8)
-def _reservation(dialect: str, counters: int) -> Any:
+def _reservation(dialect: Dialect, counters: int) -> tuple[str, tuple[str, ...]]:
+    """As the driver takes it, with the order of the parameters where it takes them by position.
+
+    SQLAlchemy keeps no statement of many VALUES: it would compile it anew each time.
+    """
     table = table_of(Counter)
     rows: Any = [
         {"name": bindparam(f"counter{place}"), "value": bindparam(f"count{place}")} for place in range(counters)
     ]
-    statement = dialect_insert(dialect, Counter).values(rows)
+    statement = dialect_insert(dialect.name, Counter).values(rows)
     grown = {"value": table.c.value + statement.excluded.value}
-    return statement.on_conflict_do_update(index_elements=["name"], set_=grown).returning(table.c.name, table.c.value)
+    returning = statement.on_conflict_do_update(index_elements=["name"], set_=grown).returning(
+        table.c.name, table.c.value
+    )
+    compiled = returning.compile(dialect=dialect)
+    return str(compiled), tuple(compiled.positiontup or ())
 
 
 def dialect_insert(dialect: str, model: type[SQLModel]) -> Any:
