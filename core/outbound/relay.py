@@ -24,11 +24,11 @@ from core.outbound.route import Route
 from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
 from core.protocols.smtp_exchange import Exchange
+from core.protocols.steps import SteppedSocket
 from core.protocols.submission import Phase, SubmitResult
-from core.protocols.wire import Wire
 
 T = TypeVar("T")
-Steps = Generator[Wire | Errand[Any], None, T]
+Steps = Generator[SteppedSocket | Errand[Any], None, T]
 """Something done in steps, between which one waits for an answer, or for a connection."""
 
 LARGE = 1 << 20

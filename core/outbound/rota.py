@@ -17,12 +17,12 @@ from typing import Any
 from core import clock
 from core.outbound.errand import Errand
 from core.outbound.page import Page
-from core.protocols.wire import Wire
+from core.protocols.steps import SteppedSocket
 
 TICK = 0.1
 """Seconds between two looks at whose time is over."""
 
-Awaited = Wire | Page | Errand[Any]
+Awaited = SteppedSocket | Page | Errand[Any]
 """What there is to wait for: a relay's answer, a commit, something done aside."""
 
 Course = Generator[Awaited, None, None]
@@ -41,7 +41,7 @@ class Rota(threading.Thread):
         os.set_blocking(self._bell, False)
         self._poll.register(self._bell_in, select.POLLIN)
         self._newcomers: deque[Course] = deque()
-        self._on_wire: dict[int, tuple[Course, Wire]] = {}
+        self._on_wire: dict[int, tuple[Course, SteppedSocket]] = {}
         self._aside: dict[Course, Page | Errand[Any]] = {}
         self._next_look = 0.0
         self._is_closing = False
@@ -114,7 +114,7 @@ class Rota(threading.Thread):
     def _go_on(self, course: Course) -> None:
         """As far as it comes without waiting."""
         for awaited in course:
-            if isinstance(awaited, Wire):
+            if isinstance(awaited, SteppedSocket):
                 descriptor = awaited.fileno()
                 if descriptor < 0:
                     continue  # it was closed, as whoever reads from it will find

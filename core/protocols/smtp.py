@@ -14,9 +14,10 @@ from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_exchange import Exchange
 from core.protocols.smtp_reply import Reply
 from core.protocols.source import SessionFacts
+from core.protocols.steps import Steps, waited
 from core.protocols.submission import Phase, SubmitResult, checked_envelope
 from core.protocols.transcript import Transcript
-from core.protocols.wire import Steps, Wire, waited
+from core.protocols.wire import Wire
 
 
 class SmtpConnection:

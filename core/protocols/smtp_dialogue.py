@@ -9,8 +9,9 @@ from core.protocols import sasl
 from core.protocols.refusals import words
 from core.protocols.server import Login, Timeouts
 from core.protocols.smtp_reply import Reply, parse_reply
+from core.protocols.steps import Steps, waited
 from core.protocols.transcript import Transcript
-from core.protocols.wire import Steps, Wire, waited
+from core.protocols.wire import Wire
 
 _REPLY_BUDGET = 256 * 1024
 _MOST_LINES = 200

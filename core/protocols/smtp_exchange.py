@@ -16,8 +16,8 @@ from core.mail.fitting import fitted, has_long_line, has_plain_header, without_u
 from core.mail.strict_address import needs_smtputf8
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
+from core.protocols.steps import Steps
 from core.protocols.submission import Phase, SubmitResult, stuffed, xtext
-from core.protocols.wire import Steps
 
 _NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
 _WINDOW = 200
