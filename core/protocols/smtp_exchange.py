@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 
 from core.errors import ConnectionLost, WireError
 from core.failpoints import fp
-from core.mail.fitting import fitted, has_long_line, has_plain_header, without_utf8_recipients
-from core.mail.strict_address import needs_smtputf8
 from core.protocols.smtp_dialogue import SmtpDialogue
 from core.protocols.smtp_reply import Reply
+from core.protocols.smtp_wording import Wording
 from core.protocols.steps import Steps
-from core.protocols.submission import Phase, SubmitResult, stuffed, xtext
+from core.protocols.submission import Phase, SubmitResult
 
 _NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
 _WINDOW = 200
@@ -35,33 +34,22 @@ class Exchange:
     ) -> None:
         self.dialogue = dialogue
         """What it was made ready for."""
-        self._sender = sender
-        self._given = recipients
-        self._takes_utf8 = dialogue.offers("SMTPUTF8")
-        # Who cannot be named here fails alone: the others get it.
-        self._recipients = [one for one in recipients if self._takes_utf8 or not needs_smtputf8(one)]
-        self._envelope_id = envelope_id
-        self._needs_utf8 = needs_smtputf8(sender) or any(map(needs_smtputf8, self._recipients))
-        self._is_ascii = raw.isascii()
-        if not self._is_ascii or has_long_line(raw):
-            raw = self._fitting(raw)
-            self._is_ascii = raw.isascii()
-            # What is left are addresses, which have no other form.
-            self._needs_utf8 = self._needs_utf8 or not has_plain_header(raw)
-        self._data = stuffed(raw)
-        # Without the dots that only the way needs (RFC 1870 §5).
-        self._size = len(raw)
-        self._is_ahead = False
-        """Whether the envelope was sent before it was this message's turn."""
         self.is_used = False
         """Whether it was gone through: for another try it is made ready anew."""
+        self._given = recipients
+        self._wording = Wording(dialogue.offers, sender, recipients, raw, envelope_id)
+        self._recipients = self._wording.recipients
+        self._is_ahead = False
+        """Whether the envelope was sent before it was this message's turn."""
         self._phase = Phase.MAIL
-        self._answers: list[Reply] = []
-        self._dot_sent = False
         self._mail: Reply | None = None
+        self._answers: list[Reply] = []
+        """To the recipients, in their order."""
+        self._dot_sent = False
         self._goodbye: Reply | None = None
         self._goodbye_phase = Phase.MAIL
         self._first = self._envelope() if dialogue.offers("PIPELINING") else b""
+        """What the relay is sent at once."""
 
     @property
     def is_ahead(self) -> bool:
@@ -74,7 +62,7 @@ class Exchange:
         The envelope of `following` goes ahead, if this message comes as far as its dot and the relay allows it.
         """
         self.is_used = True
-        if not self._can_be_said:
+        if not self._wording.can_be_said:
             return self._result(_NEEDS_UTF8)
         try:
             reply = yield from self._deciding_reply(following)
@@ -85,12 +73,8 @@ class Exchange:
         return result
 
     @property
-    def _can_be_said(self) -> bool:
-        return bool(self._recipients) and (not self._needs_utf8 or self._takes_utf8)
-
-    @property
     def _may_go_ahead(self) -> bool:
-        return self._can_be_said and len(self._recipients) <= _MOST_AHEAD and self.dialogue.offers("PIPELINING")
+        return self._wording.can_be_said and len(self._recipients) <= _MOST_AHEAD and self.dialogue.offers("PIPELINING")
 
     def _deciding_reply(self, following: Exchange | None) -> Steps[Reply]:
         leave = yield from (self._pipelined() if self.dialogue.offers("PIPELINING") else self._stepwise())
@@ -114,7 +98,7 @@ class Exchange:
 
     def _envelope(self) -> bytes:
         """The whole of it in one write, DATA last (RFC 2920 §3.1); of many recipients the first."""
-        lines = [self._mail_line(), *map(self._rcpt_line, self._recipients[:_WINDOW])]
+        lines = [self._wording.mail(), *map(self._wording.rcpt, self._recipients[:_WINDOW])]
         if len(self._recipients) <= _WINDOW:
             lines.append(b"DATA")
         return b"\r\n".join(lines)
@@ -125,7 +109,7 @@ class Exchange:
             yield from self.dialogue.sending(self._first)
         if len(self._recipients) <= _WINDOW:
             return (yield from self._answers_to_all())
-        rest = [self._rcpt_line(recipient) for recipient in self._recipients[_WINDOW:]]
+        rest = [self._wording.rcpt(recipient) for recipient in self._recipients[_WINDOW:]]
         self._mail = yield from self._next()
         self._phase = Phase.RCPT
         yield from self._hear(_WINDOW)
@@ -167,12 +151,12 @@ class Exchange:
             self._checked(reply, leave=True)
 
     def _stepwise(self) -> Steps[Reply | None]:
-        self._mail = yield from self._command(self._mail_line())
+        self._mail = yield from self._command(self._wording.mail())
         if not self._mail.is_positive:
             return None
         self._phase = Phase.RCPT
         for recipient in self._recipients:
-            answer = yield from self._command(self._rcpt_line(recipient))
+            answer = yield from self._command(self._wording.rcpt(recipient))
             self._answers.append(answer)
             if self._is_full(self._answers[-1:]):
                 break
@@ -206,12 +190,12 @@ class Exchange:
     def _message(self, following: Exchange | None) -> Steps[Reply]:
         self._phase = Phase.DOT
         timeouts = self.dialogue.timeouts
-        self.dialogue.begin(Phase.DOT, timeouts.transfer(len(self._data)))
+        self.dialogue.begin(Phase.DOT, timeouts.transfer(len(self._wording.data)))
         ahead = b""
         if following is not None and following._may_go_ahead:
             ahead = following._first + b"\r\n"
         try:
-            yield from self.dialogue.sending_message(self._data, ahead)
+            yield from self.dialogue.sending_message(self._wording.data, ahead)
         except WireError as error:
             # What failed may have been the envelope alone: then the relay may have the message.
             self._dot_sent = self.dialogue.wire.unsent <= len(ahead)
@@ -255,42 +239,6 @@ class Exchange:
             self._goodbye, self._goodbye_phase = reply, self._phase
         return reply
 
-    def _fitting(self, raw: bytes) -> bytes:
-        """The message as this relay, and those behind it, can take it.
-
-        A header in UTF-8 would bounce at the first relay on the way that knows no SMTPUTF8: it is asked for only where
-        an address needs it anyway.
-        """
-        takes_8bit = self.dialogue.offers("8BITMIME")
-        fit = fitted(raw, takes_8bit=takes_8bit, takes_utf8=self._needs_utf8 and takes_8bit)
-        return fit if self._takes_utf8 or has_plain_header(fit) else without_utf8_recipients(fit)
-
-    def _mail_line(self) -> bytes:
-        line = f"MAIL FROM:<{self._sender}>"
-        if self.dialogue.offers("SIZE"):
-            line += f" SIZE={self._size}"
-        if not self._is_ascii and self.dialogue.offers("8BITMIME"):
-            line += " BODY=8BITMIME"
-        if self._needs_utf8:
-            line += " SMTPUTF8"
-        if self._asks_for_reports:
-            line += " RET=HDRS"
-            if self._envelope_id:
-                line += f" ENVID={xtext(self._envelope_id)}"
-        return line.encode()
-
-    @property
-    def _asks_for_reports(self) -> bool:
-        # Reports go to the sender; to the null sender there are none (RFC 3461 §4).
-        return bool(self._sender) and self.dialogue.offers("DSN")
-
-    def _rcpt_line(self, recipient: str) -> bytes:
-        line = f"RCPT TO:<{recipient}>"
-        if self._asks_for_reports and recipient.isascii():
-            # So that a report names the recipient as we do, wherever its mail is passed on to.
-            line += f" ORCPT=rfc822;{xtext(recipient)}"
-        return line.encode()
-
     def _leave_clean(self, result: SubmitResult, *, is_next_begun: bool) -> Steps[None]:
         """Whatever was begun is over before the next message; a reply to the dot ends it, whatever it says."""
         if self._goodbye is not None:
@@ -315,7 +263,7 @@ class Exchange:
         missing = len(self._recipients) - len(self._answers)
         answers: Iterator[Reply | None] = iter([*self._answers, *[None] * missing])
         for one in self._given:
-            yield one, next(answers) if self._takes_utf8 or not needs_smtputf8(one) else _NEEDS_UTF8
+            yield one, next(answers) if self._wording.can_name(one) else _NEEDS_UTF8
 
     def _result(self, reply: Reply | None, error: WireError | None = None) -> SubmitResult:
         return SubmitResult(

@@ -100,7 +100,7 @@ def test_a_dot_that_was_sent_counts_though_the_envelope_behind_it_was_not(
 ) -> None:
     one, two = prepared(connection, "one", "two")
     wire = connection._dialogue.wire
-    wire._socket = CutAfter(wire._socket, len(one._data) + beyond_the_dot)
+    wire._socket = CutAfter(wire._socket, len(one._wording.data) + beyond_the_dot)
     result = connection.run(one, two)
     assert (result.taken, result.uncertain, two.is_ahead) == (False, is_uncertain, False)
 
