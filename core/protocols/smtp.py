@@ -61,7 +61,7 @@ class SmtpConnection:
 
         `envelope_id` is what reports on it name, where the relay offers that (RFC 3461).
         """
-        return self.run(self.prepared(sender, recipients, raw, envelope_id))
+        return waited(self.running(self.prepared(sender, recipients, raw, envelope_id)))
 
     def prepared(self, sender: str, recipients: Sequence[str], raw: bytes, envelope_id: str = "") -> Exchange:
         """A message made ready for this connection. Raises `UnsafeMessage` if it must not leave."""
@@ -72,29 +72,18 @@ class SmtpConnection:
         """Whether a message was made ready for this connection."""
         return exchange.dialogue is self._dialogue
 
-    def run(self, exchange: Exchange, following: Exchange | None = None) -> SubmitResult:
-        """Hand over a message; the envelope of the one that is to follow goes ahead with its dot where that is allowed.
-
-        If it did (`following.is_ahead`), that message is the next, or the connection is to be dropped.
-        """
-        return waited(self.running(exchange, following))
-
     def running(self, exchange: Exchange, following: Exchange | None = None) -> Steps[SubmitResult]:
-        """The same, in steps, for whoever serves several connections in one thread."""
+        """Hand over a message, in steps, so that one thread may serve several connections.
+
+        The envelope of the one that is to follow goes ahead with its dot where that is allowed. If it did
+        (`following.is_ahead`), that message is the next, or the connection is to be dropped.
+        """
         if self._ahead is not None and self._ahead is not exchange:
             self.drop()
         self.count += 1
         result = yield from exchange.running(following)
         self._ahead = following if following is not None and following.is_ahead else None
         return result
-
-    def submit_many(self, messages: Sequence[tuple[str, Sequence[str], bytes]]) -> Iterator[SubmitResult]:
-        """Hand over one after the other, a result as soon as it is known; ends early when the connection does."""
-        prepared = [self.prepared(*message) for message in messages]
-        for exchange, following in zip(prepared, [*prepared[1:], None], strict=True):
-            if not self.is_usable:
-                return
-            yield self.run(exchange, following)
 
     def check_envelope(self, sender: str, recipient: str) -> Iterator[tuple[Phase, Reply]]:
         """MAIL, RCPT and DATA one by one up to the relay's 354, for a test; `drop` the connection then."""

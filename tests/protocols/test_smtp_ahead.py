@@ -7,6 +7,8 @@ import pytest
 from core.errors import ConnectionLost
 from core.protocols.smtp import SmtpConnection, open_smtp
 from core.protocols.smtp_exchange import Exchange
+from core.protocols.steps import waited
+from core.protocols.submission import SubmitResult
 from core.protocols.tls import Security
 from tests.protocols.conftest import SHORT
 from tests.protocols.scripted import ScriptedServer
@@ -29,6 +31,10 @@ def prepared(connection: SmtpConnection, *names: str) -> list[Exchange]:
     ]
 
 
+def run(connection: SmtpConnection, exchange: Exchange, following: Exchange | None = None) -> SubmitResult:
+    return waited(connection.running(exchange, following))
+
+
 def recipients(sink: RuledSink) -> list[str]:
     return [delivered.recipients[0].partition("@")[0] for delivered in sink.deliveries]
 
@@ -38,9 +44,9 @@ def test_the_next_envelope_goes_with_the_dot_where_that_is_offered(features: lis
     with ScriptedServer(relay(*features)) as server:
         connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
         first, second = prepared(connection, "one", "two")
-        assert connection.run(first, second).taken
+        assert run(connection, first, second).taken
         assert second.is_ahead == is_ahead
-        assert connection.run(second).taken
+        assert run(connection, second).taken
         connection.drop()
     said = [line for line in server.heard if line.startswith((b"RCPT", b"DATA"))]
     assert said == [b"RCPT TO:<one@example.com>", b"DATA", b"RCPT TO:<two@example.com>", b"DATA"]
@@ -49,10 +55,10 @@ def test_the_next_envelope_goes_with_the_dot_where_that_is_offered(features: lis
 def test_many_recipients_do_not_go_ahead(smtp_sink: RuledSink, connection: SmtpConnection) -> None:
     first, second = prepared(connection, "one", "two")
     many = connection.prepared("from@example.com", [f"{n}@example.com" for n in range(60)], b"\r\nhi\r\n")
-    assert connection.run(first, many).taken
+    assert run(connection, first, many).taken
     assert not many.is_ahead
-    assert connection.run(many, second).taken
-    assert connection.run(second).taken
+    assert run(connection, many, second).taken
+    assert run(connection, second).taken
 
 
 @pytest.mark.parametrize("at", [Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT])
@@ -61,7 +67,7 @@ def test_a_refused_message_leaves_the_next_one_untouched(
 ) -> None:
     smtp_sink.rule(at, "550 5.7.1 never", nth=2)
     one, two, three = prepared(connection, "one", "two", "three")
-    results = [connection.run(one, two), connection.run(two, three), connection.run(three)]
+    results = [run(connection, one, two), run(connection, two, three), run(connection, three)]
     assert [result.taken for result in results] == [True, False, True]
     assert recipients(smtp_sink) == ["one", "three"]
     assert smtp_sink.connections == 1
@@ -73,23 +79,23 @@ def test_only_the_message_whose_dot_was_sent_is_uncertain(
 ) -> None:
     smtp_sink.rule(Phase.DOT, action)
     one, two = prepared(connection, "one", "two")
-    assert connection.run(one, two).uncertain
-    after = connection.run(two)
+    assert run(connection, one, two).uncertain
+    after = run(connection, two)
     assert (after.dot_sent, after.uncertain, isinstance(after.error, ConnectionLost)) == (False, False, True)
     assert recipients(smtp_sink) == ["one"]
 
 
 def test_a_relay_that_awaits_one_message_is_given_no_other(smtp_sink: RuledSink, connection: SmtpConnection) -> None:
     one, two, other = prepared(connection, "one", "two", "other")
-    assert connection.run(one, two).taken
-    assert not connection.run(other).taken
+    assert run(connection, one, two).taken
+    assert not run(connection, other).taken
     assert not connection.is_usable
     assert recipients(smtp_sink) == ["one"]
 
 
 def test_goodbye_is_not_said_to_a_relay_that_awaits_a_message(smtp_sink: RuledSink, connection: SmtpConnection) -> None:
     one, two = prepared(connection, "one", "two")
-    assert connection.run(one, two).taken
+    assert run(connection, one, two).taken
     connection.quit()
     assert (connection.is_usable, recipients(smtp_sink)) == (False, ["one"])
 
@@ -101,7 +107,7 @@ def test_a_dot_that_was_sent_counts_though_the_envelope_behind_it_was_not(
     one, two = prepared(connection, "one", "two")
     wire = connection._dialogue.wire
     wire._socket = CutAfter(wire._socket, len(one._wording.data) + beyond_the_dot)
-    result = connection.run(one, two)
+    result = run(connection, one, two)
     assert (result.taken, result.uncertain, two.is_ahead) == (False, is_uncertain, False)
 
 
