@@ -17,7 +17,7 @@ from core.mail.headers import Headers
 from core.text import bounded, clean
 
 LONGEST_BODY = 1024 * 1024
-"""Characters of the decoded body that are looked at."""
+"""Characters of the decoded body that decisions look at."""
 
 EMAIL_ADDRESS = "EMAILADDRESS:"
 """Before an expression that is to fit a bare address as a whole."""

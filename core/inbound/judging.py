@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from core.inbound.facts import Bounce, MessageFacts, Rules
+from core.inbound.filters import LONGEST_BODY
 from core.inbound.placement import Verdict
 from core.inbound.verdict import judge
 from core.mail.body import Body, read_body
@@ -18,9 +19,6 @@ from core.mail.headers import Headers
 from core.mail.summary import Summary, summarise
 from core.protocols.source import Fetched, Key
 from core.text import bounded, clean
-
-LONGEST_BODY = 1 << 20
-"""Characters of a body that decisions look at."""
 
 UNREADABLE = "could not be processed"
 
