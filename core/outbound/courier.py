@@ -254,7 +254,7 @@ class Courier:
 
     def _note(self, handed: Handed[Parcel], page: Page) -> Sent:
         """What came of a submission, for its recipients and for the message's history."""
-        parcel, sent = handed.parcel, handed.read()
+        parcel, sent = handed.parcel, handed.read(self._route)
         job = parcel.job
         job.sent_by_id = self._mailbox_id
         started_at = self._book.time_of(handed.began)
@@ -267,6 +267,8 @@ class Courier:
             job.too_large_for[self._route.name] = self._relay.size_limit or 0
         elif sent.reading.blame:
             job.is_only_too_large = False
+        if sent.reading.sender_refused is not None:
+            job.sender_refused[self._mailbox_id] = sent.reading.sender_refused
         job.error = sent.reading.blame or job.error
         redirect = self._book.staging_redirect
         for one in job.unanswered:

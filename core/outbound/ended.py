@@ -14,7 +14,15 @@ from core.mail.envelope import OutgoingEnvelope, fresh_message_id
 from core.models import OutgoingState
 from core.outbound.job import Job
 from core.outbound.notice import FailedRecipient, failure_notice
-from core.outbound.outcome import TOO_LARGE, Ended, end_of_round, too_large_for_all, wait_until, without_utf8
+from core.outbound.outcome import (
+    TOO_LARGE,
+    Ended,
+    end_of_round,
+    sender_refused_by,
+    too_large_for_all,
+    wait_until,
+    without_utf8,
+)
 from core.outbound.retry import RetryRule
 from core.outbound.route import Route
 from core.outbox.entry import Entry, read_entry
@@ -72,6 +80,7 @@ def close_round(job: Job, error: str, terms: Terms, *, raw: Callable[[], bytes] 
         error = too_large_for_all(job.due.size, job.too_large_for)
         job.results |= {one.id: RecipientResult(OutgoingState.FAILED, None, TOO_LARGE, error) for one in job.unanswered}
     job.results |= _unnamed(job, terms)
+    job.results |= _sender_refused(job, terms)
     sent_by_id = job.sent_by_id if job.sent_by_id is not None else job.due.sent_by_id
     ended = end_of_round(
         job.due,
@@ -102,6 +111,16 @@ def _unnamed(job: Job, terms: Terms) -> dict[int, RecipientResult]:
             names = [terms.routes[key].name for key in without]
             results[one.id] = without_utf8(names, job.error if not is_over else "", is_over=is_over)
     return results
+
+
+def _sender_refused(job: Job, terms: Terms) -> dict[int, RecipientResult]:
+    """A sender that every mailbox of the round refused for good: to try it again would ask the same once more."""
+    refused, is_uncertain = job.sender_refused, job.due.state == OutgoingState.UNCERTAIN
+    if not refused or job.may_come or is_uncertain or any(hop.mailbox not in refused for hop in job.hops):
+        return {}
+    *_, last = refused.values()
+    told = sender_refused_by([terms.routes[key].name for key in refused], last)
+    return {one.id: told for one in job.unanswered}
 
 
 def closed_as_sent(job: Job, now: datetime) -> Settlement:

@@ -41,6 +41,8 @@ class Job:
     """The mailboxes that take no message of this size, and the most they take, if that is known."""
     is_only_too_large: bool = True
     """Whether nothing but its size has kept it from leaving in this round."""
+    sender_refused: dict[int, RecipientResult] = field(default_factory=dict)
+    """What was said, for good, by the mailboxes that may not send for its sender."""
     unnamed: dict[int, set[int]] = field(default_factory=dict)
     """The recipients that only SMTPUTF8 could name, by the mailboxes whose relays do not offer it."""
     may_come: bool = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ class Reading(NamedTuple):
     """Whether the mailbox is left alone for a while."""
     is_too_large: bool = False
     """Whether the message is merely larger than this mailbox takes, which is well otherwise."""
+    sender_refused: RecipientResult | None = None
+    """What was said, for good, of a sender that this mailbox may not send for."""
     unnamed: Mapping[str, RecipientResult] = _NOBODY
     """By address, those that only SMTPUTF8 could name, which this relay does not offer: another mailbox's may."""
     most_recipients: int = 0
@@ -56,8 +59,16 @@ class Reading(NamedTuple):
         return message_state(states)
 
 
-def read_result(result: SubmitResult, sender: str) -> Reading:
-    """Tell the recipients' faults from the mailbox's (RFC 5321 §4.2.1; see `replies`)."""
+class _Blame(NamedTuple):
+    """Why a mailbox cannot send a message."""
+
+    text: str
+    fault: Fault = Fault.MAILBOX
+    reply: Reply | None = None
+
+
+def read_result(result: SubmitResult, sender: str, *, is_own_sender: bool = False) -> Reading:
+    """Tell the recipients' faults from the mailbox's and the sender's (RFC 5321 §4.2.1; see `replies`)."""
     reply = result.reply
     if result.taken and reply is not None and all(answer and answer.is_positive for _, answer in result.recipients):
         told = _result(OutgoingState.SENT, reply)
@@ -65,8 +76,9 @@ def read_result(result: SubmitResult, sender: str) -> Reading:
     text = str(reply) if reply is not None else str(result.error)
     results: dict[str, RecipientResult] = {}
     unnamed: dict[str, RecipientResult] = {}
-    blame = ""
-    about_all = _about_all(result, sender, text)
+    blame: _Blame | None = None
+    judge = partial(_judged, sender=sender, is_own_sender=is_own_sender)
+    about_all = _about_all(result, judge, text)
     most = _most_recipients(result)
     for address, answer in result.recipients:
         if most and (answer is None or answer.is_too_many):
@@ -74,13 +86,24 @@ def read_result(result: SubmitResult, sender: str) -> Reading:
         if (ours := answer or reply) is not None and ours.is_ours:
             unnamed[address] = _result(OutgoingState.FAILED, ours)
             continue
-        judged = about_all if answer is None or answer.is_positive else _judged(answer, Phase.RCPT, sender)
+        judged = about_all if answer is None or answer.is_positive else judge(answer, Phase.RCPT)
         if isinstance(judged, RecipientResult):
             results[address] = judged
-        else:
-            blame = blame or judged
-    is_too_large = bool(blame) and _is_about_size(result)
-    return Reading(results, blame, bool(blame) and not is_too_large, is_too_large, unnamed, most, reply, text)
+        elif blame is None or judged.fault is Fault.MAILBOX:
+            blame = blame if blame is not None and blame.fault is Fault.MAILBOX else judged
+    if blame is None:
+        return Reading(results, unnamed=unnamed, most_recipients=most, reply=reply, text=text)
+    return Reading(
+        results,
+        blame.text,
+        does_cool=blame.fault is Fault.MAILBOX,
+        is_too_large=blame.fault is Fault.TOO_LARGE,
+        sender_refused=_refusal_of_sender(blame),
+        unnamed=unnamed,
+        most_recipients=most,
+        reply=reply,
+        text=text,
+    )
 
 
 def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
@@ -91,6 +114,12 @@ def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
         f"The message has {size} bytes, more than any mailbox takes ({names or 'no limit is known'}). "
         f"Send at most {largest} bytes, or raise the limit."
     )
+
+
+def sender_refused_by(names: Sequence[str], refused: RecipientResult) -> RecipientResult:
+    """What is said of the recipients of a message whose sender none of these mailboxes may send for."""
+    who = f"Mailbox {names[0]}" if len(names) == 1 else f"Mailboxes {', '.join(names)}"
+    return refused._replace(text=f"{who} may not send for this sender: {refused.text}")
 
 
 def without_utf8(names: Sequence[str], error: str, *, is_over: bool) -> RecipientResult:
@@ -178,21 +207,26 @@ def wait_until(due: Due, until: datetime, why: str) -> Ending:
     return Ending(state, due.attempts, until, why, due.uncertain_since, due.sent_by_id)
 
 
-def _about_all(result: SubmitResult, sender: str, text: str) -> RecipientResult | str:
-    """What the decisive reply says of the recipients that were not refused; a text blames the mailbox."""
+def _about_all(
+    result: SubmitResult, judge: Callable[[Reply, Phase], RecipientResult | _Blame], text: str
+) -> RecipientResult | _Blame:
+    """What the decisive reply says of the recipients that were not refused."""
     if result.uncertain:
         return RecipientResult(OutgoingState.UNCERTAIN, text=f"It may have been taken: {text}")
     if result.reply is None:
-        return text
+        return _Blame(text)
     if result.taken:
         return _result(OutgoingState.SENT, result.reply)
-    return _judged(result.reply, result.phase, sender)
+    return judge(result.reply, result.phase)
 
 
-def _judged(reply: Reply, phase: Phase, sender: str) -> RecipientResult | str:
-    match judge_reply(reply.code, reply.enhanced, reply.text, _PHASES[phase], sender=sender):
-        case Fault.MAILBOX | Fault.TOO_LARGE:
-            return str(reply)
+def _judged(reply: Reply, phase: Phase, *, sender: str, is_own_sender: bool) -> RecipientResult | _Blame:
+    fault = judge_reply(
+        reply.code, reply.enhanced, reply.text, _PHASES[phase], sender=sender, is_own_sender=is_own_sender
+    )
+    match fault:
+        case Fault.MAILBOX | Fault.SENDER | Fault.TOO_LARGE:
+            return _Blame(str(reply), fault, reply)
         case Fault.RECIPIENT_TRANSIENT:
             return _result(OutgoingState.DEFERRED, reply)
         case _:
@@ -203,11 +237,10 @@ def _result(state: OutgoingState, reply: Reply) -> RecipientResult:
     return RecipientResult(state, reply.code, reply.enhanced, reply.text)
 
 
-def _is_about_size(result: SubmitResult) -> bool:
-    reply = result.reply
-    if reply is None or reply.is_ours:
-        return False
-    return judge_reply(reply.code, reply.enhanced, reply.text, _PHASES[result.phase]) is Fault.TOO_LARGE
+def _refusal_of_sender(blame: _Blame) -> RecipientResult | None:
+    if blame.fault is not Fault.SENDER or blame.reply is None or not blame.reply.is_permanent:
+        return None
+    return _result(OutgoingState.FAILED, blame.reply)
 
 
 def _given_up(

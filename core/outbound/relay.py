@@ -19,6 +19,7 @@ from core.outbound.connecting import connect
 from core.outbound.errand import Errand, aside
 from core.outbound.job import Job
 from core.outbound.outcome import Reading, read_result
+from core.outbound.own_sender import bears_own_addresses
 from core.outbound.pool import Opened, Pool
 from core.outbound.route import Route
 from core.outbox.settle import TryMade
@@ -144,10 +145,14 @@ class Handed(NamedTuple, Generic[Kind]):
         """Whether the relay simply took it, for everybody it was told."""
         return self.result.taken and len(self.result.accepted) == len(self.result.recipients)
 
-    def read(self) -> Sent:
-        """What it means."""
-        sender = self.parcel.composed.envelope.sender or ""
-        return Sent(read_result(self.result, sender), self.result, self.host, self.ms)
+    def read(self, route: Route) -> Sent:
+        """What it means, where it was sent by this mailbox."""
+        composed = self.parcel.composed
+        is_own = not self.is_taken_by_all and bears_own_addresses(
+            composed, route, is_read=self.result.phase in (Phase.DATA, Phase.DOT)
+        )
+        reading = read_result(self.result, composed.envelope.sender or "", is_own_sender=is_own)
+        return Sent(reading, self.result, self.host, self.ms)
 
 
 class Relay:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from core.outbound.provider_words import is_about_its_domain, is_about_the_account, is_about_the_sender
 from core.protocols.smtp_reply import is_too_many_recipients
 
 
@@ -13,6 +14,8 @@ class Fault(StrEnum):
 
     MAILBOX = "mailbox"
     """The sending mailbox cannot send this now: it cools down, its failover is tried."""
+    SENDER = "sender"
+    """This mailbox may not send for this message's sender: another may, and this one goes on with its other mail."""
     RECIPIENT_PERMANENT = "recipient, permanent"
     """This recipient has failed; the others go on."""
     RECIPIENT_TRANSIENT = "recipient, transient"
@@ -23,41 +26,39 @@ class Fault(StrEnum):
     """The message was refused for good: all its recipients have failed."""
 
 
-_ABOUT_THE_SENDER = frozenset({"5.1.7", "5.1.8", "5.2.252", "5.7.60"})
-"""Enhanced codes that say the sender may not send (RFC 3463 §3.2; the last two are Exchange's)."""
-
-# "5.7.1" says only "not allowed": it is about the sender when its text says so.
-_NAMES_THE_SENDER = re.compile(
-    r"\b(?:sender|send[\s-]?as|send on behalf|(?:mail|envelope)[\s-]?from|from[\s-](?:address|header)|return[\s-]path)",
-    re.IGNORECASE,
-)
-_EXCHANGE_SENDER = re.compile(
-    r"SendAsDenied|does not have permissions? to send as|not allowed to send as", re.IGNORECASE
-)
-"""Exchange says "5.2.252 SendAsDenied" also behind another code, within its text."""
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
-_AFTER_DATA = frozenset({"data", "dot"})
+_TRANSACTION = ("mail", "rcpt", "data", "dot")
 
 
-def judge_reply(code: int, enhanced: str, text: str, phase: str, *, sender: str = "") -> Fault:
+def judge_reply(
+    code: int, enhanced: str, text: str, phase: str, *, sender: str = "", is_own_sender: bool = False
+) -> Fault:
     """Whose fault a refusal is (RFC 5321 §4.2.1).
 
-    `phase` is where the dialogue stood: `rcpt`, `data` (the command), `dot` (the message handed over); anything else
-    comes before there is a recipient. `sender` is the envelope sender, to see whether the reply names it.
+    `phase` is where the dialogue stood: `mail`, `rcpt`, `data` (the command), `dot` (the message handed over); anything
+    else comes before there is a message. `sender` is the envelope sender, to see whether the reply names it;
+    `is_own_sender`: the message bears the mailbox's own addresses alone, so that a refusal of them meets all its mail.
     """
     enhanced = enhanced or _enhanced_in(text)
     if phase == "mail" and _is_about_size(code, enhanced):
         return Fault.TOO_LARGE
-    if phase not in ("rcpt", "data", "dot") or code == 421 or not 400 <= code < 600:
+    is_about_this_message = phase in _TRANSACTION and code != 421 and 400 <= code < 600
+    if not is_about_this_message or is_about_the_account(code, enhanced, text):
         return Fault.MAILBOX
-    if _is_about_the_sender(enhanced, text, sender):
+    if phase == "rcpt" and (code < 500 or is_too_many_recipients(code, enhanced, text)):
+        return Fault.RECIPIENT_TRANSIENT  # though it names the sender: so does greylisting
+    if is_about_its_domain(enhanced):
+        return Fault.SENDER
+    if is_about_the_sender(enhanced, text, sender) or (phase == "mail" and _is_about_an_address(code)):
+        return Fault.MAILBOX if is_own_sender else Fault.SENDER
+    return _by_phase(code, phase)
+
+
+def _by_phase(code: int, phase: str) -> Fault:
+    """Of a reply that says no more than its code."""
+    if phase == "mail" or code < 500:
         return Fault.MAILBOX
-    is_permanent = code >= 500
-    if phase in _AFTER_DATA:
-        return Fault.MESSAGE_PERMANENT if is_permanent else Fault.MAILBOX
-    if is_permanent and not is_too_many_recipients(code, enhanced, text):
-        return Fault.RECIPIENT_PERMANENT
-    return Fault.RECIPIENT_TRANSIENT
+    return Fault.RECIPIENT_PERMANENT if phase == "rcpt" else Fault.MESSAGE_PERMANENT
 
 
 def _is_about_size(code: int, enhanced: str) -> bool:
@@ -65,18 +66,9 @@ def _is_about_size(code: int, enhanced: str) -> bool:
     return 500 <= code < 600 and (enhanced == "5.3.4" or (code == 552 and enhanced in ("", "5.2.3")))
 
 
-def _is_about_the_sender(enhanced: str, text: str, sender: str) -> bool:
-    if enhanced in _ABOUT_THE_SENDER or _EXCHANGE_SENDER.search(text):
-        return True
-    if enhanced != "5.7.1":
-        return False
-    return _NAMES_THE_SENDER.search(text) is not None or _names(sender, text)
-
-
-def _names(sender: str, text: str) -> bool:
-    """Whether a reply names the sender, and not as the recipient of a message to himself."""
-    lowered = text.lower()
-    return bool(sender) and sender.lower() in lowered and "recipient" not in lowered
+def _is_about_an_address(code: int) -> bool:
+    # 553 is "mailbox name not allowed" (RFC 5321 §4.2.3); at MAIL the sender's is the only one known.
+    return code == 553
 
 
 def _enhanced_in(text: str) -> str:

@@ -10,7 +10,7 @@ from core.models import Message
 from core.outbound.deliver import deliver_due
 from core.secret import Secret
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, raws, rows_of
-from tests.outbound.world import QUICK, add_mailbox, attempts, make_due, put, recipients, rows, states
+from tests.outbound.world import QUICK, add_mailbox, attempts, mailbox_status, make_due, put, recipients, rows, states
 from tests.servers.postfix import SIZE_LIMIT, PostfixServer
 from tests.servers.smtp import Phase
 from tests.waiting import until
@@ -79,12 +79,13 @@ def test_a_recipient_that_it_does_not_take_is_told_by_himself(
     assert len(relayed(postfix, message_id)) == 1
 
 
-def test_a_sender_that_it_refuses_is_the_mailboxs_fault(handles: Handles, postfix: PostfixServer) -> None:
-    add_mailbox(handles, "main", Relay(postfix))
+def test_a_sender_that_it_refuses_fails_alone(handles: Handles, postfix: PostfixServer) -> None:
+    main = add_mailbox(handles, "main", Relay(postfix))
     put(handles, sender="stranger@example.org")
+    put(handles)
     deliver_due(handles, timeouts=QUICK)
-    [attempt] = attempts(handles)
-    assert (attempt.reply_code, states(handles)) == (554, ["deferred"])
+    assert (attempts(handles)[0].reply_code, states(handles)) == (554, ["failed", "sent"])
+    assert mailbox_status(handles, main).failures == 0
 
 
 def test_what_is_larger_than_its_limit_is_refused(handles: Handles, postfix: PostfixServer) -> None:

@@ -8,7 +8,7 @@ from core.clock import utcnow
 from core.models import Mailbox, Template
 from core.outbound.deliver import deliver_due
 from tests.outbound.world import QUICK, add_mailbox, attempts, change, mail, mailbox_status, make_due, put, rows
-from tests.servers.smtp import Phase, RuledSink
+from tests.servers.smtp import RuledSink
 
 
 @pytest.fixture
@@ -109,15 +109,6 @@ def test_a_failover_chain_is_followed_and_then_the_peers(handles, smtp_sink, sec
         ("second spare", "deferred"),
         ("peer", "sent"),
     ]
-
-
-def test_one_refused_sender_sends_that_message_elsewhere(handles, smtp_sink, second_sink):
-    spare = add_mailbox(handles, "spare", second_sink, active=False)
-    add_mailbox(handles, "main", smtp_sink, failover=spare)
-    smtp_sink.rule(Phase.DOT, "550 5.7.60 client may not send as this sender")
-    put(handles)
-    assert deliver_due(handles, timeouts=QUICK).sent == 1
-    assert sent_by(handles) == ["spare"]
 
 
 def test_no_mailbox_at_all_defers_with_that_reason(handles):

@@ -8,7 +8,7 @@ CASES = [
     (454, "4.7.0", "TLS not available", "tls", Fault.MAILBOX),
     (502, "", "what?", "ehlo", Fault.MAILBOX),
     (535, "5.7.8", "authentication failed", "login", Fault.MAILBOX),
-    (550, "5.1.0", "sender refused", "mail", Fault.MAILBOX),
+    (550, "5.1.0", "no", "mail", Fault.MAILBOX),
     (451, "4.3.0", "later", "mail", Fault.MAILBOX),
     # the announced size is over the limit (RFC 1870): another mailbox may take it
     (552, "5.3.4", "message size exceeds fixed maximum", "mail", Fault.TOO_LARGE),
@@ -34,22 +34,48 @@ CASES = [
     (554, "5.5.1", "no valid recipients", "data", Fault.MESSAGE_PERMANENT),
     (554, "5.6.0", "spam", "dot", Fault.MESSAGE_PERMANENT),
     (552, "5.3.4", "too big", "dot", Fault.MESSAGE_PERMANENT),
-    # about the sender, wherever
-    (550, "5.1.7", "bad sender", "rcpt", Fault.MAILBOX),
-    (550, "5.1.8", "bad sender system", "rcpt", Fault.MAILBOX),
-    (554, "5.2.252", "SendAsDenied", "dot", Fault.MAILBOX),
-    (550, "5.7.60", "SMTP; Client does not have permissions to send as this sender", "dot", Fault.MAILBOX),
-    (554, "", "5.2.252 SendAsDenied", "dot", Fault.MAILBOX),
+    # about the sender of this message, wherever
+    (550, "5.1.0", "sender refused", "mail", Fault.SENDER),
+    (553, "", "not allowed", "mail", Fault.SENDER),
+    (451, "4.1.8", "Domain of sender address does not resolve", "mail", Fault.SENDER),
+    (550, "5.1.7", "bad sender", "rcpt", Fault.SENDER),
+    (550, "5.1.8", "bad sender system", "rcpt", Fault.SENDER),
+    (554, "5.2.252", "SendAsDenied", "dot", Fault.SENDER),
+    (550, "5.7.60", "SMTP; Client does not have permissions to send as this sender", "dot", Fault.SENDER),
+    (554, "", "5.2.252 SendAsDenied", "dot", Fault.SENDER),
     (
         554,
         "5.2.0",
         "STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied",
         "dot",
-        Fault.MAILBOX,
+        Fault.SENDER,
     ),
-    (550, "5.7.1", "Sender address rejected: not owned by user", "rcpt", Fault.MAILBOX),
-    (550, "5.7.1", "Client was not authenticated to send anonymous mail during MAIL FROM", "rcpt", Fault.MAILBOX),
-    (554, "5.7.1", "<alice@example.org>: not allowed here", "rcpt", Fault.MAILBOX),
+    (550, "5.7.750", "Client blocked from sending from unregistered domains", "dot", Fault.SENDER),
+    (553, "5.7.1", "<alice@example.org>: Sender address rejected: not owned by user bob", "rcpt", Fault.SENDER),
+    (550, "", "Sender verify failed", "rcpt", Fault.SENDER),
+    (550, "", "The from address does not match a verified Sender Identity.", "dot", Fault.SENDER),
+    (554, "", "Message rejected: Email address is not verified.", "dot", Fault.SENDER),
+    (554, "5.7.1", "<alice@example.org>: not allowed here", "rcpt", Fault.SENDER),
+    # about its domain: SPF, DKIM, DMARC (RFC 7372), a domain that takes no mail (RFC 7505)
+    (550, "5.7.23", "SPF validation failed", "mail", Fault.SENDER),
+    (550, "5.7.509", "sending domain does not pass DMARC verification", "dot", Fault.SENDER),
+    (550, "5.7.27", "sender address has null MX", "mail", Fault.SENDER),
+    # about the login or this machine, wherever
+    (550, "5.4.5", "Daily user sending limit exceeded", "dot", Fault.MAILBOX),
+    (550, "5.7.1", "Daily SMTP relay limit exceeded for customer", "rcpt", Fault.MAILBOX),
+    (450, "4.2.1", "Peak SMTP relay limit exceeded for customer", "rcpt", Fault.MAILBOX),
+    (550, "5.1.90", "you've reached your daily limit for message recipients", "dot", Fault.MAILBOX),
+    (550, "5.2.2", "Submission quota exceeded", "dot", Fault.MAILBOX),
+    (550, "5.1.8", "Access denied, bad outbound sender", "dot", Fault.MAILBOX),
+    (550, "5.7.501", "Access denied, spam abuse detected", "rcpt", Fault.MAILBOX),
+    (550, "5.7.708", "Access denied, traffic not accepted from this IP", "dot", Fault.MAILBOX),
+    (550, "5.7.606", "Access denied, banned sending IP", "rcpt", Fault.MAILBOX),
+    (530, "5.7.0", "Authentication required", "rcpt", Fault.MAILBOX),
+    (530, "5.7.57", "Client was not authenticated to send anonymous mail during MAIL FROM", "mail", Fault.MAILBOX),
+    (554, "5.7.1", "Service unavailable; Client host [192.0.2.1] blocked using a list", "rcpt", Fault.MAILBOX),
+    # Exchange's recipients who take mail from their own organisation alone
+    (550, "5.7.133", "Sender not authenticated for group", "rcpt", Fault.RECIPIENT_PERMANENT),
+    (550, "5.1.10", "Recipient not found", "rcpt", Fault.RECIPIENT_PERMANENT),
     # 5.7.1 that does not name the sender
     (554, "5.7.1", "relay access denied", "rcpt", Fault.RECIPIENT_PERMANENT),
     (550, "5.7.1", "message looks like spam", "dot", Fault.MESSAGE_PERMANENT),
@@ -69,3 +95,11 @@ def test_reply_says_whose_fault_it_is(code: int, enhanced: str, text: str, phase
 @pytest.mark.parametrize("code", [421, 450, 535, 550, 554])
 def test_no_recipient_fails_before_rcpt(phase: str, code: int) -> None:
     assert judge_reply(code, "5.7.1", "no", phase) is Fault.MAILBOX
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "expected"),
+    [(550, "5.7.60", Fault.MAILBOX), (550, "5.1.7", Fault.MAILBOX), (550, "5.7.23", Fault.SENDER)],
+)
+def test_a_mailbox_that_may_not_send_as_itself_cannot_send(code: int, enhanced: str, expected: Fault) -> None:
+    assert judge_reply(code, enhanced, "no", "dot", is_own_sender=True) is expected
