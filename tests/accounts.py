@@ -25,6 +25,9 @@ from tests.servers.dovecot import DovecotServer
 ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 """For tests in which the database makes no difference: half the time."""
 
+ON_POSTGRES = pytest.mark.parametrize("home", ["postgresql"], indirect=True)
+"""For tests of what only a server does."""
+
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 

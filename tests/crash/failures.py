@@ -1,9 +1,10 @@
-"""Failures at the n-th step: a statement to the database, a call to the network."""
+"""Failures at the n-th step: a statement to the database, its word of a commit, a call to the network."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
@@ -48,6 +49,26 @@ def failing_database(handles: Handles, number: int) -> Iterator[Countdown]:
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", count)
+
+
+@contextmanager
+def losing_commit(handles: Handles, number: int) -> Iterator[Countdown]:
+    """The n-th commit is carried out, and its connection breaks before the server's word of it comes (PostgreSQL)."""
+    countdown = Countdown(number, lambda: psycopg.OperationalError("server closed the connection unexpectedly"))
+    dialect = handles.database._writers.dialect
+    commit = dialect.do_commit
+
+    def commit_and_break(connection: Any) -> None:
+        commit(connection)
+        try:
+            countdown()
+        except psycopg.OperationalError:
+            connection.dbapi_connection.close()
+            raise
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dialect, "do_commit", commit_and_break)
+        yield countdown
 
 
 class Counted:

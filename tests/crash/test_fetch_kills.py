@@ -11,6 +11,7 @@ from core.environment import Environment
 from core.handles import Handles
 from core.models import Suspect
 from tests.accounts import (
+    ON_POSTGRES,
     ON_SQLITE,
     add_account,
     at,
@@ -27,8 +28,6 @@ from tests.crash.fetching_process import FetchingProcess
 from tests.fakes.holding import is_named
 from tests.fakes.proxy import Line, Proxy
 from tests.servers.dovecot import DovecotServer
-
-ON_POSTGRES = pytest.mark.parametrize("home", ["postgresql"], indirect=True)
 
 MAILS = [message(number) for number in range(12)]
 """Three batches of four."""

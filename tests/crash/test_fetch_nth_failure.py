@@ -9,8 +9,19 @@ import pytest
 
 from core.errors import StoreError
 from core.handles import Handles
-from tests.accounts import ON_SQLITE, add_account, at, expire_leases, fetch, fetched_well, message, raws, stored
-from tests.crash.failures import failing_database, failing_network
+from tests.accounts import (
+    ON_POSTGRES,
+    ON_SQLITE,
+    add_account,
+    at,
+    expire_leases,
+    fetch,
+    fetched_well,
+    message,
+    raws,
+    stored,
+)
+from tests.crash.failures import failing_database, failing_network, losing_commit
 from tests.servers.dovecot import DovecotServer
 
 
@@ -43,6 +54,14 @@ def test_whichever_statement_fails_every_message_is_here_once(
     handles: Handles, dovecot: DovecotServer, kind: str
 ) -> None:
     assert sweep(handles, dovecot, kind, lambda number: failing_database(handles, number)) > 15
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
+def test_whichever_commit_the_server_says_nothing_of_every_message_is_here_once(
+    handles: Handles, dovecot: DovecotServer, kind: str
+) -> None:
+    assert sweep(handles, dovecot, kind, lambda number: losing_commit(handles, number)) > 3
 
 
 @ON_SQLITE

@@ -9,8 +9,8 @@ from typing import Any
 from core.errors import StoreError
 from core.handles import Handles
 from core.outbound.deliver import deliver_due
-from tests.accounts import ON_SQLITE
-from tests.crash.failures import failing_database, failing_network
+from tests.accounts import ON_POSTGRES, ON_SQLITE
+from tests.crash.failures import failing_database, failing_network, losing_commit
 from tests.crash.test_sender_kills import check, let_leases_run_out
 from tests.outbound.world import QUICK, add_mailbox, put, states
 from tests.servers.smtp import RuledSink
@@ -39,6 +39,13 @@ def sweep(handles: Handles, sink: RuledSink, failing: Callable[[int], Any]) -> i
 @ON_SQLITE
 def test_whichever_statement_fails_every_message_arrives(handles: Handles, smtp_sink: RuledSink) -> None:
     assert sweep(handles, smtp_sink, lambda number: failing_database(handles, number)) > 10
+
+
+@ON_POSTGRES
+def test_whichever_commit_the_server_says_nothing_of_every_message_arrives(
+    handles: Handles, smtp_sink: RuledSink
+) -> None:
+    assert sweep(handles, smtp_sink, lambda number: losing_commit(handles, number)) > 3
 
 
 @ON_SQLITE

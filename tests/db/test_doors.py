@@ -136,6 +136,21 @@ def test_a_lock_held_by_another_process_is_waited_for(handles: Handles) -> None:
     assert _value(handles) == "mine"
 
 
+def test_a_writer_has_the_lock_before_it_looks(environment: Environment) -> None:
+    """What it decides by stays true: SQLite would refuse to let a reader write once another has written."""
+    make_sqlite(environment.database_file)
+    one, another = Database(environment.database_url), Database(environment.database_url)
+
+    def work(session: Session) -> None:
+        assert session.get(Setting, "x") is None
+        with pytest.raises(StoreBusy):
+            another.writing(lambda _: pytest.fail("it was let in"), patience=0.05)
+
+    one.writing(work)
+    one.close()
+    another.close()
+
+
 def test_many_writers_at_once_lose_nothing(handles: Handles) -> None:
     def add(session: Session) -> None:
         row = session.get(Setting, "count", with_for_update=True)

@@ -15,6 +15,8 @@ from core.mail.envelope import OutgoingEnvelope
 from core.models import OutgoingRaw
 from core.outbox.enqueue import enqueue, enqueue_many
 from core.outbox.entry import read_entry
+from tests.accounts import ON_POSTGRES
+from tests.crash.failures import losing_commit
 from tests.outbound.world import add_mailbox, mail, recipients, rows
 
 
@@ -76,6 +78,17 @@ def test_threads_with_one_key_put_in_one_message(handles):
     assert len(set(found)) == 1
     assert len(found) == 8
     assert len(rows(handles)) == 1
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_commit_that_the_server_says_nothing_of_is_not_done_twice(handles, nth):
+    with losing_commit(handles, nth) as countdown:
+        message_ids = enqueue_many(handles, [entry(1), entry(2, key="k"), entry(3)])
+        message_ids += enqueue_many(handles, [entry(4), entry(5)])
+
+    assert countdown.has_failed
+    assert [row.message_id for row in rows(handles)] == message_ids
 
 
 def test_a_mailbox_that_is_not_there_refuses_all(handles):

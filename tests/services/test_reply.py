@@ -21,12 +21,11 @@ from core.services.details import show
 from core.services.intake import take_in
 from core.services.queues import queues
 from core.services.reply import reply
-from tests.accounts import ON_SQLITE, add_account, message, records, rows_of
+from tests.accounts import ON_POSTGRES, ON_SQLITE, add_account, message, records, rows_of
+from tests.crash.failures import losing_commit
 from tests.inbound.test_bounces import report
 from tests.outbound.world import QUICK, add_mailbox, rows
 from tests.services.worlds import add
-
-pytestmark = ON_SQLITE
 
 LETTER = message(
     "q", "From: Eve <eve@example.net>", "Reply-To: team@example.net", "References: <a@x> <b@x>", "Subject: AW: Printer"
@@ -52,6 +51,7 @@ def sent(handles: Handles) -> Any:
     return message_from_bytes(raw, policy=default)
 
 
+@ON_SQLITE
 def test_the_answer_goes_to_who_wrote_with_number_and_thread(handles: Handles, admin: Actor, number: str) -> None:
     message_id = reply(handles, admin, number, "Switch it on.\n")
 
@@ -68,6 +68,7 @@ def test_the_answer_goes_to_who_wrote_with_number_and_thread(handles: Handles, a
     assert (line.verb, line.kind, line.name, line.after["to"]) == ("reply", "record", number, ["team@example.net"])
 
 
+@ON_SQLITE
 def test_the_queues_address_comes_first_with_its_name(handles: Handles, admin: Actor, number: str) -> None:
     queues.change(handles, admin, "Raw", {"address": "raw@example.org"})
     add(handles, admin, "address", "raw@example.org", queue="Raw", display_name="Räume")
@@ -77,6 +78,7 @@ def test_the_queues_address_comes_first_with_its_name(handles: Handles, admin: A
     assert str(sent(handles)["From"]) == "Räume <raw@example.org>"
 
 
+@ON_SQLITE
 def test_what_comes_back_to_the_answer_is_on_the_record(
     handles: Handles, admin: Actor, number: str, smtp_sink: Any
 ) -> None:
@@ -98,6 +100,7 @@ def test_what_comes_back_to_the_answer_is_on_the_record(
     assert sent(handles)["To"] == "userz@example.org"
 
 
+@ON_SQLITE
 def test_a_mail_system_is_not_answered(handles: Handles, admin: Actor) -> None:
     add_account(handles, address="desk@example.org")
     take(handles, admin, message("q", "From: MAILER-DAEMON@example.net", "X: y"))
@@ -107,6 +110,7 @@ def test_a_mail_system_is_not_answered(handles: Handles, admin: Actor) -> None:
     assert rows(handles) == []
 
 
+@ON_SQLITE
 def test_bad_orders_are_refused_in_a_sentence(handles: Handles, admin: Actor, number: str) -> None:
     with pytest.raises(BadInput, match="empty"):
         reply(handles, admin, number, " \n")
@@ -115,3 +119,13 @@ def test_bad_orders_are_refused_in_a_sentence(handles: Handles, admin: Actor, nu
     with pytest.raises(NotPermitted):
         reply(handles, Actor("vera", "vm", Role.VIEWER), number, "x")
     assert rows(handles) == []
+
+
+@ON_POSTGRES
+def test_a_commit_that_the_server_says_nothing_of_is_not_answered_twice(
+    handles: Handles, admin: Actor, number: str
+) -> None:
+    with losing_commit(handles, 1):
+        message_id = reply(handles, admin, number, "Switch it on.\n")
+
+    assert [row.message_id for row in rows(handles)] == [message_id]
