@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -110,22 +110,43 @@ def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fet
     `judge` runs on the connection's thread: taking in waits for the disk, judging for the processor.
     """
     coming: deque[Future[Bulk]] = deque()
-    for plan in _plans(line, keys, limit):
-        coming.append(line.order(_read, line.source, plan, judge))
+    for plan, following in _with_next(_plans(line, keys, limit)):
+        coming.append(line.order(_read, line.source, plan, following, judge))
         if len(coming) > AHEAD:
             yield coming.popleft().result()
     while coming:
         yield coming.popleft().result()
 
 
+def _with_next(plans: Iterable[_Plan]) -> Iterator[tuple[_Plan, tuple[Key, ...]]]:
+    """Each plan, with the messages of the one after it."""
+    last: _Plan | None = None
+    for plan in plans:
+        if last is not None:
+            yield last, plan.keys
+        last = plan
+    if last is not None:
+        yield last, ()
+
+
 def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
+    coming: deque[tuple[Sequence[Key], Future[dict[Key, int]]]] = deque()
     for start in range(0, len(keys), SIZES_AT_ONCE):
         chunk = keys[start : start + SIZES_AT_ONCE]
-        yield from plan_batches(chunk, line.ask(line.source.sizes, chunk), limit)
+        coming.append((chunk, line.order(line.source.sizes, chunk)))
+        # The sizes of the next are asked for before the first of these are read, so that nobody waits for them.
+        if len(coming) > 1:
+            yield from _planned(*coming.popleft(), limit)
+    for chunk, sizes in coming:
+        yield from _planned(chunk, sizes, limit)
 
 
-def _read(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged]) -> Bulk:
-    fetched = source.fetch(plan.keys) if plan.keys else []
+def _planned(keys: Sequence[Key], sizes: Future[dict[Key, int]], limit: int) -> list[_Plan]:
+    return plan_batches(keys, sizes.result(), limit)
+
+
+def _read(source: Source, plan: _Plan, following: Sequence[Key], judge: Callable[[Fetched], Judged]) -> Bulk:
+    fetched = source.fetch(plan.keys, following) if plan.keys else []
     fp("K2")
     judged = tuple(judge(one) for one in fetched if one.raw is not None)
     return Bulk(judged, tuple(one for one in fetched if one.raw is None), plan.too_large, plan.gone, plan.last)

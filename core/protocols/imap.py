@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
@@ -12,7 +12,8 @@ from typing import TypeVar
 from core.clock import monotonic
 from core.errors import Misuse, NotOffered, WireError
 from core.protocols import imap_fetch
-from core.protocols.imap_dialogue import Answer, ImapDialogue, Response
+from core.protocols.imap_bodies import Bodies
+from core.protocols.imap_dialogue import Answer, ImapDialogue
 from core.protocols.imap_folders import Folder, parse_list, status_values
 from core.protocols.imap_idle import Idling
 from core.protocols.imap_removal import copy_or_move, expunge, present, store
@@ -22,8 +23,6 @@ from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selec
 T = TypeVar("T")
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_OVERHEAD = 4096
-"""Octets of a FETCH response besides the message, generously."""
 _MOST_DATES = 5000
 """Messages whose dates are compared to find the oldest, when the first in the folder is not."""
 
@@ -51,7 +50,7 @@ class ImapSource:
         self._selected = Selected("", 0, 0, 0)
         self._writable = False
         self._is_read_only = False
-        self._announced: dict[int, int] = {}
+        self._bodies = Bodies(dialogue)
 
     @property
     def is_usable(self) -> bool:
@@ -65,7 +64,8 @@ class ImapSource:
 
     def select(self, folder: str, *, writable: bool) -> Selected:
         """SELECT, or EXAMINE when nothing may be changed."""
-        self._selected, self._announced = Selected("", 0, 0, 0), {}
+        self._selected = Selected("", 0, 0, 0)
+        self._bodies.forget()
         verb = b"SELECT" if writable else b"EXAMINE"
         answer = self._dialogue.command(verb, folder_name(folder), phase="folder")
         self._selected = self._read_selected(folder, answer)
@@ -106,23 +106,13 @@ class ImapSource:
         found: dict[int, int] = {}
         for uids in sequence_sets(by_uid):
             answer = self._dialogue.command(b"UID FETCH", uids, b"(UID RFC822.SIZE)", phase="sizes")
-            found.update(self._understood(imap_fetch.sizes, answer))
-        self._announced.update(found)
+            found.update(imap_fetch.understood(self._dialogue, imap_fetch.sizes, answer))
+        self._bodies.announce(found)
         return {by_uid[uid]: size for uid, size in found.items() if uid in by_uid}
 
-    def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
+    def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
         """BODY.PEEK[] of all in as few commands as their UIDs fit into; where that is refused, one by one."""
-        uids = list(self._by_uid(keys))
-        refused: dict[int, str] = {}
-        try:
-            found = self._bodies(uids)
-        except WireError as error:
-            if not self._is_refusal(error):
-                raise
-            # One message that the server cannot give must not hide the others (RFC 3501 §6.4.5, "NO - fetch error").
-            found, refused = self._one_by_one(uids, error)
-        for uid in uids:
-            self._announced.pop(uid, None)
+        found, refused = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
         return [_fetched(key, found.get(key.uid), refused.get(key.uid)) for key in keys]
 
     def header(self, key: Key) -> bytes | None:
@@ -130,7 +120,7 @@ class ImapSource:
         (uid,) = self._by_uid([key])
         wanted = b"(UID BODY.PEEK[HEADER.FIELDS (FROM SENDER TO SUBJECT DATE MESSAGE-ID)])"
         answer = self._dialogue.command(b"UID FETCH", str(uid).encode(), wanted, phase="fetch")
-        return self._understood(imap_fetch.headers, answer).get(uid)
+        return imap_fetch.understood(self._dialogue, imap_fetch.headers, answer).get(uid)
 
     def mark_seen(self, keys: Sequence[Key]) -> None:
         """Set \\Seen."""
@@ -178,7 +168,7 @@ class ImapSource:
 
     def _dates(self, verb: bytes, messages: bytes) -> list[datetime]:
         answer = self._dialogue.command(verb, messages, b"(UID INTERNALDATE)", phase="count")
-        found = self._understood(imap_fetch.bodies, answer).values()
+        found = imap_fetch.understood(self._dialogue, imap_fetch.bodies, answer).values()
         return [body.date for body in found if body.date is not None]
 
     def idle(self) -> Idling:
@@ -188,6 +178,7 @@ class ImapSource:
             NotOffered: the server does not know IDLE.
         """
         self._require(self._selected.folder)
+        self._dialogue.settle()
         if not self._dialogue.offers("IDLE"):
             raise NotOffered("The server does not offer IDLE.", host=self._dialogue.wire.place, phase="idle")
         return Idling(self._dialogue.wire, self._selected.exists)
@@ -221,57 +212,6 @@ class ImapSource:
         """Abandon the connection without a word; may be called from another thread."""
         self._dialogue.wire.close()
 
-    def _bodies(self, wanted: Sequence[int]) -> dict[int, imap_fetch.Body]:
-        found: dict[int, imap_fetch.Body] = {}
-        caps = self._dialogue.caps
-        expected = [caps.expected(self._announced.get(uid, caps.message)) for uid in wanted]
-        announced = sum(self._announced.get(uid, 0) for uid in wanted)
-        for uids in sequence_sets(wanted):
-            answer = self._dialogue.command(
-                b"UID FETCH",
-                uids,
-                b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[])",
-                phase="fetch",
-                seconds=self._dialogue.timeouts.transfer(announced),
-                budget=sum(expected) + _OVERHEAD * (len(expected) + 1),
-                literal=max(expected),
-            )
-            found.update(self._understood(imap_fetch.bodies, answer))
-        return found
-
-    def _one_by_one(self, uids: Sequence[int], refusal: WireError) -> tuple[dict[int, imap_fetch.Body], dict[int, str]]:
-        found: dict[int, imap_fetch.Body] = {}
-        refused: dict[int, str] = {}
-        for uid in uids:
-            try:
-                found.update(self._bodies([uid]))
-            except WireError as error:
-                if not self._is_refusal(error):
-                    raise
-                refused[uid] = error.reply
-        if not found and not self._reads_another(refused):
-            raise refusal  # whatever it is asked for: that is the server's trouble, and no message is to blame
-        return found, refused
-
-    def _reads_another(self, refused: Collection[int]) -> bool:
-        """Whether the server can read a message that is none of these: the first or the last of the folder."""
-        for number in (b"1", b"*"):
-            try:
-                answer = self._dialogue.command(
-                    b"FETCH", number, b"(UID BODY.PEEK[HEADER.FIELDS (DATE)])", phase="fetch"
-                )
-            except WireError as error:
-                if not self._is_refusal(error):
-                    raise
-                continue
-            if self._understood(imap_fetch.bodies, answer).keys() - set(refused):
-                return True
-        return False
-
-    def _is_refusal(self, error: WireError) -> bool:
-        """Whether a command was refused and nothing more: no peace asked for, the connection as it was."""
-        return type(error) is WireError and self.is_usable
-
     def _removed(self, keys: Sequence[Key], remove: Callable[[list[int]], str]) -> Removal:
         self._require_writable()
         mine = [key for key in keys if self._is_mine(key)]
@@ -301,12 +241,6 @@ class ImapSource:
         if not uidvalidity or not exists:
             self._dialogue.wire.violation("The server does not tell what it selected (EXISTS, UIDVALIDITY).")
         return Selected(folder, uidvalidity, _number(rb"\[UIDNEXT (\d{1,10})\]", codes), exists[-1])
-
-    def _understood(self, read: Callable[[list[Response]], T], answer: Answer) -> T:
-        try:
-            return read(answer.untagged)
-        except imap_fetch.NotUnderstood as error:
-            self._dialogue.wire.violation(f"A FETCH response makes no sense: {error}")
 
     def _by_uid(self, keys: Iterable[Key]) -> dict[int, Key]:
         for key in keys:

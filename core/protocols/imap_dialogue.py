@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Never
 
-from core.errors import ConnectionLost, NotOffered, TlsMissing
+from core.errors import ConnectionLost, NotOffered, TlsMissing, WireError
 from core.protocols import sasl
 from core.protocols.imap_text import quoted
 from core.protocols.refusals import farewell, refusal, words
@@ -42,6 +43,24 @@ class Answer:
         return [line for line in plain if _begins(line, prefix) and _ends(line, suffix)]
 
 
+@dataclass
+class Asked:
+    """A command that was sent, and what has come of its answer."""
+
+    tag: bytes
+    phase: str
+    seconds: float
+    """How long its answer may take, from when it is waited for."""
+    budget: int
+    """How many bytes it may have."""
+    literal: int
+    """How many of them a literal may have, and a line."""
+    line: int
+    answer: Answer = field(default_factory=Answer)
+    is_complete: bool = False
+    refused: WireError | None = None
+
+
 class ImapDialogue:
     """Speaks IMAP over a wire; knows what the server offers."""
 
@@ -56,6 +75,7 @@ class ImapDialogue:
         self._transcript = transcript
         self._secrets: tuple[str, ...] = ()
         self._count = 0
+        self._outstanding: deque[Asked] = deque()
 
     def offers(self, capability: str) -> bool:
         """Whether the server announced this capability."""
@@ -126,9 +146,46 @@ class ImapDialogue:
         shown: str = "",
     ) -> Answer:
         """Send a command and take its answer; NO, BAD and BYE are raised. `shown` hides the rest from transcripts."""
-        self._begin(phase, seconds, budget)
+        self.settle()
+        asked = self.ask(
+            verb, *arguments, phase=phase, seconds=seconds, budget=budget, literal=literal, line=line, shown=shown
+        )
+        self._hear(asked)
+        return _given(asked)
+
+    def ask(
+        self,
+        verb: bytes,
+        *arguments: bytes,
+        phase: str,
+        seconds: float | None = None,
+        budget: int | None = None,
+        literal: int = 64 * 1024,
+        line: int = 64 * 1024,
+        shown: str = "",
+    ) -> Asked:
+        """Send a command whose answer is taken later, also while others are answered (RFC 3501 §5.5).
+
+        Only for commands that do not depend on each other: everything else waits for what is outstanding.
+        """
+        self._start(phase, seconds, budget)
         tag = self._send(b" ".join((verb, *arguments)), shown)
-        return self._answer(tag, literal, line)
+        asked = Asked(
+            tag, phase, seconds or self.timeouts.command, budget or self.caps.command, literal=literal, line=line
+        )
+        self._outstanding.append(asked)
+        return asked
+
+    def take(self, asked: Asked) -> Answer:
+        """Its answer, and before it those of what was asked earlier; NO, BAD and BYE are raised."""
+        while not asked.is_complete:
+            self._hear_first()
+        return _given(asked)
+
+    def settle(self) -> None:
+        """Take in all that is outstanding; whoever asked takes it later, with what the server said against it."""
+        while self._outstanding:
+            self._hear_first()
 
     def search(self, criterion: bytes, *, expected: int = 0) -> list[int]:
         """UID SEARCH, with time for `expected` bytes; only with words of our own, never with text from outside."""
@@ -165,6 +222,10 @@ class ImapDialogue:
             pass
 
     def _begin(self, phase: str, seconds: float | None, budget: int | None) -> None:
+        self.settle()
+        self._start(phase, seconds, budget)
+
+    def _start(self, phase: str, seconds: float | None, budget: int | None) -> None:
         if self.wire.broken:
             raise ConnectionLost("The connection is closed.", host=self.wire.place, phase=phase)
         self.wire.begin(phase, seconds or self.timeouts.command, budget or self.caps.command)
@@ -180,23 +241,42 @@ class ImapDialogue:
                 self._transcript.sent(tag + b" " + command)
         return tag
 
-    def _answer(self, tag: bytes, literal: int, longest: int) -> Answer:
-        answer = Answer()
-        mark = tag + b" "
-        while True:
+    def _hear_first(self) -> None:
+        first = self._outstanding[0]
+        # What is read at once may reach into the answers behind it.
+        self._start(first.phase, first.seconds, sum(one.budget for one in self._outstanding))
+        self._hear(first)
+
+    def _hear(self, first: Asked) -> None:
+        """Take in what the server says until it has answered the first of what is outstanding."""
+        most, longest = max(one.literal for one in self._outstanding), max(one.line for one in self._outstanding)
+        untagged = first.answer.untagged
+        while not first.is_complete:
             line = self._line(longest)
             if line.startswith(b"* "):
-                response = self._response(line, literal)
+                response = self._response(line, most)
                 if isinstance(response[0], bytes):
                     self._heed(response[0])
-                answer.untagged.append(response)
-                if len(answer.untagged) > _MOST_RESPONSES:
+                untagged.append(response)
+                if len(untagged) > _MOST_RESPONSES:
                     self.wire.violation("The server answers without end.")
-            elif line.startswith(mark):
-                answer.text = self._completed(line[len(mark) :])
-                return answer
             else:
-                self.wire.violation("The server's answer is no IMAP at this point.", reply=words(line))
+                self._complete(line)
+
+    def _complete(self, line: bytes) -> None:
+        """One of the outstanding commands has been answered; a server may finish a later one first."""
+        tag, _, rest = line.partition(b" ")
+        asked = next((one for one in self._outstanding if one.tag == tag), None)
+        if asked is None:
+            self.wire.violation("The server's answer is no IMAP at this point.", reply=words(line))
+        try:
+            asked.answer.text = self._completed(rest)
+        except WireError as error:
+            if self.wire.broken:
+                raise
+            asked.refused = error
+        asked.is_complete = True
+        self._outstanding.remove(asked)
 
     def _response(self, line: bytes, most: int) -> Response:
         parts: Response = []
@@ -296,6 +376,12 @@ class ImapDialogue:
 
     def _set_capabilities(self, text: bytes) -> None:
         self.capabilities = frozenset(text.decode("ascii", "replace").upper().split())
+
+
+def _given(asked: Asked) -> Answer:
+    if asked.refused is not None:
+        raise asked.refused
+    return asked.answer
 
 
 def _begins(line: bytes, prefix: bytes) -> bool:

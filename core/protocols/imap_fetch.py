@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from imapclient.exceptions import ProtocolError
 from imapclient.response_parser import parse_fetch_response
 
-from core.protocols.imap_dialogue import Response
+from core.protocols.imap_dialogue import Answer, ImapDialogue, Response
 from core.protocols.imap_text import internal_date
+
+T = TypeVar("T")
 
 _ITEM = rb'UID (\d{1,10})|RFC822\.SIZE (\d{1,18})|INTERNALDATE "([^"]{0,40})"'
 _ITEMS = rb"(?:" + _ITEM + rb"| )*"
@@ -34,6 +37,14 @@ class Body:
 
 class NotUnderstood(Exception):
     """A FETCH response that makes no sense."""
+
+
+def understood(dialogue: ImapDialogue, read: Callable[[list[Response]], T], answer: Answer) -> T:
+    """What an answer says; one that makes no sense ends the connection."""
+    try:
+        return read(answer.untagged)
+    except NotUnderstood as error:
+        dialogue.wire.violation(f"A FETCH response makes no sense: {error}")
 
 
 def bodies(untagged: Iterable[Response]) -> dict[int, Body]:

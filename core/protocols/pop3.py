@@ -87,8 +87,8 @@ class Pop3Source:
             return None
         return b"\r\n".join([*lines, b"", b""])
 
-    def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
-        """RETR each."""
+    def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
+        """RETR each. Not what follows: some servers show what was read no second time, be it stored or not."""
         return [fetched for window in _windows(keys) for fetched in self._fetched(window)]
 
     def mark_seen(self, keys: Sequence[Key]) -> None:

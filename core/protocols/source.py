@@ -175,8 +175,11 @@ class Source(Protocol):
     def sizes(self, keys: Sequence[Key]) -> dict[Key, int]:
         """The sizes the server announces; messages that are gone are absent."""
 
-    def fetch(self, keys: Sequence[Key]) -> list[Fetched]:
-        """Read messages without marking them read, one result for each key, in the order of the keys."""
+    def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
+        """Read messages without marking them read, one result for each key, in the order of the keys.
+
+        `following` will be fetched next: the server is asked for them already, where it can be, and does not idle.
+        """
 
     def header(self, key: Key) -> bytes | None:
         """What the header of a message says, without reading the message; `None` if the server does not tell."""

@@ -39,6 +39,11 @@ class Talk:
             self._heard.append(line.rstrip(b"\r\n"))
         return line.rstrip(b"\r\n")
 
+    @property
+    def last(self) -> bytes:
+        """The line that was heard last, from whichever client."""
+        return self._heard[-1]
+
     def secure(self, certificate: ServerCertificate) -> None:
         """Begin TLS."""
         self.secure_with(certificate.server_context())
