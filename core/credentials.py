@@ -15,6 +15,7 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Account, AccountStatus, Mailbox, MailboxStatus, Profile, Token, Validity
 from core.resources.methods import method_of
+from core.text import counted
 
 STEPS = (30, 7, 1)
 """Days before the end at which an alert is opened."""
@@ -103,7 +104,7 @@ def days_told(credentials: list[Credential], now: datetime, most: int = 5) -> st
 
 
 def _left(days: int) -> str:
-    return "ended" if days < 0 else f"{days} day{'' if days == 1 else 's'} left"
+    return "ended" if days < 0 else f"{counted(days, 'day')} left"
 
 
 def credentials_of(session: Session) -> list[Credential]:

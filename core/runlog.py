@@ -22,7 +22,7 @@ from core.db.bulk import insert_rows, table_of
 from core.errors import LeaseLost
 from core.handles import Handles
 from core.models import Run, RunEvent, RunState
-from core.text import bounded, clean
+from core.text import bounded, clean, counted
 
 FLUSH_INTERVAL = 0.25
 """Seconds between two writes of buffered lines: four a second is as fast as anyone reads."""
@@ -123,7 +123,7 @@ class RunLog:
         self.step = "fetch"
         self.expected += new
         detail = f", UIDVALIDITY {uidvalidity}" if uidvalidity else ""
-        self._note("info", "select", f"{folder or 'maildrop'}: {exists} messages{detail}, {new} new")
+        self._note("info", "select", f"{folder or 'maildrop'}: {counted(exists, 'message')}{detail}, {new} new")
 
     def uidvalidity_changed(self, folder: str, before: int, after: int) -> None:
         """The server numbers the folder anew; messages are matched by their bytes."""
@@ -137,7 +137,7 @@ class RunLog:
 
     def acknowledged(self, count: int, how: str, ms: float) -> None:
         """The server has deleted, moved or marked messages."""
-        self._note("info", how, f"{count} message{'s' if count != 1 else ''}", ms)
+        self._note("info", how, counted(count, "message"), ms)
 
     def left(self, count: int, why: str) -> None:
         """Messages stay on the server although they should not; the next run tries again."""
@@ -161,7 +161,8 @@ class RunLog:
 
     def took_over(self, suspects: int) -> None:
         """The last run died; its messages in hand are taken one at a time."""
-        text = f"The last run was cut off; the {suspects} messages it may have had in hand are taken one at a time"
+        many = counted(suspects, "message")
+        text = f"The last run was cut off; what it may have had in hand is taken one at a time: {many}"
         self._note("warning", "recover", text)
 
     def stopped(self) -> None:

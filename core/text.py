@@ -1,4 +1,7 @@
-"""Text from outside, made fit to be stored (`clean`), shown (`safe_text`) or put in a column (`bounded`)."""
+"""Text from outside, made fit to be stored (`clean`), shown (`safe_text`) or put in a column (`bounded`).
+
+Of our own text: `counted`.
+"""
 
 import re
 
@@ -51,6 +54,12 @@ def safe_text(text: str, *, multiline: bool = False) -> str:
     if multiline:
         return _UNSHOWABLE_IN_LINES.sub(_visible_in_lines, text)
     return _UNSHOWABLE.sub(_visible, text)
+
+
+def counted(count: float, one: str, several: str = "", *, thousands: str = ",") -> str:
+    """So many of them: `1 message`, `2,000 messages`; `several` where it is not `one` with an s behind it."""
+    number = f"{count:,}".replace(",", thousands) if isinstance(count, int) else f"{count:g}"
+    return f"{number} {one if count == 1 else several or one + 's'}"
 
 
 def bounded(text: str, length: int) -> str:

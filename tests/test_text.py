@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.text import bounded, clean, safe_text
+from core.text import bounded, clean, counted, safe_text
 
 any_text = st.text(st.characters(categories=None))
 """Every code point, lone surrogates included."""
@@ -89,3 +89,19 @@ def test_showing_twice_changes_nothing_more(foreign: str, multiline: bool) -> No
 )
 def test_a_cut_shows_as_an_ellipsis(text: str, length: int, cut: str) -> None:
     assert bounded(text, length) == cut
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "told"),
+    [
+        (0, ("message",), "0 messages"),
+        (1, ("message",), "1 message"),
+        (2000, ("message",), "2,000 messages"),
+        (1, ("delivery was", "deliveries were"), "1 delivery was"),
+        (2, ("delivery was", "deliveries were"), "2 deliveries were"),
+        (1.0, ("hour",), "1 hour"),
+        (1.5, ("hour",), "1.5 hours"),
+    ],
+)
+def test_what_is_counted_is_one_or_several(count: float, words: tuple[str, ...], told: str) -> None:
+    assert counted(count, *words) == told

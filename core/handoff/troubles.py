@@ -11,6 +11,7 @@ from core import alerts, clock
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Delivery, DeliveryState, Handoff, HandoffStatus
+from core.text import counted
 
 PREFIX = "handoff:"
 """Subjects of these alerts: `handoff:crm`."""
@@ -42,7 +43,7 @@ def trouble_of(found: Refused, now: datetime, silence: timedelta) -> str | None:
     if found.waiting_since is not None and now - found.waiting_since >= silence:
         told.append(f"has not taken what was offered since {found.waiting_since:%Y-%m-%d %H:%M} UTC: {found.error}")
     if found.given_up:
-        many = "a delivery was" if found.given_up == 1 else f"{found.given_up} deliveries were"
+        many = counted(found.given_up, "delivery was", "deliveries were")
         told.append(f"{many} given up: postroom list delivery state:failed")
     return f"Hand-off {found.name}: {'; '.join(told)}" if told else None
 

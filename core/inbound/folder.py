@@ -24,6 +24,7 @@ from core.models import AfterFetch, FolderMark
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key, Listing, Selected
 from core.runlog import Counts, RunLog
+from core.text import counted
 
 
 @dataclass
@@ -211,7 +212,7 @@ class FolderPass:
         if gone:
             ids, now = [one.id for one in gone], clock.utcnow()
             self.handles.database.writing(lambda session: marks.note_acknowledged(session, ids, now))
-            self.log.complaint(f"{len(gone)} stored messages are gone from the server already")
+            self.log.complaint(_told_gone(len(gone)))
 
     def _settle_mark(self, selected: Selected, mark: FolderMark, new: Sequence[Key]) -> None:
         """The whole folder is settled: note where it ends, so that the next run sees at once that nothing changed."""
@@ -229,7 +230,11 @@ class FolderPass:
         account, now = self.claimed.account, clock.utcnow()
         gone = self.handles.database.writing(lambda session: marks.note_renumbered_gone(session, account, mark, now))
         if gone:
-            self.log.complaint(f"{gone} stored messages are gone from the server already")
+            self.log.complaint(_told_gone(gone))
+
+
+def _told_gone(count: int) -> str:
+    return f"{counted(count, 'stored message is', 'stored messages are')} gone from the server already"
 
 
 def _without(keys: Sequence[Key], others: Sequence[Key]) -> Sequence[Key]:

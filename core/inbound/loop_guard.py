@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.text import counted
+
 MARK = "X-Postroom-Loop"
 """Our outgoing mail carries it, with the name of the host it left through."""
 
@@ -91,10 +93,10 @@ def guard(
     count = bisect_right(recorded_at, received_at) - bisect_left(recorded_at, received_at - rule.window)
     if count < limit:
         return None
-    many = "1 record" if count == 1 else f"{count} records"
+    many = counted(count, "record")
     return LoopVerdict(LoopCause.TOO_MANY, f"{sender or 'nobody'} has made {many} in {_shown(rule.window)}")
 
 
 def _shown(window: timedelta) -> str:
     hours = window.total_seconds() / 3600
-    return f"{hours:g} hours" if hours >= 1 else f"{window.total_seconds() / 60:g} minutes"
+    return counted(hours, "hour") if hours >= 1 else counted(window.total_seconds() / 60, "minute")

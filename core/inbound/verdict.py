@@ -25,6 +25,7 @@ from core.mail.headers import Headers
 from core.outbox.probe_mark import HEADER as PROBE
 from core.outbox.probe_mark import is_mark
 from core.outbox.return_token import outgoing_id_in
+from core.text import counted
 
 __all__ = [
     "Bounce",
@@ -150,7 +151,7 @@ def _trust(headers: Headers, rules: Rules) -> tuple[Headers, Controls, Step, tup
         return headers, NO_CONTROLS, _TRUSTED if rules.trusted else _UNTRUSTED, ()
     if not rules.trusted:
         stripped = control_headers.strip(headers)
-        step = Step(Stage.TRUST, "untrusted", f"{len(headers) - len(stripped)} control headers removed")
+        step = Step(Stage.TRUST, "untrusted", f"{counted(len(headers) - len(stripped), 'control header')} removed")
         return stripped, NO_CONTROLS, step, ()
     controls, complaints = control_headers.read_controls(headers)
     return headers, controls, Step(Stage.TRUST, "trusted", f"says {', '.join(controls) or 'nothing'}"), complaints

@@ -15,6 +15,7 @@ from core.protocols.resolve import connect, resolve
 from core.protocols.server import Server, Timeouts
 from core.protocols.tls import Security, TlsFacts, explain
 from core.protocols.wire import Wire
+from core.text import counted
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def finished(steps: Generator[Milestone, None, Result]) -> Result:
 
 def tls_line(facts: TlsFacts) -> str:
     """What was agreed, in one line."""
-    return f"{facts.version}, {facts.cipher}, {facts.subject}, {facts.days_left} days left"
+    return f"{facts.version}, {facts.cipher}, {facts.subject}, {counted(facts.days_left, 'day')} left"
 
 
 def _secured_by(facts: TlsFacts) -> Milestone:

@@ -10,6 +10,7 @@ from core.protocols.findings import Asked, Contents
 from core.protocols.imap import ImapSource
 from core.protocols.pop3 import Pop3Source
 from core.protocols.source import Selected
+from core.text import counted
 
 
 def survey_imap(source: ImapSource, selected: Selected, asked: Asked) -> Contents:
@@ -52,17 +53,12 @@ def _came(header: bytes | None) -> date | None:
 
 def contents_line(contents: Contents) -> str:
     """`412 messages, oldest 2019-03-01`, for a reader."""
-    words = [many(contents.messages)]
+    words = [counted(contents.messages, "message")]
     if contents.oldest is not None:
         words.append(f"oldest {_day(contents.oldest)}")
     if not contents.is_named:
         words.append("without a name (UIDL) of each one's own")
     return ", ".join(words)
-
-
-def many(count: int) -> str:
-    """`1 message`, `2 messages`."""
-    return "1 message" if count == 1 else f"{count} messages"
 
 
 def _day(day: date) -> str:

@@ -41,6 +41,7 @@ from core.services.sign_in_status import State, standings_in
 from core.services.waiting_mail import outbox
 from core.services.ways_in import drop_folder, listener
 from core.settings import RuntimeSettings, write_size
+from core.text import counted
 from core.vault.keys import find_key
 from core.vault.place import key_place
 
@@ -164,7 +165,8 @@ def _leases(scene: _Scene) -> Finding:
     dead = select(func.count()).where(run.c.state == RunState.RUNNING.value, run.c.account_id.not_in(held))
     count = scene.session.connection().execute(dead).scalar_one()
     if count:
-        text = f"{count} runs lost their worker; the next fetch of their accounts recovers what they had in hand."
+        lost = counted(count, "run lost its worker", "runs lost their worker")
+        text = f"{lost}; the next fetch of that account recovers what was in hand."
         return Finding("leases", Level.WARNING, text)
     return Finding("leases", Level.OK, "none is stuck")
 
@@ -227,7 +229,8 @@ def _quarantine(scene: _Scene) -> Finding:
     table = table_of(Message)
     wanted = select(func.count()).where(table.c.state == MessageState.QUARANTINED.value)
     if count := scene.session.connection().execute(wanted).scalar_one():
-        text = f"{count} messages wait for a person. See: postroom list quarantine"
+        waiting = counted(count, "message waits", "messages wait")
+        text = f"{waiting} for a person. See: postroom list quarantine"
         return Finding("quarantine", Level.WARNING, text)
     return Finding("quarantine", Level.OK, "empty")
 

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from core.protocols.findings import Asked, Contents
-from core.protocols.survey import many
 from core.settings import write_size
+from core.text import counted
 
 
 def asked_of(values: Mapping[str, Any]) -> Asked:
@@ -37,16 +37,18 @@ def plan(values: Mapping[str, Any], found: Sequence[Contents]) -> str:
         return f"a first run would take in nothing of what is there, and {_after(values, found, 'what comes')}"
     taken = " and ".join(_taken(contents, is_one=len(found) == 1) for contents in found)
     large = sum(contents.too_large for contents in found)
-    rest = f"; {_stay(large)} there, larger than {write_size(int(values['max_size']))}" if large else ""
+    stay = counted(large, "stays", "stay")
+    rest = f"; {stay} there, larger than {write_size(int(values['max_size']))}" if large else ""
     return f"a first run would take in {taken}, and {_after(values, found, 'them')}{rest}"
 
 
 def _taken(contents: Contents, *, is_one: bool) -> str:
     where = "" if is_one else f" in {contents.folder}"
     if contents.since is not None:
-        return f"{contents.since - contents.too_large} of {many(contents.messages)}{where}, those from the day set on"
+        taken = f"{contents.since - contents.too_large} of {counted(contents.messages, 'message')}"
+        return f"{taken}{where}, those from the day set on"
     oldest = f", oldest {contents.oldest:%Y-%m-%d}" if contents.oldest is not None else ""
-    return f"{many(contents.messages - contents.too_large)}{where}{oldest}"
+    return f"{counted(contents.messages - contents.too_large, 'message')}{where}{oldest}"
 
 
 def _after(values: Mapping[str, Any], found: Sequence[Contents], what: str) -> str:
@@ -59,7 +61,3 @@ def _after(values: Mapping[str, Any], found: Sequence[Contents], what: str) -> s
             return f"move {what} to {values['move_to']} on the server"
     as_it_is = "as it is" if what == "what comes" else "as they are"
     return f"leave {what} on the server {'marked as read' if values['mark_seen'] else as_it_is}"
-
-
-def _stay(count: int) -> str:
-    return "1 stays" if count == 1 else f"{count} stay"

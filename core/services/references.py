@@ -12,6 +12,7 @@ from core.db.bulk import table_of
 from core.resources.catalogue import kind_named, referrers
 from core.resources.kind import FieldType, Kind
 from core.services.lookup import Stored, living
+from core.text import counted
 
 Known = Collection[tuple[str, str]]
 """Kinds and names that will be there by the end of an import, though they are not yet."""
@@ -65,9 +66,9 @@ def users_of(session: Session, kind: Kind, row_id: int) -> dict[Kind, list[str]]
     return users
 
 
-def counted(users: Mapping[Kind, list[str]]) -> str:
+def in_use(users: Mapping[Kind, list[str]]) -> str:
     """`2 mailboxes still use it (a, b)`, as a refusal says it."""
-    parts = [f"{len(names)} {kind.name if len(names) == 1 else kind.plural}" for kind, names in users.items()]
+    parts = [counted(len(names), kind.name, kind.plural) for kind, names in users.items()]
     names = [name for found in users.values() for name in found]
     verb = "uses" if len(names) == 1 else "use"
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
@@ -78,6 +79,6 @@ def refusal(kind: Kind, name: str, users: Mapping[Kind, list[str]]) -> str:
     """Why something in use was not deleted, and what to do."""
     one = sum(len(names) for names in users.values()) == 1
     return (
-        f"{kind.name.capitalize()} {name} was not deleted: {counted(users)}. "
+        f"{kind.name.capitalize()} {name} was not deleted: {in_use(users)}. "
         f"Delete {'it' if one else 'them'} or give {'it' if one else 'them'} another {kind.name} first."
     )

@@ -15,6 +15,7 @@ from core.models import Account, AccountStatus, AccountType, AfterFetch, Audit, 
 from core.services import access, audit
 from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.text import counted
 
 AT_ONCE = 1000
 """Messages changed in one transaction."""
@@ -34,7 +35,7 @@ class StoredRule:
     move_to: str
 
     def __str__(self) -> str:
-        what = "1 stored message" if self.messages == 1 else f"{self.messages:,} stored messages"
+        what = counted(self.messages, "stored message")
         how = "deleted" if self.after_fetch == AfterFetch.DELETE else f"moved to {self.move_to}"
         return f"Account {self.account}: {what} that the next run finds on {self.host} will be {how} there."
 
@@ -49,9 +50,9 @@ def count(handles: Handles, actor: Actor, name: str) -> StoredRule:
     """
     access.require(actor, "change", "account")
     account = _account(handles, actor, name)
-    counted = select(func.count()).where(_kept(account))
+    kept = select(func.count()).where(_kept(account))
     with handles.database.reading() as session:
-        messages = session.connection().execute(counted).scalar_one()
+        messages = session.connection().execute(kept).scalar_one()
     return StoredRule(account.name, account.host, messages, account.after_fetch, account.move_to)
 
 

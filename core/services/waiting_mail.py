@@ -12,6 +12,7 @@ from core.models import OutgoingMessage, OutgoingState
 from core.outbox.suppression import SUPPRESSED
 from core.services.finding import Finding, Level
 from core.settings import RuntimeSettings
+from core.text import counted
 
 _m = table_of(OutgoingMessage).c
 
@@ -22,8 +23,8 @@ def outbox(session: Session, settings: RuntimeSettings, now: datetime) -> Findin
     uncertain, _ = _of_state(session, OutgoingState.UNCERTAIN)
     warnings = []
     if since is not None and now - since > settings.retry.longest:
-        is_are = "message is" if deferred == 1 else "messages are"
-        warnings.append(f"{deferred} {is_are} deferred, the oldest since {since:%Y-%m-%d %H:%M} UTC.")
+        many = counted(deferred, "message is", "messages are")
+        warnings.append(f"{many} deferred, the oldest since {since:%Y-%m-%d %H:%M} UTC.")
     if held := _held(session):
         warnings.append(held)
     if warnings:

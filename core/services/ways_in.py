@@ -12,6 +12,7 @@ from core.outbound.listener_port import mark_of, occupant_of
 from core.outbox.pick_up import REFUSED
 from core.services.finding import Finding, Level
 from core.settings import ListenerSettings
+from core.text import counted
 
 LONGEST_IN_DROP = timedelta(minutes=2)
 """A worker picks up within a second; what lies there longer is a matter for a person."""
@@ -28,10 +29,12 @@ def drop_folder(environment: Environment) -> Finding:
     except OSError:
         return Finding("drop folder", Level.OK, f"{drop} (not ours to look into)")
     if refused := _refused([*entries, *aside]):
-        text = f"{refused} files were not as postroom send writes them; why stands beside them: {drop / REFUSED}"
+        many = counted(refused, "file was", "files were")
+        text = f"{many} not as postroom send writes them; why stands beside: {drop / REFUSED}"
         return Finding("drop folder", Level.WARNING, text)
     if since is not None and clock.utcnow().timestamp() - since > LONGEST_IN_DROP.total_seconds():
-        text = f"{_counted(len(waiting))} in {drop} and nobody picks them up. Start a worker: postroom --worker"
+        many = counted(len(waiting), "message waits", "messages wait")
+        text = f"{many} in {drop} and nobody picks them up. Start a worker: postroom --worker"
         return Finding("drop folder", Level.WARNING, text)
     return Finding("drop folder", Level.OK, str(drop))
 
@@ -61,7 +64,3 @@ def listener(environment: Environment, settings: ListenerSettings) -> Finding:
         "if there is one, it says why: postroom list alert"
     )
     return Finding("listener", Level.WARNING, text)
-
-
-def _counted(messages: int) -> str:
-    return "1 message waits" if messages == 1 else f"{messages} messages wait"

@@ -17,6 +17,7 @@ from core.inbound import record_retention, retention
 from core.inbound.retention import Removed
 from core.models import Audit
 from core.settings import RetentionSettings, write_duration
+from core.text import counted
 
 LONGEST = 20.0
 """Seconds of a sweep for each kind; what is left is for the next one."""
@@ -52,7 +53,7 @@ class Retention:
         count, size = self._emptied(lambda session: retention.forget_bytes(session, before, upto))
         self._tell(
             count,
-            f"the bytes of {_many(count, 'message')} ({size / 1e6:,.1f} MB), here for over {kept} (retention.raw)",
+            f"the bytes of {counted(count, 'message')} ({size / 1e6:,.1f} MB), here for over {kept} (retention.raw)",
         )
 
     def _quarantine(self, before: datetime, kept: str) -> None:
@@ -68,7 +69,7 @@ class Retention:
 
         count, _ = self._emptied(forget)
         self._tell(
-            count, f"{_many(count, 'message')} that nobody took out of quarantine for {kept} (retention.quarantine)"
+            count, f"{counted(count, 'message')} that nobody took out of quarantine for {kept} (retention.quarantine)"
         )
 
     def _records(self, before: datetime, kept: str) -> None:
@@ -86,7 +87,7 @@ class Retention:
         count, _ = self._emptied(forget)
         self._tell(
             count,
-            f"{_many(count, 'record')} on which nothing happened for {kept}, messages and all (retention.records)",
+            f"{counted(count, 'record')} on which nothing happened for {kept}, messages and all (retention.records)",
         )
 
     def _emptied(self, remove: Callable[[Session], Removed]) -> tuple[int, int]:
@@ -117,7 +118,3 @@ def since(now: datetime, kept: timedelta) -> datetime | None:
         return now - kept if kept else None
     except OverflowError:
         return None
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -29,6 +29,7 @@ from core.outbound import no_mailbox
 from core.outbox.enqueue import TOPIC, insert_entries
 from core.outbox.entry import read_entry
 from core.settings import AlertSettings
+from core.text import counted
 from core.workers.alert_notice import Told, document, notice
 
 LOOK = 5.0
@@ -126,7 +127,7 @@ def _note_and_mail(handles: Handles, settings: AlertSettings, gather: timedelta)
         return len(rows)
 
     if count := handles.database.writing(note):
-        _log.info("told of %s", "an alert" if count == 1 else f"{count} alerts")
+        _log.info("told of %s", counted(count, "alert"))
         handles.changes.moved("alert", TOPIC)
 
 

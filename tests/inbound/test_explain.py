@@ -99,7 +99,7 @@ def test_two_filters_a_trusted_queue_and_plus_addressing_give_the_whole_chain_of
 def test_without_an_account_the_defaults_hold_and_nobody_is_trusted(ruled: Handles) -> None:
     found = explain(ruled, PRINTER)
 
-    assert reasons(found)[0] == ("trust", "untrusted", "1 control headers removed")
+    assert reasons(found)[0] == ("trust", "untrusted", "1 control header removed")
     assert reasons(found)[-1][:2] == ("dispatch", "To")
     assert found.queue == "Support"
 

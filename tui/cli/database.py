@@ -21,6 +21,7 @@ from core.gateway import system_user
 from core.handles import Handles
 from core.services import databases
 from core.services.actor import Actor, Role
+from core.text import counted
 from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -66,8 +67,8 @@ def restore(ctx: Context, file: Annotated[str, Argument(metavar="FILE")]) -> Non
     if restored.held:
         say(
             invocation,
-            f"{restored.held} messages were waiting to be sent when it was made. They may have been sent since and "
-            "are held: postroom list outbox state:held, then postroom outbox release or cancel.",
+            f"Held, since it may have been sent after this backup was made: {counted(restored.held, 'message')}. See "
+            "postroom list outbox state:held, then postroom outbox release or cancel.",
         )
     with opened(invocation) as (handles, _):
         problem = _key_problem(handles)
@@ -86,7 +87,7 @@ def copy(ctx: Context, url: Annotated[str, Argument(metavar="URL")]) -> None:
     if invocation.json:
         write_json({"event": "copied", "rows": copied.total, "tables": copied.rows})
     else:
-        write_line(f"Copied {copied.total} rows of {len(copied.rows)} tables.")
+        write_line(f"Copied {counted(copied.total, 'row')} of {counted(len(copied.rows), 'table')}.")
         say(invocation, "To use it: set POSTROOM_DATABASE_URL. The key stays the same.")
 
 

@@ -12,7 +12,7 @@ from core.inbound.fetch import FetchOptions
 from core.inbound.rehearse import Rehearsed
 from core.runlog import Line
 from core.services import access
-from core.text import safe_text
+from core.text import counted, safe_text
 from core.workers.fetcher import FetchSummary, fetch_now, rehearse_now
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -91,7 +91,7 @@ def _show(invocation: Invocation, summary: FetchSummary) -> None:
 def sentence(summary: FetchSummary) -> str:
     """What came of it, in one line."""
     counts = summary.counts
-    accounts = f"{summary.accounts} account{'' if summary.accounts == 1 else 's'}"
+    accounts = counted(summary.accounts, "account")
     failed = f", {summary.failed} failed" if summary.failed else ""
     ends = {
         "records": counts.records, "follow-ups": counts.follow_ups, "bounces": counts.bounces,

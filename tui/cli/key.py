@@ -8,6 +8,7 @@ from typer import Context, Option
 
 from core.errors import Misuse
 from core.services import keys
+from core.text import counted
 from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -48,7 +49,7 @@ def _tell(invocation: Invocation, turned: keys.Turned, *, is_lost: bool) -> None
     if turned.was_cut_off:
         write_line(f"A rotation that was cut off is finished. The key is {turned.key_id} ({turned.place}).")
     else:
-        sealed = "1 secret was" if turned.resealed == 1 else f"{turned.resealed} secrets were"
+        sealed = counted(turned.resealed, "secret was", "secrets were")
         write_line(f"The key is {turned.key_id} ({turned.place}); {sealed} sealed with it.")
     if turned.old_key:
         say(invocation, f"The old key is kept for old backups: {turned.old_key}. Remove it when none needs it.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.errors import Misuse, NotFound
 from core.handles import Handles
 from core.services.actor import Actor
+from core.text import counted
 from tui.cli.identifiers import read_ids
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -50,4 +51,4 @@ def order_rows(
     if invocation.json:
         write_json({"event": "done", ordered.several: count})
     else:
-        say(invocation, f"{count} {ordered.one if count == 1 else ordered.several} {done}.")
+        say(invocation, f"{counted(count, ordered.one, ordered.several)} {done}.")

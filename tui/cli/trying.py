@@ -9,6 +9,7 @@ from typer import Argument, Context, Option
 from core import clock
 from core.inbound.trial import Tried
 from core.services.trying import LAST, told, tried_as_json, try_text
+from core.text import counted
 from tui.cli.configuration import read_file
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
@@ -37,7 +38,7 @@ def try_filters(
     seconds = clock.monotonic() - started
     if invocation.json:
         write_json({"event": "summary", "messages": count, "different": different, "seconds": round(seconds, 3)})
-    say(invocation, f"{count} messages tried, {different} would end or be otherwise, {seconds:.1f} s.")
+    say(invocation, f"{counted(count, 'message')} tried, {different} would end or be otherwise, {seconds:.1f} s.")
 
 
 def _write_json(tried: Tried) -> None:

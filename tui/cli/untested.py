@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from core.handles import Handles
 from core.resources.kind import Kind
 from core.services.tested import untested_among
+from core.text import counted
 from tui.cli.options import Invocation
 from tui.cli.output import say
 
@@ -20,4 +21,4 @@ def say_untested(invocation: Invocation, handles: Handles, saved: Iterable[tuple
     for kind, name in untested[:_MOST]:
         say(invocation, f"{kind.name.capitalize()} {name} is not tested: postroom test {kind.name} {shlex.quote(name)}")
     if len(untested) > _MOST:
-        say(invocation, f"{len(untested) - _MOST} more are not tested.")
+        say(invocation, f"{counted(len(untested) - _MOST, 'more is', 'more are')} not tested.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from core import clock
 from core.models import MessageState
@@ -14,6 +13,7 @@ from core.services import search
 from core.services.json_rows import as_json
 from tui.console.cells import grouped
 from tui.console.desk import Desk
+from tui.console.nouns import many
 from tui.console.window import Row
 from tui.private_file import write_private
 
@@ -35,7 +35,7 @@ def released(desk: Desk, rows: list[Row], queue: str) -> str:
 
     for row in rows:
         quarantine.release(desk.handles, desk.actor, row["id"], queue)
-    return f"Filed {_many(rows, 'message')} in {queue}."
+    return f"Filed {many(len(rows), 'message')} in {queue}."
 
 
 def written_whole(desk: Desk, kind: Kind, row: Row) -> str:
@@ -63,7 +63,7 @@ def written(desk: Desk, kind: Kind, rows: list[Row], filter_text: str) -> str:
 def _saved(name: str, data: bytes) -> str:
     path = Path.cwd() / name
     write_private(path, data)
-    return f"Wrote {path} ({grouped(len(data))} bytes)."
+    return f"Wrote {path} ({many(len(data), 'byte')})."
 
 
 def _validity(desk: Desk, rows: list[Row]) -> str:
@@ -116,7 +116,7 @@ def _outbox(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
         from core.services import outbox
 
         getattr(outbox, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
-        return f"{past} {_many(rows, 'message')}."
+        return f"{past} {many(len(rows), 'message')}."
 
     return work
 
@@ -125,8 +125,8 @@ def _suppression_release(desk: Desk, rows: list[Row]) -> str:
     from core.services import suppressions
 
     freed = suppressions.release(desk.handles, desk.actor, [row["address"] for row in rows])
-    who = rows[0]["address"] if len(rows) == 1 else f"{len(rows)} addresses"
-    return f"Released {who}." + (f" {_many([None] * freed, 'message')} held for it will go out." if freed else "")
+    who = rows[0]["address"] if len(rows) == 1 else many(len(rows), "address", "addresses")
+    return f"Released {who}." + (f" {many(freed, 'message')} held for it will go out." if freed else "")
 
 
 def _quarantine_retry(desk: Desk, rows: list[Row]) -> str:
@@ -134,8 +134,8 @@ def _quarantine_retry(desk: Desk, rows: list[Row]) -> str:
 
     states = [quarantine.retry(desk.handles, desk.actor, row["id"]) for row in rows]
     stay = [state for state in states if state is MessageState.QUARANTINED]
-    said = f"Processed {_many(rows, 'message')} again."
-    return f"{said} {_many(stay, 'message')} stay{'s' if len(stay) == 1 else ''} here: see why." if stay else said
+    said = f"Processed {many(len(rows), 'message')} again."
+    return f"{said} {many(len(stay), 'message stays', 'messages stay')} here: see why." if stay else said
 
 
 def _quarantine_delete(desk: Desk, rows: list[Row]) -> str:
@@ -143,7 +143,7 @@ def _quarantine_delete(desk: Desk, rows: list[Row]) -> str:
 
     for row in rows:
         quarantine.delete(desk.handles, desk.actor, row["id"])
-    return f"Deleted {_many(rows, 'message')} for good."
+    return f"Deleted {many(len(rows), 'message')} for good."
 
 
 def _delivery(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
@@ -153,17 +153,13 @@ def _delivery(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
         count = getattr(deliveries, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
         if not count:
             return f"Nothing to do: {'it is' if len(rows) == 1 else 'they are'} settled already."
-        return f"{past} {count} {'delivery' if count == 1 else 'deliveries'}."
+        return f"{past} {many(count, 'delivery', 'deliveries')}."
 
     return work
 
 
 def _named(rows: list[Row]) -> str:
-    return str(rows[0]["name"]) if len(rows) == 1 else f"{len(rows)} accounts"
-
-
-def _many(rows: list[Any], noun: str) -> str:
-    return f"1 {noun}" if len(rows) == 1 else f"{len(rows)} {noun}s"
+    return str(rows[0]["name"]) if len(rows) == 1 else many(len(rows), "account")
 
 
 _DEEDS: dict[tuple[str, str], Callable[[Desk, list[Row]], str]] = {

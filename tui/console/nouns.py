@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.resources.kind import Kind
-from tui.console.cells import grouped
+from core.text import counted
 
 _NOUNS = {
     "outbox": ("message", "messages"),
@@ -26,9 +26,14 @@ def noun(kind: Kind, count: int = 1) -> str:
     return one if count == 1 else several
 
 
+def many(count: int, one: str, several: str = "") -> str:
+    """So many of anything, as numbers stand in the console."""
+    return counted(count, one, several, thousands=" ")
+
+
 def numbered(kind: Kind, count: int) -> str:
     """So many of them, in words: `1 message`, `1 200 messages`."""
-    return f"{grouped(count)} {noun(kind, count)}"
+    return many(count, noun(kind), noun(kind, 0))
 
 
 def none_yet(kind: Kind) -> str:

@@ -23,6 +23,7 @@ from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.steps import Steps
 from tui.console.glyphs import BAD, GOOD
+from tui.console.nouns import many
 from tui.console.worker_process import start_worker
 
 ALL_VALID = "validity:valid -validity:invalid -status:paused"
@@ -63,7 +64,7 @@ class Orders:
         def subjects() -> list[str]:
             return [f"account:{name}" for name in names or desk.names(kind_named("account"), ALL_VALID, MOST_AT_ONCE)]
 
-        what = "all valid accounts" if not names else names[0] if len(names) == 1 else f"{len(names)} accounts"
+        what = "all valid accounts" if not names else names[0] if len(names) == 1 else many(len(names), "account")
         self._order("fetch", subjects, f"Fetching {what} now. 2 shows it live.")
 
     def deliver_now(self) -> None:

@@ -10,6 +10,7 @@ from core.resources.catalogue import kind_named
 from core.services import records
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
+from tui.console.nouns import many
 from tui.console.screens.base import DeskScreen
 from tui.console.window import Row
 
@@ -36,7 +37,7 @@ def _choices(desk: Desk, field: str) -> list[Choice]:
 def _changed(desk: Desk, field: str, value: str, rows: list[Row]) -> str:
     changed = [records.change(desk.handles, desk.actor, str(row["number"]), {field: value}) for row in rows]
     count = sum(changed)
-    what = str(rows[0]["number"]) if len(rows) == 1 else f"{count} record{'' if count == 1 else 's'}"
+    what = str(rows[0]["number"]) if len(rows) == 1 else many(count, "record")
     if not count:
         return "Nothing was different."
     return f"{what}: {field} {value}."

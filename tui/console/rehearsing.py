@@ -10,6 +10,7 @@ from textual.app import App
 from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.dialogs.report import Lines, Report
+from tui.console.nouns import many
 
 SHOWN = 50
 """Messages that a try tells of; the command line tells of all."""
@@ -43,7 +44,7 @@ def _tried(desk: Desk, given: Mapping[str, Any], name: str | None) -> Lines:
     tried = list(try_values(desk.handles, desk.actor, given, name=name))
     different = [one for one in tried if one.is_different]
     lines = [
-        (f"Of the last {grouped(len(tried))} messages {grouped(len(different))} would end or be otherwise.", "bold")
+        (f"Of the last {many(len(tried), 'message')} {grouped(len(different))} would end or be otherwise.", "bold")
     ]
     for one in different[:SHOWN]:
         which, what, why = told(one)

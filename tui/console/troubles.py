@@ -11,6 +11,7 @@ from core.resources.kind import Kind
 from core.text import safe_text
 from tui.console.cells import span
 from tui.console.glyphs import BAD, DULL, GOOD, WARN
+from tui.console.nouns import many
 
 Row = Mapping[str, Any]
 
@@ -87,18 +88,15 @@ def _suppression(row: Row, now: datetime) -> Trouble:
     return Trouble(f"{address} gets mail; the next bounce for good holds it. {said}")
 
 
-def _many(count: int | None, noun: str) -> str:
-    return f"{count or 0} {noun}{'' if count == 1 else 's'}"
-
-
 def _run(row: Row, _: datetime) -> Trouble:
     if row.get("state") in {"failed", "aborted"}:
         return Trouble(
             f"{row.get('account')}: {sentence(row.get('error')) or 'it did not end well. '}enter shows it.", BAD
         )
     return Trouble(
-        f"{row.get('account')}: {row.get('fetched') or 0} taken in, {_many(row.get('records'), 'record')}, "
-        f"{_many(row.get('follow_ups'), 'follow-up')}, {row.get('skipped') or 0} here already. enter shows its lines."
+        f"{row.get('account')}: {row.get('fetched') or 0} taken in, {many(row.get('records') or 0, 'record')}, "
+        f"{many(row.get('follow_ups') or 0, 'follow-up')}, {row.get('skipped') or 0} here already. "
+        "enter shows its lines."
     )
 
 
@@ -119,7 +117,7 @@ def _message(row: Row, _: datetime) -> Trouble:
 def _queue(row: Row, _: datetime) -> Trouble:
     if row.get("validity") != "valid":
         return Trouble(f"{row.get('name')} counts as absent while it is {row.get('validity')}. e edits it.", WARN)
-    return Trouble(str(row.get("comment") or f"{row.get('records') or 0} records in {row.get('name')}."))
+    return Trouble(str(row.get("comment") or f"{many(row.get('records') or 0, 'record')} in {row.get('name')}."))
 
 
 def _handoff(row: Row, now: datetime) -> Trouble:
@@ -128,8 +126,8 @@ def _handoff(row: Row, now: datetime) -> Trouble:
     if not row.get("active"):
         return Trouble(f"{name} is offered nothing: it is inactive. e edits it.", WARN)
     if isinstance(rests, datetime) and rests > now:
-        wait = span((rests - now).total_seconds())
-        return Trouble(f"{name} rests for {wait}, {waiting} wait: {error}Retry one of its deliveries to try now.", BAD)
+        how = f"rests for {span((rests - now).total_seconds())}, {many(waiting, 'waits', 'wait')}"
+        return Trouble(f"{name} {how}: {error}Retry one of its deliveries to try now.", BAD)
     if waiting:
         return Trouble(
             f"{name}: {waiting} to be taken. {error}The screen Deliveries lists them.", WARN if error else DULL

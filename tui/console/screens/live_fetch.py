@@ -21,6 +21,7 @@ from tui.console.desk import Desk
 from tui.console.foreign import foreign
 from tui.console.glyphs import BAD, DULL
 from tui.console.log_lines import LEVELS, LogLine, line_matches, matches, newest_seen
+from tui.console.nouns import many
 from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
 from tui.console.screens.filtered import FilteredScreen
 from tui.console.troubles import sentence
@@ -151,8 +152,9 @@ class LiveFetchScreen(FilteredScreen):
 
     def _show_state(self) -> None:
         log, dot = self.log_view, "*" if self.desk.ascii_only else "●"
-        how = f"{dot} following" if log.is_following else f"F follows, {grouped(log.pending)} new lines wait below"
-        self._state.update(foreign(f" {how}   level {self._level}   {grouped(log.held)} lines"))
+        waiting = many(log.pending, "new line waits", "new lines wait")
+        how = f"{dot} following" if log.is_following else f"F follows, {waiting} below"
+        self._state.update(foreign(f" {how}   level {self._level}   {many(log.held, 'line')}"))
 
     # -- keys -------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from core.text import safe_text
 from tui.console.cells import grouped, span
 from tui.console.desk import Desk
 from tui.console.glyphs import BAD, GOOD, WARN, chart, folded, sign_of, strip
+from tui.console.nouns import many
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.detail import Reading
 from tui.console.standing import Standing
@@ -122,11 +123,12 @@ def judged(found: Facts) -> tuple[str, str]:
     bad = found.accounts.get("failing", 0) + found.accounts.get("needs sign-in", 0)
     if bad:
         return (
-            f"{bad} account{'s fail' if bad > 1 else ' fails'}. a goes to the accounts; the line below them says why.",
+            f"{many(bad, 'account fails', 'accounts fail')}. a goes to the accounts; the line below them says why.",
             BAD,
         )
     if found.standing.quarantine:
-        return f"{found.standing.quarantine} in quarantine wait for a person. 5 goes there.", WARN
+        waiting = many(found.standing.quarantine, "message waits", "messages wait")
+        return f"{waiting} in quarantine for a person. 5 goes there.", WARN
     return "All well.", GOOD
 
 
@@ -135,7 +137,7 @@ def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
     flow = found.throughput
     values = list(flow.taken_in)
     bars = chart(values, width, CHART, ascii_only=ascii_only)
-    head = f"{grouped(flow.total)} messages in {grouped(flow.runs)} runs, {grouped(flow.failed)} failed"
+    head = f"{many(flow.total, 'message')} in {many(flow.runs, 'run')}, {grouped(flow.failed)} failed"
     lines = [
         _title("Taken in, 24 hours", head),
         *(Content.styled(line, "$text-primary") for line in bars),
@@ -150,7 +152,7 @@ def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
         _states(found.outbox, ascii_only=ascii_only) or Content.styled("  empty", "$foreground-muted"),
         Content(""),
         _title("Workers", f"{found.standing.workers} alive"),
-        _title("Quarantine", f"{grouped(found.standing.quarantine)} wait for a person"),
+        _title("Quarantine", f"{many(found.standing.quarantine, 'waits', 'wait')} for a person"),
         Content(""),
         _title("Alerts", str(len(found.alerts)) if found.alerts else "none"),
         *(_alert(row) for row in found.alerts),

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from core import clock
 from core.text import safe_text
+from tui.console.nouns import many
 from tui.console.standing import Standing
 
 
@@ -73,5 +74,5 @@ class HeaderLine(Static):
         if now.quarantine:
             facts.append((6, Content.styled(f"quarantine {now.quarantine}", "$text-warning")))
         if now.alerts:
-            facts.append((7, Content.styled(f"! {now.alerts} alert{'' if now.alerts == 1 else 's'}", "$text-error")))
+            facts.append((7, Content.styled(f"! {many(now.alerts, 'alert')}", "$text-error")))
         return facts
