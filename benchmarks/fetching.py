@@ -2,12 +2,15 @@
 
     python -m benchmarks.fetching [--what imap,tls,pop3,pop3s,many,memory] [--rounds 3] [--messages 10000]
                                   [--slow-messages 1000] [--accounts 200] [--each 50]
-                                  [--only mbsync,mpop] [--without fdm]
+                                  [--only mbsync,mpop] [--without fdm] [--place FOLDER]
 
 Every program reads the same mailboxes of the same Dovecot on loopback, in turns, so that what the machine does
 meanwhile falls on all. All are timed as whole processes, configured beforehand; what they wrote is counted, then
 removed before the next. The slow ones (marked *) read `--slow-messages` from a mailbox of their own and are compared
 by their rate. `benchmarks/install-peers` installs what is missing.
+
+`--place` names an existing folder that they write into, on whatever file system it is: programs that make a file for
+each message depend on it far more than others do.
 """
 
 from __future__ import annotations
@@ -84,7 +87,8 @@ def main() -> None:
         certificates = make_certificates(Path(folder) / "certificates")
         with DovecotServer(certificates.good, users={}, options=DovecotOptions(extra=ROOM)) as server:
             world = World(server)
-            tables = [_compare(world, Path(folder), CONTESTS[name], wanted) for name in wanted.what if name in CONTESTS]
+            place = (wanted.place or Path(folder)) / "place"
+            tables = [_compare(world, place, CONTESTS[name], wanted) for name in wanted.what if name in CONTESTS]
             if "memory" in wanted.what:
                 source = world.source("imap", is_tls=False, messages=wanted.messages)
                 tables.append(worker_memory.measure(source, Path(folder)))
@@ -101,7 +105,10 @@ def _wanted() -> argparse.Namespace:
     parser.add_argument("--each", type=int, default=50)
     parser.add_argument("--only", type=_names, default=[""])
     parser.add_argument("--without", type=_names, default=[])
+    parser.add_argument("--place", type=Path)
     wanted = parser.parse_args()
+    if wanted.place is not None and not wanted.place.is_dir():
+        parser.error(f"--place {wanted.place} is no folder")
     for name in wanted.what:
         if name not in CONTESTS and name != "memory":
             parser.error(f"--what knows {', '.join(CONTESTS)} and memory, not {name}")
@@ -112,14 +119,14 @@ def _names(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _compare(world: World, folder: Path, contest: Contest, wanted: argparse.Namespace) -> str:
+def _compare(world: World, place: Path, contest: Contest, wanted: argparse.Namespace) -> str:
     ours, *others = contest.peers
     peers = [ours, *(one for one in others if _is_wanted(one, wanted))]
     rounds: dict[str, list[Round]] = defaultdict(list)
     for number in range(wanted.rounds):
         for peer in peers:
             name = f"{peer.name} *" if peer.is_slow else peer.name
-            one = _play(peer, _source(world, contest, peer, wanted), folder / "place")
+            one = _play(peer, _source(world, contest, peer, wanted), place)
             rounds[name].append(one)
             print(f"{contest.title}, round {number + 1}: {name}: {one.rate:,.0f} a second", flush=True)
     return table(_title(contest, peers, wanted), rounds, ours.name)
