@@ -16,7 +16,7 @@ from core.protocols.imap_bodies import Bodies
 from core.protocols.imap_dialogue import Answer, ImapDialogue
 from core.protocols.imap_folders import Folder, parse_list, status_values
 from core.protocols.imap_idle import Idling
-from core.protocols.imap_removal import copy_or_move, expunge, present, store
+from core.protocols.imap_removal import Removed, copy_or_move, expunge, store
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
 
@@ -212,17 +212,15 @@ class ImapSource:
         """Abandon the connection without a word; may be called from another thread."""
         self._dialogue.wire.close()
 
-    def _removed(self, keys: Sequence[Key], remove: Callable[[list[int]], str]) -> Removal:
+    def _removed(self, keys: Sequence[Key], remove: Callable[[Sequence[int]], Removed]) -> Removal:
         self._require_writable()
         mine = [key for key in keys if self._is_mine(key)]
         note = "" if len(mine) == len(keys) else "The folder was made anew (UIDVALIDITY changed): nothing was removed."
         by_uid = self._by_uid(mine)
-        note = remove(list(by_uid)) or note if by_uid else note
-        # Servers say OK to a UID that is not there, and to some that they keep: only a look tells.
-        still = present(self._dialogue, by_uid)
-        done = tuple(key for key in mine if key.uid not in still)
+        removed = remove(list(by_uid)) if by_uid else Removed(frozenset())
+        done = tuple(key for key in mine if key.uid not in removed.still)
         gone = frozenset(done)
-        return Removal(done, tuple(key for key in keys if key not in gone), note)
+        return Removal(done, tuple(key for key in keys if key not in gone), removed.note or note)
 
     def _trash(self) -> str:
         for folder in self.folders():

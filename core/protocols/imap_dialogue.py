@@ -189,7 +189,12 @@ class ImapDialogue:
 
     def search(self, criterion: bytes, *, expected: int = 0) -> list[int]:
         """UID SEARCH, with time for `expected` bytes; only with words of our own, never with text from outside."""
-        answer = self.command(
+        self.settle()
+        return self.found(self.ask_search(criterion, expected=expected))
+
+    def ask_search(self, criterion: bytes, *, expected: int = 0) -> Asked:
+        """UID SEARCH whose answer is taken later, with `found`."""
+        return self.ask(
             b"UID SEARCH",
             criterion,
             phase="search",
@@ -197,8 +202,11 @@ class ImapDialogue:
             budget=_LONGEST_SEARCH,
             line=_LONGEST_SEARCH,
         )
+
+    def found(self, asked: Asked) -> list[int]:
+        """The UIDs that a search found."""
         found: list[int] = []
-        for line in answer.lines(prefix=b"SEARCH"):
+        for line in self.take(asked).lines(prefix=b"SEARCH"):
             numbers = line[6:].partition(b"(")[0].split()
             try:
                 found.extend(map(int, numbers))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from core.errors import NoSuchFolder, WireError
 from core.failpoints import fp
@@ -26,38 +27,69 @@ def store(dialogue: ImapDialogue, uids: Iterable[int], flags: bytes) -> None:
         dialogue.command(b"UID STORE", chunk, b"+FLAGS.SILENT", flags, phase="mark")
 
 
-def present(dialogue: ImapDialogue, uids: Iterable[int]) -> set[int]:
-    """Which of these are in the folder."""
-    return {uid for chunk in sequence_sets(uids) for uid in dialogue.search(b"UID " + chunk)}
+@dataclass(frozen=True)
+class Removed:
+    """What came of a removal."""
+
+    still: frozenset[int]
+    """The UIDs that are there still: servers say OK to what they keep, only a look tells."""
+    note: str = ""
+    """A sentence why, if the server said it."""
 
 
-def expunge(dialogue: ImapDialogue, uids: list[int]) -> str:
-    """Remove exactly these; gives back why not, if not."""
+def expunge(dialogue: ImapDialogue, uids: Sequence[int]) -> Removed:
+    """Remove exactly these."""
+    if dialogue.offers("UIDPLUS"):
+        return Removed(frozenset().union(*(_expunged(dialogue, chunk) for chunk in sequence_sets(uids))))
     store(dialogue, uids, b"(\\Deleted)")
     fp("K5")
-    if dialogue.offers("UIDPLUS"):
-        for chunk in sequence_sets(uids):
-            dialogue.command(b"UID EXPUNGE", chunk, phase="delete")
-        return ""
     # A plain EXPUNGE removes whatever anyone has marked (RFC 3501 §6.4.3).
-    if others := _marked_besides(dialogue, uids):
-        return _MARKED_BY_OTHERS.format(count=len(others))
-    dialogue.command(b"EXPUNGE", phase="delete")
-    return ""
+    others = _marked_besides(dialogue, uids)
+    if not others:
+        dialogue.command(b"EXPUNGE", phase="delete")
+    return Removed(_present(dialogue, uids), _MARKED_BY_OTHERS.format(count=len(others)) if others else "")
 
 
-def copy_or_move(dialogue: ImapDialogue, uids: list[int], target: str) -> str:
-    """Put exactly these into another folder, which is made if it is missing; gives back why not, if not."""
+def copy_or_move(dialogue: ImapDialogue, uids: Sequence[int], target: str) -> Removed:
+    """Put exactly these into another folder, which is made if it is missing."""
     if dialogue.offers("MOVE"):
-        for chunk in sequence_sets(uids):
-            _into(dialogue, b"UID MOVE", chunk, target)
-        return ""
+        return Removed(frozenset().union(*(_moved(dialogue, chunk, target) for chunk in sequence_sets(uids))))
     # Looked up before copying: what cannot be removed afterwards would be copied again by each run.
     if not dialogue.offers("UIDPLUS") and (others := _marked_besides(dialogue, uids)):
-        return _NOT_MOVED.format(count=len(others))
+        return Removed(_present(dialogue, uids), _NOT_MOVED.format(count=len(others)))
     for chunk in sequence_sets(uids):
         _into(dialogue, b"UID COPY", chunk, target)
     return expunge(dialogue, uids)
+
+
+# What belongs together is said together: far from the server each answer that is waited for costs as much as a batch.
+
+
+def _expunged(dialogue: ImapDialogue, chunk: bytes) -> set[int]:
+    """Mark, remove and look; gives back what is there still. Should marking be refused, nothing is marked to remove."""
+    marking = dialogue.ask(b"UID STORE", chunk, b"+FLAGS.SILENT", b"(\\Deleted)", phase="mark")
+    fp("K5")
+    removing = dialogue.ask(b"UID EXPUNGE", chunk, phase="delete")
+    looking = dialogue.ask_search(b"UID " + chunk)
+    for asked in (marking, removing):
+        dialogue.take(asked)
+    return set(dialogue.found(looking))
+
+
+def _moved(dialogue: ImapDialogue, chunk: bytes, target: str) -> set[int]:
+    moving = dialogue.ask(b"UID MOVE", chunk, folder_name(target), phase="move")
+    looking = dialogue.ask_search(b"UID " + chunk)
+    try:
+        dialogue.take(moving)
+    except NoSuchFolder:
+        _into(dialogue, b"UID MOVE", chunk, target)
+        looking = dialogue.ask_search(b"UID " + chunk)
+    return set(dialogue.found(looking))
+
+
+def _present(dialogue: ImapDialogue, uids: Sequence[int]) -> frozenset[int]:
+    """Which of these are in the folder."""
+    return frozenset(uid for chunk in sequence_sets(uids) for uid in dialogue.search(b"UID " + chunk))
 
 
 def _into(dialogue: ImapDialogue, verb: bytes, chunk: bytes, target: str) -> None:
@@ -78,7 +110,7 @@ def _create(dialogue: ImapDialogue, name: bytes) -> None:
             raise
 
 
-def _marked_besides(dialogue: ImapDialogue, uids: list[int]) -> set[int]:
+def _marked_besides(dialogue: ImapDialogue, uids: Sequence[int]) -> set[int]:
     # What other clients have marked is told to a session only when it lets the server speak; SEARCH alone is stale.
     dialogue.command(b"NOOP", phase="delete")
     return set(dialogue.search(b"DELETED")) - set(uids)

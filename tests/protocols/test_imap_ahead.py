@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from core.errors import ConnectionLost
+from core.errors import ConnectionLost, WireError
 from core.protocols.imap import ImapSource
 from core.protocols.server import Login
 from core.protocols.sessions import open_imap
@@ -140,3 +140,31 @@ def test_batches_that_are_asked_for_ahead_come_whole_from_a_real_server(
     first = source.fetch(keys[:1], keys[1:])
     source.mark_seen(keys[:1])
     assert [one.raw for one in [*first, *source.fetch(keys[1:])]] == MAILS
+
+
+def test_what_removes_a_message_is_said_at_once() -> None:
+    def waits_for_all(talk: Talk) -> None:
+        said = [talk.last, talk.hear(), talk.hear()]
+        talk.say(*(tag_of(line) + b" OK done" for line in said[:2]), b"* SEARCH", tag_of(said[2]) + b" OK done")
+        talk.stay_silent()
+
+    with ScriptedServer(imap_script({b"UID STORE": waits_for_all})) as server:
+        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")), timeouts=SHORT)
+        source.select("INBOX", writable=True)
+        assert source.delete([FIRST]).done == (FIRST,)
+        source.drop()
+    assert [b" ".join(line.split()[1:4]) for line in server.heard[-3:]] == [
+        b"UID STORE 41",
+        b"UID EXPUNGE 41",
+        b"UID SEARCH UID",
+    ]
+
+
+def test_marking_that_is_refused_is_told_though_more_was_said() -> None:
+    with ScriptedServer(imap_script({b"UID STORE": (b"%s NO [NOPERM] not yours",)})) as server:
+        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")), timeouts=SHORT)
+        source.select("INBOX", writable=True)
+        with pytest.raises(WireError, match="not yours"):
+            source.delete([FIRST])
+        source.noop()
+        source.drop()
