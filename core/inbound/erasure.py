@@ -6,19 +6,20 @@ anew; of each record its number, queue and state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import String, and_, cast, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, String, cast, delete, or_, select, update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
+from core.db.doors import Database
+from core.db.stretches import Tell, bytes_of_all, stretches
 from core.inbound import retention
 from core.inbound.record_retention import BLANK
-from core.mail.addresses import bare_addresses
-from core.models import Delivery, Message, MessageState, Quarantine, Record, RunEvent
+from core.mail.naming import Naming, Place
+from core.models import Delivery, Message, MessageState, OriginalMessage, Quarantine, RawMessage, Record, RunEvent
 
 AT_ONCE = retention.AT_ONCE
 
@@ -29,59 +30,98 @@ ERASED = "(erased)"
 """In the place of a record's title, and of what a run said of a message."""
 
 _m, _quarantine, _record = table_of(Message), table_of(Quarantine), table_of(Record)
+_raw, _original = table_of(RawMessage), table_of(OriginalMessage)
 _delivery, _line = table_of(Delivery), table_of(RunEvent)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Received:
     """What is here of one address."""
 
-    messages: tuple[int, ...] = ()
-    """The ids of messages from it, to it, or that report of it."""
-    records: tuple[int, ...] = ()
+    messages: set[int] = field(default_factory=set)
+    """The ids of messages from it, to it, or that name it in another field of the header; of reports all that do."""
+    written: set[int] = field(default_factory=set)
+    """Of these the ones that came from it."""
+    mentions: set[int] = field(default_factory=set)
+    """The ids of others, which name it in their text alone."""
+    records: set[int] = field(default_factory=set)
     """The ids of records whose customer it is, or that it opened."""
+    naming_records: set[int] = field(default_factory=set)
+    """The ids of others' records, of which a title or field names it."""
     quarantined: int = 0
     """How many of the messages wait in quarantine."""
     bytes: int = 0
 
 
-def received_from(session: Session, address: str) -> Received:
-    """What came in from or to an address, which is in lower case; nothing of it is changed."""
-    rows = list(_messages(session, address))
-    ids = tuple(row.id for row in rows)
-    opened = {row.record_id for row in rows if row.opened_record and row.from_address.lower() == address}
-    customer = select(_record.c.id, _record.c.customer).where(_record.c.customer.icontains(address, autoescape=True))
-    known = {row.id for row in session.connection().execute(customer) if _names(address, row.customer)}
-    return Received(
-        ids,
-        tuple(sorted((opened | known) - {None})),
-        sum(row.state == MessageState.QUARANTINED for row in rows),
-        sum(row.size for row in rows if row.state != MessageState.TOO_LARGE),
-    )
+def received_from(database: Database, naming: Naming, tell: Tell, *, with_text: bool) -> Received:
+    """What came in that is of an address; nothing of it is changed. `with_text`: what merely mentions it, too.
+
+    `tell` is told how far the bytes of all messages have been looked through.
+    """
+    there = Received()
+    for low, high in stretches(database, _m.c.id):
+        with database.reading() as session:
+            _look_at_messages(session, naming, there, _m.c.id.between(low, high))
+    for raws, told in ((_raw, tell), (_original, _quietly)):
+        for key, data in bytes_of_all(database, raws, raws.c.message_id, told):
+            if (place := naming.place(data)) is not None:
+                (there.mentions if place is Place.TEXT and not with_text else there.messages).add(key)
+    _weigh(database, there)
+    for low, high in stretches(database, _record.c.id):
+        with database.reading() as session:
+            _look_at_records(session, naming, there, _record.c.id.between(low, high))
+    there.naming_records -= there.records
+    return there
 
 
-def _messages(session: Session, address: str) -> Iterator[Any]:
-    columns = ("id", "size", "state", "from_address", "header_from", "header_to", "record_id", "opened_record")
-    # A report on mail that came back names its recipient in why it is where it is.
-    reports = and_(
-        _m.c.state == MessageState.BOUNCE.value, cast(_m.c.trail, String).icontains(address, autoescape=True)
-    )
-    asked = select(*(_m.c[name] for name in columns), reports.label("is_report")).where(
-        or_(
-            func.lower(_m.c.from_address) == address,
-            _m.c.header_from.icontains(address, autoescape=True),
-            _m.c.header_to.icontains(address, autoescape=True),
-            reports,
-        )
-    )
-    for row in session.connection().execute(asked.order_by(_m.c.id)):
-        if row.is_report or row.from_address.lower() == address or _names(address, row.header_from, row.header_to):
-            yield row
+def _quietly(_so_much: int, _of: int) -> None:
+    """Few are edited."""
 
 
-def _names(address: str, *fields: str) -> bool:
-    """Whether one of these fields holds this address, and not merely one that ends or begins like it."""
-    return any(address == one.lower() for field in fields for one in bare_addresses(field))
+def _look_at_messages(session: Session, naming: Naming, there: Received, here: ColumnElement[bool]) -> None:
+    """By what lists show of them, which stays when the bytes are over."""
+    texts = (_m.c.from_address, _m.c.header_from, _m.c.header_to, _m.c.subject, cast(_m.c.trail, String))
+    says_so = or_(*(text.icontains(naming.address, autoescape=True) for text in texts))
+    asked = select(_m.c.id, _m.c.record_id, _m.c.opened_record, *texts).where(here, says_so)
+    for key, record_id, opened_record, from_address, *others in session.connection().execute(asked):
+        if from_address.lower() == naming.address:
+            there.written.add(key)
+            if opened_record and record_id is not None:
+                there.records.add(record_id)
+        elif not naming.is_in(*others):
+            continue
+        there.messages.add(key)
+
+
+def _weigh(database: Database, there: Received) -> None:
+    """How many wait in quarantine, and their bytes; a report is the person's that says so in its text alone."""
+    columns = (_m.c.id, _m.c.state, _m.c.size)
+    for ids in _few_of(there.mentions):
+        with database.reading() as session:
+            for row in session.connection().execute(select(*columns).where(_m.c.id.in_(ids))):
+                if row.state == MessageState.BOUNCE:
+                    there.messages.add(row.id)
+    there.mentions -= there.messages
+    for ids in _few_of(there.messages):
+        with database.reading() as session:
+            for row in session.connection().execute(select(*columns).where(_m.c.id.in_(ids))):
+                there.quarantined += row.state == MessageState.QUARANTINED
+                there.bytes += row.size if row.state != MessageState.TOO_LARGE else 0
+
+
+def _few_of(ids: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(ids)
+    return (ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE))
+
+
+def _look_at_records(session: Session, naming: Naming, there: Received, here: ColumnElement[bool]) -> None:
+    texts = (_record.c.customer, _record.c.title, cast(_record.c.fields, String))
+    says_so = or_(*(text.icontains(naming.address, autoescape=True) for text in texts))
+    for key, customer, *others in session.connection().execute(select(_record.c.id, *texts).where(here, says_so)):
+        if naming.is_in(customer):
+            there.records.add(key)
+        elif naming.is_in(*others):
+            there.naming_records.add(key)
 
 
 def erase_messages(session: Session, ids: Sequence[int], now: datetime) -> None:
@@ -110,3 +150,14 @@ def erase_records(session: Session, ids: Sequence[int]) -> None:
     """Remove what these records say of their customer; they stay, with their numbers and whoever else wrote to them."""
     blank = {"title": ERASED, "customer": "", "fields": {}}
     session.connection().execute(update(_record).where(_record.c.id.in_(ids)).values(blank))
+
+
+def erase_in_records(session: Session, ids: Sequence[int], naming: Naming) -> None:
+    """Remove the title and the fields of others' records that name the address, and leave the rest of them."""
+    asked = select(_record.c.id, _record.c.title, _record.c.fields).where(_record.c.id.in_(ids))
+    for key, title, fields in session.connection().execute(asked).all():
+        values = {
+            "title": ERASED if naming.is_in(title) else title,
+            "fields": {name: ERASED if naming.is_in(value) else value for name, value in fields.items()},
+        }
+        session.connection().execute(update(_record).where(_record.c.id == key).values(values))

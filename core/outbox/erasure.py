@@ -2,45 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlmodel import Session
 
 from core.db.bulk import table_of
-from core.mail.addresses import bare_addresses
-from core.models import OutgoingMessage, Recipient, Suppression
+from core.db.doors import Database
+from core.db.stretches import Tell, bytes_of_all, stretches
+from core.mail.naming import Naming, Place
+from core.models import OutgoingMessage, OutgoingRaw, Recipient, Suppression
 from core.outbox import retention
 
 AT_ONCE = retention.AT_ONCE
 
-_m, _r, _s = table_of(OutgoingMessage), table_of(Recipient), table_of(Suppression)
+_m, _raw, _r, _s = (table_of(model) for model in (OutgoingMessage, OutgoingRaw, Recipient, Suppression))
 
 
-@dataclass(frozen=True)
+NOTICE = "postroom"
+"""Who hands in reports that a message could not be sent: they name its recipients in their text."""
+
+
+@dataclass
 class Sent:
-    """Messages with one address among their recipients, or as their sender."""
+    """Messages that are of one address."""
 
-    over: tuple[int, ...] = ()
+    over: set[int] = field(default_factory=set)
     """Those that came to their end, by their ids."""
-    waiting: tuple[int, ...] = ()
+    waiting: set[int] = field(default_factory=set)
     """Those that are still to be sent, or may be."""
+    mentions: set[int] = field(default_factory=set)
+    """Those to others that name it in their text alone."""
 
 
-def sent_to(session: Session, address: str) -> Sent:
-    """What the outbox has of an address, which is in lower case."""
-    to = select(_r.c.outgoing_id).where(func.lower(_r.c.address) == address)
-    says_so = or_(_m.c.sender.icontains(address, autoescape=True), _m.c.header_from.icontains(address, autoescape=True))
-    asked = select(_m.c.id, _m.c.sender, _m.c.header_from, _m.c.id.in_(to).label("is_to"), retention.is_over()).where(
-        or_(_m.c.id.in_(to), says_so)
-    )
-    over: list[int] = []
-    waiting: list[int] = []
-    for key, sender, header_from, is_to, is_over in session.connection().execute(asked.order_by(_m.c.id)):
-        if is_to or address in {one.lower() for one in (sender, *bare_addresses(header_from))}:
-            (over if is_over else waiting).append(key)
-    return Sent(tuple(over), tuple(waiting))
+def sent_to(database: Database, naming: Naming, tell: Tell, *, with_text: bool) -> Sent:
+    """What the outbox has of an address: to it, Bcc or not, from it, or with it in another field of the header."""
+    found: set[int] = set()
+    mentions: set[int] = set()
+    for low, high in stretches(database, _r.c.id):
+        with database.reading() as session:
+            to = select(_r.c.outgoing_id).where(_r.c.id.between(low, high), func.lower(_r.c.address) == naming.address)
+            found.update(session.connection().scalars(to))
+    for low, high in stretches(database, _m.c.id):
+        with database.reading() as session:
+            found.update(_naming(session, naming, _m.c.id.between(low, high)))
+    for key, data in bytes_of_all(database, _raw, _raw.c.outgoing_id, tell):
+        if (place := naming.place(data)) is not None:
+            (mentions if place is Place.TEXT and not with_text else found).add(key)
+    return _sorted_out(database, found, mentions - found)
+
+
+def _naming(session: Session, naming: Naming, here: ColumnElement[bool]) -> Iterator[int]:
+    texts = (_m.c.sender, _m.c.header_from, _m.c.subject)
+    says_so = or_(*(text.icontains(naming.address, autoescape=True) for text in texts))
+    for key, *said in session.connection().execute(select(_m.c.id, *texts).where(here, says_so)):
+        if naming.is_in(*said):
+            yield key
+
+
+def _sorted_out(database: Database, found: set[int], mentions: set[int]) -> Sent:
+    sent = Sent(mentions=mentions)
+    everything = sorted(found | mentions)
+    for start in range(0, len(everything), AT_ONCE):
+        asked = select(_m.c.id, _m.c.submitted_by, retention.is_over()).where(
+            _m.c.id.in_(everything[start : start + AT_ONCE])
+        )
+        with database.reading() as session:
+            for key, submitted_by, is_over in session.connection().execute(asked):
+                if submitted_by == NOTICE:
+                    sent.mentions.discard(key)
+                if key not in sent.mentions:
+                    (sent.over if is_over else sent.waiting).add(key)
+    return sent
 
 
 def remove_over(session: Session, ids: Sequence[int]) -> int:

@@ -3,90 +3,159 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 
 from sqlmodel import Session
 
 from core import clock
 from core.db.bulk import dialect_of
+from core.db.stretches import Tell
 from core.errors import BadInput, InUse
 from core.handles import Handles
 from core.inbound import erasure as inbound
 from core.inbound.rules import own_addresses
+from core.mail.naming import Naming
 from core.mail.strict_address import strict_address
 from core.models import Audit
 from core.outbox import erasure as outbox
-from core.services import access, audit
+from core.services import access, audit, handed_in
 from core.services.actor import Actor
+from core.services.left_of_person import Left, left_of, mentions_left, waiting_left
+from core.services.remarks import Remarks, remarks_on, without
 
 UNREACHED = (
     "backups made before, and what db restore and db upgrade put beside the database, until they are deleted",
     "the mail servers: what was fetched with after_fetch=keep, what was too large, what relays and recipients have",
     "the systems that hand-offs have told, and the log files of this machine",
-    "the audit log, which nobody may change",
-    "mail of others that names the address in its text, in Cc or in an attachment alone",
+    "files in the drop folder that were refused, or that you may not read",
+    "attachments, and mail that names the person by name alone or by another address",
 )
-"""What erasing does not reach, for whoever asked for it."""
+"""What erasing cannot look into, for whoever asked for it."""
 
 
 @dataclass(frozen=True)
 class Erasure:
-    """What is, or was, removed of one person, as counts."""
+    """What is, or was, removed of one person, as counts; and what is left."""
 
     messages: int = 0
-    """That came in: from the address, to it, or a report on mail that came back from it."""
+    """That came in: from the address, to it, with it in another field of the header, or a report that names it."""
+    written: int = 0
+    """Of these the ones that came from it."""
     bytes: int = 0
     quarantined: int = 0
     """Of the messages."""
     records: int = 0
     """Whose title, customer and fields go; number, queue and state stay."""
+    record_fields: int = 0
+    """Other records, of which only the title or fields go that name it."""
     outgoing: int = 0
-    """That were sent to the address, or from it, and are over."""
+    """That were sent to the address, or from it, or have it in their header, and are over."""
     suppressions: int = 0
+    remarks: int = 0
+    """Lines of runs, errors, alerts and orders, in whose place `(erased)` is put."""
     waiting: int = 0
     """In the outbox and not over: they are left, because they are still to be sent."""
+    left: tuple[Left, ...] = ()
+    """What was found and is left, with the reasons."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is here of that address."""
         return not any(asdict(self).values())
 
+    @property
+    def removes_nothing(self) -> bool:
+        """Whether all that was found is left."""
+        return not any(count for name, count in self.counts.items() if name != "waiting")
 
-def found(handles: Handles, actor: Actor, address: str) -> Erasure:
-    """What `erase` would remove.
+    @property
+    def counts(self) -> dict[str, int]:
+        """By name."""
+        return {name: value for name, value in asdict(self).items() if name != "left"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is of one person, to be looked at before it is erased."""
+
+    address: str
+    naming: Naming
+    received: inbound.Received
+    sent: outbox.Sent
+    is_suppressed: bool
+    remarks: tuple[Remarks, ...] = ()
+    left: tuple[Left, ...] = field(default=())
+
+    @property
+    def counted(self) -> Erasure:
+        """As counts."""
+        received, sent = self.received, self.sent
+        return Erasure(
+            messages=len(received.messages),
+            written=len(received.written),
+            bytes=received.bytes,
+            quarantined=received.quarantined,
+            records=len(received.records),
+            record_fields=len(received.naming_records),
+            outgoing=len(sent.over),
+            suppressions=int(self.is_suppressed),
+            remarks=sum(len(each.keys) for each in self.remarks),
+            waiting=len(sent.waiting),
+            left=self.left,
+        )
+
+
+def found(
+    handles: Handles, actor: Actor, address: str, *, with_text: bool = False, tell: Callable[[str, int, int], None]
+) -> Found:
+    """What `erase` would remove. `with_text`: others' mail that names the address in its text alone, too.
+
+    `tell` is told what is looked through, how far, and how much it is.
 
     Raises:
         BadInput: that is no address, or one of our own.
     """
     access.require(actor, "erase", "person")
-    wanted = _checked(handles, address)
-    with handles.database.reading() as session:
-        return _counted(*_found(session, wanted))
+    naming = Naming(_checked(handles, address))
+    handed_in.take_in(handles)
+    database = handles.database
+    received = inbound.received_from(database, naming, _part(tell, "mail that came in"), with_text=with_text)
+    sent = outbox.sent_to(database, naming, _part(tell, "mail that was sent"), with_text=with_text)
+    with database.reading() as session:
+        # What waits for a suppressed address is found by its row.
+        is_suppressed = not sent.waiting and outbox.is_suppressed(session, naming.address)
+    left = (
+        *waiting_left(sent.waiting),
+        *mentions_left("message", received.mentions),
+        *mentions_left("outbox", sent.mentions),
+        *left_of(database, naming),
+    )
+    return Found(naming.address, naming, received, sent, is_suppressed, tuple(remarks_on(database, naming)), left)
 
 
-def erase(handles: Handles, actor: Actor, address: str) -> Erasure:
-    """Remove what is kept of the person with this address; gives what was there. What is cut off goes on when repeated.
-
-    Raises:
-        BadInput: that is no address, or one of our own.
-    """
+def erase(handles: Handles, actor: Actor, there: Found) -> Erasure:
+    """Remove what was found; gives what that was. What is cut off goes on when it is looked for and erased again."""
     access.require(actor, "erase", "person")
-    wanted = _checked(handles, address)
-    with handles.database.reading() as session:
-        received, sent, is_suppressed = _found(session, wanted)
-    now, erased = clock.utcnow(), _counted(received, sent, is_suppressed)
+    now, erased, received = clock.utcnow(), there.counted, there.received
     # The records first: once their messages have no names, nothing leads to them any more.
     _in_turn(handles, received.records, inbound.AT_ONCE, inbound.erase_records)
     _in_turn(
+        handles, received.naming_records, inbound.AT_ONCE,
+        lambda session, ids: inbound.erase_in_records(session, ids, there.naming),
+    )  # fmt: skip
+    # Then what was said in passing, whose rows may go with their messages.
+    for work in (work for each in there.remarks for work in without(each)):
+        _write(handles, work)
+    _in_turn(
         handles, received.messages, inbound.AT_ONCE, lambda session, ids: inbound.erase_messages(session, ids, now)
     )
-    _in_turn(handles, sent.over, outbox.AT_ONCE, outbox.remove_over)
+    _in_turn(handles, there.sent.over, outbox.AT_ONCE, outbox.remove_over)
 
     def last(session: Session) -> Audit:
-        if erased.suppressions:
-            outbox.forget_suppression(session, wanted)
-        return audit.note(session, actor, "erase", "person", digest(wanted), after=asdict(erased))
+        if there.is_suppressed:
+            outbox.forget_suppression(session, there.address)
+        return audit.note(session, actor, "erase", "person", digest(there.address), after=erased.counts)
 
     audit.publish(handles.database.writing(last))
     handles.changes.moved("message", "record", "quarantine", "outbox", "suppression", "run", "delivery", "audit")
@@ -111,35 +180,29 @@ def _checked(handles: Handles, address: str) -> str:
     return wanted
 
 
-def _found(session: Session, address: str) -> tuple[inbound.Received, outbox.Sent, bool]:
-    received, sent = inbound.received_from(session, address), outbox.sent_to(session, address)
-    # What waits for a suppressed address is found by its row.
-    return received, sent, not sent.waiting and outbox.is_suppressed(session, address)
-
-
-def _counted(received: inbound.Received, sent: outbox.Sent, is_suppressed: bool) -> Erasure:
-    return Erasure(
-        messages=len(received.messages),
-        bytes=received.bytes,
-        quarantined=received.quarantined,
-        records=len(received.records),
-        outgoing=len(sent.over),
-        suppressions=int(is_suppressed),
-        waiting=len(sent.waiting),
-    )
+def _part(tell: Callable[[str, int, int], None], what: str) -> Tell:
+    return lambda so_much, of: tell(what, so_much, of)
 
 
 def _in_turn(
-    handles: Handles, ids: Sequence[int], at_once: int, remove: Callable[[Session, Sequence[int]], object]
+    handles: Handles, ids: Iterable[int], at_once: int, remove: Callable[[Session, Sequence[int]], object]
 ) -> None:
     """A little at a time: mail goes on coming in beside it."""
-    for start in range(0, len(ids), at_once):
-        batch = ids[start : start + at_once]
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), at_once):
+        batch = ordered[start : start + at_once]
 
         def work(session: Session, batch: Sequence[int] = batch) -> None:
-            if dialect_of(session) == "sqlite":
-                # The pages that are given back are overwritten, not only marked as free.
-                session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
             remove(session, batch)
 
-        handles.database.writing(work, is_batch=True)
+        _write(handles, work)
+
+
+def _write(handles: Handles, work: Callable[[Session], None]) -> None:
+    def overwriting(session: Session) -> None:
+        if dialect_of(session) == "sqlite":
+            # The pages that are given back are overwritten, not only marked as free.
+            session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
+        work(session)
+
+    handles.database.writing(overwriting, is_batch=True)

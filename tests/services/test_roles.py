@@ -108,6 +108,7 @@ ASKED_BY_NOBODY = {
     "requests.any_worker_alive": "yes or no",
     "requests.follow": "how an order goes, for who knows its number",
     "requests.require_worker": "refuses",
+    "servers.servers": "a sentence for each that does not get in; doctor, which anybody may run",
     "settings.check": "what is wrong with values; nothing is shown or written",
     "settings.rows": "for `search`, which asks",
     "test_orders.carry_out": "a worker's side; who may was asked when the order was written",
@@ -162,8 +163,8 @@ def outcome(call: Callable[..., Any], actor: Actor, **given: Any) -> bool:
 
 
 STUBS: dict[str, dict[str, Any]] = {
-    "erasure.erase": {"address": "a@example.org"},
-    "erasure.found": {"address": "a@example.org"},
+    "erasure.found": {"address": "a@example.org", "tell": lambda *_: None},
+    "erasure.erase": {"there": Untouched()},
     "databases.put_back": {"environment": Untouched()},
     "sign_in.finish": {"browser": SimpleNamespace(whose=SimpleNamespace(kind="account"))},
     "config_text.diff": {"text": ""},
