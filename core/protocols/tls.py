@@ -167,7 +167,8 @@ def _add_authority(context: ssl.SSLContext, ca: str) -> None:
             context.load_verify_locations(cafile=ca)
     except (OSError, ValueError) as error:
         what = "text" if _is_pem(ca) else f"file {ca}"
-        raise TlsFailed(f"The extra CA {what} cannot be used: {error}", phase="tls") from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise TlsFailed(f"The extra CA {what} cannot be used: {why}.", phase="tls") from error
 
 
 def _is_pem(ca: str) -> bool:

@@ -270,7 +270,12 @@ async def test_what_stands_in_a_form_is_tested_before_it_is_saved(
         await console.until_seen("All well." if is_right else "It does not work yet.")
         assert "login" in console.text
         assert password not in console.text
-        await console.press("escape", "ctrl+f", "down", "enter", "enter")
+        await console.press("escape")
+        if not is_right:
+            assert form.focused is form.fields["password"].widget
+            assert form.fields["password"].is_wrong, "the server's words stay beside what they are about"
+            await console.until_seen("The test stopped at login: see Password.")
+        await console.press("ctrl+f", "down", "enter", "enter")
         if not is_right:
             await console.press("y")
     row = search.matching(handles, actor, ACCOUNT).rows[0]

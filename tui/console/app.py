@@ -26,6 +26,7 @@ from tui.console.calls import Answered, Calls
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.help import Help
+from tui.console.fault_log import FILE
 from tui.console.glyphs import BAD, GOOD
 from tui.console.keyboard import Keyboard
 from tui.console.orders import Orders
@@ -163,7 +164,7 @@ class PostroomApp(App[int]):
         """Textual would print the values of all local variables, secrets among them; a log without them does."""
         import traceback
 
-        path = self.desk.handles.environment.home / "console-fault.log"
+        path = self.desk.handles.environment.home / FILE
         try:
             write_private(path, traceback.format_exc().encode())
             told = f"Its place in the program is in {path}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,9 +12,9 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from core.errors import PostroomError
+from tui.console.fault_log import fault
 
 T = TypeVar("T")
-_LOG = logging.getLogger("postroom.console")
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,6 @@ class Answered(Message, bubble=False):
             self._call.otherwise(self._error)
         else:
             self._call.then(self._value)
-
-
-class Fault(PostroomError):
-    """Something broke within the console; the log holds where."""
 
 
 class Calls:
@@ -106,7 +101,6 @@ class Calls:
             value = call.work()
         except PostroomError as complaint:
             error = complaint
-        except Exception as fault:  # noqa: BLE001 - the console goes on; the log and the screen say what broke
-            _LOG.exception("%s failed", lane)
-            error = Fault(f"A fault of ours, {type(fault).__name__}: {fault}. The log has the details.")
+        except Exception as broken:  # noqa: BLE001 - the console goes on; the log and the screen say what broke
+            error = fault(lane, broken)
         self._owner.post_message(Answered(self, lane, call, value, error))

@@ -111,10 +111,17 @@ class Orders:
         name: str | None = None,
         then: Callable[[Sequence[Any] | None], None] | None = None,
     ) -> None:
-        """Try a connection, saved under a name or as it stands in a form; `then` is given the steps of a good test."""
+        """Try a connection, saved under a name or as it stands in a form; `then` is given the steps it took."""
+        if isinstance(tested, str):
+            then = then or partial(self._tested, tested)
         title = f"Test {kind.name} {name or (tested if isinstance(tested, str) else tested.get(kind.key) or '')}"
         steps = partial(_steps, self._desk, kind, tested, name)
         self._app.push_screen(Steps(title, steps, ascii_only=self._desk.ascii_only), then)
+
+    def _tested(self, name: str, steps: Sequence[Any] | None) -> None:
+        wrong = next((step for step in steps or () if not step.ok), None)
+        if wrong is not None:
+            self._tell(f"{name}: the test stopped at {wrong.step}. e edits it, t tries again. {wrong.detail}", BAD)
 
     def sign_in(self, kind: Kind, name: str, then: Callable[[], None] = lambda: None) -> None:
         """Sign in with OAuth2 for an account or a mailbox; `then` is called once somebody has."""

@@ -20,6 +20,7 @@ from core.errors import PostroomError
 from core.oauth.waiting import Prompt, SignedIn
 from core.text import safe_text
 from tui import qr_code
+from tui.console.fault_log import fault
 from tui.console.foreign import foreign, foreign_lines
 from tui.console.signing_in import Address, Begun, Step, Wrong
 from tui.console.widgets.safe_input import SafeInput
@@ -132,13 +133,15 @@ class SignInDialog(ModalScreen[SignedIn | None]):
                 self._show_failure(message.error)
 
     def _run(self, number: int, stop: threading.Event, pasted: queue.SimpleQueue[str]) -> None:
+        error = "Nobody signed in."
         try:
             for step in self._begun(stop, pasted):
                 self.post_message(self.Told(number, step))
-        except PostroomError as error:
-            self.post_message(self.Told(number, None, str(error)))
-            return
-        self.post_message(self.Told(number, None, "Nobody signed in."))
+        except PostroomError as refusal:
+            error = str(refusal)
+        except Exception as broken:  # noqa: BLE001 - whoever waits here is told, whatever broke
+            error = str(fault(self._title, broken))
+        self.post_message(self.Told(number, None, error))
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 

@@ -17,9 +17,15 @@ from textual.widgets import Static
 
 from core.errors import PostroomError
 from core.text import safe_text
+from tui.console.fault_log import fault
+from tui.console.widgets.sheet import Sheet
+from tui.console.wrapping import pieces
 
 if TYPE_CHECKING:
     from tui.console.app import PostroomApp
+
+_SET_IN = 4
+"""Cells before what does not fit on a step's first line."""
 
 
 class Step(Protocol):
@@ -43,7 +49,7 @@ class Step(Protocol):
 
 
 class Steps(ModalScreen[Sequence[Any]]):
-    """Shows the steps; gives them back when all went well, and none otherwise."""
+    """Shows the steps; gives them back once the last was told, and none when it was left before, or broke."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "leave", "Close"),
@@ -64,13 +70,13 @@ class Steps(ModalScreen[Sequence[Any]]):
         self._steps = steps
         self._signs = ("+", "x") if ascii_only else ("✓", "✗")
         self._number = 0
-        self._lines: list[Content] = []
         self._taken: list[Step] = []
         self.is_over = False
         """Whether the last step was told."""
         self.is_well = False
         """Whether it went well to the end."""
-        self._body = Static("", markup=False)
+        self._error = ""
+        self._body = Sheet(self._drawn)
         self._end = Static("", markup=False, classes="end")
 
     def compose(self) -> ComposeResult:
@@ -88,8 +94,8 @@ class Steps(ModalScreen[Sequence[Any]]):
     def action_again(self) -> None:
         """Try it once more."""
         self._number += 1
-        self._lines, self._taken, self.is_over, self.is_well = [], [], False, True
-        self._body.update("")
+        self._taken, self._error, self.is_over, self.is_well = [], "", False, True
+        self._body.draw()
         self._end.update("trying …   esc leaves")
         # A daemon thread: closing the dialog waits for no server.
         threading.Thread(target=self._run, args=(self._number,), name="console-test", daemon=True).start()
@@ -102,7 +108,7 @@ class Steps(ModalScreen[Sequence[Any]]):
     def action_leave(self) -> None:
         """Close; what was still to come is forgotten."""
         self._number += 1
-        self.dismiss(tuple(self._taken) if self.is_over and self.is_well else ())
+        self.dismiss(tuple(self._taken) if self.is_over and not self._error else ())
 
     def on_steps_told(self, message: Steps.Told) -> None:
         """Show it."""
@@ -111,11 +117,10 @@ class Steps(ModalScreen[Sequence[Any]]):
         if message.step is not None:
             self.is_well = self.is_well and message.step.ok
             self._taken.append(message.step)
-            self._lines.append(self._line(message.step))
-            self._body.update(Content("\n").join(self._lines))
+            self._body.draw()
             self.query_one(VerticalScroll).scroll_end(animate=False)
             return
-        self.is_over = True
+        self.is_over, self._error = True, message.error
         self.is_well = self.is_well and not message.error
         if message.error:
             self._end.update(Content.styled(f"{self._signs[1]} {message.error}\nesc closes, r again", "$text-error"))
@@ -127,19 +132,27 @@ class Steps(ModalScreen[Sequence[Any]]):
             )
 
     def _run(self, number: int) -> None:
+        error = ""
         try:
             for step in self._steps():
                 if number != self._number:
                     return
                 self.post_message(self.Told(number, step))
-        except PostroomError as error:
-            self.post_message(self.Told(number, None, safe_text(str(error), multiline=True)))
-            return
-        self.post_message(self.Told(number, None))
+        except PostroomError as refusal:
+            error = str(refusal)
+        except Exception as broken:  # noqa: BLE001 - whoever waits here is told, whatever broke
+            error = str(fault(self._title, broken))
+        self.post_message(self.Told(number, None, safe_text(error, multiline=True)))
 
-    def _line(self, step: Step) -> Content:
+    def _drawn(self, width: int) -> Content:
+        return Content("\n").join(self._line(step, width) for step in self._taken)
+
+    def _line(self, step: Step, width: int) -> Content:
         sign, colour = (self._signs[0], "$text-success") if step.ok else (self._signs[1], "$text-error")
         ms = f"{step.ms:,.0f} ms" if step.ms is not None else ""
         name = safe_text(step.step)
         head = Content.assemble((f"{sign} ", colour), (name + " " * max(1, 10 - cell_len(name)), "bold"), f"{ms:>9}  ")
-        return Content.assemble(head, safe_text(step.detail, multiline=True))
+        first, *rest = safe_text(step.detail, multiline=True).split("\n")
+        lines = pieces(first, width - _SET_IN, max(_SET_IN, width - head.cell_length))
+        lines += [piece for line in rest for piece in pieces(line, width - _SET_IN)]
+        return Content.assemble(head, f"\n{' ' * _SET_IN}".join(lines))

@@ -145,8 +145,12 @@ class FieldsScreen(DeskScreen):
         verbs, desk, given, name = self.verbs, self.desk, self.values, self.name_now
         self.calls.ask(lambda: verbs.check(desk.handles, given, name=name), self._checked, lane="check")
 
+    def complaints(self, problems: Sequence[Problem]) -> dict[str, str]:
+        """What is wrong with what stands here, by field."""
+        return {problem.field: problem.text for problem in problems}
+
     def _checked(self, problems: Sequence[Problem]) -> None:
-        texts = {problem.field: problem.text for problem in problems}
+        texts = self.complaints(problems)
         for name, field in self.fields.items():
             if name in self._touched or field.is_wrong:
                 field.complain(texts.get(name, ""))

@@ -23,6 +23,7 @@ from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.untested import AskUntested, Untested
 from tui.console.form_values import given_values
 from tui.console.glyphs import BAD, GOOD, WARN
+from tui.console.mended_in import field_for
 from tui.console.rehearsing import show_tried
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.fields import FieldsScreen
@@ -53,6 +54,7 @@ class FormScreen(FieldsScreen):
         title = self.title_of(kind, name) if name else f"New {kind.name}"
         super().__init__(desk, title, kind, verbs or resource_of(kind), name)
         self._passed: tuple[dict[str, str] | None, Sequence[Any]] = (None, ())
+        self._stopped: tuple[dict[str, str] | None, str, str] = (None, "", "")
         self._waived: dict[str, str] = {}
         self._answered_once: set[str] = set()
         self._warnings: Sequence[str] = ()
@@ -266,8 +268,29 @@ class FormScreen(FieldsScreen):
         login = self._login
 
         def told(steps: Sequence[Any] | None) -> None:
-            self._passed = (login, steps) if steps else (None, ())
-            if steps:
+            wrong = next((step for step in steps or () if not step.ok), None)
+            self._passed = (login, steps) if steps and wrong is None else (None, ())
+            self._stopped = (None, "", "")
+            if wrong is not None:
+                self._point_at(wrong)
+            elif steps:
                 then()
 
         self.console.orders.test(self.kind, self.values, self.name_now, told)
+
+    def complaints(self, problems: Sequence[Problem]) -> dict[str, str]:
+        """What a test stopped at is wrong until something of the login is changed."""
+        login, name, said = self._stopped
+        stopped = {name: said} if login is not None and login == self._login else {}
+        return stopped | super().complaints(problems)
+
+    def _point_at(self, wrong: Any) -> None:
+        """Go to the field that mends what the test stopped at, and keep the reason in sight there."""
+        name = field_for(wrong.cause, [one for one, field in self.fields.items() if field.display])
+        if not name:
+            self.tell(f"The test stopped at {wrong.step}. ctrl+t tries again.", BAD)
+            return
+        self._stopped = (self._login, name, wrong.detail)
+        self.fields[name].complain(wrong.detail)
+        self.fields[name].widget.focus()
+        self.tell(f"The test stopped at {wrong.step}: see {self.fields[name].field.label}. ctrl+t tries again.", BAD)
