@@ -14,7 +14,7 @@ from sqlmodel import Session
 from core import clock
 from core.attendance import unattended
 from core.credentials import credentials_of, days_told, step_of
-from core.data_folder import free_bytes
+from core.data_folder import free_bytes, home_out_of_reach
 from core.db.bulk import table_of
 from core.db.engine import WAL_SAFE_SINCE, sqlite_version
 from core.db.schema import revision_of
@@ -37,7 +37,9 @@ from core.outbound.script_file import read_script
 from core.services.finding import Finding, Level
 from core.services.keys import told, unopened
 from core.services.overview import live_workers
+from core.services.servers import servers
 from core.services.sign_in_status import State, standings_in
+from core.services.timekeeping import clock_of
 from core.services.waiting_mail import outbox
 from core.services.ways_in import drop_folder, listener
 from core.settings import RuntimeSettings, write_size
@@ -58,9 +60,18 @@ class _Scene:
     now: datetime
 
 
-def examine(environment: Environment, open_: Callable[[], Handles]) -> Iterator[Finding]:
-    """Every check, in turn; when the database cannot be opened that is the last finding."""
-    yield _home(environment)
+def examine(environment: Environment, open_: Callable[[], Handles], *, connecting: bool = False) -> Iterator[Finding]:
+    """Every check, in turn; when the database cannot be opened that is the last finding.
+
+    Args:
+        environment: where this Postroom lives.
+        open_: opens it.
+        connecting: whether to try the servers of accounts and mailboxes too, which takes as long as the slowest.
+    """
+    home = _home(environment)
+    yield home
+    if home.level is Level.ERROR:
+        return
     yield _key(environment)
     try:
         handles = open_()
@@ -77,12 +88,18 @@ def examine(environment: Environment, open_: Callable[[], Handles]) -> Iterator[
             scene = _Scene(handles, session, settings, clock.utcnow())
             for check in _CHECKS:
                 yield check(scene)
+        if connecting:
+            yield from servers(handles, clock.utcnow())
     finally:
         handles.close()
 
 
 def _home(environment: Environment) -> Finding:
-    if not environment.home.exists():
+    try:
+        is_there = environment.home.exists()
+    except PermissionError:
+        return Finding("home", Level.ERROR, str(home_out_of_reach(environment.home)))
+    if not is_there:
         return Finding("home", Level.OK, f"{environment.home} is made at first use")
     if environment.home.stat().st_mode & stat.S_IRWXO:
         return Finding("home", Level.WARNING, f"{environment.home} is open to others. Run: chmod o= {environment.home}")
@@ -137,6 +154,10 @@ def _engine(scene: _Scene) -> Finding:
     if word != "ok":
         return Finding("engine", Level.ERROR, f"The database is damaged ({word}). Stop all workers; restore a backup.")
     return Finding("engine", Level.OK, f"SQLite {version}, the file is sound")
+
+
+def _clock(scene: _Scene) -> Finding:
+    return clock_of(scene.session, scene.now)
 
 
 def _default_queue(scene: _Scene) -> Finding:
@@ -241,6 +262,7 @@ def _some(names: list[str]) -> str:
 
 _CHECKS: tuple[Callable[[_Scene], Finding], ...] = (
     _engine,
+    _clock,
     _secrets,
     _default_queue,
     _workers,

@@ -210,6 +210,15 @@ def test_the_doctor_says_ok_warning_and_error(postroom: Shell) -> None:
     assert {row["check"]: row["level"] for row in broken.rows}["key"] == "error"
 
 
+def test_the_doctor_connects_to_servers_unless_told_not_to(postroom: Shell) -> None:
+    where = ("type=IMAP", "host=nowhere.invalid", "username=u")
+    postroom.ok("add", "account", "far", *where, "--password-stdin", stdin=b"secret\n")
+    connected = postroom("doctor", "--json")
+    assert (connected.code, connected.rows[-1]["check"]) == (2, "account far")
+    assert "nowhere.invalid" in connected.rows[-1]["text"]
+    assert postroom("doctor", "--offline").code == 1
+
+
 def test_a_backup_is_a_database_of_its_own(postroom: Shell, tmp_path: Path) -> None:
     postroom.ok("add", "queue", "Support")
     postroom.ok("db", "backup", str(tmp_path / "copy.db"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typer import Context
+from typing import Annotated
+
+from typer import Context, Option
 
 from core.gateway import open_gateway
 from core.services.doctor import Finding, Level, examine
@@ -12,11 +14,19 @@ from tui.cli.output import write_json, write_line
 _SIGNS = {Level.OK: "ok", Level.WARNING: "warning", Level.ERROR: "error"}
 
 
-def doctor(ctx: Context) -> int:
-    """Look whether everything is as it should be. Exit code 0: it is; 1: there are warnings; 2: errors."""
+def doctor(
+    ctx: Context,
+    offline: Annotated[
+        bool, Option("--offline", help="Do not connect to the servers of accounts and mailboxes.")
+    ] = False,
+) -> int:
+    """Look whether everything is as it should be. Exit code 0: it is; 1: there are warnings; 2: errors.
+
+    Accounts and mailboxes are connected to, and signed in to where the key may be read; nothing is fetched or sent.
+    """
     invocation: Invocation = ctx.obj
-    worst = Level.OK
-    for finding in examine(invocation.environment, lambda: open_gateway(invocation.environment)):
+    worst, environment = Level.OK, invocation.environment
+    for finding in examine(environment, lambda: open_gateway(environment), connecting=not offline):
         worst = max(worst, finding.level)
         _show(finding, as_json=invocation.json)
     return int(worst)

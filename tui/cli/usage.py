@@ -50,7 +50,7 @@ Signing in
 
 Keeping
   init                           data folder, key, database; happens by itself at first use
-  doctor                         is everything as it should be?
+  doctor [--offline]             is everything as it should be?
   db upgrade | backup FILE | restore FILE | copy URL | roles
   key rotate [--drop-old|--lost] a new key for all secrets
   erase ADDRESS [--dry-run|--yes] remove what is kept of one person
