@@ -43,12 +43,19 @@ def make_home(home: Path, group: str = "") -> None:
         if group_id is not None:
             home.chmod(SHARED)
     except PermissionError as error:
-        raise NotPermitted(
-            f"The data folder {home} cannot be reached: {error.filename or home} is another user's. To use another: "
-            "set POSTROOM_HOME."
-        ) from error
+        raise home_out_of_reach(home) from error
     except OSError as error:
         raise CannotWrite(f"The data folder {home} cannot be made: {error.strerror}. Set POSTROOM_HOME.") from error
+
+
+def home_out_of_reach(home: Path) -> NotPermitted:
+    """The error for a data folder that is not for us to look into."""
+    return out_of_reach(f"The data folder {home}", home, "To use another: set POSTROOM_HOME.")
+
+
+def out_of_reach(what: str, path: Path, remedy: str) -> NotPermitted:
+    """The error for something that a folder above it keeps from us."""
+    return NotPermitted(f"{what} cannot be reached or made: {_closed_above(path)} is closed to this user. {remedy}")
 
 
 def group_to_share_with(name: str) -> int | None:
@@ -96,6 +103,18 @@ def _refuse_closed(home: Path) -> None:
         f"The data folder {home} is for the group {group}, which you are not in. An administrator may add you: "
         f"usermod --append --groups {group} NAME"
     )
+
+
+def _closed_above(path: Path) -> Path:
+    """The folder that cannot be entered, or the last one that is there, in which nothing can be made."""
+    reached = Path(path.anchor)
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            break
+        reached = folder
+        if not os.access(folder, os.X_OK):
+            break
+    return reached
 
 
 def _user_name(user_id: int) -> str:

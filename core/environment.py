@@ -101,7 +101,10 @@ def _read_file(name: str | None) -> dict[str, str]:
     try:
         content = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"The settings in {name} cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(
+            f"The settings in {name} cannot be read: {error.strerror}. Make it readable for this user, or name another "
+            "file in POSTROOM_CONFIG."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{name} is not valid TOML: {error}.") from error
     values = {key.lower().removeprefix("postroom_"): value for key, value in content.items()}

@@ -106,8 +106,11 @@ def make_drop_folder(folder: Path) -> None:
     Raises:
         CannotWrite: it cannot be made.
     """
-    if folder.exists():
-        return
+    try:
+        if folder.exists():
+            return
+    except PermissionError:
+        return  # it is another user's, whose worker looks there
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.geteuid() == 0:

@@ -182,4 +182,7 @@ def _sync_folder(folder: Path, file: int) -> None:
 def _translated(folder: Path, error: OSError) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(f"The message was not taken: the disk of {folder} is full. Free some space and try again.")
-    return CannotWrite(f"The message was not taken: {folder} cannot be written ({error.strerror}).")
+    return CannotWrite(
+        f"The message was not taken: {folder} cannot be written ({error.strerror}). "
+        "The service's drop folder can be named in POSTROOM_DROP."
+    )

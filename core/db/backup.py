@@ -32,8 +32,23 @@ def backup_sqlite(environment: Environment, target: Path) -> Path:
     except driver_errors() as error:
         raise CannotWrite(f"{target} cannot be written: {error}.") from error
     finally:
-        copying.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing can be made, nothing was
+            copying.unlink()
     return target
+
+
+def refuse_taken(target: Path) -> None:
+    """See that a copy would overwrite nothing.
+
+    Raises:
+        CannotWrite: the file is there, or its folder is closed to us.
+    """
+    try:
+        is_taken = target.exists()
+    except OSError as error:
+        raise CannotWrite(f"{target} cannot be written: {error.strerror}. Name a folder of your own.") from error
+    if is_taken:
+        raise CannotWrite(f"{target} is there already and was left as it is. Name a file that is not.")
 
 
 def copied(source: Path, target: Path) -> None:

@@ -25,17 +25,15 @@ def staged(environment: Environment, file: Path) -> Path:
     """A checked copy of a backup beside the live database, brought to this version's revision.
 
     Raises:
-        NoInput: there is no such file.
+        NoInput: there is no such file, or it is not for us to read.
         BadInput: it is no sound database of ours.
         SchemaMismatch: it was made by a newer version.
         CannotWrite: there is no room for the copy.
     """
-    if not file.is_file():
-        raise NoInput(f"There is no file {file}.")
+    _refuse_foreign(file)
     staging = environment.database_file.with_name(f".{environment.database_file.name}.restoring")
     try:
         staging.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _refuse_foreign(file)
         copied(file, staging)
         _refuse_broken(staging, file)
         _bring_up_to_date(staging, file)
@@ -75,9 +73,15 @@ def put_in_place(environment: Environment, staging: Path, kept: Path) -> None:
 
 
 def _refuse_foreign(file: Path) -> None:
-    with file.open("rb") as opened:
-        if opened.read(16) != b"SQLite format 3\0":
-            raise BadInput(f"{file} is no SQLite database. A backup is made with: postroom db backup FILE")
+    try:
+        with file.open("rb") as opened:
+            beginning = opened.read(16)
+    except FileNotFoundError as error:
+        raise NoInput(f"There is no file {file}.") from error
+    except OSError as error:
+        raise NoInput(f"The backup {file} cannot be read: {error.strerror}.") from error
+    if beginning != b"SQLite format 3\0":
+        raise BadInput(f"{file} is no SQLite database. A backup is made with: postroom db backup FILE")
 
 
 def _refuse_broken(staging: Path, file: Path) -> None:

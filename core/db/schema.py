@@ -11,18 +11,20 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from core.data_folder import belong_to_folder, make_home
+from core.data_folder import belong_to_folder, make_home, out_of_reach
 from core.db.audit_guard import guard_audit
 from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
 from core.db.faults import translated
 from core.environment import Environment
-from core.errors import CannotWrite, ExposedFile, SchemaMismatch, StoreBusy
+from core.errors import CannotWrite, ExposedFile, NotPermitted, SchemaMismatch, StoreBusy
 from core.models import metadata
 from core.models.base import conditions_for
 
 REVISION = "0003"
 """The newest migration; a database of another revision is not touched (a test holds this against the files)."""
+
+_REMEDY = "Run this as the service's user or in its group, or set POSTROOM_DATABASE_URL."
 
 _ADVISORY_LOCK = 7_055_700
 
@@ -32,11 +34,13 @@ def open_database(environment: Environment) -> Database:
 
     Raises:
         ExposedFile: the world can read it.
+        NotPermitted: its file is not for us.
         SchemaMismatch: it is of another version.
         StoreError: it cannot be made or reached.
     """
     if environment.is_sqlite:
         make_sqlite(environment.database_file)
+        _refuse_closed(environment.database_file)
         _refuse_exposed(environment.database_file)
         return _checked(Database(environment.database_url))
     database = Database(environment.database_url)
@@ -70,9 +74,13 @@ def make_sqlite(file: Path) -> None:
 
     Raises:
         CannotWrite: its folder cannot be written.
+        NotPermitted: its folder is closed to us.
     """
-    if file.exists():
-        return
+    try:
+        if file.exists():
+            return
+    except PermissionError as error:
+        raise out_of_reach(f"The database {file}", file, _REMEDY) from error
     make_home(file.parent)
     # Twenty processes may come at once to a home that does not exist yet: one builds, the others wait and find it.
     try:
@@ -83,7 +91,7 @@ def make_sqlite(file: Path) -> None:
             if not file.exists():
                 _build_sqlite(file)
     except OSError as error:
-        raise CannotWrite(f"The database {file} cannot be made: {error.strerror}.") from error
+        raise CannotWrite(f"The database {file} cannot be made: {error.strerror}. {_REMEDY}") from error
 
 
 def _build_sqlite(file: Path) -> None:
@@ -150,6 +158,11 @@ def create_all(connection: Connection) -> None:
     guard_audit(connection)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{REVISION}')")  # noqa: S608 - our own constant
+
+
+def _refuse_closed(file: Path) -> None:
+    if not os.access(file, os.R_OK | os.W_OK):
+        raise NotPermitted(f"The database {file} is not for this user to read and write. {_REMEDY}")
 
 
 def _refuse_exposed(file: Path) -> None:

@@ -23,10 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from core.db.backup import refuse_taken
 from core.db.engine import make_engine
 from core.db.faults import translated
 from core.db.schema import create_all, make_sqlite
-from core.errors import BadInput, CannotWrite, StoreRefused
+from core.errors import BadInput, StoreRefused
 from core.models import metadata
 
 ROWS_AT_ONCE = 500
@@ -95,8 +96,7 @@ def transfer(
 def _open_target(url: str) -> Engine:
     if url.startswith("sqlite:///"):
         file = _target_file(url)
-        if file.exists():
-            raise CannotWrite(f"{file} is there already and was left as it is. Name a file that is not.")
+        refuse_taken(file)
         make_sqlite(file)
     elif not url.startswith(("postgresql://", "postgres://")):
         raise BadInput("The database to copy to is written postgresql://… or sqlite:///PATH.")

@@ -99,8 +99,27 @@ def has_mail(drop: Path) -> bool:
         return False
 
 
+def warn_if_closed(drop: Path) -> None:
+    """Say in the log of a worker that nobody but another user's worker will pick up what is handed in here."""
+    try:
+        with _opened(drop):
+            return
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        _log.warning(
+            "The drop folder %s is not for this worker to read (%s): what is handed in there waits for a worker of the "
+            "user it belongs to.",
+            drop,
+            error.strerror,
+        )
+
+
 def _is_anothers(drop: Path) -> bool:
-    return drop.stat().st_uid != os.geteuid()
+    try:
+        return drop.stat().st_uid != os.geteuid()
+    except PermissionError:  # a folder above it is closed to us
+        return True
 
 
 @contextmanager

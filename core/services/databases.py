@@ -10,7 +10,7 @@ from sqlalchemy import delete, make_url, select
 from sqlmodel import Session
 
 from core import clock
-from core.db.backup import backup_sqlite
+from core.db.backup import backup_sqlite, refuse_taken
 from core.db.bulk import table_of
 from core.db.doors import Database
 from core.db.restore import put_in_place, staged
@@ -47,8 +47,7 @@ def back_up(handles: Handles, actor: Actor, target: Path) -> str:
     if not environment.is_sqlite:
         url = _shown(environment)
         raise Misuse(f"A PostgreSQL database is backed up with: pg_dump --format=custom --file={target} {url}")
-    if target.exists():
-        raise CannotWrite(f"{target} is there already and was left as it is.")
+    refuse_taken(target)
     if not target.parent.is_dir():
         raise CannotWrite(f"{target} cannot be written: there is no folder {target.parent}.")
     backup_sqlite(environment, target)

@@ -103,7 +103,7 @@ def require_worker(handles: Handles, what: str) -> None:
     """
     if not any_worker_alive(handles):
         raise WorkerNeeded(
-            f"{what} needs the key ({handles.vault.place.name}), which this user may not read, and no worker is "
+            f"{what} needs the key ({handles.vault.place.name}), which cannot be read here, and no worker is "
             "running that could do it. Start one as the service's user: postroom --worker"
         )
 

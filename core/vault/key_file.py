@@ -21,7 +21,7 @@ def credential() -> Path | None:
     """The credential that systemd gave to this service."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(folder) / CREDENTIAL if folder else None
-    return path if path is not None and path.exists() else None
+    return path if path is not None and _is_there(path) else None
 
 
 class FilePlace:
@@ -40,10 +40,7 @@ class FilePlace:
 
     def exists(self) -> bool:
         """Whether there is a file, or a folder we may not look into."""
-        try:
-            return self.path.exists()
-        except PermissionError:
-            return True
+        return _is_there(self.path)
 
     def refuse_exposed(self) -> None:
         """Refuse a key that anyone but its owner can read, or that another than the service put there."""
@@ -57,9 +54,14 @@ class FilePlace:
             return key_from(path.read_bytes(), str(path))
         except FileNotFoundError:
             return None
+        except PermissionError as error:
+            raise SecretUnreadable(
+                f"The key {path} is not for this user to read. Run this as the service's user, or leave it to a worker "
+                "of that user."
+            ) from error
         except OSError as error:
             raise SecretUnreadable(
-                f"The key {path} cannot be read: {error.strerror}. A worker that may can help."
+                f"The key {path} cannot be read: {error.strerror}. Put the key there, or set POSTROOM_KEY_FILE."
             ) from error
 
     def make(self, key: Key, slot: str = CURRENT) -> Key:
@@ -135,6 +137,14 @@ class CredentialPlace(FilePlace):
     def promote(self, *, keep_old: bool) -> None:
         """Not from here."""
         raise CannotWrite("The key is a systemd credential, which is not changed from here.")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something is there, or a folder we may not look into."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -58,7 +58,8 @@ def from_file(path: str) -> Secret:
             text = file.read(LONGEST).decode().rstrip("\r\n")
     except OSError as error:
         raise SecretUnreadable(
-            f"The file {path}, which should hold a secret, cannot be read: {error.strerror}."
+            f"The file {path}, which should hold a secret, cannot be read: {error.strerror}. Put it there, readable "
+            "for the service's user."
         ) from error
     except UnicodeDecodeError as error:
         raise SecretUnreadable(f"The file {path}, which should hold a secret, is not UTF-8 text.") from error

@@ -14,7 +14,7 @@ from core.outbound.deliver import Delivery, deliver_due
 from core.outbound.pool import Pool
 from core.outbound.summary import Summary
 from core.outbox.claim import is_any_due, time_of
-from core.outbox.pick_up import has_mail
+from core.outbox.pick_up import has_mail, warn_if_closed
 from core.workers.delivered import told_summary
 from core.workers.orders import Order, finish, report, take_orders
 
@@ -44,6 +44,7 @@ class Sender:
 
     def run(self, *, once: bool = False) -> Summary:
         """Work until `stop` is set, finishing what is in hand; with `once`, do what is due and return."""
+        warn_if_closed(self._handles.environment.drop)
         try:
             return self._pass(stays=False) if once else self._work_on()
         finally:

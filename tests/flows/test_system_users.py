@@ -30,7 +30,7 @@ from tui.cli.__main__ import main
 given = json.load(sys.stdin)
 ended = []
 for words in given["commands"]:
-    sys.stdin, out, err = io.StringIO(given["stdin"]), io.StringIO(), io.StringIO()
+    sys.stdin, out, err = io.TextIOWrapper(io.BytesIO(given["stdin"].encode())), io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(words)
     ended.append((code, out.getvalue(), err.getvalue()))
@@ -62,10 +62,10 @@ class Machine:
     def variables(self) -> dict[str, str]:
         return {"POSTROOM_HOME": str(self.home), "POSTROOM_GROUP": self.users.group, "PYTHONWARNINGS": "error"}
 
-    def postroom(self, name: str, *commands: Sequence[str], stdin: str = "") -> list[Ended]:
+    def postroom(self, name: str, *commands: Sequence[str], stdin: str = "", **variables: str) -> list[Ended]:
         """What comes of each command, one after the other in one process of that user: starting one takes a second."""
         given = json.dumps({"commands": commands, "stdin": stdin})
-        done = self.users.run(self.users.python(name, "-c", DRIVER, **self.variables), given)
+        done = self.users.run(self.users.python(name, "-c", DRIVER, **{**self.variables, **variables}), given)
         assert done.returncode == 0, done
         return [Ended(*one) for one in json.loads(done.stdout)]
 
@@ -151,8 +151,48 @@ def test_only_who_may_read_the_key_is_a_worker(machine: Machine) -> None:
 
     for name in ("anna", "otto"):
         (told,) = machine.all_refused(name, ["--worker", "--once"], code=78)
-        assert "cannot be read: Permission denied" in told
+        assert f"The key {machine.home / 'key'} is not for this user to read" in told
     machine.ok("anna", "delete", "account", "first")
+
+
+CLOSED = {
+    "POSTROOM_HOME": ("{0}/home", 77, "The data folder {0}/home cannot be reached or made: {0} is closed to this user."),
+    "POSTROOM_DATABASE_URL": (
+        "sqlite:///{0}/x.db", 77, "The database {0}/x.db cannot be reached or made: {0} is closed to this user."
+    ),
+    "POSTROOM_CONFIG": ("{0}/postroom.toml", 78, "The settings in {0}/postroom.toml cannot be read: Permission denied."),
+    "POSTROOM_KEY_FILE": ("{0}/key", 78, "The key {0}/key.next is not for this user to read."),
+    "CREDENTIALS_DIRECTORY": ("{0}", 78, "The key {0}/postroom.key.next is not for this user to read."),
+}  # fmt: skip
+"""What may lie in a folder that is closed to who calls: exit code and sentence of what needs it."""
+
+
+@pytest.mark.parametrize(("variable", "place", "code", "says"), [(name, *rest) for name, rest in CLOSED.items()])
+def test_what_lies_in_a_closed_folder_is_named_with_what_to_do(
+    machine: Machine, variable: str, place: str, code: int, says: str
+) -> None:
+    closed = machine.home.parent / "closed"
+    subprocess.run(as_root("install", "-d", "-m", "700", str(closed)), check=True)
+    given = {variable: place.format(closed)}
+    listed, rotated = machine.postroom("svc", ["list", "queue"], ["key", "rotate"], **given)
+
+    assert (rotated.code, rotated.out, rotated.err.count("\n")) == (code, "", 1), rotated
+    assert says.format(closed) in rotated.err
+    # Who only looks needs no key.
+    assert listed.code == (0 if "key" in says else code), listed
+
+
+def test_a_closed_drop_folder_stops_nothing_but_handing_in(machine: Machine) -> None:
+    closed = machine.home.parent / "closed"
+    subprocess.run(as_root("install", "-d", "-m", "700", str(closed)), check=True)
+    mail, elsewhere = "Subject: hello\n\nhello\n", f"{closed}/drop"
+    listed, sent = machine.postroom(
+        "svc", ["list", "queue"], ["send", "a@b.example"], stdin=mail, POSTROOM_DROP=elsewhere
+    )
+
+    assert listed.code == 0, listed  # the queue is not in it
+    assert (sent.code, sent.out) == (75, "")
+    assert f"{elsewhere} cannot be written (Permission denied)" in sent.err
 
 
 @pytest.fixture
