@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from core.errors import ConfigurationError, NotPermitted, PostroomError, Throttled, Unreachable
 from core.handles import Handles
 from core.inbound.opening import logged_in_as, server_of
-from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, Validity, Worker
+from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, Secret, Validity, Worker
 from core.outbound.connecting import connect
 from core.outbound.route import Route, Snapshot, load_snapshot
 from core.protocols.causes import advice
@@ -55,25 +55,26 @@ def servers(handles: Handles, now: datetime) -> Iterator[Finding]:
     with handles.database.reading() as session:
         waiting = {(one.kind, one.name) for one in standings_in(session, now) if one.state is State.NEEDS_SIGN_IN}
         open_now, accounts = _accounts(session, now)
-    snapshot = _snapshot(handles)
-    doors = [_account_door(handles, account) for account in accounts]
-    doors += [_mailbox_door(handles, route) for route in (_sending(snapshot) if snapshot is not None else ())]
+    snapshot, signs_in = _snapshot(handles), _reads_secrets(handles)
+    doors = [_account_door(handles, account, signs_in=signs_in) for account in accounts]
+    doors += [
+        _mailbox_door(handles, route, signs_in=signs_in)
+        for route in (_sending(snapshot) if snapshot is not None else ())
+    ]
     doors = [door for door in doors if (door.kind, door.name) not in waiting]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         lanes = pool.map(_tried, _lanes(doors, handles.settings().slots_per_host))
         tried = [one for lane in lanes for one in lane]
     let_in = Counter(door.kind for door, closed in tried if closed is None)
     let_in["account"] += open_now
-    yield Finding(
-        "servers", Level.OK, _sum(let_in, has_key=handles.vault.can_open(), has_mailboxes=snapshot is not None)
-    )
+    yield Finding("servers", Level.OK, _sum(let_in, signs_in=signs_in, has_mailboxes=snapshot is not None))
     yield from sorted((closed for _, closed in tried if closed is not None), key=lambda finding: finding.check)
 
 
-def _sum(let_in: Counter[str], *, has_key: bool, has_mailboxes: bool) -> str:
+def _sum(let_in: Counter[str], *, signs_in: bool, has_mailboxes: bool) -> str:
     accounts, mailboxes = counted(let_in["account"], "account"), counted(let_in["mailbox"], "mailbox", "mailboxes")
-    told = f"{accounts} and {mailboxes} {'get in' if has_key else 'find their server'}"
-    if not has_key:
+    told = f"{accounts} and {mailboxes} {'get in' if signs_in else 'find their server'}"
+    if not signs_in:
         told += "; signing in was not tried: the key is the service's"
     # What templates hold is an administrator's, also by the rights of the database (PostgreSQL).
     return told if has_mailboxes else f"{told}; mailboxes were not looked at: templates are an administrator's"
@@ -112,6 +113,16 @@ def _closed(door: Door, error: PostroomError, left: Collection[Door]) -> Finding
     return Finding(f"{door.kind} {door.name}", level, text)
 
 
+def _reads_secrets(handles: Handles) -> bool:
+    """Whether the key is ours to read, and by the rights of the database (PostgreSQL) what it opens."""
+    try:
+        with handles.database.reading() as session:
+            session.execute(select(col(Secret.sealed)).limit(1))
+    except NotPermitted:
+        return False
+    return handles.vault.can_open()
+
+
 def _accounts(session: Session, now: datetime) -> tuple[int, Sequence[Account]]:
     """How many valid accounts a worker has open this moment, and the others."""
     status = AccountStatus
@@ -128,14 +139,14 @@ def _accounts(session: Session, now: datetime) -> tuple[int, Sequence[Account]]:
     return sum(bool(is_open) for _, is_open in found), [account for account, is_open in found if not is_open]
 
 
-def _account_door(handles: Handles, account: Account) -> Door:
+def _account_door(handles: Handles, account: Account, *, signs_in: bool) -> Door:
     server, is_imap = server_of(account), AccountType(account.type).is_imap
 
     def opened(login: Login) -> Source:
         return (open_imap if is_imap else open_pop3)(server, login, timeouts=TIMEOUTS)
 
     def enter() -> None:
-        if handles.vault.can_open():
+        if signs_in:
             source = logged_in_as(handles, account, opened)
             try:
                 source.close()
@@ -166,11 +177,11 @@ def _sending(snapshot: Snapshot) -> list[Route]:
     return [snapshot.routes[one.id] for one in facts if one.active or one.id in failovers]
 
 
-def _mailbox_door(handles: Handles, route: Route) -> Door:
+def _mailbox_door(handles: Handles, route: Route, *, signs_in: bool) -> Door:
     def enter() -> None:
         if not route.servers[0].host:
             raise ConfigurationError("Its template names no SMTP host.")
-        if handles.vault.can_open():
+        if signs_in:
             connect(handles, route, TIMEOUTS).connection.quit()
         else:
             _greeted(route, route.ehlo_name or handles.host or "localhost")

@@ -38,6 +38,7 @@ from core.services import (
 from core.services.accounts import accounts
 from core.services.actor import Actor, Role
 from core.services.catalogue import RESOURCES
+from core.services.doctor import examine
 from core.services.messages import raw
 from core.workers.loop import run_workers
 from tests.accounts import at, fetched_well, message
@@ -130,6 +131,18 @@ def test_a_viewer_cannot_read_what_return_path_tokens_are_reckoned_with(furnishe
             assert (secret_of(session) is not None) == is_there, name
     assert SECLUDED_SETTINGS == (RETURN_TOKEN,)
     assert login("vera").settings().loop.records == 1
+
+
+@pytest.mark.parametrize("name", ["vera", "otto", "anna", "work"])
+def test_whoever_looks_may_ask_the_doctor(login: Login, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    one = login(name)
+    monkeypatch.setattr(one, "close", lambda: None)  # the fixture's to do
+    found = {finding.check: finding for finding in examine(one.environment, lambda: one, connecting=True)}
+    is_secluded = name in {"vera", "otto"}
+    told = found["servers"].text
+    assert told.startswith("1 account and 0 mailboxes find their server") == is_secluded
+    assert ("templates are an administrator's" in told) == is_secluded
+    assert ("mailbox out" in found) != is_secluded  # nobody listens there
 
 
 def test_a_viewer_writes_nothing_at_all(furnished: Handles) -> None:
