@@ -61,9 +61,10 @@ def put_in_place(environment: Environment, staging: Path, kept: Path) -> None:
                 staging.chmod(found.st_mode & 0o777)
                 os.chown(staging, found.st_uid, found.st_gid)
                 synced(staging)
-                for end in ("", "-wal", "-shm"):  # what a damaged one could not fold in belongs to it
-                    with contextlib.suppress(FileNotFoundError):
-                        live.with_name(live.name + end).rename(kept.with_name(kept.name + end))
+            # What a damaged one could not fold in belongs to it, also when the file itself was taken away by hand.
+            for end in ("", "-wal", "-shm", "-journal"):
+                with contextlib.suppress(FileNotFoundError):
+                    live.with_name(live.name + end).rename(kept.with_name(kept.name + end))
             staging.rename(live)
             sync_folder(live.parent)
     except OSError as error:

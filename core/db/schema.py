@@ -17,7 +17,7 @@ from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
 from core.db.faults import translated
 from core.environment import Environment
-from core.errors import CannotWrite, ExposedFile, NotPermitted, SchemaMismatch, StoreBusy
+from core.errors import CannotWrite, ExposedFile, NotPermitted, SchemaMismatch, StoreBusy, StoreError
 from core.models import metadata
 from core.models.base import conditions_for
 
@@ -73,6 +73,7 @@ def make_sqlite(file: Path) -> None:
     """Make an SQLite database unless it is there; of many processes at once one builds.
 
     Raises:
+        StoreError: it was there and was moved away.
         CannotWrite: its folder cannot be written.
         NotPermitted: its folder is closed to us.
     """
@@ -81,6 +82,7 @@ def make_sqlite(file: Path) -> None:
             return
     except PermissionError as error:
         raise out_of_reach(f"The database {file}", file, _REMEDY) from error
+    refuse_beside_log(file)
     make_home(file.parent)
     # Twenty processes may come at once to a home that does not exist yet: one builds, the others wait and find it.
     try:
@@ -92,6 +94,25 @@ def make_sqlite(file: Path) -> None:
                 _build_sqlite(file)
     except OSError as error:
         raise CannotWrite(f"The database {file} cannot be made: {error.strerror}. {_REMEDY}") from error
+
+
+def refuse_beside_log(file: Path) -> None:
+    """Refuse to make a database beside the log of another: SQLite would read it into the new one, and damage that.
+
+    Raises:
+        StoreError: there is such a log.
+    """
+    for log in logs_of(file):
+        if log.exists() and not file.exists():  # another process may have made it just now
+            raise StoreError(
+                f"The database {file} was moved away or removed, and {log.name}, with what was written last, was left. "
+                "Put it back where it was, or take a backup: postroom db restore FILE"
+            )
+
+
+def logs_of(file: Path) -> list[Path]:
+    """What SQLite keeps beside a database and belongs to that one alone."""
+    return [file.with_name(file.name + end) for end in ("-wal", "-journal")]
 
 
 def _build_sqlite(file: Path) -> None:

@@ -75,9 +75,10 @@ def put_back(environment: Environment, actor: Actor, file: Path) -> Restored:
     held = _prepared(staging, actor, file)
     live = environment.database_file
     now = clock.utcnow()
-    kept = live.with_name(f"{live.name}.before-{now:%Y%m%d-%H%M%S}") if live.exists() else None
-    put_in_place(environment, staging, kept or live)
-    return Restored(kept, held)
+    kept = live.with_name(f"{live.name}.before-{now:%Y%m%d-%H%M%S}")
+    was_there = live.exists()
+    put_in_place(environment, staging, kept)
+    return Restored(kept if was_there else None, held)
 
 
 def copy_to(

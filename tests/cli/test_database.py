@@ -1,10 +1,14 @@
 """`postroom db` as an administrator uses it: a backup comes back, whatever is wrong with what is there."""
 
 import sqlite3
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Shell
+from tests.waiting import until
 
 
 def test_a_backup_comes_back_and_what_was_there_is_kept(postroom: Shell, tmp_path: Path) -> None:
@@ -67,3 +71,71 @@ def test_a_password_in_the_url_of_a_copy_is_pointed_out(postroom: Shell) -> None
     assert "a password in the URL stands in the list of processes" in told.err
     assert "kanarienvogel" not in told.err
     assert "list of processes" not in postroom("db", "copy", "postgresql://anna@127.0.0.1:1/x").err
+
+
+@pytest.fixture
+def worker(postroom: Shell) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker that has the database open, with a queue in it that is ours."""
+    postroom.ok("add", "queue", "Ours")
+    process = postroom.start("--worker")
+    until(lambda: bool(postroom.ok("list", "worker", "--json").rows), 30)
+    yield process
+    process.kill()
+    process.communicate(timeout=30)
+
+
+def test_a_database_that_is_moved_away_under_a_worker_is_not_made_anew(
+    postroom: Shell, worker: "subprocess.Popen[bytes]"
+) -> None:
+    """SQLite would read the log that is left into an empty one, and damage both."""
+    live = postroom.home / "postroom.db"
+    away = live.rename(postroom.home / "away.db")
+
+    refused = postroom("list", "queue")
+
+    assert refused.code == 75
+    assert "postroom.db was moved away or removed, and postroom.db-wal" in refused.err
+    assert postroom("init").code == 75
+    assert not live.exists()
+    away.rename(live)
+    assert "Ours" in postroom.ok("list", "queue").out
+    worker.terminate()
+    assert worker.wait(30) == 0
+    assert "the file is sound" in postroom("doctor").out
+
+
+def test_no_empty_database_is_made_where_one_has_been_unless_that_is_wanted(postroom: Shell) -> None:
+    postroom.ok("add", "queue", "Ours")
+    live = postroom.home / "postroom.db"
+    away = live.rename(postroom.home / "away.db")
+
+    for command in (["list", "queue"], ["--worker", "--once"], ["fetch"]):
+        refused = postroom(*command)
+        assert refused.code == 75
+        assert "There is no database" in refused.err
+        assert "postroom init" in refused.err
+    assert not live.exists()
+    away.rename(live)
+    assert "Ours" in postroom.ok("list", "queue").out
+    live.unlink()
+    postroom.ok("init")
+    assert "Ours" not in postroom.ok("list", "queue").out
+
+
+def test_a_backup_comes_back_clean_beside_the_log_of_one_that_was_removed(
+    postroom: Shell, worker: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
+    postroom.ok("db", "backup", str(tmp_path / "backup.db"))
+    postroom.ok("add", "queue", "Stray")
+    worker.kill()
+    worker.wait(30)
+    live = postroom.home / "postroom.db"
+    assert live.with_name("postroom.db-wal").stat().st_size
+    live.unlink()
+
+    postroom.ok("db", "restore", str(tmp_path / "backup.db"))
+
+    queues = postroom.ok("list", "queue").out
+    assert "Ours" in queues
+    assert "Stray" not in queues
+    assert "the file is sound" in postroom("doctor").out

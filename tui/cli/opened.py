@@ -13,9 +13,9 @@ from tui.cli.options import Invocation
 
 
 @contextmanager
-def opened(invocation: Invocation, *, role: str = "") -> Iterator[tuple[Handles, Actor]]:
+def opened(invocation: Invocation, *, role: str = "", anew: bool = False) -> Iterator[tuple[Handles, Actor]]:
     """What this process holds open, and who asks."""
-    handles = open_gateway(invocation.environment, role=role)
+    handles = open_gateway(invocation.environment, role=role, anew=anew)
     tell_journal()
     try:
         yield handles, current_actor(handles)

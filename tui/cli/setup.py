@@ -15,7 +15,7 @@ from tui.cli.output import write_details, write_json
 def init(ctx: Context) -> None:
     """Make the data folder, the key, the database, and the shipped templates and queues; what is there stays."""
     invocation: Invocation = ctx.obj
-    with opened(invocation):
+    with opened(invocation, anew=True):
         places = _places(invocation.environment)
     (write_json if invocation.json else write_details)(places)
 
