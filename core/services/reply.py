@@ -40,12 +40,37 @@ _queue, _address, _account = table_of(Queue), table_of(SystemAddress), table_of(
 
 
 @dataclass(frozen=True)
+class Heading:
+    """What an answer would stand under."""
+
+    to: str
+    sent_from: str
+    """Empty: the address of the mailbox that sends it."""
+    subject: str
+
+
+@dataclass(frozen=True)
 class _Answered:
     """The message that is answered."""
 
     to: str
     subject: str
     thread: tuple[str, ...]
+
+
+def heading(handles: Handles, actor: Actor, number: str) -> Heading:
+    """Whom an answer would go to, before anybody writes one.
+
+    Raises:
+        NotFound: there is no such record.
+        BadInput: there is nobody to answer.
+    """
+    access.require(actor, "reply", "record")
+    with handles.database.reading() as session:
+        record = _row(session, number)
+        sent_from, _ = _own_address(session, record)
+        answered = _answered(session, record, sent_from)
+    return Heading(answered.to, sent_from, _subject(record, answered))
 
 
 def reply(handles: Handles, actor: Actor, number: str, text: str) -> str:
@@ -96,7 +121,7 @@ def _entry(session: Session, record: dict[str, Any], text: str, actor: Actor, ke
         raw = compose_reply(
             Reply(
                 to=answered.to,
-                subject=reply_subject(answered.subject, f"[{_hook(record['type'])}{record['number']}]"),
+                subject=_subject(record, answered),
                 text=text,
                 message_id=message_id,
                 date=clock.utcnow(),
@@ -110,6 +135,10 @@ def _entry(session: Session, record: dict[str, Any], text: str, actor: Actor, ke
     envelope = OutgoingEnvelope((answered.to,), sent_from or None, key=key)
     entry = read_entry(envelope, raw, submitted_by=str(actor), message_id=message_id)
     return replace(entry, record_id=record["id"])
+
+
+def _subject(record: dict[str, Any], answered: _Answered) -> str:
+    return reply_subject(answered.subject, f"[{_hook(record['type'])}{record['number']}]")
 
 
 def _hook(record_type: str) -> str:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from core.errors import StoreBusy
 from core.handles import Handles
+from core.services import reply
 from core.services.actor import Actor
 from core.services.queues import queues
 from tests.console.conftest import Opener
 from tests.console.rows import message, record, store
+from tui.console.dialogs import write
+from tui.console.editor import Edited
 
 
 async def test_a_record_is_filtered_and_opened(open_console: Opener, handles: Handles) -> None:
@@ -72,6 +81,8 @@ async def test_an_answer_is_written_and_put_into_the_outbox(open_console: Opener
     async with open_console(screen="records") as console:
         await console.press("enter", "a")
         await console.until_seen("Answer to record")
+        assert "To      ann@example.org" in console.text
+        assert "Printer on fire" in console.text
         await console.type("Water is on its way.")
         await console.press("escape")
         await console.until_seen("esc again throws the text away")
@@ -99,3 +110,52 @@ async def test_the_marked_records_are_moved_and_closed_from_the_list(
         await console.until_seen("state closed successful.")
         rows = {row["id"]: (row["queue"], row["state"]) for row in console.app.screen.table.window.rows}
         assert rows == {3: ("Support", "closed successful"), 2: ("Support", "new"), 1: (rows[1][0], "new")}
+
+
+async def test_an_answer_that_cannot_be_sent_is_not_lost(
+    open_console: Opener, handles: Handles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(handles, [record(1, "Printer on fire"), *message(1, "Printer on fire", "It burns.")], "record")
+    send = reply.reply
+    async with open_console(screen="records") as console:
+        await console.press("enter", "a")
+        await console.type("Water is on its way.")
+        monkeypatch.setattr(reply, "reply", _refuse)
+        await console.press("ctrl+s")
+        await console.until_seen("Not sent: The disk is full.")
+        assert "Water is on its way." in console.text
+        monkeypatch.setattr(reply, "reply", send)
+        await console.press("ctrl+s")
+        await console.until_seen("The answer is in the outbox as")
+
+
+def _refuse(*_: object) -> str:
+    raise StoreBusy("The disk is full.")
+
+
+async def test_who_cannot_be_answered_is_told_before_anything_is_written(
+    open_console: Opener, handles: Handles
+) -> None:
+    store(handles, [record(1, "Undelivered", customer="MAILER-DAEMON")], "record")
+    async with open_console(screen="records") as console:
+        await console.press("enter", "a")
+        await console.until_seen("has no message of somebody who can be answered")
+
+
+async def test_the_editor_is_given_what_is_answered_as_one_quotes_it(
+    open_console: Opener, handles: Handles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(handles, [record(1, "Printer on fire"), *message(1, "Printer on fire", "It burns.")], "record")
+    given: list[str] = []
+
+    def editor(_: object, __: object, name: str, data: bytes) -> Edited:
+        given.append(data.decode())
+        folder = Path(tempfile.mkdtemp())
+        return Edited(b"Water.\n" + data, folder / name)
+
+    monkeypatch.setattr(write, "edited", editor)
+    async with open_console(screen="records") as console:
+        await console.press("enter", "a", "ctrl+o")
+        await console.until_seen("> It burns.")
+        assert "Water." in console.text
+    assert "Ann <ann@example.org> wrote:\n> It burns.\n" in given[0]

@@ -63,6 +63,7 @@ MAY: dict[str, set[Role]] = {
     "quarantine.waiting": BOTH,
     "reading.read": BOTH,
     "records.change": OPERATORS,
+    "reply.heading": OPERATORS,
     "reply.reply": OPERATORS,
     "roundtrip.round_trip": OPERATORS,
     "route.simulate": BOTH,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,7 +13,28 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
+from core.errors import PostroomError
 from core.text import safe_text
+from tui.console.editor import chosen_editor, edited
+from tui.console.foreign import foreign_lines
+from tui.console.widgets.safe_input import SafeTextArea
+
+_KEYS = "ctrl+s sends, ctrl+o opens your editor, esc leaves"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What the dialog begins with."""
+
+    title: str
+    head: Sequence[str] = ()
+    """Lines to be seen while one writes: to whom, about what."""
+    text: str = ""
+    """What was written before."""
+    quoted: str = ""
+    """What the editor is given when nothing is written yet: what is answered, as one quotes it."""
+    trouble: str = ""
+    """Why it is shown once more."""
 
 
 class Write(ModalScreen[str | None]):
@@ -18,42 +42,59 @@ class Write(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "send", "Send", priority=True),
+        Binding("ctrl+o", "edit", "Editor", priority=True),
         Binding("escape", "leave", "Leave", priority=True),
     ]
 
-    def __init__(self, title: str, done: str = "sends") -> None:
+    def __init__(self, draft: Draft) -> None:
         super().__init__()
-        self._title = title
-        self._keys = f"ctrl+s {done}, esc leaves"
+        self._draft = draft
         self._is_warned = False
+        self._said = Static(safe_text(draft.trouble) or _KEYS, markup=False, id="keys")
+        self._area = SafeTextArea(draft.text, tab_behavior="focus")
 
     def compose(self) -> ComposeResult:
-        """The title, the text, the keys."""
+        """The title, to whom, the text, the keys."""
         with Vertical(classes="dialog write"):
-            yield Static(safe_text(self._title), markup=False, classes="title")
-            yield TextArea(tab_behavior="focus")
-            yield Static(self._keys, markup=False, id="keys")
+            yield Static(safe_text(self._draft.title), markup=False, classes="title")
+            yield Static(foreign_lines("\n".join(self._draft.head)), markup=False, classes="head")
+            yield self._area
+            yield self._said
 
     def on_mount(self) -> None:
-        """Begin to write."""
-        self.query_one(TextArea).focus()
+        """Begin to write, where one left off."""
+        self._area.focus()
+        self._area.move_cursor(self._area.document.end)
 
-    def on_text_area_changed(self) -> None:
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Whoever writes on has thought again."""
-        self._is_warned = False
-        self.query_one("#keys", Static).update(self._keys)
+        if event.text_area.text != self._draft.text:
+            self._is_warned = False
+            self._said.update(_KEYS)
 
     def action_send(self) -> None:
         """Give the text back, if there is any."""
-        if self.query_one(TextArea).text.strip():
-            self.dismiss(self.query_one(TextArea).text)
+        if self._area.text.strip():
+            self.dismiss(self._area.text)
         else:
-            self.query_one("#keys", Static).update("There is nothing to send yet.")
+            self._said.update("There is nothing to send yet.")
+
+    def action_edit(self) -> None:
+        """Write on in the editor of whoever sits here."""
+        begun = self._area.text or self._draft.quoted
+        try:
+            now = edited(self.app, chosen_editor(os.environ), "answer.txt", begun.encode())
+        except PostroomError as error:
+            self._said.update(safe_text(str(error)))
+            return
+        if now is not None:
+            self._area.text = now.data.decode("utf-8", errors="replace")
+            now.forget()
 
     def action_leave(self) -> None:
         """Leave; what was written is thrown away by the second time only."""
-        if self._is_warned or not self.query_one(TextArea).text.strip():
+        if self._is_warned or not self._area.text.strip():
             self.dismiss(None)
             return
         self._is_warned = True
-        self.query_one("#keys", Static).update("esc again throws the text away.")
+        self._said.update("esc again throws the text away.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -13,7 +15,7 @@ from core.services import access, reading, reply
 from core.services.reading import Body, Part
 from core.text import safe_text
 from tui.console.cells import size, words
-from tui.console.dialogs.write import Write
+from tui.console.dialogs.write import Draft, Write
 from tui.console.foreign import foreign_lines
 from tui.console.screens.detail import DetailScreen
 from tui.console.sections import moment_of, section
@@ -54,6 +56,9 @@ class RecordScreen(_Correspondence):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "answer", "answer", tooltip="Answer who wrote last")]
 
+    _newest: Mapping[str, Any] | None = None
+    """The message that came last, with its text."""
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Who may not answer is not offered it."""
         if action == "answer" and not access.may(self.desk.actor, "reply", "record"):
@@ -63,16 +68,38 @@ class RecordScreen(_Correspondence):
     def action_answer(self) -> None:
         """Write an answer, and send it."""
         number, desk = str(self.row["number"]), self.desk
+        self.calls.ask(lambda: reply.heading(desk.handles, desk.actor, number), partial(self._begin_answer, number))
+
+    def _begin_answer(self, number: str, heading: reply.Heading) -> None:
+        head = (
+            f"To      {heading.to}",
+            f"From    {heading.sent_from or 'the mailbox that sends it'}",
+            f"Subject {heading.subject}",
+        )
+        self._write_answer(number, Draft(f"Answer to {self.kind.name} {number}", head, quoted=quoted(self._newest)))
+
+    def _write_answer(self, number: str, draft: Draft) -> None:
+        desk = self.desk
 
         def written(text: str | None) -> None:
             if text is not None:
-                self.calls.ask(lambda: reply.reply(desk.handles, desk.actor, number, text), self._answered)
+                self.calls.ask(
+                    lambda: reply.reply(desk.handles, desk.actor, number, text),
+                    self._answered,
+                    otherwise=lambda error: self._write_answer(
+                        number, replace(draft, text=text, trouble=f"Not sent: {error}")
+                    ),
+                )
 
-        self.app.push_screen(Write(f"Answer to {self.kind.name} {number}"), written)
+        self.app.push_screen(Write(draft), written)
 
     def _answered(self, message_id: str) -> None:
         self.refresh_data()
         self.tell(f"The answer is in the outbox as {message_id}.")
+
+    def _arrived(self, whole: Mapping[str, Any]) -> None:
+        super()._arrived(whole)
+        self._newest = whole["messages"][-1] if whole["messages"] else None
 
     def painted(self, whole: Mapping[str, Any], width: int) -> Content:
         """Its fields, its messages, what was answered, its trail."""
@@ -111,6 +138,17 @@ class MessageScreen(_Correspondence):
         facts = {"state": whole.get("state"), "record": whole.get("record"), "account": whole.get("account"), **known}
         parts = [_facts(facts, width), *_message(whole["messages"][0], self._rule("", width))]
         return self._ended(whole, parts, width)
+
+
+def quoted(message: Mapping[str, Any] | None) -> str:
+    """A message as one quotes it in an answer (RFC 3676 §4.5); nothing for none, or for one without text."""
+    body: Body | None = message.get("body") if message is not None else None
+    if message is None or body is None or not body.text.strip():
+        return ""
+    lines = safe_text(body.text, multiline=True).strip("\n").split("\n")
+    marked = (f">{line}" if line.startswith(">") else f"> {line}".rstrip() for line in lines)
+    who = safe_text(words(message.get("header_from")))
+    return "\n".join(["", "", f"{_time(message.get('date') or message.get('received_at'))}, {who} wrote:", *marked, ""])
 
 
 def _record_head(whole: Mapping[str, Any], width: int) -> Content:
