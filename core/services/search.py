@@ -44,6 +44,7 @@ def matching(
     limit: int = LIMIT,
     after: Cursor | None = None,
     before: Cursor | None = None,
+    at_end: bool = False,
     newest_first: bool | None = None,
 ) -> Page:
     """The rows of a kind that a filter text matches, a page of them.
@@ -56,16 +57,18 @@ def matching(
         limit: the most rows; 0 = all.
         after: the cursor of the last row of the page before.
         before: the cursor of the first row of the page after; with it the page ends just before that row.
+        at_end: the last page of all.
         newest_first: whether to start with the newest; unless given, as the kind is listed.
     """
     access.require(actor, access.SEE, kind.name)
-    if after is not None and before is not None:
-        raise Misuse("A page lies after a row or before one, not both.")
+    if (after is not None) + (before is not None) + at_end > 1:
+        raise Misuse("A page lies after a row, before one, or at the end: one of these.")
     if kind is SETTING:
         return Page(list(settings.rows(handles, filter_text)), False)
     with handles.database.reading() as session:
         order = order_of(session, kind, newest_first)
-        statement = order.sorted(_selected(actor, kind, filter_text), is_reversed=before is not None)
+        is_backwards = at_end or before is not None
+        statement = order.sorted(_selected(actor, kind, filter_text), is_reversed=is_backwards)
         if (cursor := after if before is None else before) is not None:
             place = place_of(session, kind, order, cursor)
             statement = statement.where(order.beyond(place, is_before=before is not None))
@@ -75,7 +78,16 @@ def matching(
         has_more = bool(limit) and len(rows) > limit
         rows = rows[:limit] if has_more else rows
         recipients.put_into(session, kind, rows)
-    return Page(rows[::-1] if before is not None else rows, has_more)
+    return Page(rows[::-1] if is_backwards else rows, has_more)
+
+
+def cursor_named(handles: Handles, actor: Actor, kind: Kind, name: str) -> Cursor | None:
+    """Where the row of that name stands in the list of its kind; `None`: there is none."""
+    access.require(actor, access.SEE, kind.name)
+    table = table_of(kind.model)
+    wanted = select(table.c[kind.id_column]).where(table.c[kind.key] == name, *kind.conditions, *seen_by(actor, kind))
+    with handles.database.reading() as session:
+        return session.connection().execute(wanted).scalar()
 
 
 def count(handles: Handles, actor: Actor, kind: Kind, filter_text: str = "", *, at_most: int = 10_000) -> int:

@@ -67,6 +67,23 @@ async def test_first_and_last_are_of_the_whole_list(open_console: Opener, handle
         assert console.app.screen.table.selected["id"] == 500
 
 
+async def test_what_was_just_saved_is_selected_wherever_in_the_list_it_stands(
+    open_console: Opener, handles: Handles
+) -> None:
+    now = clock.utcnow()
+    store(handles, [Queue(name=f"queue {one:03}", created_at=now, updated_at=now) for one in range(250)], "queue")
+    async with open_console(screen="queues") as console:
+        table = console.app.screen.table
+        for name in ("queue 180x", "zz the last", "a the first"):
+            await console.press("n")
+            await console.type(name)
+            await console.press("ctrl+f")
+            await console.until(lambda name=name: table.selected["name"] == name, name)  # type: ignore[misc]
+            assert f"▸{name}" in console.text
+        await console.press("k")
+        assert table.selected["name"] == "Raw"
+
+
 async def test_the_selection_stays_on_its_row_when_new_rows_come(open_console: Opener, handles: Handles) -> None:
     store(handles, [record(number, f"subject {number}") for number in range(1, 11)], "record")
     async with open_console(screen="records") as console:

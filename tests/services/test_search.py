@@ -14,7 +14,7 @@ from core.services.actor import Actor, Role
 from core.services.json_rows import as_json, rfc3339
 from core.services.paging import cursor_of
 from core.services.queues import queues
-from core.services.search import Page, count, matching
+from core.services.search import Page, count, cursor_named, matching
 from tests.services.worlds import NOW, add, put
 
 
@@ -81,6 +81,18 @@ def test_pages_by_name_go_forth_and_back(handles: Handles, admin: Actor) -> None
     assert back.has_more
     assert not _page(handles, admin, "queue", limit=3, before=second.rows[0]["id"]).has_more
 
+    last = _page(handles, admin, "queue", limit=3, at_end=True)
+    assert (_names(last), last.has_more) == (everything[-3:], True)
+    assert not _page(handles, admin, "queue", limit=8, at_end=True).has_more
+
+
+def test_a_row_is_found_in_its_list_by_its_name(handles: Handles, admin: Actor) -> None:
+    add(handles, admin, "queue", "b")
+    queue = kind_named("queue")
+    assert cursor_named(handles, admin, queue, "b") == _page(handles, admin, "queue", "name:b").rows[0]["id"]
+    queues.delete(handles, admin, "b")
+    assert cursor_named(handles, admin, queue, "b") is None
+
 
 def test_a_page_goes_on_after_a_row_that_was_deleted_meanwhile(handles: Handles, admin: Actor) -> None:
     first = _page(handles, admin, "queue", limit=1)
@@ -139,6 +151,8 @@ def test_what_is_no_cursor_is_said_to_be_none(handles: Handles, admin: Actor, cu
 def test_a_page_lies_on_one_side(handles: Handles, admin: Actor) -> None:
     with pytest.raises(Misuse):
         _page(handles, admin, "run", after=1, before=2)
+    with pytest.raises(Misuse):
+        _page(handles, admin, "run", after=1, at_end=True)
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])

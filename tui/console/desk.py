@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 COUNTED = 10_000
 """Rows are counted no further."""
 
-STRIDE = 2_000
-"""Rows of a step to the end of a list."""
-
 
 @dataclass(frozen=True)
 class Desk:
@@ -48,16 +45,20 @@ class Desk:
 
     def last_window(self, kind: Kind, filter_text: str) -> Window:
         """The list up to its end."""
-        if kind.is_newest_first:
-            page = search.matching(self.handles, self.actor, kind, filter_text, limit=PAGE, newest_first=False)
-            return Window(tuple(reversed(page.rows)), has_before=page.has_more)
-        # Named resources are few beside messages: a walk by key to their end is short.
-        page = search.matching(self.handles, self.actor, kind, filter_text, limit=STRIDE)
-        has_before = False
-        while page.has_more:
-            has_before, last = True, key_of(kind, page.rows[-1])
-            page = search.matching(self.handles, self.actor, kind, filter_text, limit=STRIDE, after=last)
-        return Window(tuple(page.rows[-PAGE:]), has_before=has_before or len(page.rows) > PAGE)
+        page = search.matching(self.handles, self.actor, kind, filter_text, limit=PAGE, at_end=True)
+        return Window(tuple(page.rows), has_before=page.has_more)
+
+    def window_around(self, kind: Kind, filter_text: str, name: str) -> tuple[Window, Cursor] | None:
+        """The rows among which the one of that name stands, and what names it; `None`: it is not in the list."""
+        key = search.cursor_named(self.handles, self.actor, kind, name)
+        if key is None:
+            return None
+        before = search.matching(self.handles, self.actor, kind, filter_text, limit=PAGE // 2, before=key)
+        if before.has_more:
+            window = self.window_after(kind, filter_text, key_of(kind, before.rows[0]))
+        else:
+            window = self.first_window(kind, filter_text)
+        return (window, key) if any(key_of(kind, row) == key for row in window.rows) else None
 
     def window_after(self, kind: Kind, filter_text: str, after: Cursor, rows: int = PAGE) -> Window:
         """The rows that follow one."""

@@ -178,7 +178,7 @@ class ResourceScreen(ActingList):
         self.calls.ask(work, lambda _: self._restored(names))
 
     def _restored(self, names: tuple[str, ...]) -> None:
-        self.refresh_data()
+        self.select_named(names[-1])
         self.tell(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} back.")
 
     # -- marking, copying, writing ----------------------------------------------------------------------------------

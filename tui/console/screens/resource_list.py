@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -25,6 +25,8 @@ from tui.console.widgets.details import Details
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.row_table import RowTable
 from tui.console.window import MOST, PAGE, Row, Window
+
+T = TypeVar("T")
 
 AGES_AFTER = 15.0
 """Seconds after which `8 min` is no longer true."""
@@ -78,7 +80,7 @@ class ResourceList(FilteredScreen):
     def on_filter_box_changed(self, message: FilterBox.Changed) -> None:
         """Another filter: the list from its beginning."""
         self._filter, self._anchor, self._begins_anew = message.text, None, True
-        self._load(lambda: self.desk.first_window(self.kind, message.text))
+        self._ask_rows(lambda: self.desk.first_window(self.kind, message.text), self._loaded)
         self.count()
 
     def on_row_table_edge_neared(self, message: RowTable.EdgeNeared) -> None:
@@ -97,19 +99,16 @@ class ResourceList(FilteredScreen):
         """The first or last row of the whole list."""
         kind, text = self.kind, self._filter
         if message.is_last:
-            self._load(lambda: self.desk.last_window(kind, text), at_end=True)
+            self._ask_rows(lambda: self.desk.last_window(kind, text), self._loaded_end)
         else:
-            self._load(lambda: self.desk.first_window(kind, text))
+            self._ask_rows(lambda: self.desk.first_window(kind, text), self._loaded)
 
-    def _load(self, work: Callable[[], Window], *, at_end: bool = False) -> None:
-        self._ask_rows(work, partial(self._loaded, at_end=at_end))
-
-    def _ask_rows(self, work: Callable[[], Window], then: Callable[[Window], None]) -> None:
+    def _ask_rows(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
         text = self._filter
 
-        def arrived(window: Window) -> None:
+        def arrived(found: T) -> None:
             self.rows_of, self.has_failed = text, False
-            then(window)
+            then(found)
 
         self.calls.ask(work, arrived, lane="rows", otherwise=self._cannot_list)
 
@@ -117,24 +116,40 @@ class ResourceList(FilteredScreen):
         self.has_failed = True
         self.complain(error)
 
-    def _loaded(self, window: Window, *, at_end: bool) -> None:
-        self._anchor, self._begins_anew = None, False
+    def _loaded(self, window: Window) -> None:
+        self._begins_anew, self._wanted_name = False, ""
+        # Refreshed from its first row on; one row is given up to name what precedes it.
+        self._anchor = key_of(self.kind, window.rows[0]) if window.has_before else None
         self.table.show(window, is_new=True)
-        if at_end:
-            # Refreshed from its first row on; one row is given up to name what precedes it.
-            self._anchor = key_of(self.kind, window.rows[0]) if window.has_before else None
-            self.table.select_last()
         self._show_emptiness()
+
+    def _loaded_end(self, window: Window) -> None:
+        self._loaded(window)
+        self.table.select_last()
+
+    def _loaded_around(self, found: tuple[Window, Cursor] | None) -> None:
+        self._wanted_name = ""
+        if found is not None:  # else the filter leaves it out
+            window, key = found
+            self._loaded(window)
+            self.table.select_key(key)
 
     def _refreshed(self, window: Window) -> None:
         self.table.show(window, is_new=self._begins_anew)
         self._begins_anew = False
-        if self._wanted_name:
-            names = {str(row[self.kind.key]): row for row in window.rows}
-            if (row := names.get(self._wanted_name)) is not None:
-                self.table.select_key(key_of(self.kind, row))
-            self._wanted_name = ""
         self._show_emptiness()
+        if self._wanted_name:
+            self._go_to_wanted(window)
+
+    def _go_to_wanted(self, window: Window) -> None:
+        """Select the row that is wanted, here or wherever in the list it stands."""
+        kind, text, name = self.kind, self._filter, self._wanted_name
+        here = next((row for row in window.rows if str(row[kind.key]) == name), None)
+        if here is not None:
+            self._wanted_name = ""
+            self.table.select_key(key_of(kind, here))
+        else:
+            self._ask_rows(lambda: self.desk.window_around(kind, text, name), self._loaded_around)
 
     def _follow(self, key: Cursor, page: Window) -> None:
         rows = self.table.window.rows
