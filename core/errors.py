@@ -96,6 +96,10 @@ class InUse(BadInput):
     """Something was not deleted because others still need it."""
 
 
+class ChangedMeanwhile(BadInput):
+    """Somebody else changed it since it was read; nothing was changed."""
+
+
 class UnsafeMessage(BadInput):
     """An envelope or header holds what must not leave (CR, LF, NUL, an ambiguous address)."""
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from core import clock
 from core.db.alike import one_at_a_time
 from core.db.bulk import table_of
-from core.errors import BadInput, InUse, NotFound, Problem
+from core.errors import BadInput, ChangedMeanwhile, InUse, NotFound, Problem
 from core.handles import Handles
 from core.models import Audit
 from core.models.base import RESTORABLE
@@ -97,6 +97,7 @@ class Resource:
 
         Raises:
             NotFound: there is none.
+            ChangedMeanwhile: its version has grown.
             BadInput: all that is wrong with the values; nothing was changed.
         """
         access.require(actor, "change", self.kind.name)
@@ -106,7 +107,7 @@ class Resource:
             one_at_a_time(session, "configuration")
             row = named(session, self.kind, name, is_locked=True)
             if version is not None and row["version"] != version:
-                raise BadInput(
+                raise ChangedMeanwhile(
                     f"{self.kind.name.capitalize()} {name} was changed by somebody else meanwhile. Open it again."
                 )
             return self._saved(session, handles, actor, drafted(session, self.kind, row, read), read)

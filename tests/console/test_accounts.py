@@ -162,6 +162,30 @@ async def test_leaving_a_form_without_changes_does_not_ask(
         assert "Accounts" in console.lines[0]
 
 
+async def test_what_was_typed_is_kept_when_somebody_else_saved_meanwhile(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "support")
+    async with open_console() as console:
+        await console.press("e")
+        form = console.app.screen
+        form.fields["comment"].typed = "for the desk"
+        form.fields["priority"].typed = "7"
+        accounts.change(handles, actor, "support", {"interval": "30m", "priority": 3})
+        await console.press("ctrl+s", "y")
+        said = " ".join(console.text.split())
+        assert "Interval stands here as they have it. What you typed is kept over their Priority (3)." in said
+        assert {name: form.fields[name].typed for name in ("comment", "priority", "interval")} == {
+            "comment": "for the desk",
+            "priority": "7",
+            "interval": "30m",
+        }
+        await console.press("ctrl+s")
+        await console.until_seen("Saved support.")
+    kept = accounts.get(handles, actor, "support")
+    assert (kept["comment"], kept["priority"], kept["interval"]) == ("for the desk", 7, "30m")
+
+
 async def test_a_kept_secret_is_not_read_back(open_console: Opener, handles: Handles, actor: Actor) -> None:
     add_account(handles, actor, "support")
     async with open_console() as console:

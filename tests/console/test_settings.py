@@ -122,3 +122,14 @@ async def test_a_changed_setting_is_told_from_a_default(open_console: Opener, ha
         while console.app.screen.table.selected["name"] != "retention.runs":
             await console.press("j")
         assert "Changed: d gives it that back." in " ".join(console.text.split())
+
+
+async def test_a_save_leaves_what_was_changed_elsewhere_meanwhile(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    async with open_console(screen="settings", filter_text="hold_all") as console:
+        await console.press("e")
+        settings.change(handles, actor, {"fetch_slots": 7})
+        await console.press("left", "ctrl+s")
+        await console.until_seen("Saved")
+    assert shown(handles, actor, "hold_all", "fetch_slots") == [True, 7]

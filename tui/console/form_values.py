@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from core.resources.kind import Field, FieldType, Kind, Values
@@ -63,6 +64,29 @@ def given_values(kind: Kind, typed: Mapping[str, str]) -> dict[str, Any]:
     hidden = [field for field in kind.fields if field.name not in shown and not field.is_secret]
     given |= {field.name: given_of(field, plain[field.name]) for field in hidden}
     return given | {field.name: typed[field.name] for field in kind.fields if field.is_secret and typed[field.name]}
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What should stand in a form whose values somebody else changed while it was open."""
+
+    typed: Mapping[str, str]
+    """By field: what was typed here, else what they made of it."""
+    theirs: frozenset[str]
+    """Fields that only they changed."""
+    disputed: frozenset[str]
+    """Fields that were changed on both sides, to different things."""
+
+
+def merged(before: Mapping[str, str], typed: Mapping[str, str], now: Mapping[str, str]) -> Merged:
+    """Bring together what stood in a form, what was typed over it, and what is kept now."""
+    moved = {name for name in now if now[name] != before[name]}
+    ours = {name for name in typed if typed[name] != before[name]}
+    return Merged(
+        {name: typed[name] if name in ours else now[name] for name in typed},
+        frozenset(moved - ours),
+        frozenset(name for name in moved & ours if typed[name] != now[name]),
+    )
 
 
 def shown_fields(kind: Kind, values: Values) -> set[str]:

@@ -17,7 +17,7 @@ from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.guide import Guide
-from tui.console.form_values import SECRET_SET, defaults, given_values, shown_fields, typed_of
+from tui.console.form_values import SECRET_SET, Merged, defaults, given_values, merged, shown_fields, typed_of
 from tui.console.glyphs import BAD, WARN
 from tui.console.screens.base import DeskScreen
 from tui.console.widgets.choice_line import ChoiceLine
@@ -109,6 +109,25 @@ class FieldsScreen(DeskScreen):
         self._saved = self._typed
         self._is_loaded = True
         self._show_fields()
+
+    def take_over(self, values: dict[str, Any]) -> None:
+        """Somebody else changed it while it was open here: show their values where nothing was typed, and say so."""
+        now = {name: typed_of(field.field, values.get(name)) for name, field in self.fields.items()}
+        found = merged(self._saved, self._typed, now)
+        self._version, self._saved = values.get("version"), now
+        for name, field in self.fields.items():
+            field.typed = found.typed[name]
+        self._show_fields()
+        self.tell(f"Not saved: somebody else did meanwhile. {self._told_merged(found)}Look, then save again.", WARN)
+
+    def _told_merged(self, found: Merged) -> str:
+        labels = {name: field.field.label for name, field in self.fields.items()}
+        theirs = ", ".join(label for name, label in labels.items() if name in found.theirs)
+        disputed = ", ".join(
+            f"{labels[name]} ({self._saved[name] or 'empty'})" for name in labels if name in found.disputed
+        )
+        said = f"{theirs} stands here as they have it. " if theirs else ""
+        return said + (f"What you typed is kept over their {disputed}. " if disputed else "What you typed is kept. ")
 
     def _show_fields(self) -> None:
         values = self.values

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Button
 
-from core.errors import BadInput, Problem
+from core.errors import BadInput, ChangedMeanwhile, PostroomError, Problem
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.routing import FILTER
@@ -181,7 +181,7 @@ class FormScreen(FieldsScreen):
             self._write(then)
 
     def _write(self, then: Callable[[str], None]) -> None:
-        verbs, desk, given, version = self.verbs, self.desk, self.values, self._version
+        verbs, desk, given, version = self.verbs, self.desk, self.to_write, self._version
         before, name = self.name_now, str(given.get(self.kind.key, self.name_now)).strip()
         steps = self._passed[1] if self._login == self._passed[0] else ()
 
@@ -195,7 +195,20 @@ class FormScreen(FieldsScreen):
                 tested.remember(desk.handles, self.kind, name, steps)
             return name
 
-        self.calls.ask(work, then, lane="save", otherwise=self.refused)
+        self.calls.ask(work, then, lane="save", otherwise=self._unwritten)
+
+    @property
+    def to_write(self) -> dict[str, Any]:
+        """What a save gives to the services."""
+        return self.values
+
+    def _unwritten(self, error: PostroomError) -> None:
+        name = self.name_now
+        if isinstance(error, ChangedMeanwhile) and name is not None:
+            verbs, desk = self.verbs, self.desk
+            self.calls.ask(lambda: verbs.get(desk.handles, desk.actor, name), self.take_over, lane="save")
+        else:
+            self.refused(error)
 
     def _wishes(self, given: dict[str, Any], *, is_new: bool) -> list[str]:
         """What is asked for once, and never forced: why an account is here, somebody else will want to know."""

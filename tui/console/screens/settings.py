@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -25,6 +25,12 @@ class SettingsForm(FormScreen):
     def title_of(self, kind: Kind, name: str) -> str:
         """The section's name."""
         return "Settings" if kind.title == "Settings" else f"Settings: {kind.title}"
+
+    @property
+    def to_write(self) -> dict[str, Any]:
+        """What was changed here alone: the others may have been changed elsewhere since they were read."""
+        typed = {name: field.typed for name, field in self.fields.items()}
+        return {name: value for name, value in self.values.items() if typed[name] != self._saved[name]}
 
 
 class SettingsScreen(ResourceScreen):
