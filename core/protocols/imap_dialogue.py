@@ -7,8 +7,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Never
 
-from core.errors import ConnectionLost, NotOffered, TlsMissing, WireError
+from core.errors import NotOffered, WireError
 from core.protocols import sasl
+from core.protocols.dialogue import Dialogue
 from core.protocols.imap_text import quoted
 from core.protocols.refusals import farewell, refusal, words
 from core.protocols.server import Caps, Login, Timeouts
@@ -61,19 +62,14 @@ class Asked:
     refused: WireError | None = None
 
 
-class ImapDialogue:
+class ImapDialogue(Dialogue):
     """Speaks IMAP over a wire; knows what the server offers."""
 
     def __init__(self, wire: Wire, timeouts: Timeouts, caps: Caps, transcript: Transcript | None) -> None:
-        self.wire = wire
-        self.timeouts = timeouts
+        super().__init__(wire, timeouts, transcript)
         self.caps = caps
-        self.greeting = ""
-        """The server's first words, cleaned."""
         self.capabilities: frozenset[str] = frozenset()
         """In upper case; forgotten when TLS begins, since anyone could have announced them before."""
-        self._transcript = transcript
-        self._secrets: tuple[str, ...] = ()
         self._count = 0
         self._outstanding: deque[Asked] = deque()
 
@@ -104,12 +100,7 @@ class ImapDialogue:
         if not self.capabilities:
             self.refresh_capabilities()
         if not self.offers("STARTTLS"):
-            self.wire.close()
-            raise TlsMissing(
-                "The server does not offer STARTTLS; nothing was sent. Use TLS from the first byte (port 993).",
-                host=self.wire.place,
-                phase="tls",
-            )
+            self._refuse_clear("STARTTLS", 993)
         self.command(b"STARTTLS", phase="tls", seconds=self.timeouts.login)
         self.capabilities = frozenset()
 
@@ -234,9 +225,7 @@ class ImapDialogue:
         self._start(phase, seconds, budget)
 
     def _start(self, phase: str, seconds: float | None, budget: int | None) -> None:
-        if self.wire.broken:
-            raise ConnectionLost("The connection is closed.", host=self.wire.place, phase=phase)
-        self.wire.begin(phase, seconds or self.timeouts.command, budget or self.caps.command)
+        self.begin(phase, seconds or self.timeouts.command, budget or self.caps.command)
 
     def _send(self, command: bytes, shown: str) -> bytes:
         self._count += 1
@@ -310,15 +299,9 @@ class ImapDialogue:
         return text
 
     def _log_in_with_token(self, username: str, token: str) -> None:
-        self._secrets = (token,)
-        if self._transcript is not None:
-            self._transcript.hide(token)
-        offered = [name for name in sasl.TOKEN_MECHANISMS if self.offers(f"AUTH={name}")]
-        if not offered:
-            raise NotOffered("The server takes no access tokens (OAuth 2).", host=self.wire.place, phase="login")
-        host, _, port = self.wire.place.rpartition(":")
-        message = sasl.by_token(offered[0], username, token, host, int(port))
-        self._authenticate(offered[0].encode(), message, sasl.dismissal(offered[0]))
+        offered = {name.removeprefix("AUTH=") for name in self.capabilities if name.startswith("AUTH=")}
+        mechanism, message = self._by_token(username, token, offered)
+        self._authenticate(mechanism.encode(), message, sasl.dismissal(mechanism))
 
     def _authenticate(self, mechanism: bytes, message: bytes, dismissal: bytes = b"") -> None:
         """AUTHENTICATE (RFC 3501 §6.2.2), with the message at once where the server lets us (RFC 4959)."""

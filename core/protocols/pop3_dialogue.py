@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Never
 
-from core.errors import ConnectionLost, NotOffered, Throttled, TlsMissing, WireError
+from core.errors import NotOffered, Throttled, WireError
 from core.protocols import sasl
+from core.protocols.dialogue import Dialogue
 from core.protocols.refusals import refusal, words
 from core.protocols.server import Caps, Login, Timeouts
 from core.protocols.transcript import Transcript
@@ -16,19 +17,14 @@ from core.protocols.wire import Wire
 _TIMESTAMP = re.compile(rb"<[^>]*>\s*$")
 
 
-class Pop3Dialogue:
+class Pop3Dialogue(Dialogue):
     """Speaks POP3 over a wire; knows what the server offers."""
 
     def __init__(self, wire: Wire, timeouts: Timeouts, caps: Caps, transcript: Transcript | None) -> None:
-        self.wire = wire
-        self.timeouts = timeouts
+        super().__init__(wire, timeouts, transcript)
         self.caps = caps
-        self.greeting = ""
-        """The server's first words, cleaned."""
         self.capabilities: frozenset[str] = frozenset()
         """What CAPA lists, in upper case; empty where the server does not know CAPA."""
-        self._transcript = transcript
-        self._secrets: tuple[str, ...] = ()
 
     def offers(self, capability: str) -> bool:
         """Whether the server announced this capability."""
@@ -44,12 +40,7 @@ class Pop3Dialogue:
         """STLS (RFC 2595 §4), which must be offered."""
         self.refresh_capabilities()
         if not self.offers("STLS"):
-            self.wire.close()
-            raise TlsMissing(
-                "The server does not offer STLS; nothing was sent. Use TLS from the first byte (port 995).",
-                host=self.wire.place,
-                phase="tls",
-            )
+            self._refuse_clear("STLS", 995)
         self.command(b"STLS", phase="tls", seconds=self.timeouts.login)
         self.capabilities = frozenset()
 
@@ -125,12 +116,6 @@ class Pop3Dialogue:
             else:
                 yield ""
 
-    def begin(self, phase: str, seconds: float, budget: int) -> None:
-        """From here on one operation."""
-        if self.wire.broken:
-            raise ConnectionLost("The connection is closed.", host=self.wire.place, phase=phase)
-        self.wire.begin(phase, seconds, budget)
-
     def refresh_capabilities(self) -> None:
         """CAPA (RFC 2449 §5); old servers do not know it."""
         try:
@@ -198,17 +183,9 @@ class Pop3Dialogue:
         self.command(b"PASS " + password.encode(), phase="login", seconds=seconds, shown="PASS")
 
     def _log_in_with_token(self, username: str, token: str) -> None:
-        self._secrets = (token,)
-        if self._transcript is not None:
-            self._transcript.hide(token)
         # Where no mechanism is announced at all, it may be known all the same.
-        known = self._mechanisms() or {"XOAUTH2"}
-        offered = [name for name in sasl.TOKEN_MECHANISMS if name in known]
-        if not offered:
-            raise NotOffered("The server takes no access tokens (OAuth 2).", host=self.wire.place, phase="login")
-        host, _, port = self.wire.place.rpartition(":")
-        message = sasl.by_token(offered[0], username, token, host, int(port))
-        self._authenticate(offered[0].encode(), message, sasl.dismissal(offered[0]))
+        mechanism, message = self._by_token(username, token, self._mechanisms() or {"XOAUTH2"})
+        self._authenticate(mechanism.encode(), message, sasl.dismissal(mechanism))
 
     def _authenticate(self, mechanism: bytes, message: bytes, dismissal: bytes = b"") -> None:
         """AUTH (RFC 5034), the message in a line of its own: as part of the command it may be too long."""

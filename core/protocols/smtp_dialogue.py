@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from core.errors import ConnectionLost, LoginRefused, NotOffered, SmtpRefused, TlsMissing
+from core.errors import LoginRefused, NotOffered, SmtpRefused
 from core.protocols import sasl
+from core.protocols.dialogue import Dialogue
 from core.protocols.refusals import words
 from core.protocols.server import Login, Timeouts
 from core.protocols.smtp_reply import Reply, parse_reply
@@ -20,19 +21,14 @@ _MOST_RECIPIENTS = re.compile(r"(?:^|\s)RCPTMAX=([1-9]\d{0,5})(?:\s|$)")
 _LOGIN_REFUSED = frozenset({501, 504, 530, 534, 535, 538, 550, 553, 554})
 
 
-class SmtpDialogue:
+class SmtpDialogue(Dialogue):
     """Speaks SMTP over a wire; knows what the server offers."""
 
     def __init__(self, wire: Wire, timeouts: Timeouts, ehlo_name: str, transcript: Transcript | None) -> None:
-        self.wire = wire
-        self.timeouts = timeouts
-        self.greeting = ""
-        """The server's first words, cleaned."""
+        super().__init__(wire, timeouts, transcript)
         self.features: dict[str, str] = {}
         """What EHLO lists: the keyword in upper case, and what stands behind it."""
         self._ehlo_name = sasl.refuse_breaks("EHLO name", ehlo_name)
-        self._transcript = transcript
-        self._secrets: tuple[str, ...] = ()
         self._lines: list[bytes] = []
         """The last reply, or what has come of the next one."""
         self._is_whole = True
@@ -80,12 +76,7 @@ class SmtpDialogue:
         """STARTTLS (RFC 3207), which must be offered."""
         self.ehlo()
         if not self.offers("STARTTLS"):
-            self.wire.close()
-            raise TlsMissing(
-                "The server does not offer STARTTLS; nothing was sent. Use TLS from the first byte (port 465).",
-                host=self.wire.place,
-                phase="tls",
-            )
+            self._refuse_clear("STARTTLS", 465)
         reply = self.command(b"STARTTLS", "tls")
         if reply.code != 220:
             raise self.refused(reply, "The server refused STARTTLS")
@@ -118,9 +109,7 @@ class SmtpDialogue:
 
     def begin(self, phase: str, seconds: float | None = None, budget: int = _REPLY_BUDGET) -> None:
         """From here on one operation."""
-        if self.wire.broken:
-            raise ConnectionLost("The connection is closed.", host=self.wire.place, phase=phase)
-        self.wire.begin(phase, seconds or self.timeouts.command, budget)
+        super().begin(phase, seconds or self.timeouts.command, budget)
 
     def send(self, line: bytes) -> None:
         """Send a command, or several at once."""
@@ -204,12 +193,7 @@ class SmtpDialogue:
         return None
 
     def _log_in_with_token(self, username: str, token: str, offered: set[str]) -> None:
-        self._secrets = (token,)
-        if self._transcript is not None:
-            self._transcript.hide(token)
-        mechanism = next(name for name in sasl.TOKEN_MECHANISMS if name in offered)
-        host, _, port = self.wire.place.rpartition(":")
-        message = sasl.by_token(mechanism, username, token, host, int(port))
+        mechanism, message = self._by_token(username, token, offered)
         reply = self._auth(mechanism.encode(), sasl.encoded(message))
         if reply.code == 334:
             # A refused token is told in a challenge; the refusal itself follows our answer.
