@@ -12,6 +12,7 @@ from core.failpoints import fp
 from core.handles import Handles
 from core.inbound import careful, marks
 from core.inbound.acknowledge import Acknowledger
+from core.inbound.copied import told_apart
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
 from core.inbound.marks import Pending
@@ -205,7 +206,7 @@ class FolderPass:
             gone = [one for one in current if one.key.uidl not in listed and not is_made_up(one.key)]
             current = [one for one in current if one.key.uidl in named]
             self._note_gone(gone)
-        self.acknowledger.acknowledge(current)
+        self.acknowledger.acknowledge(told_apart(self.handles, self.line, self.log, self.folder, current))
         self.acknowledger.collect()
 
     def _note_gone(self, gone: Sequence[Pending]) -> None:

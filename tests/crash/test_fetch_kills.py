@@ -18,6 +18,7 @@ from tests.accounts import (
     change_account,
     expire_leases,
     fetched_well,
+    lines,
     message,
     raws,
     rows_of,
@@ -27,7 +28,9 @@ from tests.accounts import (
 from tests.crash.fetching_process import FetchingProcess
 from tests.fakes.holding import is_named
 from tests.fakes.proxy import Line, Proxy
-from tests.servers.dovecot import DovecotServer
+from tests.servers.certificates import Certificates
+from tests.servers.dovecot import DovecotServer, capabilities_without
+from tui.demo.dovecot_config import DovecotOptions
 
 MAILS = [message(number) for number in range(12)]
 """Three batches of four."""
@@ -127,6 +130,53 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
     handles: Handles, home: Environment, dovecot: DovecotServer, how: tuple[str, str], place: str
 ) -> None:
     kill_and_recover(handles, home, dovecot, how, place)
+
+
+@pytest.fixture(scope="module", params=[("MOVE",), ("MOVE", "UIDPLUS")], ids=["no move", "no move, no uidplus"])
+def without_move(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[DovecotServer]:
+    options = DovecotOptions(imap_capability=capabilities_without(*request.param))
+    with DovecotServer(certificates.good, users={}, options=options) as server:
+        yield server
+
+
+@pytest.fixture
+def has_uidplus(without_move: DovecotServer) -> bool:
+    with without_move.imap(without_move.fresh_user()) as connection:
+        return b"UIDPLUS" in connection.capability()[1][0].split()
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("place", ["K5@1", "K5@2", "K6@1", "K7@1"])
+def test_a_kill_between_copying_and_removing_leaves_no_second_copy(
+    handles: Handles, home: Environment, without_move: DovecotServer, place: str
+) -> None:
+    kill_and_recover(handles, home, without_move, MOVE, place)
+
+
+@ON_SQLITE
+def test_what_was_copied_is_told_from_what_is_there_by_its_bytes(
+    handles: Handles, home: Environment, without_move: DovecotServer, has_uidplus: bool
+) -> None:
+    with killed(handles, home, without_move, MOVE) as account:
+        assert account.fetch("K5:kill@1") == -9
+        copied = [mail.raw for mail in without_move.mails(account.user, "Done")]
+        assert copied == MAILS[:4]
+        # One copy is taken away, and something of the same size is there in its place.
+        without_move.remove(account.user, 1, "Done")
+        other = MAILS[0].replace(b"Hello", b"HELLO")
+        assert len(other) == len(MAILS[0])
+        assert other != MAILS[0]
+        without_move.append(account.user, other, "Done")
+
+        summary = fetched_well(handles)
+
+        done = [mail.raw for mail in without_move.mails(account.user, "Done")]
+        assert without_move.mails(account.user) == []
+        assert {*done} == {*MAILS, other}
+        if has_uidplus:
+            assert len(done) == len(MAILS) + 1
+            said = [line for line in lines(handles, summary.outcomes[0].run_id) if "had been copied" in line]
+            assert said == ["warning note 3 messages had been copied before the last run was cut off; not again"]
 
 
 @ON_POSTGRES

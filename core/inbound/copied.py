@@ -1,0 +1,104 @@
+"""Moving where a server can only copy and remove: what was copied before a run was cut off is not copied once more.
+
+What is stored and not acknowledged is the durable mark that it may have been: such messages are looked for in the
+folder they are to go to, by their bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from core.db.bulk import table_of
+from core.errors import NoSuchFolder
+from core.handles import Handles
+from core.inbound.marks import Pending
+from core.inbound.reading import Line
+from core.models import AfterFetch, Message
+from core.protocols.imap import ImapSource
+from core.protocols.source import Key
+from core.runlog import RunLog
+from core.text import counted
+
+NEWEST = 1000
+"""Messages of the folder that are looked at: copies are appended."""
+
+_BYTES_AT_ONCE = 4 << 20
+_m = table_of(Message)
+
+
+def told_apart(handles: Handles, line: Line, log: RunLog, folder: str, pending: Sequence[Pending]) -> Sequence[Pending]:
+    """The same messages, of which those that have a copy in their target already are merely to be deleted, first."""
+    source = line.source
+    targets = {one.move_to for one in pending if one.after_fetch == AfterFetch.MOVE}
+    if not targets or not isinstance(source, ImapSource) or "MOVE" in source.facts.capabilities:
+        return pending
+    copied: set[int] = set()
+    for target in sorted(targets):
+        ours = [one.id for one in pending if one.after_fetch == AfterFetch.MOVE and one.move_to == target]
+        found = _copied(handles, line, source, target, ours)
+        copied |= found
+    # The folder as it is now; under another numbering nothing is removed from it.
+    line.ask(source.select, folder, writable=True)
+    if "UIDPLUS" not in source.facts.capabilities and not _is_where_it_stopped(pending, copied):
+        return pending
+    if copied:
+        log.complaint(f"{counted(len(copied), 'message')} had been copied before the last run was cut off; not again")
+    removed = [replace(one, after_fetch=AfterFetch.DELETE.value, move_to="") for one in pending if one.id in copied]
+    # First, so that their marks do not stand in the way of moving the others.
+    return [*removed, *(one for one in pending if one.id not in copied)]
+
+
+def _is_where_it_stopped(pending: Sequence[Pending], copied: set[int]) -> bool:
+    """Whether what was copied are the first of all, as a run leaves it that was cut off.
+
+    Else somebody took a copy away. Where only all that is marked can be removed, the mark of the message that would
+    have to be copied once more would keep the others from being removed.
+    """
+    in_order = [one.id in copied for one in sorted(pending, key=lambda one: one.key.uid)]
+    return in_order == sorted(in_order, reverse=True)
+
+
+def _copied(handles: Handles, line: Line, source: ImapSource, target: str, ids: Sequence[int]) -> set[int]:
+    """Which of these messages are in the target; as often as they are there."""
+    try:
+        selected = line.ask(source.select, target, writable=False)
+    except NoSuchFolder:
+        return set()
+    wanted = _described(handles, ids)
+    above = max(0, selected.uidnext - 1 - NEWEST)
+    keys = line.ask(source.list_new, target, above).keys[-NEWEST:]
+    there = Counter(_digests(line, source, keys, {size for size, _ in wanted.values()}))
+    copied = set()
+    for key, (_, digest) in wanted.items():
+        if there[digest]:
+            there[digest] -= 1
+            copied.add(key)
+    return copied
+
+
+def _described(handles: Handles, ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """Size and digest of each."""
+    found: dict[int, tuple[int, str]] = {}
+    with handles.database.reading() as session:
+        for start in range(0, len(ids), 500):
+            asked = select(_m.c.id, _m.c.size, _m.c.sha256).where(_m.c.id.in_(ids[start : start + 500]))
+            found |= {key: (size, digest) for key, size, digest in session.connection().execute(asked)}
+    return found
+
+
+def _digests(line: Line, source: ImapSource, keys: Sequence[Key], sizes: set[int]) -> Iterator[str]:
+    """The digests of those messages that have one of these sizes, a few in memory at a time."""
+    announced = line.ask(source.sizes, keys) if keys else {}
+    alike = [key for key in keys if announced.get(key) in sizes]
+    while alike:
+        few, total = [alike.pop()], 0
+        while alike and (total := total + announced[few[-1]]) < _BYTES_AT_ONCE:
+            few.append(alike.pop())
+        for one in line.ask(source.fetch, few):
+            if one.raw is not None:
+                yield hashlib.sha256(one.raw).hexdigest()
