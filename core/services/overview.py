@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Table, and_, exists, func, select
 from sqlmodel import Session
 
 from core import clock
@@ -12,6 +12,7 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import (
     WORKER_ALIVE_FOR,
+    AccountStatus,
     Alert,
     Message,
     MessageState,
@@ -39,7 +40,7 @@ class Overview:
     workers: int
     """Workers alive, on any machine."""
     fetching: int
-    """Runs at work."""
+    """Runs at work; one that has lost its worker is not."""
     outbox: int
     """Outgoing messages that are still to be sent."""
     quarantine: int
@@ -54,7 +55,7 @@ def overview(handles: Handles) -> Overview:
     with handles.database.reading() as session:
         return Overview(
             workers=live_workers(session),
-            fetching=_count(session, run, run.c.state == RunState.RUNNING.value),
+            fetching=_count(session, run, run.c.state == RunState.RUNNING.value, ~_is_lost(run)),
             outbox=_count(session, outgoing, outgoing.c.state.in_(WAITING)),
             quarantine=_count(session, message, message.c.state == MessageState.QUARANTINED.value),
             alerts=_count(session, table_of(Alert), table_of(Alert).c.closed_at.is_(None)),
@@ -67,5 +68,12 @@ def live_workers(session: Session) -> int:
     return _count(session, worker, worker.c.heartbeat_at > clock.utcnow() - WORKER_ALIVE_FOR)
 
 
-def _count(session: Session, table: Table, wanted: ColumnElement[bool]) -> int:
-    return session.connection().execute(select(func.count()).select_from(table).where(wanted)).scalar_one()
+def _is_lost(run: Table) -> ColumnElement[bool]:
+    """Whether the lease of a run's account is over, though nobody has ended the run."""
+    status = table_of(AccountStatus)
+    is_its_own = and_(status.c.account_id == run.c.account_id, status.c.fence == run.c.fence)
+    return exists().where(is_its_own, status.c.lease_until < clock.utcnow())
+
+
+def _count(session: Session, table: Table, *wanted: ColumnElement[bool]) -> int:
+    return session.connection().execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()

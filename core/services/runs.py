@@ -9,8 +9,8 @@ from sqlalchemy import and_, or_, select
 
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import Run, RunEvent, RunState
-from core.resources.expressions import account_of_run
+from core.models import AccountStatus, Run, RunEvent, RunState
+from core.resources.expressions import account_of_run, status_of
 from core.services import access
 from core.services.actor import Actor
 
@@ -22,13 +22,17 @@ _AT_START = 20
 
 _run, _event = table_of(Run), table_of(RunEvent)
 _account = account_of_run(_run.c).label("account")
+_LEASE = status_of(AccountStatus, "lease_until", "account_id", _run.c.account_id).label("lease_until")
 _SHOWN = [_account if column.name == "account" else column for column in _run.c]
 
 
 def running(handles: Handles, actor: Actor, *, at_most: int = 1000) -> list[dict[str, Any]]:
-    """The runs at work, on any machine, the oldest first."""
+    """The runs at work, on any machine, the oldest first; each with `lease_until`.
+
+    A run whose lease is over has lost its worker: it stands still until another one takes its account up again.
+    """
     access.require(actor, access.SEE, "run")
-    at_work = select(*_SHOWN).where(_run.c.state == RunState.RUNNING.value).order_by(_run.c.id).limit(at_most)
+    at_work = select(*_SHOWN, _LEASE).where(_run.c.state == RunState.RUNNING.value).order_by(_run.c.id).limit(at_most)
     with handles.database.reading() as session:
         return [dict(row) for row in session.connection().execute(at_work).mappings()]
 

@@ -130,6 +130,9 @@ def test_a_run_shows_how_far_it_is() -> None:
     assert row["progress"] == "##........  25 %"
     assert row["rate"].strip() == "25/s"
     assert row["elapsed"] == "00:02.0"
+    nothing = {**run, "expected": 0, "fetched": 0, "ended_at": NOW}
+    assert run_row({**nothing, "state": "ok"}, NOW, ascii_only=True)["progress"] == "########## 100 %"
+    assert run_row({**nothing, "state": "failed"}, NOW, ascii_only=True)["progress"] == "..........   0 %"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from core import clock
 from core.handles import Handles
-from core.models import Worker
+from core.models import AccountStatus, Worker
 from core.services.actor import Actor
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, event, run, store
@@ -103,6 +105,33 @@ async def test_only_so_many_lines_are_held(open_console: Opener, handles: Handle
     async with open_console(screen="live") as console:
         await console.until_seen(f"line {count}")
         assert console.app.screen.log_view.held == HELD
+
+
+async def test_a_followed_log_keeps_its_newest_line_in_sight_as_runs_begin(
+    open_console: Opener, handles: Handles
+) -> None:
+    store(handles, [run(1, "a", seq=50), *(event(1, seq, f"line {seq:04d}") for seq in range(1, 51))], "run")
+    async with open_console(screen="live") as console:
+        await console.until_seen("line 0050")
+        store(handles, [run(number, f"account {number}") for number in range(2, 6)], "run")
+        await console.until_seen("account 5")
+        assert "line 0050" in console.text
+
+
+async def test_a_run_whose_worker_is_gone_is_told_from_one_at_work(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "support")
+    over = clock.utcnow() - timedelta(seconds=1)
+    status = {"account_id": 1, "due_at": over, "fence": 1, "lease_owner": "w1", "lease_until": over}
+    store(handles, [AccountStatus(**status), run(1, "support", worker="mail01:worker-1", fence=1)], "run")
+    async with open_console(screen="live") as console:
+        await console.until_seen("support: its worker mail01:worker-1 is gone.")
+        assert "lost" in console.lines[3]
+        assert "0 running" in console.lines[1]
+        await console.until(lambda: "fetch ● 0" in console.lines[0], "the header to count runs at work alone")
+        await console.press("s")
+        await console.until_seen("! No running fetch is selected.")
 
 
 async def test_a_failed_run_says_why(open_console: Opener, handles: Handles) -> None:

@@ -33,7 +33,7 @@ _AGAIN = Sign("~", "~", WARN)
 
 SIGNS: dict[str, Sign] = {
     **dict.fromkeys(("ok", "valid", "sent", "recorded", "done", "delivered"), _TICK),
-    **dict.fromkeys(("invalid", "failing", "failed", "aborted", "error", "expired", "bounced"), _CROSS),
+    **dict.fromkeys(("invalid", "failing", "failed", "aborted", "error", "expired", "bounced", "lost"), _CROSS),
     **dict.fromkeys(("running", "sending", "open", "claimed"), _RUNNING),
     **dict.fromkeys(("queued", "asked", "waiting", "debug"), _WAITING),
     **dict.fromkeys(("quarantined", "warning"), _WARNING),

@@ -22,7 +22,7 @@ from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.steps import Steps
-from tui.console.glyphs import BAD, GOOD
+from tui.console.glyphs import BAD, GOOD, WARN
 from tui.console.nouns import many
 from tui.console.worker_process import start_worker
 
@@ -85,7 +85,7 @@ class Orders:
     def _ordered(self, said: str, outcome: tuple[list[int], _Workers]) -> None:
         asked, workers = outcome
         if not asked:
-            self._tell("There is nothing to do.")
+            self._tell("There is nothing to do.", WARN)
         elif workers is _Workers.NOT_OURS:
             self._tell("No worker is running, and only the service's user may start one: postroom --worker", BAD)
         elif workers is _Workers.ALIVE:

@@ -49,10 +49,11 @@ def shown_runs(
 def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[str, Any]:
     """A run as a row of the table."""
     is_running = run["state"] == "running"
+    lost = is_lost(run, now)
     taken, expected = run["fetched"] + run["too_large"], run["expected"]
     seconds = max(0.001, ((run["ended_at"] or now) - run["started_at"]).total_seconds())
-    whole = expected or (0 if is_running else 1)
-    done = taken if expected else (0 if is_running else 1)
+    whole = expected or 1
+    done = taken if expected else int(run["state"] == "ok")  # there was nothing to fetch, and none of it was missed
     share = min(100, done * 100 // whole) if whole else 0
     progress = f"{bar(done, whole, _BAR, ascii_only=ascii_only)} {share:>3} %"
     rate = f"{run['fetched'] / seconds:,.0f}/s".replace(",", " ") if run["fetched"] else "-" if ascii_only else "–"
@@ -61,14 +62,22 @@ def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[
         "account_id": run["account_id"],
         "account": run["account"],
         "host": run["host"],
-        "state": run["step"] or "connect" if is_running else run["state"],
+        "state": "lost" if lost else run["step"] or "connect" if is_running else run["state"],
         "progress": progress,
         "fetched": run["fetched"],
         "rate": f"{rate:>8}",
         "elapsed": _elapsed(seconds),
         "error": run["error"],
         "is_running": is_running,
+        "is_lost": lost,
+        "worker": run.get("worker") or "",
     }
+
+
+def is_lost(run: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a run has lost its worker: its lease is over, and nobody has taken it up again."""
+    lease_until = run.get("lease_until")
+    return run["state"] == "running" and lease_until is not None and lease_until < now
 
 
 def _elapsed(seconds: float) -> str:

@@ -16,6 +16,7 @@ from core.resources.kind import Kind
 from core.text import safe_text
 from tui.console import deeds
 from tui.console.desk import Desk
+from tui.console.glyphs import WARN
 from tui.console.screens.base import DeskScreen
 from tui.console.sections import is_part, section, value_of
 from tui.console.troubles import trouble
@@ -116,7 +117,7 @@ class DetailScreen(DeskScreen):
         """The next one of the list, or the one before."""
         row = self.origin.step(rows) if self.origin is not None else None
         if row is None:
-            self.tell(f"That was the {'last' if rows > 0 else 'first'} one.")
+            self.tell(f"That was the {'last' if rows > 0 else 'first'} one.", WARN)
             return
         self.row = row
         self.header.rename(self.title_of(self.kind, row))

@@ -113,7 +113,7 @@ class FormScreen(FieldsScreen):
 
     def _save(self, then: Callable[[str], None]) -> None:
         if not self._is_loaded:
-            self.tell("It is still being read.")  # what stands here are defaults
+            self.tell("It is still being read.", WARN)  # what stands here are defaults
         elif questions := self._questions():
             text = safe_text("\n".join(questions) + "\n\nSave it so?", multiline=True)
             ask = Confirm(Question(text, yes="Save", no="Back"))
@@ -163,7 +163,7 @@ class FormScreen(FieldsScreen):
 
     def _answered_one(self, name: str, then: Callable[[], None], value: str | None) -> None:
         if value is None:
-            self.tell("Not saved.")
+            self.tell("Not saved.", WARN)
             return
         self._answered_once.add(name)
         if value:
@@ -171,7 +171,7 @@ class FormScreen(FieldsScreen):
             self._ask_once(then)
         else:
             self.fields[name].widget.focus()
-            self.tell("Not saved yet: type it here, then save.")
+            self.tell("Not saved yet: type it here, then save.", WARN)
 
     def _answered(self, then: Callable[[str], None], answer: Untested | None) -> None:
         if answer is Untested.TEST:

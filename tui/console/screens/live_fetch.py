@@ -19,7 +19,7 @@ from tui.console import deeds
 from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.foreign import foreign
-from tui.console.glyphs import BAD, DULL
+from tui.console.glyphs import BAD, DULL, WARN
 from tui.console.log_lines import LEVELS, LogLine, line_matches, matches, newest_seen
 from tui.console.nouns import many
 from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
@@ -119,7 +119,7 @@ class LiveFetchScreen(FilteredScreen):
         rows = [row for row in rows if self._is_wanted(row)][-MOST:]
         self.table.styles.height = min(ROWS, max(1, len(rows))) + 1
         self.table.show(Window(tuple(rows)))
-        running = sum(1 for row in rows if row["is_running"])
+        running = sum(1 for row in rows if row["is_running"] and not row["is_lost"])
         self.filter_box.tell(f"{grouped(running)} running")
 
     def _is_wanted(self, row: Row) -> bool:
@@ -139,16 +139,20 @@ class LiveFetchScreen(FilteredScreen):
 
     def on_row_table_selected(self, message: RowTable.Selected) -> None:
         """Tell about the run."""
-        row = message.row
+        self.say(*self._told(message.row))
+
+    def _told(self, row: Row | None) -> tuple[str, str]:
         if row is None:
-            self.say("Nothing is being fetched now. f fetches all valid accounts; on Accounts, f fetches one.")
-        elif row["error"]:
-            self.say(f"{row['account']}: {sentence(row['error'])}enter shows all its lines.", BAD)
-        else:
-            told = (
-                "s stops it after its batch, enter shows its lines." if row["is_running"] else "enter shows its lines."
-            )
-            self.say(f"{row['account']} at {row['host']}: {row['state']}, {row['fetched']} taken in. {told}", DULL)
+            if self._filter and self._runs:
+                return "No run here matches the filter; esc clears it.", DULL
+            return "Nothing is being fetched now. f fetches all valid accounts; on Accounts, f fetches one.", DULL
+        if row["error"]:
+            return f"{row['account']}: {sentence(row['error'])}enter shows all its lines.", BAD
+        if row["is_lost"]:
+            gone = f"{row['account']}: its worker {row['worker']} is gone."
+            return f"{gone} The next one goes on where it stood; f asks for one if there is none.", BAD
+        told = "s stops it after its batch, enter shows its lines." if row["is_running"] else "enter shows its lines."
+        return f"{row['account']} at {row['host']}: {row['state']}, {row['fetched']} taken in. {told}", DULL
 
     def _show_state(self) -> None:
         log, dot = self.log_view, "*" if self.desk.ascii_only else "●"
@@ -180,8 +184,8 @@ class LiveFetchScreen(FilteredScreen):
     def action_stop(self) -> None:
         """End the selected fetch after its batch."""
         row = self.table.selected
-        if row is None or not row["is_running"]:
-            self.tell("No running fetch is selected.")
+        if row is None or not row["is_running"] or row["is_lost"]:
+            self.tell("No running fetch is selected.", WARN)
             return
         self.calls.ask(lambda: deeds.stopped(self.desk, row["account"]), self.tell)
 

@@ -157,7 +157,7 @@ class ResourceScreen(ActingList):
 
     def _ask_which(self, gone: list[tuple[str, datetime]]) -> None:
         if not gone:
-            self.tell(f"No {self.kind.name} was deleted in the last 24 hours.")
+            self.tell(f"No {self.kind.name} was deleted in the last 24 hours.", WARN)
             return
         now = clock.utcnow()
         choices = [Choice(name, name, f"deleted {span((now - at).total_seconds())} ago") for name, at in gone]

@@ -64,11 +64,13 @@ class LogView(ScrollView, can_focus=True):
         self.append(lines)
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Break the lines anew; the newest stays in sight where it is followed, however little room is left."""
         if self.size.width != self._width:
             self._width, pending = self.size.width, self.pending
             self.replace(list(self._lines))
             self.pending = pending
+        elif self.is_following:
+            self.scroll_end(animate=False, immediate=True, force=True)
 
     def append(self, lines: Iterable[LogLine]) -> None:
         """Show more lines, below."""
