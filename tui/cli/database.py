@@ -67,8 +67,8 @@ def restore(ctx: Context, file: Annotated[str, Argument(metavar="FILE")]) -> Non
     if restored.held:
         say(
             invocation,
-            f"Held, since it may have been sent after this backup was made: {counted(restored.held, 'message')}. See "
-            "postroom list outbox state:held, then postroom outbox release or cancel.",
+            f"Held: {counted(restored.held, 'message')} that waited when this backup was made and may have been sent "
+            "since. To see and decide: postroom list outbox state:held, then postroom outbox release or cancel.",
         )
     with opened(invocation) as (handles, _):
         problem = _key_problem(handles)
