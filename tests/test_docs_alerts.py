@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 from datetime import timedelta
-from pathlib import Path
 
 from core import clock
 from core.handles import Handles
@@ -13,10 +12,11 @@ from core.services.actor import Actor
 from core.workers.alert_notice import Told, document
 from tests.accounts import ON_SQLITE
 from tests.outbound.world import add_mailbox
+from tests.pages import blocks, page
 from tests.servers.smtp import RuledSink
 from tui.cli.assignments import read_assignments, toml_value
 
-PAGE = (Path(__file__).parents[1] / "docs" / "alerts.md").read_text()
+PAGE = page("alerts")
 
 
 @ON_SQLITE
@@ -32,6 +32,6 @@ def test_the_settings_on_the_page_can_be_set(handles: Handles, admin: Actor, smt
 
 
 def test_the_document_on_the_page_is_what_a_command_reads() -> None:
-    (shown,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    (shown,) = blocks(PAGE, "json")
     written = document(Told(7, "account:support", "…", clock.utcnow(), None), "mail01")
     assert json.loads(shown).keys() == json.loads(written).keys()

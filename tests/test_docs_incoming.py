@@ -16,14 +16,10 @@ from core.inbound.control_headers import known_names
 from core.secret import Secret
 from core.services.actor import Actor
 from core.services.config_text import import_text
+from tests.pages import blocks, page
 from tui.cli.commands import PLACES
 
-PAGE = (Path(__file__).parents[1] / "docs" / "incoming.md").read_text()
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
-
-
-def blocks(language: str) -> list[str]:
-    return [text for name, text in BLOCKS if name == language]
+PAGE = page("incoming")
 
 
 def test_every_configuration_on_the_page_can_be_imported(
@@ -31,12 +27,12 @@ def test_every_configuration_on_the_page_can_be_imported(
 ) -> None:
     monkeypatch.setenv("CRM_SECRET", "s3cret")
     import_text(handles, admin, '[[queue]]\nname = "Support"\n', "before.toml")
-    for text in blocks("toml"):
+    for text in blocks(PAGE, "toml"):
         assert import_text(handles, admin, text, "incoming.toml").differences
 
 
 def test_every_command_on_the_page_is_one() -> None:
-    lines = [line for text in blocks("sh") for line in text.splitlines()]
+    lines = [line for text in blocks(PAGE, "sh") for line in text.splitlines()]
     commands = {found for line in lines for found in re.findall(r"postroom ([a-z]+)", line)}
     assert {"explain", "try", "where", "intake", "delivery"} < commands
     assert commands <= set(PLACES)
@@ -50,7 +46,7 @@ def test_the_table_of_control_headers_names_each_of_them() -> None:
 
 
 def test_the_receiver_on_the_page_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
-    (source,) = blocks("python")
+    (source,) = blocks(PAGE, "python")
     announcing = source.replace(
         'http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8080"))), Receiver).serve_forever()',
         'server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)\n'

@@ -15,6 +15,8 @@ import pytest
 from core.resources.methods import METHODS
 from docs.oauth_pages import PAGES, written
 from tests.fakes.token_server import TokenServer, reaching
+from tests.pages import blocks
+from tests.waiting import PATIENCE
 from tui.cli.__main__ import main
 from tui.cli.sign_in_prompt import SignInPrompt
 
@@ -93,7 +95,7 @@ def _be_the_person(server: TokenServer, monkeypatch: pytest.MonkeyPatch, shown: 
         shown.append(url)
         if "localhost%3A" in url:  # somebody listens there: nothing is pasted
             back = server.browse(url, USER)
-            threading.Thread(target=lambda: urllib.request.urlopen(back, timeout=10).close()).start()
+            threading.Thread(target=lambda: urllib.request.urlopen(back, timeout=PATIENCE).close()).start()
 
     monkeypatch.setattr(SignInPrompt, "show_code", enter)
     monkeypatch.setattr(SignInPrompt, "show_address", browse)
@@ -101,7 +103,7 @@ def _be_the_person(server: TokenServer, monkeypatch: pytest.MonkeyPatch, shown: 
 
 
 def _commands(page: str) -> Iterator[str]:
-    for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL):
+    for block in blocks(page, "sh"):
         yield from (line for line in block.splitlines() if not line.startswith(NEEDS_THE_PROVIDERS_MAIL_SERVER))
 
 

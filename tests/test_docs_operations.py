@@ -1,7 +1,6 @@
 """Every command that docs/operations.md shows for any home was run, as it stands there, and its units hold together."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.accounts import message
+from tests.pages import blocks, page
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "operations.md").read_text()
+PAGE = page("operations")
 UNITS = ROOT / "docs" / "examples" / "systemd"
 
 
@@ -48,7 +48,7 @@ def run(script: str, variables: dict[str, str]) -> str:
 
 
 def test_the_commands_work_in_their_order(variables: dict[str, str]) -> None:
-    said = "".join(run(block, variables) for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
+    said = "".join(run(block, variables) for block in blocks(PAGE, "sh"))
 
     for told in (
         "No worker is alive",

@@ -1,6 +1,5 @@
 """The scripts of docs/scripts.md, run as they stand there."""
 
-import re
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -11,9 +10,9 @@ from typing import Any
 import pytest
 
 from core.outbound.script import ScriptContext, customise
+from tests.pages import blocks, page
 
-PAGE = (Path(__file__).parents[1] / "docs" / "scripts.md").read_text()
-SCRIPTS = {text.split("\n")[0].removeprefix("# "): text for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)}
+SCRIPTS = {text.split("\n")[0].removeprefix("# "): text for text in blocks(page("scripts"), "python")}
 MESSAGE_ID = "<1@example.org>"
 
 

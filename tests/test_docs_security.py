@@ -1,7 +1,6 @@
 """Every command that docs/security.md shows was run, as it stands there."""
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -15,13 +14,10 @@ from core.services import access
 from core.services.actor import Actor, Role
 from core.vault.key_ring import ALLOWED
 from tests.cli import forked
+from tests.pages import blocks, page
 from tests.servers.postgres import Postgres, find_program
 
-PAGE = (Path(__file__).parents[1] / "docs" / "security.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+PAGE = page("security")
 
 
 @pytest.fixture
@@ -66,14 +62,14 @@ def run_lines(block: str, variables: dict[str, str]) -> str:
 
 
 def test_the_commands_for_sqlite_work_in_their_order(variables: dict[str, str], postgres: Postgres) -> None:
-    first, *others = blocks("sh")
+    first, *others = blocks(PAGE, "sh")
     said = run_lines(first, variables)
     run("echo kanarienvogel | postroom add account a type=IMAPS host=h username=u --password-stdin", variables)
     run("printf 'Subject: x\\n\\nx\\n' | postroom send -f a@example.org b@example.net", variables)
     run_lines("postroom list outbox", variables)
     for block in others:
         said += run_lines(block, variables)
-    (copy,) = blocks("sh copy")
+    (copy,) = blocks(PAGE, "sh copy")
     said += run_lines(copy, {**variables, "NEW_DATABASE": postgres.create_database()})
 
     for told in ("secrets", "The old key is kept", "enter them again: account a: password", "may have been sent since",
@@ -85,7 +81,7 @@ def test_the_commands_for_postgresql_work(variables: dict[str, str], postgres: P
     variables["POSTROOM_DATABASE_URL"] = postgres.create_database()
     run("postroom init", variables)
 
-    for block in blocks("sh pg"):
+    for block in blocks(PAGE, "sh pg"):
         run(block.replace("otto", f"otto_{os.getpid()}"), variables)
 
     run("postroom list queue", variables)

@@ -17,21 +17,17 @@ from core.services.actor import Actor
 from tests.accounts import ON_SQLITE
 from tests.cli.conftest import Shell
 from tests.outbound.world import rows
-from tests.waiting import until
+from tests.pages import blocks, page
+from tests.waiting import PATIENCE, until
 from tui.cli.sendmail_flags import HELP, read_flags
 from tui.demo.ports import free_port
 
-PAGE = (Path(__file__).parents[1] / "docs" / "sending.md").read_text()
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
-
-
-def blocks(language: str) -> list[str]:
-    return [text for name, text in BLOCKS if name == language]
+PAGE = page("sending")
 
 
 def test_every_command_on_the_page_does_as_it_says(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "home")
-    for line in "".join(blocks("sh")).splitlines():
+    for line in "".join(blocks(PAGE, "sh")).splitlines():
         before, _, command = line.rpartition(" | ")
         stdin = shlex.split(before)[1].replace("\\n", "\n").encode() if before else b""
         ended = shell(*shlex.split(command)[1:], stdin=stdin)
@@ -54,11 +50,11 @@ def test_every_program_on_the_page_runs(
     thread.start()
     try:
         until(lambda: _answers(port))
-        for program in blocks("python"):
+        for program in blocks(PAGE, "python"):
             exec(program.replace("2525", str(port)), {})
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE)
     found: list[Any] = rows(handles)
     assert len(found) == 1 + 1 + 200 + 1
     assert (found[-1].lane, found[-1].submitted_by, found[-1].subject) == ("urgent", "shop (smtp)", "Your code")
@@ -69,7 +65,7 @@ def _answers(port: int) -> bool:
     import socket
 
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
     except OSError:
         return False
     return True

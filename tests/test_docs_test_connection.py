@@ -1,12 +1,12 @@
 """The table in docs/test-connection.md is the one that tests of connections go by."""
 
 import re
-from pathlib import Path
 
 from core.protocols.causes import CAUSES
+from tests.pages import page
 from tui.cli.commands import PLACES
 
-PAGE = (Path(__file__).parents[1] / "docs" / "test-connection.md").read_text(encoding="utf-8")
+PAGE = page("test-connection")
 SECTION = PAGE.partition("## Causes")[2].partition("\n## ")[0]
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in SECTION.splitlines() if line.startswith("|")][
     2:

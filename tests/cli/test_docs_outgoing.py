@@ -3,20 +3,19 @@
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Ended, Shell
+from tests.pages import blocks, page
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 from tests.servers.postman import Postman
 from tui.cli.commands import PLACES
 from tui.demo.sink import Security
 
-PAGE = (Path(__file__).parents[2] / "docs" / "outgoing.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+PAGE = page("outgoing")
+COMMANDS = [line for block in blocks(PAGE, "sh") for line in block.splitlines()]
 LETTER = b"From: desk@example.org\nTo: customer@example.net\nSubject: Order\n\nIt is on its way.\n"
 PASSWORD = "canary-5a5"
 USERS = dict.fromkeys(("desk@example.org", "sales@example.org", "spare@example.org", "somebody@example.org"), PASSWORD)

@@ -1,12 +1,11 @@
 """`postroom config import --legacy`."""
 
-import re
 from pathlib import Path
 
 from tests.cli.conftest import Shell
+from tests.pages import blocks, page
 
-PAGE = (Path(__file__).parents[2] / "docs" / "migration.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```properties\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLES = blocks(page("migration"), "properties")
 
 
 def test_each_file_on_the_page_becomes_a_mailbox(postroom: Shell, tmp_path: Path) -> None:

@@ -13,14 +13,9 @@ import pytest
 
 from tests.cli.conftest import Ended, Shell
 from tests.fakes.token_server import TokenServer, refusal
+from tests.waiting import PATIENCE
 
 USER = "support@example.org"
-
-
-@pytest.fixture
-def provider() -> Iterator[TokenServer]:
-    with TokenServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -58,7 +53,7 @@ def _line(stream: IO[bytes] | None) -> str:
 
 
 def _ended(process: "subprocess.Popen[bytes]", answer: bytes = b"") -> Ended:
-    out, err = process.communicate(answer, timeout=30)
+    out, err = process.communicate(answer, timeout=PATIENCE)
     return Ended(process.returncode, out.decode(), err.decode())
 
 
@@ -86,8 +81,8 @@ def test_with_a_browser_that_comes_back(world: Shell, provider: TokenServer) -> 
     base, _, query = answer.partition("?")
     for wrong in (f"{base}/favicon.ico", f"{base}?code=1&state=guessed"):
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(wrong, timeout=10)
-    with urllib.request.urlopen(f"{base}/?{query}", timeout=10) as page:
+            urllib.request.urlopen(wrong, timeout=PATIENCE)
+    with urllib.request.urlopen(f"{base}/?{query}", timeout=PATIENCE) as page:
         assert b"Thank you" in page.read()
     ended = _ended(process)
     assert (ended.code, ended.err.splitlines()[-1]) == (0, f"Signed in as {USER} for account authorization_code.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
@@ -21,12 +21,6 @@ from tui.console.dialogs.sign_in import SignInDialog
 from tui.console.screens.form import FormScreen
 
 USER = "support@example.org"
-
-
-@pytest.fixture
-def provider() -> Iterator[TokenServer]:
-    with TokenServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What goes wrong on the way to a relay, phase by phase: nothing is lost, nothing is sent twice unsaid."""
 
-import pytest
-
 from core.models import MailboxStatus
 from core.outbound.deliver import deliver_due
 from tests.outbound.world import (
@@ -19,12 +17,6 @@ from tests.outbound.world import (
     states,
 )
 from tests.servers.smtp import Action, Phase, RuledSink
-
-
-@pytest.fixture
-def second_sink():
-    with RuledSink() as sink:
-        yield sink
 
 
 def test_an_uncertain_message_is_tried_once_more_by_the_same_mailbox_under_the_same_id(handles, smtp_sink, second_sink):

@@ -4,8 +4,6 @@ import threading
 from collections import Counter
 from datetime import timedelta
 
-import pytest
-
 from core.models import MailboxStatus
 from core.outbound.deliver import deliver_due
 from tests.outbound.world import (
@@ -19,13 +17,7 @@ from tests.outbound.world import (
     rows,
     states,
 )
-from tests.servers.smtp import Phase, RuledSink
-
-
-@pytest.fixture
-def second_sink():
-    with RuledSink() as sink:
-        yield sink
+from tests.servers.smtp import Phase
 
 
 def taken(handles, mailbox_id: int) -> int:

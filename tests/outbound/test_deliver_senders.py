@@ -18,17 +18,11 @@ from tests.outbound.world import (
     states,
     subjects,
 )
-from tests.servers.smtp import Phase, RuledSink
+from tests.servers.smtp import Phase
 
 pytestmark = ON_SQLITE
 
 MAY_NOT = "550 5.7.60 SMTP; Client does not have permissions to send as this sender"
-
-
-@pytest.fixture
-def second_sink():
-    with RuledSink() as sink:
-        yield sink
 
 
 def test_one_wrong_sender_among_many_fails_alone(handles, smtp_sink):

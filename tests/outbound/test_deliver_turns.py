@@ -8,13 +8,6 @@ from core.clock import utcnow
 from core.models import Mailbox, Template
 from core.outbound.deliver import deliver_due
 from tests.outbound.world import QUICK, add_mailbox, attempts, change, mail, mailbox_status, make_due, put, rows
-from tests.servers.smtp import RuledSink
-
-
-@pytest.fixture
-def second_sink():
-    with RuledSink() as sink:
-        yield sink
 
 
 def sent_by(handles) -> list[str]:

@@ -32,12 +32,6 @@ USER = ACCOUNT["username"]
 
 
 @pytest.fixture
-def provider() -> Iterator[TokenServer]:
-    with TokenServer() as server:
-        yield server
-
-
-@pytest.fixture
 def account(handles: Handles, admin: Actor, provider: TokenServer) -> Callable[[str], int]:
     """An account that signs in by a method, at the token server."""
 
