@@ -27,7 +27,7 @@ def make_home(home: Path, group: str = "") -> None:
         group: the group to share it with, where it exists and we are root or in it.
 
     Raises:
-        CannotWrite: it cannot be made.
+        CannotWrite: it cannot be made, or nothing can be written there.
         NotPermitted: it is there, and not for us.
     """
     try:
@@ -94,6 +94,11 @@ def _service_user() -> int:
 def _refuse_closed(home: Path) -> None:
     if os.access(home, os.R_OK | os.W_OK | os.X_OK):
         return
+    if os.statvfs(home).f_flag & os.ST_RDONLY:  # mounted so, or made so after a fault of its disk
+        raise CannotWrite(
+            f"The file system of {home} is read-only, so nothing can be kept there. The kernel's log (dmesg) says "
+            "whether its disk has failed; else mount it for writing again."
+        )
     found = home.stat()
     if not found.st_mode & stat.S_IRWXG:
         whose = _user_name(found.st_uid)

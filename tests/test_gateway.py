@@ -4,10 +4,12 @@ import multiprocessing
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlmodel import Session, select
 
+from core.db import file_system
 from core.environment import Environment, read_environment
 from core.errors import CannotWrite, ExposedFile, SecretUnreadable
 from core.gateway import make_drop_folder, open_gateway, system_user
@@ -133,6 +135,30 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(CannotWrite, match="POSTROOM_HOME"):
         open_gateway(read_environment({}, home=str(tmp_path / "file" / "home")))
+
+
+def test_a_home_on_a_read_only_file_system_is_told_as_that(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To mount one a test would have to be root: what the system says of it is put into its mouth."""
+    open_gateway(environment).close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+
+    with pytest.raises(CannotWrite, match="is read-only"):
+        open_gateway(environment)
+
+
+def test_a_database_on_a_network_file_system_is_refused(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nfiler:/homes {tmp_path} nfs4 rw 0 0\n")
+    monkeypatch.setattr(file_system, "_MOUNTS", mounts)
+
+    with pytest.raises(CannotWrite, match=r"network file system \(nfs4\)"):
+        open_gateway(environment)
+    assert not environment.database_file.exists()
 
 
 def test_who_made_it_is_an_admin(handles: Handles) -> None:

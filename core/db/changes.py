@@ -6,15 +6,18 @@ writes them, at most five times a second, outside their transactions, so that no
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 
 from core.db.bulk import dialect_insert, table_of
 from core.db.doors import Database
 from core.db.engine import make_engine
-from core.errors import StoreError
+from core.db.faults import translated
+from core.errors import PostroomError, StoreError
 from core.models import Changed
 
 INTERVAL = 0.2
@@ -75,32 +78,57 @@ def _bump(session: Any, topics: list[str]) -> None:
 
 
 class Watcher:
-    """One private connection that sees when another process committed."""
+    """One private connection that sees when another process committed; a new one when it broke."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._engine = make_engine(database.url, query_only=True)
-        # AUTOCOMMIT: SQLite's data_version only compares on one connection, outside any transaction.
-        self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._connection: Connection | None = None
         self._versions: dict[str, int] = {}
         self._data_version = -1
-        if not database.is_sqlite:
-            self._connection.exec_driver_sql("LISTEN postroom")
-        self.changed()
+        with contextlib.suppress(PostroomError):  # whoever asks for what moved is told
+            self.changed()
 
     def changed(self) -> set[str]:
-        """The topics that moved since the last call."""
+        """The topics that moved since the last call; after a break rather too many than too few.
+
+        Raises:
+            StoreError: the database is out of reach; the next call tries again.
+        """
+        try:
+            return self._look(self._connected())
+        except DBAPIError as error:
+            self._disconnect()
+            raise translated(error) from error
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            # AUTOCOMMIT: SQLite's data_version only compares on one connection, outside any transaction.
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._data_version = -1
+            if not self._database.is_sqlite:
+                self._connection.exec_driver_sql("LISTEN postroom")
+        return self._connection
+
+    def _look(self, connection: Connection) -> set[str]:
         if self._database.is_sqlite:
-            data_version = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+            data_version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
             if data_version == self._data_version:
                 return set()
             self._data_version = data_version
         table = table_of(Changed)
-        rows = self._connection.execute(select(table.c.topic, table.c.version)).all()
+        rows = connection.execute(select(table.c.topic, table.c.version)).all()
         versions: dict[str, int] = {topic: version for topic, version in rows}
         moved = {topic for topic, version in versions.items() if self._versions.get(topic) != version}
         self._versions = versions
         return moved
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(DBAPIError):
+                self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
 
     def wait(self, seconds: float, stop: threading.Event, wake: threading.Event | None = None) -> set[str]:
         """The topics that moved, as soon as any does, or none when the time is over or `stop` or `wake` is set.
@@ -119,5 +147,6 @@ class Watcher:
 
     def close(self) -> None:
         """Give back the connection."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
         self._engine.dispose()

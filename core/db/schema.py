@@ -16,6 +16,7 @@ from core.db.audit_guard import guard_audit
 from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
 from core.db.faults import translated
+from core.db.file_system import network_type_of
 from core.environment import Environment
 from core.errors import CannotWrite, ExposedFile, NotPermitted, SchemaMismatch, StoreBusy, StoreError
 from core.models import metadata
@@ -39,6 +40,7 @@ def open_database(environment: Environment) -> Database:
         StoreError: it cannot be made or reached.
     """
     if environment.is_sqlite:
+        _refuse_network(environment.database_file)
         make_sqlite(environment.database_file)
         _refuse_closed(environment.database_file)
         _refuse_exposed(environment.database_file)
@@ -184,6 +186,15 @@ def create_all(connection: Connection) -> None:
 def _refuse_closed(file: Path) -> None:
     if not os.access(file, os.R_OK | os.W_OK):
         raise NotPermitted(f"The database {file} is not for this user to read and write. {_REMEDY}")
+
+
+def _refuse_network(file: Path) -> None:
+    # Locks over the net are promises, and the log's index is memory that only one machine shares (sqlite.org/wal.html).
+    if kind := network_type_of(file.parent):
+        raise CannotWrite(
+            f"The database {file} lies on a network file system ({kind}), where SQLite gets damaged. Set POSTROOM_HOME "
+            "to a folder on a disk of this machine, or POSTROOM_DATABASE_URL to a PostgreSQL database."
+        )
 
 
 def _refuse_exposed(file: Path) -> None:

@@ -2,10 +2,15 @@
 
 import threading
 
+import psycopg
+import pytest
+
 from core.db.changes import ChangeFeed, Watcher
 from core.db.doors import Database
+from core.errors import StoreError
 from core.handles import Handles
 from core.models import Setting
+from tests.accounts import ON_POSTGRES, ON_SQLITE
 
 
 def test_a_moved_topic_is_seen_once(handles: Handles) -> None:
@@ -67,4 +72,39 @@ def test_what_was_noted_last_is_written_on_closing(handles: Handles) -> None:
     feed.close()
 
     assert watcher.changed() == {"alert"}
+    watcher.close()
+
+
+@ON_POSTGRES
+def test_a_watcher_whose_connection_broke_says_so_and_goes_on_with_a_new_one(handles: Handles) -> None:
+    watcher = Watcher(handles.database)
+    with psycopg.connect(handles.environment.database_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    with pytest.raises(StoreError, match="out of reach"):
+        watcher.changed()
+    handles.changes.moved("message")
+    handles.changes.flush()
+
+    assert "message" in watcher.changed()
+    watcher.close()
+
+
+@ON_SQLITE
+def test_a_watcher_that_begins_while_the_database_is_away_sees_it_come_back(handles: Handles) -> None:
+    live = handles.environment.database_file
+    away = live.rename(live.with_suffix(".away"))
+    watcher = Watcher(handles.database)
+
+    with pytest.raises(StoreError):
+        watcher.changed()
+    away.rename(live)
+    watcher.changed()
+    handles.changes.moved("message")
+    handles.changes.flush()
+
+    assert "message" in watcher.changed()
     watcher.close()
