@@ -429,3 +429,46 @@ async def test_what_was_kept_follows_a_changed_rule_once_that_is_confirmed(
         await console.press("y")
         await console.until_seen("Account support: 3 stored messages")
     assert stored_rule.count(handles, actor, "support").messages == 0
+
+
+async def test_arrows_lead_out_of_a_field_of_several_lines(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        form = console.app.screen
+        form.fields["tls_ca"].widget.focus()
+        await console.press("down")
+        assert form.focused is form.fields["tls_fingerprint"].widget
+        await console.press("up", "up")
+        assert form.focused is form.fields["max_size"].widget
+
+
+async def test_a_page_down_goes_to_the_next_section_and_takes_the_keys_along(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n", "pagedown")
+        form = console.app.screen
+        assert form.focused is form.fields["type"].widget
+        await console.press("pagedown", "pagedown", "pageup")
+        assert form.focused is form.fields["username"].widget
+        for _ in range(9):
+            await console.press("pagedown")
+        assert form.focused.id == "test"
+        await console.press("pageup")
+        assert form.focused is form.fields["tls_ca"].widget
+
+
+async def test_what_one_types_into_stays_in_sight_in_a_smaller_terminal(open_console: Opener) -> None:
+    async with open_console((80, 40)) as console:
+        await console.press("n")
+        form = console.app.screen
+        form.fields["interval"].widget.focus()
+        await console.pilot.resize_terminal(60, 12)
+        await console.until_seen("Interval")
+        assert "esc back" in console.lines[-1]
+
+
+async def test_all_buttons_of_a_form_have_room(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n", "shift+tab")
+        await console.until_seen("Save and finish")
+        [buttons] = [line for line in console.lines if "Test connection" in line]
+        assert buttons.split() == ["Test", "connection", "Save", "Save", "and", "finish", "Back"]

@@ -176,6 +176,15 @@ async def test_go_to_finds_a_place_by_a_part_of_its_name(open_console: Opener) -
         assert "Filters" in console.lines[0]
 
 
+async def test_what_one_chooses_is_pointed_at_and_not_by_colour_alone(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("colon", "down")
+        assert [line for line in console.lines if "▸ Live fetch" in line]
+        assert console.text.count("▸ ") == 1
+        await console.type("qu")
+        assert [line for line in console.lines if "▸ Qu" in line]
+
+
 async def test_help_lists_the_keys(open_console: Opener) -> None:
     async with open_console() as console:
         await console.press("question_mark")

@@ -47,3 +47,17 @@ async def test_who_may_only_look_is_offered_neither(open_console: Opener, handle
         assert "today's rules" not in console.text
         await console.press("enter", "t")
         assert "today's rules" not in console.text
+
+
+async def test_conditions_and_values_are_shown_how_they_are_written(open_console: Opener) -> None:
+    async with open_console(screen="filters") as console:
+        await console.press("n")
+        assert "as Subject: invoice" in console.text
+        assert "as X-OTOBO-Queue: Support" in console.text
+        form = console.app.screen
+        form.fields["match"].typed = "invoice"
+        form.fields["set"].typed = "X-OTOBO-Queue = Support"
+        await console.press("ctrl+s")
+        said = " ".join(console.text.split())
+        assert "A line each: Header: expression" in said
+        assert "✗ X-OTOBO-Queue = Support is no control header. A line each: X-OTOBO-Header: value." in said

@@ -24,6 +24,8 @@ from tui.console.widgets.safe_input import SafeInput
 SHOWN = 50
 """Choices shown at once; typing narrows them."""
 
+_NO_POINTER = "  "
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -54,6 +56,8 @@ class Choose(ModalScreen[str | None]):
         self._typed = typed
         self._shown: list[Choice] = []
         self._is_here = False
+        self._pointed: int | None = None
+        self._width = 0
         self.calls = Calls(self, self._complain)
 
     def compose(self) -> ComposeResult:
@@ -90,6 +94,14 @@ class Choose(ModalScreen[str | None]):
         """Take the one clicked."""
         self.dismiss(self._shown[event.option_index].value)
 
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Point at it: where there is no colour, its background is not seen."""
+        if self._pointed is not None and self._pointed < len(self._shown):
+            self._draw(self._pointed, is_pointed=False)
+        self._pointed = event.option_index
+        if event.option_index < len(self._shown):
+            self._draw(event.option_index, is_pointed=True)
+
     def action_move(self, rows: int) -> None:
         """Up or down the list while typing."""
         options = self.query_one(OptionList)
@@ -120,11 +132,17 @@ class Choose(ModalScreen[str | None]):
         self._shown = ranked(self._choices, typed)[:SHOWN]
         options = self.query_one(OptionList)
         options.clear_options()
-        width = max((cell_len(safe_text(one.label)) for one in self._choices), default=0)
+        self._pointed = None
+        self._width = max((cell_len(safe_text(one.label)) for one in self._choices), default=0)
         options.add_options(
-            [Option(_line(one, width)) for one in self._shown] or [Option(self._why_none(), disabled=True)]
+            [Option(_line(one, self._width)) for one in self._shown] or [Option(self._why_none(), disabled=True)]
         )
         options.highlighted = 0 if self._shown else None
+
+    def _draw(self, place: int, *, is_pointed: bool) -> None:
+        pointer = ("> " if self.app.has_class("-ascii") else "▸ ") if is_pointed else _NO_POINTER
+        options = self.query_one(OptionList)
+        options.replace_option_prompt_at_index(place, _line(self._shown[place], self._width, pointer))
 
 
 def ranked(choices: Sequence[Choice], typed: str) -> list[Choice]:
@@ -142,8 +160,9 @@ def ranked(choices: Sequence[Choice], typed: str) -> list[Choice]:
     return [one for _, _, one in sorted(scored, key=lambda entry: entry[:2])]
 
 
-def _line(one: Choice, width: int) -> Content:
-    label = safe_text(one.label)
+def _line(one: Choice, width: int, pointer: str = _NO_POINTER) -> Content:
+    label = pointer + safe_text(one.label)
     if not one.hint:
         return Content(label)
+    width += cell_len(pointer)
     return Content.assemble(label, " " * (width - cell_len(label) + 2), (safe_text(one.hint), "$foreground-muted"))

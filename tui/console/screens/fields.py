@@ -21,7 +21,7 @@ from tui.console.form_values import SECRET_SET, Merged, defaults, given_values, 
 from tui.console.glyphs import BAD, WARN
 from tui.console.screens.base import DeskScreen
 from tui.console.widgets.choice_line import ChoiceLine
-from tui.console.widgets.form_field import FormField
+from tui.console.widgets.form_field import FormField, going_on
 from tui.console.widgets.reference_line import ReferenceLine
 
 
@@ -88,6 +88,31 @@ class FieldsScreen(DeskScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A guide only where there is one."""
         return (action != "guide" or self.kind.advise is not None) and super().check_action(action, parameters)
+
+    def on_resize(self) -> None:
+        """What one types into stays in sight."""
+        if self.focused is not None:
+            self.call_after_refresh(self.focused.scroll_visible, animate=False)
+
+    def action_section(self, step: int) -> None:
+        """To the first field of the next section, or of the one before; after the last come the buttons."""
+        starts: dict[str, FormField] = {}
+        for field in self.fields.values():
+            if field.display:
+                starts.setdefault(field.field.section, field)
+        sections = list(starts)
+        here = self._section_here(sections)
+        there = max(0, here + step)
+        if there < len(sections):
+            starts[sections[there]].widget.focus()
+        else:
+            self.query(".buttons Button").first().focus()
+
+    def _section_here(self, sections: Sequence[str]) -> int:
+        for field in self.fields.values():
+            if field.has_focus_within:
+                return sections.index(field.field.section)
+        return len(sections)
 
     # -- values -----------------------------------------------------------------------------------------------------
 
@@ -204,8 +229,8 @@ class FieldsScreen(DeskScreen):
             return
         wrong[0].widget.focus()
         rest = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        first = texts[wrong[0].field.name].rstrip(".")
-        self.tell(f"{what}: {wrong[0].field.label} {first[:1].lower()}{first[1:]}{rest}.", BAD)
+        first = going_on(texts[wrong[0].field.name].rstrip("."))
+        self.tell(f"{what}: {wrong[0].field.label} {first}{rest}.", BAD)
 
     # -- leaving ----------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,10 @@ class FormScreen(FieldsScreen):
         Binding("escape", "leave", "back", tooltip="Back, without saving", id="form.leave"),
         Binding("up", "app.focus_previous", "Up", show=False),
         Binding("down", "app.focus_next", "Down", show=False),
+        Binding("pagedown", "section(1)", "Next section", tooltip="To the next section", show=False, priority=True),
+        Binding(
+            "pageup", "section(-1)", "Previous section", tooltip="To the section before", show=False, priority=True
+        ),
     ]
 
     def __init__(self, desk: Desk, kind: Kind, name: str | None = None, *, verbs: Any = None) -> None:

@@ -20,7 +20,10 @@ from tui.console.widgets.reference_line import ReferenceLine
 from tui.console.widgets.safe_input import SafeInput, SafeTextArea
 from tui.console.widgets.value_line import ValueLine
 
-_SEVERAL_LINES = {FieldType.NOTE, FieldType.CONDITIONS, FieldType.VALUES}
+_EXAMPLES = {FieldType.CONDITIONS: "Subject: invoice", FieldType.VALUES: "X-OTOBO-Queue: Support"}
+"""What is shown in fields of a form of their own while nothing stands there."""
+
+_SEVERAL_LINES = {FieldType.NOTE, *_EXAMPLES}
 
 
 class _LineInput(SafeInput):
@@ -29,6 +32,24 @@ class _LineInput(SafeInput):
         Binding("enter,down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
+
+
+class _LinesInput(SafeTextArea):
+    """Several lines; arrows lead out of it as they lead out of a line."""
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """Down, and from the last line to the next field."""
+        if self.cursor_at_last_line and not select:
+            self.screen.focus_next()
+        else:
+            super().action_cursor_down(select)
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Up, and from the first line to the field before."""
+        if self.cursor_at_first_line and not select:
+            self.screen.focus_previous()
+        else:
+            super().action_cursor_up(select)
 
 
 class FormField(Vertical):
@@ -94,8 +115,8 @@ class FormField(Vertical):
     def complain(self, text: str) -> None:
         """Say what is wrong with it; nothing is, when the text is empty."""
         self.set_class(bool(text), "-wrong")
-        said = text[:1].lower() + text[1:] if text[:2].istitle() else text
-        self._problem.update(foreign(f"{self._sign} {said}") if text else "")
+        how = f" {self.field.help}" if self.field.type in _EXAMPLES else ""
+        self._problem.update(foreign(f"{self._sign} {going_on(text)}{how}") if text else "")
 
     @property
     def is_wrong(self) -> bool:
@@ -126,6 +147,12 @@ class FormField(Vertical):
         self.post_message(self.Changed(self))
 
 
+def going_on(sentence: str) -> str:
+    """A sentence as it goes on after a field's name; `X-Header` stays as it is."""
+    begins_a_word = sentence[:1].isupper() and sentence[1:2].islower()
+    return sentence[:1].lower() + sentence[1:] if begins_a_word else sentence
+
+
 def _label(field: Field, *, is_needed: bool) -> Content:
     return Content.assemble(field.label, ("*" if is_needed else " ", "$text-primary"))
 
@@ -139,7 +166,14 @@ def _widget(field: Field, typed: str, *, ascii_only: bool) -> Widget:
         case FieldType.REFERENCE:
             return ReferenceLine(typed, field.refers_to)
     if field.type in _SEVERAL_LINES:
-        return SafeTextArea(typed, compact=True, tab_behavior="focus", show_line_numbers=False)
+        example = _EXAMPLES.get(field.type, "")
+        return _LinesInput(
+            typed,
+            compact=True,
+            tab_behavior="focus",
+            show_line_numbers=False,
+            placeholder=f"as {example}" if example else "",
+        )
     return _LineInput(
         typed, compact=True, password=field.is_secret, select_on_focus=False, placeholder=_when_empty(field)
     )

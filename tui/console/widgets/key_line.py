@@ -60,8 +60,10 @@ class KeyLine(Static):
     def _fitted(self, first: list[Binding], last: list[Binding]) -> Content:
         shown = [*((one, self._one(one)) for one in first), *((one, self._one(one)) for one in last)]
         room = self.size.width - 2
-        while len(shown) > len(last) and sum(label.cell_length + 2 for _, label in shown) > room:
-            shown.pop(len(shown) - len(last) - 1)
+        # From the right, but never those at the end, nor the way back.
+        spare = [place for place in range(len(first)) if first[place].key != "escape"]
+        while spare and sum(label.cell_length + 2 for _, label in shown) > room:
+            shown.pop(spare.pop())
         left, self._places = 1, []
         for binding, label in shown:
             self._places.append((left, left + label.cell_length, binding.key))
