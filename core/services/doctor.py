@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlmodel import Session
@@ -113,7 +114,9 @@ def _key(environment: Environment) -> Finding:
             return Finding("key", Level.OK, f"{place.name} is made at first use")
         return Finding("key", Level.OK, f"{place.name} (id {find_key(environment).id})")
     except PostroomError as error:
-        is_anothers = environment.home.exists() and environment.home.stat().st_uid != os.geteuid()
+        # The home, or the key alone: a unit hands its service a copy of what is root's.
+        places = (environment.home, Path(place.name))
+        is_anothers = any(one.exists() and one.stat().st_uid != os.geteuid() for one in places)
         if isinstance(error, SecretUnreadable) and is_anothers and place.exists():
             return Finding("key", Level.OK, f"{place.name} is for the service alone")
         return Finding("key", Level.ERROR, str(error))
