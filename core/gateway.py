@@ -16,9 +16,9 @@ from core.db.bulk import insert_missing, insert_rows, reserve
 from core.db.changes import ChangeFeed
 from core.db.doors import Database
 from core.db.leases import Renewer
-from core.db.schema import open_database, refuse_beside_log
+from core.db.schema import open_database
 from core.environment import Environment
-from core.errors import CannotWrite, StoreError
+from core.errors import CannotWrite
 from core.handles import LEASE_SECONDS, Handles
 from core.models import Queue, Setting, Template
 from core.vault.keys import make_key
@@ -81,9 +81,7 @@ def open_gateway(environment: Environment, *, role: str = "", anew: bool = False
     """
     make_home(environment.home, environment.group)
     key_place(environment).refuse_exposed()
-    if not anew:
-        _refuse_lost_database(environment)
-    database = open_database(environment)
+    database = open_database(environment, anew=anew)
     handles = Handles(
         environment=environment,
         database=database,
@@ -101,23 +99,6 @@ def open_gateway(environment: Environment, *, role: str = "", anew: bool = False
         handles.close()
         raise
     return handles
-
-
-def _refuse_lost_database(environment: Environment) -> None:
-    """An empty database in the place of one that was moved away would look as if all were well."""
-    try:
-        if not environment.is_sqlite or environment.database_file.exists():
-            return
-    except PermissionError:
-        return  # whoever opens it says so
-    refuse_beside_log(environment.database_file)
-    # The key is made after the database, so there has been one; looked for again, since it may just be the first start.
-    if (environment.home / "key").exists() and not environment.database_file.exists():
-        raise StoreError(
-            f"There is no database {environment.database_file}, though the key of one is here. Put it back, or take a "
-            "backup (postroom db restore FILE); if it is elsewhere, set POSTROOM_DATABASE_URL. To begin with an empty "
-            "one: postroom init"
-        )
 
 
 def make_drop_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import stat
 from pathlib import Path
+from typing import TextIO
 
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -30,8 +31,12 @@ _REMEDY = "Run this as the service's user or in its group, or set POSTROOM_DATAB
 _ADVISORY_LOCK = 7_055_700
 
 
-def open_database(environment: Environment) -> Database:
+def open_database(environment: Environment, *, anew: bool = False) -> Database:
     """The database, made first if there is none.
+
+    Args:
+        environment: where this Postroom lives.
+        anew: whether an empty one may be made where there has been one.
 
     Raises:
         ExposedFile: the world can read it.
@@ -41,7 +46,7 @@ def open_database(environment: Environment) -> Database:
     """
     if environment.is_sqlite:
         _refuse_network(environment.database_file)
-        make_sqlite(environment.database_file)
+        make_sqlite(environment.database_file, anew=anew)
         _refuse_closed(environment.database_file)
         _refuse_exposed(environment.database_file)
         return _checked(Database(environment.database_url))
@@ -71,7 +76,7 @@ def _checked(database: Database) -> Database:
     return database
 
 
-def make_sqlite(file: Path) -> None:
+def make_sqlite(file: Path, *, anew: bool = False) -> None:
     """Make an SQLite database unless it is there; of many processes at once one builds.
 
     Raises:
@@ -84,26 +89,35 @@ def make_sqlite(file: Path) -> None:
             return
     except PermissionError as error:
         raise out_of_reach(f"The database {file}", file, _REMEDY) from error
-    refuse_beside_log(file)
+    _refuse_beside_log(file)
     make_home(file.parent)
     # Twenty processes may come at once to a home that does not exist yet: one builds, the others wait and find it.
     try:
-        with (file.parent / ".making").open("w") as lock:
+        with (file.parent / ".making").open("a+") as lock:
             with contextlib.suppress(PermissionError):  # another user's, who is making it too
                 belong_to_folder(file.parent / ".making")
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not file.exists():
+                if not anew:
+                    _refuse_lost(file, lock)
                 _build_sqlite(file)
+                lock.write(f"{file.name} was made\n")
     except OSError as error:
         raise CannotWrite(f"The database {file} cannot be made: {error.strerror}. {_REMEDY}") from error
 
 
-def refuse_beside_log(file: Path) -> None:
-    """Refuse to make a database beside the log of another: SQLite would read it into the new one, and damage that.
+def _refuse_lost(file: Path, made: TextIO) -> None:
+    """An empty database in the place of one that was moved away would look as if all were well."""
+    made.seek(0)
+    if f"{file.name} was made\n" in made:
+        raise StoreError(
+            f"There is no database {file}, though one was made there. Put it back, or take a backup (postroom db "
+            "restore FILE); if it is elsewhere, set POSTROOM_DATABASE_URL. To begin with an empty one: postroom init"
+        )
 
-    Raises:
-        StoreError: there is such a log.
-    """
+
+def _refuse_beside_log(file: Path) -> None:
+    """A log without its database: SQLite would read it into whatever is put there, and damage that."""
     for log in logs_of(file):
         if log.exists() and not file.exists():  # another process may have made it just now
             raise StoreError(

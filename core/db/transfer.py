@@ -97,7 +97,7 @@ def _open_target(url: str) -> Engine:
     if url.startswith("sqlite:///"):
         file = _target_file(url)
         refuse_taken(file)
-        make_sqlite(file)
+        make_sqlite(file, anew=True)
     elif not url.startswith(("postgresql://", "postgres://")):
         raise BadInput("The database to copy to is written postgresql://… or sqlite:///PATH.")
     try:
