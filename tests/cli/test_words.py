@@ -9,7 +9,7 @@ from core.errors import BadInput, Misuse
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.routing import FILTER
-from tui.cli.assignments import read_assignments, read_fields, toml_value
+from tui.cli.assignments import read_assignments, read_fields, read_texts, toml_value
 from tui.cli.filter_words import Listing, read_listing
 from tui.cli.moments import read_moment
 from tui.cli.options import split_common
@@ -143,3 +143,10 @@ def test_what_is_no_moment_is_named(text: str) -> None:
 )
 def test_the_widest_columns_give_way(widths: list[int], line: int, least: list[int], expected: list[int]) -> None:
     assert fitted(widths, line, least) == expected
+
+
+def test_where_every_value_is_a_text_quotes_are_those_of_toml() -> None:
+    words = ['state="pending reminder"', "priority=3 normal", "title=7", "owner=", "pending_until=2030-01-31"]
+    assert read_texts(words) == {
+        "state": "pending reminder", "priority": "3 normal", "title": "7", "owner": "", "pending_until": "2030-01-31",
+    }  # fmt: skip

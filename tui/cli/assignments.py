@@ -47,6 +47,16 @@ def read_fields(kind: Kind, words: Sequence[str]) -> dict[str, Any]:
     return {name: _read(kind.field(name), name, text) for name, text in read_assignments(words).items()}
 
 
+def read_texts(words: Sequence[str]) -> dict[str, str]:
+    """The same where every value is a text: a TOML string, or the word as it is written.
+
+    Raises:
+        Misuse: a word is no assignment.
+    """
+    given = {name: (toml_value(text), text) for name, text in read_assignments(words).items()}
+    return {name: value if isinstance(value, str) else text for name, (value, text) in given.items()}
+
+
 def toml_value(text: str) -> Any:
     """A text as the TOML value it is, else as itself."""
     try:

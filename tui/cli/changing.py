@@ -112,7 +112,11 @@ def _change_settings(invocation: Invocation, name: str, values: Sequence[str], *
         raise Misuse(f"Nothing to set: postroom set setting {name}=VALUE")
     with opened(invocation) as (handles, actor):
         settings.change(handles, actor, given)
-    say(invocation, f"Set: {', '.join(given)}.")
+    if invocation.json:
+        for key in given:
+            write_json({"event": "changed", "kind": "setting", "name": key})
+    else:
+        say(invocation, f"Set: {', '.join(given)}.")
 
 
 def _setting_value(name: str, text: str) -> Any:

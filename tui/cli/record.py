@@ -9,7 +9,7 @@ from typer import Argument, Context
 
 from core.errors import Misuse
 from core.services import records, reply
-from tui.cli.assignments import read_assignments
+from tui.cli.assignments import read_texts
 from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.output import say, write_json
@@ -24,12 +24,15 @@ def change(
     values: Annotated[list[str], Argument(metavar="field=value…")],
 ) -> None:
     """Change a record: state, priority, queue, owner, responsible, title, lock …"""
-    given = read_assignments(values)
+    given = read_texts(values)
     if not given:
         raise Misuse("Nothing to set: name at least one field=value.")
     with opened(ctx.obj) as (handles, actor):
         records.change(handles, actor, number, given)
-    say(ctx.obj, f"Record {number} changed.")
+    if ctx.obj.json:
+        write_json({"event": "changed", "kind": "record", "name": number})
+    else:
+        say(ctx.obj, f"Record {number} changed.")
 
 
 @RECORD.command("reply")
