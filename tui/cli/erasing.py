@@ -67,9 +67,6 @@ def erase(
     if invocation.json:
         write_json({"event": "erased" if is_erased else "would erase", **asdict(there)})
         return 0
-    if there.is_empty:
-        say(invocation, "Nothing is kept of that address.")
-        return 0
     if dry_run or yes or there.removes_nothing:
         _tell(invocation, there)
     _tell_the_rest(invocation, there, is_erased=is_erased)
@@ -93,7 +90,9 @@ def _besides(there: Erasure) -> str:
 
 
 def _tell_the_rest(invocation: Invocation, there: Erasure, *, is_erased: bool) -> None:
-    if is_erased:
+    if there.is_empty:
+        done = "Nothing is kept of that address"
+    elif is_erased:
         done = "Erased"
     elif there.removes_nothing:
         done = "There was nothing to erase but what is left"
