@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.models import WORKER_ALIVE_FOR
 from core.resources.kind import Kind
 from core.text import safe_text
 from tui.console.cells import span
@@ -149,6 +150,16 @@ def _alert(row: Row, _: datetime) -> Trouble:
     return Trouble(str(row.get("text") or ""), DULL if row.get("closed_at") else BAD)
 
 
+def _worker(row: Row, now: datetime) -> Trouble:
+    who = f"Process {row.get('pid')} on {row.get('host')}"
+    silent = (now - row["heartbeat_at"]).total_seconds()
+    if silent < WORKER_ALIVE_FOR.total_seconds():
+        return Trouble(f"{who} is at work.", GOOD)
+    return Trouble(
+        f"{who} is gone: nothing was heard of it for {span(silent)}. Others take up what it had in hand.", BAD
+    )
+
+
 def _times(row: Row) -> str:
     failures = row.get("failures") or 1
     return "once" if failures == 1 else f"{failures} times"
@@ -180,4 +191,5 @@ _SAYERS: dict[str, Callable[[Row, datetime], Trouble]] = {
     "handoff": _handoff,
     "delivery": _delivery,
     "alert": _alert,
+    "worker": _worker,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,11 +25,18 @@ from tui.console.screens.detail import Reading
 from tui.console.standing import Standing
 from tui.console.widgets.sheet import Sheet
 from tui.console.window import Row
+from tui.console.wrapping import hanging
 
 CHART = 3
 """Lines of the bars."""
 
+TROUBLED = "-status:ok -status:paused validity:valid -validity:invalid"
+"""The filter of the accounts that a person should look at."""
+
 _ALERTS = 20
+
+ALERTS_SHOWN = 4
+"""Alerts told here; the others have their screen."""
 _NAME = 20
 _COLOURS = {"good": "$text-success", "busy": "$text-primary", "warn": "$text-warning", "bad": "$text-error"}
 
@@ -54,7 +61,7 @@ class OverviewScreen(DeskScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fetch", "fetch now", tooltip="Fetch all valid accounts now"),
         Binding("enter", "live", "live fetch", tooltip="What is being fetched now"),
-        Binding("a", "accounts", "accounts", tooltip="The accounts, those with trouble"),
+        Binding("a", "accounts", "accounts", tooltip="The accounts; where some are in trouble, those"),
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -90,8 +97,9 @@ class OverviewScreen(DeskScreen):
         self.console.go_to("live")
 
     def action_accounts(self) -> None:
-        """To the accounts."""
-        self.console.go_to("accounts")
+        """To the accounts; where some are in trouble, to those."""
+        is_any = self._facts is not None and _in_trouble(self._facts)
+        self.console.go_to("accounts", TROUBLED if is_any else None)
 
     def _arrived(self, found: Facts) -> None:
         self._facts = found
@@ -120,8 +128,7 @@ def judged(found: Facts) -> tuple[str, str]:
     """What is most wrong, and what to press."""
     if not found.standing.workers:
         return "No worker is running, on any machine: nothing is fetched or sent. f asks to start one.", BAD
-    bad = found.accounts.get("failing", 0) + found.accounts.get("needs sign-in", 0)
-    if bad:
+    if bad := _in_trouble(found):
         return (
             f"{many(bad, 'account fails', 'accounts fail')}. a goes to the accounts; the line below them says why.",
             BAD,
@@ -132,6 +139,10 @@ def judged(found: Facts) -> tuple[str, str]:
     return "All well.", GOOD
 
 
+def _in_trouble(found: Facts) -> int:
+    return found.accounts.get("failing", 0) + found.accounts.get("needs sign-in", 0)
+
+
 def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
     """The overview as text."""
     flow = found.throughput
@@ -139,6 +150,7 @@ def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
     bars = chart(values, width, CHART, ascii_only=ascii_only)
     head = f"{many(flow.total, 'message')} in {many(flow.runs, 'run')}, {grouped(flow.failed)} failed"
     lines = [
+        *_alerts(found.alerts, width),
         _title("Taken in, 24 hours", head),
         *(Content.styled(line, "$text-primary") for line in bars),
         Content.styled(_scale(len(bars[0]), _peak(values, width)), "$foreground-muted"),
@@ -153,9 +165,7 @@ def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
         Content(""),
         _title("Workers", f"{found.standing.workers} alive"),
         _title("Quarantine", f"{many(found.standing.quarantine, 'waits', 'wait')} for a person"),
-        Content(""),
-        _title("Alerts", str(len(found.alerts)) if found.alerts else "none"),
-        *(_alert(row) for row in found.alerts),
+        *([] if found.alerts else [Content(""), _title("Alerts", "none")]),
     ]
     return Content("\n").join(lines)
 
@@ -203,8 +213,20 @@ def _whole(counts: Mapping[str, Any]) -> str:
     return grouped(sum(counts.values()))
 
 
-def _alert(row: Row) -> Content:
+def _alerts(alerts: Sequence[Row], width: int) -> list[Content]:
+    """What needs a person, above all else; none takes no room there."""
+    if not alerts:
+        return []
+    lines = [line for row in alerts[:ALERTS_SHOWN] for line in _alert(row, width)]
+    more = len(alerts) - ALERTS_SHOWN
+    rest = [Content.styled(f"  … and {more} more on the screen Alerts", "$foreground-muted")] if more > 0 else []
+    return [_title("Alerts", str(len(alerts))), *lines, *rest, Content("")]
+
+
+def _alert(row: Row, width: int) -> list[Content]:
     age = span((clock.utcnow() - row["opened_at"]).total_seconds())
-    return Content.assemble(
-        ("  ! ", "$text-error"), f"{safe_text(str(row['text']))} ", (f"({age})", "$foreground-muted")
-    )
+    first, *rest = hanging(f"{safe_text(str(row['text']))} ({age})", width - 4, "")
+    return [
+        Content.assemble(("  ! ", "$text-error"), first),
+        *(Content(f"    {line}") for line in rest),
+    ]
