@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from core.failpoints import FailpointReached, Failpoints, Order, read_orders
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,6 @@ def test_without_a_count_it_raises_each_time():
 def test_the_environment_arms_a_process(ordered, ended):
     program = "from core.failpoints import fp; fp('K1'); fp('K1'); fp('K1')"
     done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "POSTROOM_FAILPOINT": ordered}, timeout=30
+        [sys.executable, "-c", program], env={**os.environ, "POSTROOM_FAILPOINT": ordered}, timeout=PATIENCE
     )
     assert done.returncode == ended

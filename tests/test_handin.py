@@ -16,6 +16,7 @@ from core.errors import BadInput, CannotWrite, StoreFull, UnsafeMessage
 from core.failpoints import FailpointReached
 from core.handin import OutgoingEnvelope, hand_in, read_dropped
 from core.mail.envelope import recipients_in
+from tests.waiting import PATIENCE
 
 MAIL = b"From: a@example.org\nTo: b@example.net\nSubject: x\n\nHello.\n"
 TO = OutgoingEnvelope(("b@example.net",))
@@ -122,7 +123,7 @@ def test_twenty_processes_at_once_on_a_home_that_does_not_exist(environment):
         process.stdin.write(MAIL)
         process.stdin.close()
         process.stdin = None
-    outcomes = [process.communicate(timeout=60) for process in together]
+    outcomes = [process.communicate(timeout=PATIENCE) for process in together]
     assert [error for _, error in outcomes] == [b""] * 20
     promised = {output.decode().strip() for output, _ in outcomes}
     assert {read_dropped(file.read_bytes()).message_id for file in files(environment)} == promised

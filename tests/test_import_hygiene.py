@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 FRAMEWORKS = ("typer", "click", "rich", "sqlmodel", "sqlalchemy", "alembic", "pydantic", "textual", "msal", "keyring")
 
@@ -16,7 +18,7 @@ def imported_after(code: str, home: Path, stdin: bytes = b"") -> set[str]:
     script = f"{code}\nimport sys\nsys.stderr.write(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
     variables = {**os.environ, "POSTROOM_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=variables, input=stdin, capture_output=True, timeout=60
+        [sys.executable, "-c", script], cwd=ROOT, env=variables, input=stdin, capture_output=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done
     return set(done.stderr.decode().splitlines()[-1].split())

@@ -8,13 +8,14 @@ from contextlib import closing, suppress
 import pytest
 
 from core.errors import ConfigurationError
+from tests.waiting import PATIENCE
 from tui.loopback import Loopback
 
 
 def _get(url: str, host: str = "") -> int:
     request = urllib.request.Request(url, headers={"Host": host} if host else {})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -63,4 +64,4 @@ def test_nobody_listens_once_it_is_over() -> None:
     with Loopback() as loopback:
         port = loopback.port
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()

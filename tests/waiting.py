@@ -5,15 +5,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+PATIENCE = 90.0
+"""Seconds after which something will never be so; waiting long for what does come costs nothing."""
 
-def until(is_so: Callable[[], bool], seconds: float = 15.0) -> float:
-    """Wait until something is so; how long it took."""
+
+def until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until something is so."""
     began = time.monotonic()
     changed = threading.Event()
     while not is_so():
         assert time.monotonic() - began < seconds, "it did not come to pass"
         changed.wait(0.01)
-    return time.monotonic() - began
 
 
 def is_running(pid: int) -> bool:

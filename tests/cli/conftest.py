@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.cli import forked
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
-DEADLINE = 60.0
+DEADLINE = PATIENCE
 
 
 @dataclass(frozen=True)

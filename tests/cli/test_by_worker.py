@@ -13,6 +13,7 @@ from tests.accounts import message
 from tests.cli.conftest import Shell
 from tests.servers.dovecot import DovecotServer
 from tests.servers.smtp import Phase, RuledSink
+from tests.waiting import PATIENCE
 
 CANARY = "kanarienvogel-17"
 
@@ -62,7 +63,7 @@ def worker(postroom: Shell, furnished: Shell) -> Iterator["subprocess.Popen[byte
     waiting.until(lambda: bool(furnished.ok("list", "worker", "--json").rows))
     yield process
     process.send_signal(signal.SIGTERM)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error
     assert CANARY.encode() not in error
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Shell
+from tests.waiting import PATIENCE
 from tui.cli.commands import PLACES
 from tui.cli.usage import USAGE
 from tui.cli.version import VERSION
@@ -239,7 +240,7 @@ def test_a_reader_that_stops_reading_ends_a_list_quietly(postroom: Shell) -> Non
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
-    assert process.wait(60) == 141  # 128 + SIGPIPE
+    assert process.wait(PATIENCE) == 141  # 128 + SIGPIPE
     assert process.stderr.read() == b""
     process.stderr.close()
 

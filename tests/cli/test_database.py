@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Shell
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 def test_a_backup_comes_back_and_what_was_there_is_kept(postroom: Shell, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def worker(postroom: Shell) -> Iterator["subprocess.Popen[bytes]"]:
     until(lambda: bool(postroom.ok("list", "worker", "--json").rows), 30)
     yield process
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
 
 
 def test_a_database_that_is_moved_away_under_a_worker_is_not_made_anew(
@@ -100,7 +100,7 @@ def test_a_database_that_is_moved_away_under_a_worker_is_not_made_anew(
     away.rename(live)
     assert "Ours" in postroom.ok("list", "queue").out
     worker.terminate()
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE) == 0
     assert "the file is sound" in postroom("doctor").out
 
 
@@ -128,7 +128,7 @@ def test_a_backup_comes_back_clean_beside_the_log_of_one_that_was_removed(
     postroom.ok("db", "backup", str(tmp_path / "backup.db"))
     postroom.ok("add", "queue", "Stray")
     worker.kill()
-    worker.wait(30)
+    worker.wait(PATIENCE)
     live = postroom.home / "postroom.db"
     assert live.with_name("postroom.db-wal").stat().st_size
     live.unlink()

@@ -15,7 +15,9 @@ from tests.cli.conftest import Shell
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 from tests.servers.smtp import RuledSink
+from tests.waiting import PATIENCE, until
 from tui.cli.testing import exit_code_of
+from tui.demo.ports import free_port
 
 FETCH_KEYS = [
     "event",
@@ -133,7 +135,8 @@ def test_mail_becomes_records_and_keeps_its_bytes(
     (whole,) = postroom.ok("show", "record", records[0]["number"], "--json").rows
     assert set(whole) >= RECORD_KEYS | {"messages", "fields", "trail"}
     assert set(postroom.ok("list", "run", "--json").rows[0]) >= RUN_KEYS
-    postroom.ok("record", "set", records[0]["number"], "state=open", "priority=5 very high")
+    words = ("record", "set", records[0]["number"], "state=open", 'priority="5 very high"')
+    assert postroom.ok(*words, "--json").rows == [{"event": "changed", "kind": "record", "name": words[2]}]
     assert postroom.ok("show", "record", records[0]["number"], "--json").rows[0]["state"] == "open"
     assert postroom("record", "set", records[0]["number"], "state=nonsense").code == 65
 
@@ -144,7 +147,7 @@ def test_raw_is_the_exact_bytes(postroom: Shell, dovecot: DovecotServer, add_acc
     postroom.ok("fetch")
     (message,) = postroom.ok("list", "message", "--json").rows
     process = postroom.start("raw", str(message["id"]))
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert out == dovecot.mails(user)[0].raw
 
 
@@ -158,12 +161,6 @@ def test_a_hostile_subject_commands_no_terminal(
     for text in shown:
         assert not {"\x1b", "\x07", "\u202e"}.intersection(text)
     assert "[/] [red]" in shown[1]
-
-
-def _closed_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -185,7 +182,7 @@ def test_what_keeps_an_account_from_being_fetched(
     code: int,
     said: str,
 ) -> None:
-    add_account("work", *(word.replace("CLOSED", str(_closed_port())) for word in words), password=password)
+    add_account("work", *(word.replace("CLOSED", str(free_port())) for word in words), password=password)
     ended = postroom("fetch", "--json")
     assert ended.code == code, ended
     assert ended.rows[0]["failed"] == 1
@@ -196,7 +193,7 @@ def test_what_keeps_an_account_from_being_fetched(
 
 def test_a_passing_failure_counts_before_a_configuration_one(postroom: Shell, add_account: AddAccount) -> None:
     add_account("wrong", password="wrong")
-    add_account("away", f"port={_closed_port()}")
+    add_account("away", f"port={free_port()}")
     assert postroom("fetch").code == 75
     assert postroom("fetch", "wrong").code == 78
 
@@ -237,7 +234,7 @@ def test_a_worker_ends_in_order_on_a_signal(postroom: Shell, number: signal.Sign
     process = postroom.start("--worker")
     wait_for_worker(postroom)
     process.send_signal(number)
-    _, complaints = process.communicate(timeout=60)
+    _, complaints = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, complaints
     assert postroom.ok("list", "worker", "--json").rows == []
 
@@ -246,7 +243,7 @@ def test_a_worker_ends_in_order_on_a_signal(postroom: Shell, number: signal.Sign
 def test_a_fetch_that_is_interrupted_ends_in_order(postroom: Shell, number: signal.Signals, code: int) -> None:
     # A server that greets after the signal: the fetch is between connecting and its first batch.
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(60)
+        listener.settimeout(PATIENCE)
         words = ["type=IMAP", "host=127.0.0.1", f"port={listener.getsockname()[1]}", "username=u", "--password-stdin"]
         postroom.ok("add", "account", "slow", *words, stdin=b"secret\n")
         process = postroom.start("fetch")
@@ -254,7 +251,7 @@ def test_a_fetch_that_is_interrupted_ends_in_order(postroom: Shell, number: sign
         with connection:
             process.send_signal(number)
             connection.sendall(b"* BYE later\r\n")
-        _, complaints = process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, complaints
     assert b"Traceback" not in complaints
     (run,) = postroom.ok("list", "run", "--json").rows
@@ -268,11 +265,7 @@ def add_mailbox(postroom: Shell, port: int, name: str = "main", *words: str) -> 
 
 
 def wait_for_worker(postroom: Shell) -> None:
-    import time
-
-    deadline = time.monotonic() + 60
-    while not postroom.ok("list", "worker", "--json").rows:
-        assert time.monotonic() < deadline, "no worker appeared"
+    until(lambda: bool(postroom.ok("list", "worker", "--json").rows))
 
 
 def test_what_was_handed_in_is_delivered(postroom: Shell, smtp_sink: RuledSink) -> None:
@@ -294,7 +287,7 @@ def test_what_was_handed_in_is_delivered(postroom: Shell, smtp_sink: RuledSink) 
 
 
 def test_a_relay_that_is_away_is_75_and_a_held_message_waits(postroom: Shell) -> None:
-    add_mailbox(postroom, _closed_port())
+    add_mailbox(postroom, free_port())
     postroom.ok("send", "ada@example.org", stdin=mail(1))
     ended = postroom("deliver", "--json")
     assert (ended.code, ended.rows[0]["deferred"]) == (75, 1)
@@ -370,7 +363,7 @@ def test_the_demo_without_a_terminal_does_the_whole_job(tmp_path: Path) -> None:
     variables: dict[str, Any] = {**shell.variables, "TMPDIR": "/tmp"}
     done = subprocess.run(
         [sys.executable, "-m", "tui.demo", "--once"], cwd=ROOT, env=variables, stdin=subprocess.DEVNULL,
-        capture_output=True, timeout=60,
+        capture_output=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done
     told = done.stdout.decode()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Shell
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tui.demo.ports import free_port
 
 MAIL = b"From: app@example.org\r\nTo: b@example.net\r\nSubject: x\r\n\r\nHello.\r\n"
@@ -24,17 +24,17 @@ def worker(postroom: Shell, port: int, failpoint: str = "", **options: Any) -> I
     postroom.variables["POSTROOM_FAILPOINT"] = failpoint
     process = postroom.start("--worker", "--only", "send", **options)
     try:
-        until(lambda: is_answering(port) or process.poll() is not None, 30)
+        until(lambda: is_answering(port) or process.poll() is not None)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
         del postroom.variables["POSTROOM_FAILPOINT"]
 
 
 def is_answering(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
     except OSError:
         return False
     return True
@@ -42,7 +42,7 @@ def is_answering(port: int) -> bool:
 
 def send(port: int, *, key: str = "", body: bytes = b"") -> None:
     order = f"X-Postroom-Key: {key}\r\n".encode() if key else b""
-    with smtplib.SMTP("127.0.0.1", port, local_hostname="app.example", timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="app.example", timeout=PATIENCE) as client:
         client.sendmail("app@example.org", ["b@example.net"], order + MAIL + body)
 
 
@@ -63,7 +63,7 @@ def test_killed_between_commit_and_answer_it_has_lost_nothing(postroom: Shell, p
     with worker(postroom, port, "K19:kill@1") as process:
         with pytest.raises((smtplib.SMTPException, OSError)):
             send(port, key="order 7")
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(PATIENCE) == -signal.SIGKILL
     assert len(postroom.ok("list", "outbox", "--json").rows) == 1
     with worker(postroom, port):
         send(port, key="order 7")

@@ -14,6 +14,7 @@ import pytest
 from core.handin import Dropped, read_dropped
 from core.local_names import read_local_names
 from tests.cli.conftest import ROOT, Shell
+from tests.waiting import PATIENCE
 
 MAIL = b"Subject: Printer\nFrom: anna@example.org\nTo: help@example.org\n\nIt burns.\n"
 
@@ -223,7 +224,7 @@ def test_a_disk_that_fills_is_told_and_leaves_nothing_half_written(postroom: She
         cwd=ROOT,
         env=postroom.variables,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (75, b"")
     assert b"not taken" in done.stderr
@@ -295,7 +296,7 @@ def test_twenty_at_once_on_a_home_that_is_not_there(postroom: Shell, tmp_path: P
             postroom.start("send", f"r{number}@example.org", stdin=open_files.enter_context(mail.open("rb")))
             for number in range(20)
         ]
-        ended = [process.communicate(timeout=60) for process in processes]
+        ended = [process.communicate(timeout=PATIENCE) for process in processes]
     assert [process.returncode for process in processes] == [0] * 20, ended
     listed = postroom.ok("list", "outbox", "--json").rows
     assert {row["message_id"] for row in listed} == {out.decode().strip() for out, _ in ended}
@@ -316,6 +317,6 @@ def test_the_name_sendmail_is_send(postroom: Shell, tmp_path: Path) -> None:
     program.write_text(f"#!{sys.executable}\nimport sys\nfrom tui.cli.__main__ import main\nsys.exit(main())\n")
     program.chmod(0o755)
     variables = {**postroom.variables, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([program, "-t", "-oi"], input=MAIL, env=variables, capture_output=True, timeout=60)
+    done = subprocess.run([program, "-t", "-oi"], input=MAIL, env=variables, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, done
     assert dropped(postroom)[0].envelope.recipients == ("help@example.org",)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Shell
+from tests.waiting import PATIENCE
 
 MAIL = b"From: other@example.org\nTo: help@example.org\nSubject: Printer\n\nIt burns.\n"
 
@@ -50,7 +51,7 @@ def send_as(user: "pwd.struct_passwd", spool: Path, *words: str) -> "subprocess.
     """`postroom send` of another user, who has no home and knows the drop folder alone."""
     variables = {"POSTROOM_DROP": str(spool), "POSTROOM_HOME": "/nonexistent", "PATH": os.defpath}
     command = [sys.executable, "-c", BECOME, user.pw_name, str(spool.parent / "rehearsal"), *words]
-    done = subprocess.run(command, input=MAIL, env=variables, cwd=ROOT, capture_output=True, timeout=60)
+    done = subprocess.run(command, input=MAIL, env=variables, cwd=ROOT, capture_output=True, timeout=PATIENCE)
     done.stdout = done.stdout.partition(b"now\n")[2]
     return done
 

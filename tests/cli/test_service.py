@@ -14,6 +14,7 @@ from tests.fakes.imap import ScriptedImap
 from tests.fakes.service_manager import Ear
 from tests.fakes.steps import Command, Reply
 from tests.servers.smtp import RuledSink
+from tests.waiting import PATIENCE
 from tui.demo.ledger import Delivered
 
 WATCHDOG = 600
@@ -46,7 +47,7 @@ def test_a_worker_tells_that_it_works_and_that_it_ends(service: Shell, ear: Ear,
 
     process.send_signal(signal.SIGTERM)
     assert ear.hear() == ["STOPPING=1", "STATUS=Finishing what is in hand."]
-    assert (process.communicate(timeout=60)[1], process.returncode) == (b"", 0)
+    assert (process.communicate(timeout=PATIENCE)[1], process.returncode) == (b"", 0)
 
 
 def test_a_stop_in_the_middle_of_a_fetch_keeps_what_was_read_and_leaves_the_rest(service: Shell, ear: Ear) -> None:
@@ -58,18 +59,18 @@ def test_a_stop_in_the_middle_of_a_fetch_keeps_what_was_read_and_leaves_the_rest
     def slowly(command: Command) -> Reply:
         if "BODY.PEEK" in command.text:
             is_asked.set()
-            may_go_on.wait(60)
+            may_go_on.wait(PATIENCE)
         return bodies(command)
 
     with ScriptedImap({**script, "UID FETCH": slowly}) as server:
         where = ("type=IMAP", f"host={server.host}", f"port={server.port}", "username=u", "after_fetch=delete")
         service.ok("add", "account", "slow", *where, "--password-stdin", stdin=b"secret\n")
         process = service.start("--worker")
-        assert is_asked.wait(60)
+        assert is_asked.wait(PATIENCE)
         process.send_signal(signal.SIGTERM)
         ear.hear_until("STOPPING=1")
         may_go_on.set()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, b"Traceback" in said) == (0, False), said
     (run,) = service.ok("list", "run", "--json").rows
@@ -89,7 +90,7 @@ def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
     def slowly(delivered: Delivered) -> None:
         keep(delivered)
         is_given.set()
-        may_answer.wait(60)
+        may_answer.wait(PATIENCE)
 
     monkeypatch.setattr(smtp_sink, "keep", slowly)
     relay = ("smtp_host=127.0.0.1", f"smtp_port={smtp_sink.port}", "smtp_security=none", "smtp_auth=false")
@@ -98,11 +99,11 @@ def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
     for number in range(30):
         service.ok("send", "ada@example.org", stdin=message(number))
     process = service.start("--worker")
-    assert is_given.wait(60)
+    assert is_given.wait(PATIENCE)
     process.send_signal(signal.SIGTERM)
     ear.hear_until("STOPPING=1")
     may_answer.set()
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, b"Traceback" in said) == (0, False), said
     states = [row["state"] for row in service.ok("list", "outbox", "--json").rows]

@@ -10,6 +10,7 @@ import pytest
 from core.handin import Dropped, read_dropped
 from core.local_names import read_local_names
 from tests.cli.conftest import ROOT, Shell
+from tests.waiting import PATIENCE
 
 MAIL = b"From: a@example.org\r\nTo: b@example.net\r\nSubject: x\r\n\r\nHello.\r\n"
 BEGIN = b"EHLO x\r\nMAIL FROM:<a@example.org> SIZE=100 BODY=8BITMIME\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"
@@ -37,7 +38,7 @@ def test_a_client_of_the_standard_library_sends_through_it(postroom: Shell) -> N
         client.sendmail("a@example.org", ["b@example.net", "c@example.net"], MAIL + b".dot\r\n..two\r\n")
         client.sendmail("", ["b@example.net"], MAIL)
         client.quit()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     first, second = dropped(postroom.home)
     assert first.raw == MAIL + b".dot\r\n..two\r\n"
     assert first.envelope.recipients == ("b@example.net", "c@example.net")

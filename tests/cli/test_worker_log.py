@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from tests.cli.conftest import Shell
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("leads_to_journal", [True, False])
@@ -24,6 +25,6 @@ def test_lines_that_lead_to_the_journal_have_their_priority(postroom: Shell, lea
             line = said.readline()
             process.terminate()
             said.read()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
     assert line.startswith("<4>WARNING postroom." if leads_to_journal else "WARNING postroom.")

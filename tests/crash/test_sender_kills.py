@@ -12,14 +12,16 @@ from core.models import OutgoingMessage
 from tests.accounts import ON_SQLITE
 from tests.crash.fetching_process import KILLED
 from tests.crash.sending_process import start_sending
+from tests.forked import CONTEXT
 from tests.outbound.world import add_mailbox, attempts, change, make_due, put, rows, states
 from tests.servers.smtp import RuledSink
+from tests.waiting import PATIENCE, until
 
 MESSAGES = 200
 
 
 def send_once(handles, failpoint="") -> int:
-    code, said = start_sending(handles.environment, failpoint).ended(60)
+    code, said = start_sending(handles.environment, failpoint).ended(PATIENCE)
     assert code in (0, KILLED), said
     return code
 
@@ -130,12 +132,12 @@ def test_kills_at_random_moments_lose_nothing(handles, smtp_sink):
         process = start_sending(handles.environment)
         before = len(smtp_sink.deliveries)
         # Once it is under way it is killed at any moment.
-        smtp_sink.wait_for(before + 1, within=20)
+        until(lambda count=before, sending=process: len(smtp_sink.deliveries) > count or sending.has_ended)
         deadline = time.monotonic() + chance.uniform(0, 0.15)
         while time.monotonic() < deadline and not process.has_ended:
             smtp_sink.wait_for(10**6, within=0.005)
         process.kill()
-        process.ended(30)
+        process.ended(PATIENCE)
         let_leases_run_out(handles)
         if set(states(handles)) == {"sent"}:
             break
@@ -159,14 +161,16 @@ def test_two_senders_at_once_send_each_message_once(handles, smtp_sink):
 def test_a_sender_that_sleeps_past_its_lease_settles_nothing_that_another_took_over(handles, smtp_sink):
     add_mailbox(handles, "main", smtp_sink)
     put(handles)
-    process = start_sending(handles.environment, "K13:sleep3@2")
+    awake = CONTEXT.Event()
+    process = start_sending(handles.environment, f"K13:sleep{PATIENCE}@2", awake=awake)
     # The relay has it; the sender sleeps before it writes that down.
-    smtp_sink.wait_for(1, within=30)
+    smtp_sink.wait_for(1, within=PATIENCE)
     change(handles, OutgoingMessage, lease_until=clock.utcnow() - timedelta(seconds=30))
     assert send_once(handles) == 0
     assert states(handles) == ["uncertain"]
 
-    code, said = process.ended(30)
+    awake.set()
+    code, said = process.ended(PATIENCE)
 
     assert code == 0, said
     assert states(handles) == ["uncertain"]

@@ -9,7 +9,7 @@ from tests.accounts import LONG_AGO, ON_SQLITE, at, expire_leases, fetch, fetche
 from tests.cli.conftest import Shell
 from tests.crash.fetching_process import FetchingProcess
 from tests.oauth.worlds import add_profile, add_signer, alerts, change_token
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = ON_SQLITE
 
@@ -43,9 +43,9 @@ def test_ctrl_c_loses_no_token(account_id, handles, provider):
     provider.rotates, provider.thinks = True, 0.5
     shell = Shell(handles.environment.home)
     with shell.start("test", "account", "a") as command:
-        until(lambda: provider.asked != [], 30)
+        until(lambda: provider.asked != [])
         command.send_signal(signal.SIGINT)
-        command.wait(30)
+        command.wait(PATIENCE)
         assert command.stdout is not None
         assert b"login" not in command.stdout.read()
     provider.thinks = 0.0

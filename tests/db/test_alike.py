@@ -15,11 +15,12 @@ from core.environment import Environment
 from core.handles import Handles
 from core.models import Queue, Setting
 from tests.servers.postgres import Postgres
+from tests.waiting import PATIENCE
 
 
 def test_one_at_a_time_keeps_a_check_true_until_the_commit(handles: Handles) -> None:
     """Each of two transactions checks that nobody has the place, then takes it: one must find it taken."""
-    entered = threading.Barrier(2, timeout=10)
+    entered = threading.Barrier(2, timeout=PATIENCE)
     taken: list[bool] = []
 
     def take(session: Session) -> bool:

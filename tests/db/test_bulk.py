@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlmodel import Session
 
 from core.clock import utcnow
@@ -36,9 +36,12 @@ def test_rows_go_in_at_once(handles: Handles) -> None:
 
 
 def test_no_rows_are_no_statement(handles: Handles) -> None:
+    executed: list[str] = []
+    event.listen(handles.database._writers, "before_cursor_execute", lambda *given: executed.append(given[2]))
     handles.database.writing(lambda session: bulk.insert_rows(session, Setting, []))
     handles.database.writing(lambda session: bulk.insert_missing(session, Setting, []))
     handles.database.writing(lambda session: bulk.upsert(session, Setting, []))
+    assert [statement for statement in executed if "BEGIN" not in statement] == []
 
 
 def test_missing_rows_are_added_and_others_left_alone(handles: Handles) -> None:

@@ -14,6 +14,8 @@ from core.errors import StoreBusy, StoreRefused
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.models import Alert, Queue, Setting
+from tests.accounts import ON_SQLITE
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -57,9 +59,8 @@ def test_a_reader_cannot_write(handles: Handles) -> None:
     assert _value(handles) is None
 
 
+@ON_SQLITE  # on PostgreSQL a reader is read committed: its statements are short and stand alone
 def test_a_reader_sees_one_state_however_long_it_looks(handles: Handles) -> None:
-    if not handles.database.is_sqlite:
-        return  # a reader is read committed there: its statements are short and stand alone
     with handles.database.reading() as session:
         assert session.get(Setting, "x") is None
         handles.database.writing(lambda writer: _put(writer, 1))
@@ -111,9 +112,8 @@ def test_a_writer_that_gets_no_turn_says_so_in_time(handles: Handles) -> None:
         handles.database.writing(work, patience=0.05)
 
 
+@ON_SQLITE  # on PostgreSQL writers do not exclude each other
 def test_a_lock_held_by_another_process_is_waited_for(handles: Handles) -> None:
-    if not handles.database.is_sqlite:
-        return  # there, writers do not exclude each other
     other = Database(handles.environment.database_url)
     is_held, may_go = threading.Event(), threading.Event()
 
@@ -121,11 +121,11 @@ def test_a_lock_held_by_another_process_is_waited_for(handles: Handles) -> None:
         _put(session, "other's")
         session.flush()
         is_held.set()
-        assert may_go.wait(10)
+        assert may_go.wait(PATIENCE)
 
     holder = threading.Thread(target=lambda: other.writing(holding))
     holder.start()
-    assert is_held.wait(10)
+    assert is_held.wait(PATIENCE)
     with pytest.raises(StoreBusy):
         handles.database.writing(lambda session: _put(session, "mine"), patience=0.1)
     may_go.set()

@@ -13,6 +13,7 @@ from core.handles import Handles
 from core.models import AccountStatus
 from core.services.accounts import accounts
 from core.services.actor import Actor
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_write_under_a_lost_lease_is_rolled_back(handles: Handles, account: in
 
 
 def test_of_a_crowd_one_gets_the_row(handles: Handles, account: int) -> None:
-    start = threading.Barrier(8, timeout=10)
+    start = threading.Barrier(8, timeout=PATIENCE)
     won: list[Lease | None] = []
 
     def run(number: int) -> None:
@@ -105,13 +106,14 @@ def test_of_a_crowd_one_gets_the_row(handles: Handles, account: int) -> None:
 def test_a_kept_lease_is_renewed_and_a_lost_one_noticed(handles: Handles, account: int) -> None:
     lease = _claim(handles, account, "one", seconds=0.3)
     assert lease is not None
+    claimed_until = _lease_until(handles, account)
     renewer = Renewer(handles.database, 0.3)
     renewer.keep(lease)
     try:
-        assert _until(lambda: _lease_until(handles, account) > utcnow() + timedelta(seconds=0.25))
+        until(lambda: _lease_until(handles, account) > claimed_until)
         handles.database.writing(lambda session: release(session, lease))
         _claim(handles, account, "two")  # the fence grows: what the first holds is void
-        assert _until(lambda: not renewer.outlives(lease, 0))
+        until(lambda: not renewer.outlives(lease, 0))
     finally:
         renewer.close()
 
@@ -134,12 +136,3 @@ def _lease_until(handles: Handles, account: int) -> datetime:
         status = session.get(AccountStatus, account)
     assert status is not None
     return status.lease_until or utcnow() - timedelta(days=1)
-
-
-def _until(claim: object, seconds: float = 5) -> bool:
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if claim():  # type: ignore[operator]
-            return True
-        pause.wait(0.02)
-    return False

@@ -8,22 +8,29 @@ import pytest
 
 from core.db import right_of_way
 from core.db.right_of_way import LONGEST, RightOfWay
+from tests.waiting import PATIENCE, until
 
 
 def test_a_batch_waits_while_somebody_with_a_row_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(right_of_way, "LONGEST", 30.0)
+    monkeypatch.setattr(right_of_way, "LONGEST", 10 * PATIENCE)
     batch, row = RightOfWay(tmp_path / "a.db"), RightOfWay(tmp_path / "a.db")
-    began = threading.Event()
+    began, looks, is_claimed = threading.Event(), list[bool](), batch._is_claimed
 
     def begin() -> None:
         batch.give_way()
         began.set()
 
+    def looking() -> bool:
+        looks.append(is_claimed())
+        return looks[-1]
+
+    monkeypatch.setattr(batch, "_is_claimed", looking)
     with row.claimed():
         thread = threading.Thread(target=begin)
         thread.start()
+        until(lambda: len(looks) > 3)
         assert not began.is_set()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert began.is_set()
     batch.close()
     row.close()

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.fakes.faults import Direction, Fault, Rule, first_fault
+from tests.waiting import PATIENCE
 from tui.demo.certificates import ServerCertificate
 
 
@@ -66,7 +67,7 @@ class Proxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self.cut_all()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         self._listener.close()
         if self.failures and error is None:
             raise self.failures[0]
@@ -93,7 +94,7 @@ class Proxy:
 
     def _connect(self, client: socket.socket, number: int) -> None:
         try:
-            server = socket.create_connection((self.host, self.server_port), timeout=10)
+            server = socket.create_connection((self.host, self.server_port), timeout=PATIENCE)
         except OSError:
             client.close()
             return

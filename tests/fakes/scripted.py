@@ -23,6 +23,7 @@ from tests.fakes.steps import (
     Step,
     TakeMessage,
 )
+from tests.waiting import PATIENCE
 from tui.demo.certificates import ServerCertificate
 
 
@@ -78,7 +79,7 @@ class ScriptedServer:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         self._listener.close()
 
     def command(self, line: bytes, connection: int) -> Command:

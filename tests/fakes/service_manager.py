@@ -2,6 +2,8 @@
 
 import socket
 
+from tests.waiting import PATIENCE
+
 
 class Ear:
     """A service manager's socket."""
@@ -10,7 +12,7 @@ class Ear:
         self.address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address.replace("@", "\0", 1))
-        self._socket.settimeout(30)
+        self._socket.settimeout(PATIENCE)
 
     def hear(self) -> list[str]:
         """The assignments of the next message."""

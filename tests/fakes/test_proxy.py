@@ -13,6 +13,7 @@ from tests.fakes.pop3 import ScriptedPop3
 from tests.fakes.proxy import Line, Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
+from tests.waiting import PATIENCE
 
 GREETING = b"+OK ready\r\n"
 
@@ -34,10 +35,10 @@ def test_where_a_rule_acts(rule: Rule, passed: int, piece: bytes, expected: int 
     assert position(rule, passed, piece) == expected
 
 
-def heard_through(proxy: Proxy, wanted: int, timeout: float = 5) -> bytes:
+def heard_through(proxy: Proxy, wanted: int) -> bytes:
     """What a client hears from the proxy, at most so many bytes."""
     heard = b""
-    with socket.create_connection((proxy.host, proxy.port), timeout=timeout) as connection:
+    with socket.create_connection((proxy.host, proxy.port), timeout=PATIENCE) as connection:
         while len(heard) < wanted and (piece := connection.recv(wanted - len(heard))):
             heard += piece
     return heard
@@ -48,7 +49,7 @@ def test_without_rules_all_passes_and_lines_are_recorded(dovecot: DovecotServer)
     dovecot.deliver(user, [RAW])
     with Proxy(dovecot.ports.imap) as proxy:
         before = time.monotonic()
-        with imaplib.IMAP4(proxy.host, proxy.port, timeout=10) as connection:
+        with imaplib.IMAP4(proxy.host, proxy.port, timeout=PATIENCE) as connection:
             connection.login(user, "secret")
             connection.select()
             assert connection.uid("FETCH", "1", "(BODY.PEEK[])")[1][0][1] == RAW
@@ -60,7 +61,7 @@ def test_ends_tls_and_sees_the_commands(dovecot: DovecotServer, certificates: Ce
     user = dovecot.fresh_user()
     with Proxy(dovecot.ports.pop3, certificate=certificates.good) as proxy:
         context = certificates.good.client_context()
-        connection = poplib.POP3_SSL("localhost", proxy.port, context=context, timeout=10)
+        connection = poplib.POP3_SSL("localhost", proxy.port, context=context, timeout=PATIENCE)
         connection.user(user)
         connection.pass_("secret")
         connection.quit()
@@ -72,7 +73,7 @@ def test_passes_much_in_both_directions_inside_tls(dovecot: DovecotServer, certi
     raw = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 40_000
     with Proxy(dovecot.ports.imap, certificate=certificates.good) as proxy:
         context = certificates.good.client_context()
-        with imaplib.IMAP4_SSL("localhost", proxy.port, ssl_context=context, timeout=20) as connection:
+        with imaplib.IMAP4_SSL("localhost", proxy.port, ssl_context=context, timeout=PATIENCE) as connection:
             connection.login(user, "secret")
             assert connection.append("INBOX", "", "", raw)[0] == "OK"
             connection.select()
@@ -89,7 +90,7 @@ def test_cuts_after_so_many_bytes(after: int) -> None:
 def test_resets() -> None:
     rule = Rule(Direction.TO_SERVER, Fault.RESET, at=b"STAT")
     with ScriptedPop3() as server, Proxy(server.port, rule) as proxy:
-        connection = poplib.POP3(proxy.host, proxy.port, timeout=5)
+        connection = poplib.POP3(proxy.host, proxy.port, timeout=PATIENCE)
         with pytest.raises(ConnectionResetError):
             connection.stat()
         connection.close()
@@ -99,7 +100,8 @@ def test_resets() -> None:
 def test_blackhole_stays_connected_and_says_nothing() -> None:
     rule = Rule(Direction.TO_SERVER, Fault.BLACKHOLE, at=b"NOOP\r\n", including=True)
     with ScriptedImap() as server, Proxy(server.port, rule) as proxy:
-        connection = imaplib.IMAP4(proxy.host, proxy.port, timeout=0.3)
+        connection = imaplib.IMAP4(proxy.host, proxy.port, timeout=PATIENCE)
+        connection.sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.noop()
         connection.shutdown()
@@ -110,7 +112,7 @@ def test_drips() -> None:
     rule = Rule(Direction.TO_CLIENT, Fault.DRIP, after=1, pause=0.02)
     with ScriptedPop3() as server, Proxy(server.port, rule) as proxy:
         began = time.monotonic()
-        assert heard_through(proxy, len(GREETING), timeout=0.2) == GREETING
+        assert heard_through(proxy, len(GREETING)) == GREETING
         assert time.monotonic() - began > 0.02 * (len(GREETING) - 2)
 
 
@@ -130,7 +132,7 @@ def test_a_rule_may_be_for_one_connection() -> None:
 
 def test_all_connections_can_be_cut_now() -> None:
     with ScriptedPop3() as server, Proxy(server.port) as proxy:
-        connection = poplib.POP3(proxy.host, proxy.port, timeout=5)
+        connection = poplib.POP3(proxy.host, proxy.port, timeout=PATIENCE)
         proxy.cut_all()
         with pytest.raises((poplib.error_proto, OSError)):
             connection.noop()
@@ -149,7 +151,7 @@ def test_a_watcher_is_asked_before_the_server_hears() -> None:
 
 
 def _fail_to_delete(proxy: Proxy) -> None:
-    connection = poplib.POP3(proxy.host, proxy.port, timeout=5)
+    connection = poplib.POP3(proxy.host, proxy.port, timeout=PATIENCE)
     with pytest.raises((poplib.error_proto, OSError)):
         connection.dele(1)
     connection.close()

@@ -32,6 +32,7 @@ from tests.servers.dovecot import DovecotServer
 from tests.servers.smtp import RuledSink
 from tests.servers.tokens import TokenDovecot, TokenSink
 from tests.services import worlds
+from tests.waiting import PATIENCE
 from tui.console.app import PostroomApp
 from tui.console.preferences import Preferences
 from tui.console.widgets.form_field import FormField
@@ -128,9 +129,9 @@ def test_nothing_that_commands_and_workers_write_holds_a_secret(
         said.append(Path(f"/proc/{worker.pid}/environ").read_text())
         run("set", "mailbox", "out", "--password-stdin", stdin=canaries["password of a mailbox"])
         run("outbox", "retry", "--all")
-        waiting.until(lambda: len(sink.deliveries) >= 2, 30)
+        waiting.until(lambda: len(sink.deliveries) >= 2)
         worker.send_signal(signal.SIGTERM)
-        said.extend(one.decode() for one in worker.communicate(timeout=30))
+        said.extend(one.decode() for one in worker.communicate(timeout=PATIENCE))
 
     assert watch.end() == []
     assert canaries.found_in("\n".join(said)) == []

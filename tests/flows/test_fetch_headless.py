@@ -10,6 +10,7 @@ from core.models import Run, Worker
 from core.workers.loop import run_workers
 from tests.accounts import add_account, at, change_status, message, raws, rows_of, status_of
 from tests.servers.dovecot import DovecotServer
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -22,11 +23,11 @@ def working(handles: Handles) -> Iterator[threading.Event]:
         yield stop
     finally:
         stop.set()
-        worker.join(20)
+        worker.join(PATIENCE)
     assert not worker.is_alive()
 
 
-def comes_true(claim: Callable[[], bool], within: float = 20.0) -> bool:
+def comes_true(claim: Callable[[], bool], within: float = PATIENCE) -> bool:
     """Whether it comes true in time."""
     deadline, pause = clock.Deadline(within), threading.Event()
     while not claim() and not deadline.is_over():

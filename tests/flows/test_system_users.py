@@ -205,10 +205,10 @@ def worker(machine: Machine) -> Iterator["subprocess.Popen[bytes]"]:
         # As its own user: what root makes beside the database is, for a moment, not the worker's to open.
         return machine.sqlite3("svc", "SELECT host FROM worker").stdout.startswith("[(")
 
-    waiting.until(is_at_work, 30)
+    waiting.until(is_at_work)
     yield process
     process.send_signal(signal.SIGTERM)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=waiting.PATIENCE)
     assert CANARY.encode() not in error
 
 
@@ -293,7 +293,7 @@ def _in_terminal(command: list[str], *, until: bytes, keys: bytes) -> bytes:
     try:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave) as process:
-            seen, deadline = b"", time.monotonic() + 30
+            seen, deadline = b"", time.monotonic() + waiting.PATIENCE
             while process.poll() is None:
                 assert time.monotonic() < deadline, seen[-2000:]
                 if select.select([master], [], [], 0.2)[0]:

@@ -21,6 +21,7 @@ from core.protocols.tls import TlsTrust
 from core.secret import Secret
 from tests.handoff.receiver import Receiver
 from tests.servers.certificates import Certificates
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 11, 20, 21, 4, 10, tzinfo=UTC)
 SECRET = Secret("s3cret")
@@ -42,7 +43,7 @@ def answering(answer: bytes, *, then_waits: bool = False) -> Iterator[str]:
                 connection.recv(65536)
                 connection.sendall(answer)
                 if then_waits:
-                    done.wait(20)
+                    done.wait(PATIENCE)
 
         thread = threading.Thread(target=serve)
         thread.start()

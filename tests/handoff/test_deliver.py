@@ -2,7 +2,6 @@
 
 import io
 import threading
-from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +29,7 @@ from core.workers.sweeper import sweep
 from tests.accounts import LONG_AGO, add_account, message, rows_of
 from tests.handoff.receiver import Posted, Receiver
 from tests.services.worlds import add
+from tests.waiting import PATIENCE, until
 
 NOW = datetime(2026, 11, 20, 21, 4, 10, tzinfo=UTC)
 ANSWER = ("References: <1@mail.example.org>",)
@@ -181,7 +181,7 @@ def test_one_that_hangs_holds_up_no_other(handles: Handles, admin: Actor) -> Non
     is_done = threading.Event()
 
     def hang(_: Posted) -> int:
-        is_done.wait(20)
+        is_done.wait(PATIENCE)
         return 200
 
     with Receiver(hang) as hanging, Receiver() as prompt:
@@ -191,7 +191,7 @@ def test_one_that_hangs_holds_up_no_other(handles: Handles, admin: Actor) -> Non
         over = threading.Thread(target=hand_over, args=(handles, 10.0))
         over.start()
         try:
-            _wait_for(lambda: len(prompt.posted) == 2)
+            until(lambda: len(prompt.posted) == 2)
             hand_in(handles, admin, message(3))  # and intake goes on
             assert len(hanging.posted) == 1
         finally:
@@ -208,10 +208,10 @@ def test_a_worker_hands_over_what_comes_until_it_is_told_to_stop(handles: Handle
         try:
             for number in (1, 2):
                 hand_in(handles, admin, message(number))
-                _wait_for(lambda number=number: len(receiver.posted) == number)
+                until(lambda number=number: len(receiver.posted) == number)
         finally:
             stop.set()
-            worker.join(10)
+            worker.join(PATIENCE)
         assert not worker.is_alive()
 
 
@@ -220,7 +220,7 @@ def test_two_workers_do_not_offer_the_same_twice(handles: Handles, admin: Actor)
 
     def slow(_: Posted) -> int:
         entered.set()
-        leave.wait(20)
+        leave.wait(PATIENCE)
         return 200
 
     with Receiver(slow) as receiver:
@@ -229,7 +229,7 @@ def test_two_workers_do_not_offer_the_same_twice(handles: Handles, admin: Actor)
         first = threading.Thread(target=hand_over, args=(handles, 20.0))
         first.start()
         try:
-            assert entered.wait(20)
+            assert entered.wait(PATIENCE)
             assert deliver_handoff(handles, handoff_id, threading.Event()) is None
             with handles.database.reading() as session:
                 assert due_handoffs(session, clock.utcnow()) == []
@@ -360,14 +360,6 @@ def test_records_changed_by_hand_are_told_as_they_are_when_delivered(handles: Ha
         hand_over(handles)
     assert receiver.posted[0].document["record"]["queue"] == "Junk"
     assert {row.name for row in rows_of(handles, Queue, "id")} >= {"Raw", "Junk"}
-
-
-def _wait_for(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = clock.Deadline(seconds)
-    pause = threading.Event()
-    while not is_so():
-        assert not deadline.is_over()
-        pause.wait(0.01)
 
 
 def test_a_command_that_nobody_can_run_here_is_worth_a_word(handles: Handles, admin: Actor) -> None:

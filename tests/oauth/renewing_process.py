@@ -6,6 +6,7 @@ from multiprocessing.synchronize import Event
 
 from core.environment import Environment
 from tests.forked import CONTEXT
+from tests.waiting import PATIENCE
 
 LOOK = 0.005
 """Seconds between two looks while the other has its turn; short, for there are hundreds."""
@@ -17,7 +18,7 @@ def start_renewing(environment: Environment, account_id: int, count: int) -> For
     arguments = (str(environment.home), environment.database_url, account_id, count, begun)
     process = CONTEXT.Process(target=_child, args=arguments, daemon=True)
     process.start()
-    assert begun.wait(60)
+    assert begun.wait(PATIENCE)
     return process
 
 

@@ -41,7 +41,7 @@ def test_a_connection_that_waits_for_mail_comes_back_with_a_new_token(handles, p
             connections = proxy.connections
             proxy.cut_all()
             # One connection with the old token, which is refused, and one with the new.
-            until(lambda: proxy.connections == connections + 2 and len(idler) == 1, 40)
+            until(lambda: proxy.connections == connections + 2 and len(idler) == 1)
             assert len(provider.asked) == 2
         finally:
             idler.close()

@@ -4,6 +4,7 @@ from core.oauth import cache
 from tests.fakes.token_server import TokenServer
 from tests.oauth.renewing_process import LOOK, start_renewing
 from tests.oauth.worlds import add_profile, add_signer, token_row
+from tests.waiting import PATIENCE
 
 EACH = {"sqlite": 250, "postgresql": 50}
 """PostgreSQL only has to show that its locks do the same."""
@@ -19,7 +20,7 @@ def test_two_workers_renew_in_turn_and_lose_no_token(handles, home, provider: To
     other = start_renewing(home, account_id, each)
     for _ in range(each):
         cache.access_token(handles, "account", account_id)
-    other.join(120)
+    other.join(PATIENCE)
 
     assert other.exitcode == 0
     assert provider.grants == ["refresh_token"] * (2 * each)

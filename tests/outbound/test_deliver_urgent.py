@@ -10,7 +10,7 @@ from core.mail.envelope import OutgoingEnvelope
 from core.outbound.deliver import deliver_due
 from tests.outbound.world import QUICK, add_mailbox, mail, mailbox_status, put, states, subjects
 from tests.servers.smtp import Action, Phase, RuledSession, RuledSink
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tui.demo.ledger import Delivered
 
 
@@ -56,7 +56,7 @@ def busy(handles, held_sink):
     yield main
     for _ in range(100):
         held_sink.let_go.release()
-    thread.join(timeout=20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

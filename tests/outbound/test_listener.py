@@ -30,7 +30,7 @@ from core.secret import Secret
 from core.services import settings
 from core.services.actor import Actor, Role
 from tests.outbound.world import add_mailbox, recipients, rows
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tui.demo.ports import free_port
 
 MAIL = b"From: app@example.org\r\nTo: b@example.net\r\nSubject: x\r\n\r\nHello.\r\n"
@@ -53,11 +53,11 @@ class Listening:
         self.handles, self.port = handles, port
 
     def client(self) -> smtplib.SMTP:
-        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="app.example", timeout=20)
+        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="app.example", timeout=PATIENCE)
 
     def said(self, *pieces: bytes) -> list[str]:
         """What is answered to bytes that are sent as they are, then our half is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             for piece in pieces:
                 connection.sendall(piece)
             connection.shutdown(socket.SHUT_WR)
@@ -66,7 +66,7 @@ class Listening:
 
     def answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
                 return connection.recv(4) == b"220 "
         except OSError:
             return False
@@ -92,7 +92,7 @@ def at_work(handles: Handles, admin: Actor, **given: Any) -> Iterator[Listening]
         yield listening
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -402,7 +402,7 @@ def test_one_connection_too_many_is_asked_to_come_again(listening: Listening, mo
 
 def test_who_is_silent_for_too_long_is_shown_the_door(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.outbound.listener_dialogue.IDLE", 0.2)
-    with socket.create_connection(("127.0.0.1", listening.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", listening.port), timeout=PATIENCE) as connection:
         said = b"".join(iter(lambda: connection.recv(65536), b""))
     assert said.decode().splitlines()[-1].startswith("421 4.4.2")
 
@@ -420,7 +420,7 @@ def test_an_end_waits_for_what_is_being_taken(house: Handles, anna: Actor, monke
 
     def slow(*given: Any) -> str:
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
         return enqueue(*given)
 
     monkeypatch.setattr(listener_desk, "enqueue", slow)
@@ -431,9 +431,9 @@ def test_an_end_waits_for_what_is_being_taken(house: Handles, anna: Actor, monke
             target=lambda: answers.append(client.sendmail("a@example.org", "b@example.net", MAIL))
         )
         sender.start()
-        assert begun.wait(20)
+        assert begun.wait(PATIENCE)
         threading.Timer(0.3, go_on.set).start()
-    sender.join(20)
+    sender.join(PATIENCE)
     assert answers == [{}]
     client.close()
     assert len(rows(house)) == 1

@@ -11,7 +11,7 @@ from core.outbound.deliver import deliver_due
 from core.workers import sender as sender_module
 from core.workers.sender import Sender
 from tests.outbound.world import QUICK, add_mailbox, change, put, rows, states
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 def alerts(handles) -> list[tuple[str, bool]]:
@@ -65,6 +65,6 @@ def test_a_worker_sends_as_soon_as_a_mailbox_appears(handles, smtp_sink, monkeyp
     handles.changes.moved("mailbox")
     until(lambda: states(handles) == ["sent"])
     stop.set()
-    thread.join(timeout=20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert [is_open for _, is_open in alerts(handles)] == [False]

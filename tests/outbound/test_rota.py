@@ -14,7 +14,7 @@ from core.protocols.server import Timeouts
 from core.protocols.wire import Wire
 from tests.outbound.world import QUICK, add_mailbox, mail, put, states
 from tests.servers.smtp import Action, Phase, RuledSink
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 PATIENT = Timeouts(connect=5.0, login=5.0, command=5.0, settle=3.0)
 
@@ -44,7 +44,7 @@ def test_others_go_on_while_one_does_something_aside(rota):
     done, go_on = [], threading.Event()
 
     def slow():
-        yield from aside(lambda: go_on.wait(15))
+        yield from aside(lambda: go_on.wait(PATIENCE))
         done.append("slow")
 
     def quick():
@@ -122,7 +122,7 @@ def test_a_connection_that_hangs_keeps_no_other(handles):
         # All but the window that the silent connection has marked, and the one it has taken next.
         until(lambda: states(handles).count("sent") >= 44)
         assert states(handles).count("sending") > 0
-        thread.join(20)
+        thread.join(PATIENCE)
     assert states(handles).count("sent") + states(handles).count("uncertain") == 60
 
 

@@ -9,6 +9,8 @@ from core.errors import Unreachable
 from core.protocols import resolve as module
 from core.protocols.resolve import Address, connect, resolve
 from tests.protocols.scripted import ScriptedServer, Talk
+from tests.waiting import PATIENCE
+from tui.demo.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_a_name_that_does_not_resolve_says_why(
 
 def test_a_name_server_that_never_answers_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     end = threading.Event()
-    monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_, **__: end.wait(10) and [])
+    monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_, **__: end.wait(PATIENCE) and [])
     with pytest.raises(Unreachable, match="did not answer"):
         resolve("mail.invalid", 993, 0.2)
     end.set()
@@ -53,10 +55,9 @@ def test_an_address_needs_no_name_server(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_closed_port_is_told_as_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     with pytest.raises(Unreachable, match="refused") as raised:
-        connect(resolve("127.0.0.1", port, 5), 5, place="x:1")
+        connect(resolve("127.0.0.1", port, PATIENCE), PATIENCE, place="x:1")
     assert raised.value.phase == "connect"
 
 
@@ -80,4 +81,4 @@ def test_an_address_that_swallows_packets_leaves_time_for_the_next(monkeypatch: 
     addresses = [Address(socket.AF_INET, f"10.0.0.{last}", 993) for last in (1, 2)]
     with pytest.raises(Unreachable, match=r"Nothing answers at 10\.0\.0\.1:993, 10\.0\.0\.2:993"):
         connect(addresses, 8, place="x:1")
-    assert given[0] == pytest.approx(4, abs=0.1)
+    assert 2 < given[0] <= 4  # half of all the time there is

@@ -1,7 +1,6 @@
 """The wire: no operation outlives its deadline or reads more than it may, whatever the server does."""
 
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +9,7 @@ from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation
 from core.protocols.resolve import connect, resolve
 from core.protocols.wire import Wire
 from tests.protocols.scripted import Script, ScriptedServer, Talk
+from tests.waiting import PATIENCE
 
 SHORT = 0.3
 
@@ -54,7 +54,7 @@ def test_the_end_of_a_block_is_found_wherever_the_packets_end(cut: int) -> None:
 
     def script(talk: Talk) -> None:
         talk.send(b"body\r\n.\r\n"[:-cut])
-        step.wait(5)
+        step.wait(PATIENCE)
         talk.send(b"body\r\n.\r\n"[-cut:])
         talk.stay_silent()
 
@@ -92,16 +92,15 @@ def test_a_dripping_server_is_left_at_the_deadline(read: Callable[[Wire], object
     with ScriptedServer(lambda talk: talk.drip(pause)) as server:
         wire = wire_to(server)
         wire.begin("fetch", SHORT, 1_000_000)
-        started = time.monotonic()
+        # Each byte is in time, and they never end: only a deadline for all of it ends the reading.
         with pytest.raises(DeadlineExceeded):
             read(wire)
-        assert time.monotonic() - started < SHORT + 1
         pause.set()
 
 
 def test_a_server_that_does_not_read_is_left_at_the_deadline() -> None:
     done = threading.Event()
-    with ScriptedServer(lambda _: done.wait(10)) as server:
+    with ScriptedServer(lambda _: done.wait(PATIENCE)) as server:
         wire = wire_to(server)
         wire.begin("dot", SHORT, 1000)
         with pytest.raises(DeadlineExceeded):
@@ -138,11 +137,10 @@ def test_a_line_without_end_is_a_violation() -> None:
 def test_closing_from_another_thread_wakes_a_waiting_read() -> None:
     with ScriptedServer(Talk.stay_silent) as server:
         wire = wire_to(server)
-        wire.begin("fetch", 20, 1000)
+        wire.begin("fetch", PATIENCE, 1000)
         waker = threading.Timer(0.1, wire.close)
         waker.start()
-        started = time.monotonic()
+        # Not the deadline.
         with pytest.raises(ConnectionLost):
             wire.readline()
-        assert time.monotonic() - started < 10
         waker.join()

@@ -11,6 +11,7 @@ from typing import Any
 from imapclient import imap_utf7
 
 from tests.servers.pop3_reader import Pop3Reader
+from tests.waiting import PATIENCE
 from tui.demo.dovecot import Dovecot
 
 ALL_CAPABILITIES = (
@@ -50,7 +51,7 @@ class DovecotServer(Dovecot):
     @contextmanager
     def imap(self, user: str) -> Iterator[imaplib.IMAP4]:
         """A plain IMAP connection of the standard library, logged in."""
-        with imaplib.IMAP4(self.host, self.ports.imap, timeout=60) as connection:
+        with imaplib.IMAP4(self.host, self.ports.imap, timeout=PATIENCE) as connection:
             connection.login(user, self.passwords[user])
             yield connection
 

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 _UNLOCKED = 'printf %s "$KEYRING_PASSWORD" | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec "$@"'
 
 
@@ -24,5 +26,5 @@ class KeyringSession:
         return subprocess.run(
             ["dbus-run-session", "--", *inside, *command],
             env={**kept, **places, "KEYRING_PASSWORD": "of the tests", **variables},
-            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from tests.waiting import PATIENCE
+
 
 class Pop3Reader:
     """One POP3 session in clear that deletes nothing."""
 
     def __init__(self, host: str, port: int, user: str, password: str) -> None:
-        self._socket = socket.create_connection((host, port), timeout=60)
+        self._socket = socket.create_connection((host, port), timeout=PATIENCE)
         self._stream = self._socket.makefile("rb")
         self._answer()
         self._command(f"USER {user}")

@@ -25,7 +25,7 @@ from tui.demo.dovecot_config import DovecotOptions
 from tui.demo.ports import free_ports
 
 DAEMONS = Path("/usr/lib/postfix/sbin")
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 SIZE_LIMIT = 200_000
 MAIL_DOMAIN = "in.example"
 """Whose mail ends in Dovecot's mailboxes."""

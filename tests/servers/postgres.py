@@ -18,7 +18,7 @@ from psycopg import sql
 
 from tui.demo.ports import free_port
 
-READY_WITHIN = 30.0
+READY_WITHIN = 60.0
 """Seconds for initdb and for the start; both together take about one."""
 
 _NUMBERS = count(1)

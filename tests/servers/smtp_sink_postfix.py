@@ -12,7 +12,7 @@ from typing import Self
 from tui.demo.dovecot import greets
 from tui.demo.ports import free_port
 
-READY_WITHIN = 10.0
+READY_WITHIN = 60.0
 
 
 class PostfixSink:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 _PACKAGES = ("core", "tui", "postroom")
 _NOT_NEEDED = ("test", "tests", "idlelib", "lib2to3", "site-packages", "config-*", "ensurepip", "turtledemo")
@@ -65,7 +67,7 @@ class SystemUsers:
 
     def run(self, command: list[str], stdin: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     def owner_and_mode(self, path: Path) -> tuple[str, str, int]:
         """Whose something is: user, group, mode. Looked at as root."""

@@ -9,6 +9,7 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
 from tests.servers.certificates import Certificates
+from tests.waiting import PATIENCE
 from tui.demo.imap_server import ImapServer
 
 MAILS = [b"Subject: %d\r\n\r\nbody \xff\r\n" % number for number in range(5)]
@@ -23,13 +24,13 @@ def server() -> Iterator[ImapServer]:
 
 @pytest.fixture
 def client(server: ImapServer) -> Iterator[IMAPClient]:
-    with IMAPClient(server.host, server.port, ssl=False, timeout=10) as client:
+    with IMAPClient(server.host, server.port, ssl=False, timeout=PATIENCE) as client:
         client.login("ada", 'p w"\\')
         yield client
 
 
 def test_wrong_password_is_refused(server: ImapServer) -> None:
-    with IMAPClient(server.host, server.port, ssl=False, timeout=10) as client:
+    with IMAPClient(server.host, server.port, ssl=False, timeout=PATIENCE) as client:
         with pytest.raises(LoginError, match="AUTHENTICATIONFAILED"):
             client.login("ada", "wrong")
         with pytest.raises(IMAPClientError, match="illegal in state NONAUTH"):
@@ -104,7 +105,7 @@ def test_append_keeps_bytes_flags_and_date(client: IMAPClient) -> None:
 
 
 def test_nonsense_is_refused_and_the_session_goes_on(server: ImapServer) -> None:
-    with imaplib.IMAP4(server.host, server.port, timeout=10) as connection:
+    with imaplib.IMAP4(server.host, server.port, timeout=PATIENCE) as connection:
         for early in (b"x0 SELECT INBOX\r\n", b"x0 CREATE x\r\n", b"x0 UID SEARCH ALL\r\n"):
             connection.send(early)
             assert connection.readline().split()[1] == b"NO"
@@ -119,7 +120,9 @@ def test_nonsense_is_refused_and_the_session_goes_on(server: ImapServer) -> None
 def test_inside_tls(certificates: Certificates) -> None:
     with (
         ImapServer({"ada": "pw"}, certificates.good) as server,
-        IMAPClient("localhost", server.port, ssl_context=certificates.good.client_context(), timeout=10) as client,
+        IMAPClient(
+            "localhost", server.port, ssl_context=certificates.good.client_context(), timeout=PATIENCE
+        ) as client,
     ):
         client.login("ada", "pw")
         assert client.select_folder("INBOX")[b"EXISTS"] == 0

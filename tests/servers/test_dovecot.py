@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
+from tests.waiting import PATIENCE
 from tui.demo.dovecot import DovecotFailed
 from tui.demo.dovecot_config import DovecotOptions
 
@@ -78,12 +79,12 @@ def test_imap_and_pop3_speak_tls_with_the_good_certificate(
     imap: imaplib.IMAP4
     pop3: poplib.POP3
     if implicit:
-        imap = imaplib.IMAP4_SSL("localhost", dovecot.ports.imaps, ssl_context=context, timeout=20)
-        pop3 = poplib.POP3_SSL("localhost", dovecot.ports.pop3s, context=context, timeout=20)
+        imap = imaplib.IMAP4_SSL("localhost", dovecot.ports.imaps, ssl_context=context, timeout=PATIENCE)
+        pop3 = poplib.POP3_SSL("localhost", dovecot.ports.pop3s, context=context, timeout=PATIENCE)
     else:
-        imap = imaplib.IMAP4("localhost", dovecot.ports.imap, timeout=20)
+        imap = imaplib.IMAP4("localhost", dovecot.ports.imap, timeout=PATIENCE)
         imap.starttls(context)
-        pop3 = poplib.POP3("localhost", dovecot.ports.pop3, timeout=20)
+        pop3 = poplib.POP3("localhost", dovecot.ports.pop3, timeout=PATIENCE)
         pop3.stls(context)
     with imap:
         assert imap.login(user, "secret")[0] == "OK"
@@ -97,7 +98,7 @@ def test_bad_certificates_are_bad(certificates: Certificates, kind: str) -> None
     bad = certificates.refused()[kind]
     with (
         DovecotServer(bad, {}) as server,
-        socket.create_connection((server.host, server.ports.imaps), timeout=20) as connection,
+        socket.create_connection((server.host, server.ports.imaps), timeout=PATIENCE) as connection,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         bad.client_context().wrap_socket(connection, server_hostname="localhost")
@@ -106,7 +107,7 @@ def test_bad_certificates_are_bad(certificates: Certificates, kind: str) -> None
 def test_wrong_password_is_refused_without_delay_for_the_next(dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     with (
-        imaplib.IMAP4(dovecot.host, dovecot.ports.imap, timeout=20) as connection,
+        imaplib.IMAP4(dovecot.host, dovecot.ports.imap, timeout=PATIENCE) as connection,
         pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"),
     ):
         connection.login(user, "wrong")
@@ -123,15 +124,15 @@ def test_options_take_effect(certificates: Certificates) -> None:
     )
     with DovecotServer(certificates.good, {"ada": "pw"}, options) as server:
         context = certificates.good.client_context()
-        with imaplib.IMAP4(server.host, server.ports.imap, timeout=20) as in_clear:
+        with imaplib.IMAP4(server.host, server.ports.imap, timeout=PATIENCE) as in_clear:
             assert "LOGINDISABLED" in in_clear.capabilities
-        with imaplib.IMAP4_SSL(server.host, server.ports.imaps, ssl_context=context, timeout=20) as connection:
+        with imaplib.IMAP4_SSL(server.host, server.ports.imaps, ssl_context=context, timeout=PATIENCE) as connection:
             connection.login("ada", "pw")
             announced = connection.capability()[1][-1].split()
             assert not {b"UIDPLUS", b"MOVE", b"IDLE"} & set(announced)
             status, text = connection.append("INBOX", "", "", b"Subject: x\r\n\r\n" + b"x" * 20_000)
             assert (status, text[0][:11]) == ("NO", b"[OVERQUOTA]")
-            second = imaplib.IMAP4_SSL(server.host, server.ports.imaps, ssl_context=context, timeout=20)
+            second = imaplib.IMAP4_SSL(server.host, server.ports.imaps, ssl_context=context, timeout=PATIENCE)
             with pytest.raises(imaplib.IMAP4.error, match="Maximum number of connections"):
                 second.login("ada", "pw")
             second.shutdown()

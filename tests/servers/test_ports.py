@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 
+from tests.waiting import PATIENCE
 from tui.demo.ports import free_port, free_ports
 
 
@@ -27,7 +28,7 @@ def test_a_server_can_listen_there_and_then_it_is_taken() -> None:
     port = free_port("127.0.0.1")
     with (
         socket.create_server(("127.0.0.1", port)) as server,
-        socket.create_connection(("127.0.0.1", port), timeout=5) as client,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client,
     ):
         server.accept()[0].close()
         assert client.recv(1) == b""

@@ -11,6 +11,7 @@ import pytest
 
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Action, Phase, Rule, RuledSink, applies
+from tests.waiting import PATIENCE
 from tui.demo import ledger
 from tui.demo.sink_session import Security
 
@@ -22,9 +23,9 @@ def client(sink: RuledSink, certificates: Certificates | None = None) -> Iterato
     context = certificates.good.client_context() if certificates else None
     connection: smtplib.SMTP
     if sink.security is Security.TLS:
-        connection = smtplib.SMTP_SSL("localhost", sink.port, context=context, timeout=20)
+        connection = smtplib.SMTP_SSL("localhost", sink.port, context=context, timeout=PATIENCE)
     else:
-        connection = smtplib.SMTP("localhost", sink.port, timeout=20)
+        connection = smtplib.SMTP("localhost", sink.port, timeout=PATIENCE)
     try:
         if sink.security is Security.STARTTLS:
             connection.starttls(context=context)
@@ -55,7 +56,7 @@ def test_takes_mail_in_each_security_mode(certificates: Certificates, security: 
 
 def test_starttls_is_required_before_mail(certificates: Certificates) -> None:
     with RuledSink(Security.STARTTLS, certificates.good) as sink:
-        connection = smtplib.SMTP("localhost", sink.port, timeout=20)
+        connection = smtplib.SMTP("localhost", sink.port, timeout=PATIENCE)
         with pytest.raises(smtplib.SMTPSenderRefused):
             send(connection)
         connection.close()
@@ -63,7 +64,7 @@ def test_starttls_is_required_before_mail(certificates: Certificates) -> None:
 
 def test_pipelined_envelopes_are_answered_in_order(smtp_sink: RuledSink) -> None:
     one = b"MAIL FROM:<>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
-    with socket.create_connection((smtp_sink.host, smtp_sink.port), timeout=20) as connection:
+    with socket.create_connection((smtp_sink.host, smtp_sink.port), timeout=PATIENCE) as connection:
         stream = connection.makefile("rb")
         stream.readline()
         connection.sendall(b"EHLO me\r\n")
@@ -97,7 +98,7 @@ def test_stops_and_starts_on_the_same_port_and_keeps_its_ledger() -> None:
             with pytest.raises(smtplib.SMTPServerDisconnected):
                 connection.noop()
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((sink.host, sink.port), timeout=5)
+            socket.create_connection((sink.host, sink.port), timeout=PATIENCE)
         sink.start()
         with client(sink) as connection:
             send(connection)
@@ -116,7 +117,7 @@ def test_a_taken_port_is_an_error() -> None:
 @pytest.mark.parametrize("reply", ["450 4.3.0 Later", "554 5.3.0 Never", "421 4.3.2 Closing"])
 def test_a_rule_replies_at_its_phase(smtp_sink: RuledSink, phase: Phase, reply: str) -> None:
     smtp_sink.rule(phase, reply)
-    with socket.create_connection((smtp_sink.host, smtp_sink.port), timeout=20) as connection:
+    with socket.create_connection((smtp_sink.host, smtp_sink.port), timeout=PATIENCE) as connection:
         stream = connection.makefile("rb")
         replies = _replies(connection, stream)
         stream.close()

@@ -29,6 +29,7 @@ from tests.accounts import ON_SQLITE, rows_of
 from tests.outbound import world
 from tests.servers.postgres import Postgres, find_program
 from tests.services import worlds
+from tests.waiting import PATIENCE
 
 ROWS = 3
 
@@ -308,7 +309,7 @@ def test_on_postgresql_its_own_tools_are_named_and_they_work(
 
 def _run(command: str) -> None:
     program, *arguments = command.split()
-    subprocess.run([find_program(program), *arguments], check=True, timeout=60, capture_output=True)
+    subprocess.run([find_program(program), *arguments], check=True, timeout=PATIENCE, capture_output=True)
 
 
 def test_who_may_not_is_told_so(handles: Handles, tmp_path: Path) -> None:

@@ -81,7 +81,6 @@ def test_a_probe_is_seen_and_removed_where_the_account_deletes_anyway(town: Town
     steps = town.trip()
 
     assert shape(steps) == [*ALL, ("removed", True)], steps
-    assert all(step.ms >= 0 for step in steps)
     (probe,) = town.relay.deliveries
     assert (probe.sender, probe.recipients) == ("post@example.org", (ADDRESS,))
     assert b"Auto-Submitted: auto-generated" in probe.raw

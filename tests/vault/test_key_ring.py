@@ -13,6 +13,7 @@ from core.vault.key import new_key
 from core.vault.key_ring import KeyringPlace, allowed_keyring
 from core.vault.place import NEXT, key_place
 from tests.servers.keyring_session import KeyringSession
+from tests.waiting import PATIENCE
 
 COMMAND = (sys.executable, "-m", "tui.cli")
 
@@ -80,7 +81,7 @@ def test_a_keyring_that_asks_on_a_screen_is_not_waited_for(tmp_path: Path, monke
 
     class Asking(Keeping):
         def get_password(self, service: str, username: str) -> str | None:
-            dismissed.wait(30)
+            dismissed.wait(PATIENCE)
             return None
 
     monkeypatch.setattr(key_ring, "PATIENCE", 0.05)
@@ -171,7 +172,7 @@ def test_without_a_session_bus_the_first_start_says_so_and_writes_no_plain_key(
     ours = {"POSTROOM_HOME": str(environment.home), "POSTROOM_KEY_FILE": "keyring:", "HOME": "/nonexistent"}
     ended = subprocess.run(
         [*COMMAND, "list", "queue"], env={**kept, **ours, "XDG_RUNTIME_DIR": str(tmp_path)},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
     assert ended.returncode == 78

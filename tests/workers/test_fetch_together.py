@@ -40,6 +40,7 @@ from tests.fakes.faults import Direction, Fault, Rule
 from tests.fakes.proxy import Line as Said
 from tests.fakes.proxy import Proxy
 from tests.servers.dovecot import DovecotServer
+from tests.waiting import PATIENCE
 
 SLOWLY = Rule(Direction.TO_CLIENT, Fault.DELAY, at=rb"BODY\[\]", pause=0.5)
 
@@ -70,7 +71,7 @@ def test_a_second_fetch_follows_the_first_and_reports_its_counts(
     with Proxy(dovecot.ports.imap, SLOWLY, watch=watch) as proxy, another(home) as other, ThreadPoolExecutor() as pool:
         add_account(handles, after_fetch="delete", **{**at(dovecot, user), "port": proxy.port})
         first = pool.submit(fetch, handles, "a")
-        assert is_under_way.wait(20)
+        assert is_under_way.wait(PATIENCE)
         second: FetchSummary = fetch(other, "a", listener=followed.append)
         assert proxy.connections == 1
 
@@ -100,7 +101,7 @@ def test_who_follows_a_run_that_fails_fails_as_it_does(
     ):
         add_account(handles, **{**at(dovecot, user), "port": proxy.port})
         first = pool.submit(fetch, handles, "a")
-        assert is_under_way.wait(20)
+        assert is_under_way.wait(PATIENCE)
         second = fetch(other, "a")
     assert [(one.state, one.fault, one.error) for one in second.outcomes] == [
         (one.state, one.fault, one.error) for one in first.result().outcomes
@@ -115,7 +116,7 @@ def followed_until(handles: Handles, then: Callable[[], None], stop: threading.E
         following = pool.submit(
             fetch, handles, "a", listener=lambda line: is_following.set(), stop=stop or threading.Event()
         )
-        assert is_following.wait(20)
+        assert is_following.wait(PATIENCE)
         then()
         return following.result(20)
 
@@ -182,7 +183,7 @@ def test_four_fetchers_at_once_take_each_message_in_once(
 
     def fetch_at_once(_: int) -> FetchSummary:
         with another(home) as mine:
-            begin.wait(20)
+            begin.wait(PATIENCE)
             return fetch(mine)
 
     with ThreadPoolExecutor(4) as pool:

@@ -35,7 +35,7 @@ from tests.fakes.faults import Direction, Fault, Rule
 from tests.fakes.proxy import Line, Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tui.demo.dovecot_config import DovecotOptions
 
 IN_AN_HOUR = timedelta(hours=1)
@@ -51,7 +51,7 @@ def working(handles: Handles) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        worker.join(30)
+        worker.join(PATIENCE)
         assert not worker.is_alive()
 
 
@@ -161,7 +161,7 @@ def test_mail_that_came_before_it_listened_is_not_missed(handles: Handles, dovec
     wake = threading.Event()
     with idling(handles, wake):
         until(lambda: is_due(handles, account))
-        assert wake.wait(5)
+        assert wake.wait(PATIENCE)
 
 
 @ON_SQLITE
@@ -172,7 +172,7 @@ def test_a_quiet_folder_is_not_made_due(handles: Handles, dovecot: DovecotServer
     with idling(handles, wake) as idler:
         until(lambda: len(idler) == 2)
         dovecot.deliver(other_user, [message("for the other")])
-        assert wake.wait(10)
+        assert wake.wait(PATIENCE)
     assert not is_due(handles, account)
 
 
@@ -325,7 +325,7 @@ def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
         monkeypatch.setattr("core.workers.idle_lines.clock.monotonic", lambda: monotonic() + ahead)
         ahead = RENEW_AFTER
         dovecot.deliver(user, [message("unheard")])
-        until(lambda: verbs(proxy).count("IDLE") == 2 and is_due(handles, account), 20)
+        until(lambda: verbs(proxy).count("IDLE") == 2 and is_due(handles, account))
 
 
 @ON_SQLITE
@@ -344,7 +344,7 @@ def test_behind_lines_that_are_silently_dead_the_next_poll_finds_new_mail(
             dead = frozenset(range(1, proxy.connections + 1))
             proxy.rules += [Rule(direction, Fault.BLACKHOLE, connections=dead) for direction in Direction]
             dovecot.deliver(user, [message("unheard")])
-            until(lambda: len(records(handles)) == 2, 30)
+            until(lambda: len(records(handles)) == 2)
     assert proxy.connections > len(dead)
 
 

@@ -22,7 +22,7 @@ from tests.accounts import ON_SQLITE, add_account, at, change_status, fetched_we
 from tests.outbound.world import add_mailbox, put
 from tests.servers.dovecot import DovecotServer
 from tests.servers.smtp import RuledSink
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tui.demo.ports import free_port
 
 Figures = dict[tuple[str, str], float]
@@ -35,7 +35,7 @@ class Monitor:
         self.port = port
 
     def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path)
             answer = connection.getresponse()
@@ -79,7 +79,7 @@ def answering(handles: Handles) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 def test_nothing_is_answered_until_it_is_wanted_and_never_beyond_this_machine(
@@ -157,7 +157,7 @@ def test_what_is_not_there_and_what_is_not_allowed_are_refused(handles: Handles,
         until(monitor.answers)
         assert monitor.ask("/nothing") == (404, "There are /metrics and /healthz.\n")
         assert monitor.ask("/metrics", "POST")[0] == 501
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as rude:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as rude:
             rude.sendall(b"\x00\xff\r\n\r\n")
             assert b"400" in rude.recv(4096)
         assert monitor.ask("/healthz")[0] == 200
@@ -204,4 +204,4 @@ def hanging_up(port: int) -> Iterator[None]:
             yield
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE)

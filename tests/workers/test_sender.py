@@ -1,7 +1,6 @@
 """The sending half of a worker: sends what comes, answers orders, ends when told."""
 
 import threading
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from core.models import OutgoingMessage
 from core.workers import sender as module
 from core.workers.sender import Sender
 from tests.outbound.world import add_mailbox, change, mail, put, states
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -30,17 +30,9 @@ def running(handles):
     thread.start()
     yield stop
     stop.set()
-    thread.join(timeout=20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert failed == []
-
-
-def eventually(holds, within=15.0):
-    deadline = time.monotonic() + within
-    waiting = threading.Event()
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        waiting.wait(0.02)
 
 
 def test_once_does_what_is_due_and_returns(handles, smtp_sink):
@@ -57,7 +49,7 @@ def test_what_is_handed_in_or_queued_meanwhile_leaves_by_itself(handles, smtp_si
     assert len(smtp_sink.wait_for(1)) == 1
     hand_in(handles.environment, OutgoingEnvelope(("b@example.net",)), mail("dropped"))
     assert len(smtp_sink.wait_for(2)) == 2
-    eventually(lambda: states(handles) == ["sent", "sent"])
+    until(lambda: states(handles) == ["sent", "sent"])
     # One login for both.
     assert smtp_sink.connections == 1
 
@@ -66,7 +58,7 @@ def test_an_order_to_deliver_is_answered(handles, admin, running):
     from core.services.requests import ask, follow
 
     request = ask(handles, admin, "deliver", "outbox:")
-    eventually(lambda: follow(handles, request).state in ("done", "failed"))
+    until(lambda: follow(handles, request).state in ("done", "failed"))
     assert follow(handles, request).state == "done"
 
 
@@ -86,9 +78,9 @@ def test_a_database_that_was_away_is_survived(handles, smtp_sink, monkeypatch):
     thread = threading.Thread(target=Sender(handles, stop).run)
     thread.start()
     put(handles)
-    eventually(lambda: states(handles) == ["sent"])
+    until(lambda: states(handles) == ["sent"])
     stop.set()
-    thread.join(timeout=20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

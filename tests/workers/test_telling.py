@@ -23,6 +23,7 @@ from core.workers import telling
 from tests.accounts import ON_SQLITE, rows_of
 from tests.outbound.world import add_mailbox, rows
 from tests.servers.smtp import RuledSink
+from tests.waiting import PATIENCE
 
 AT_ONCE = timedelta(0)
 TO = ["ann@example.org", "bob@example.org"]
@@ -122,7 +123,7 @@ def test_of_many_workers_one_tells(handles: Handles, tmp_path: Path) -> None:
     together = threading.Barrier(6)
 
     def work(_: int) -> None:
-        together.wait(10)
+        together.wait(PATIENCE)
         tell(handles)
 
     with ThreadPoolExecutor(6) as pool:

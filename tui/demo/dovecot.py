@@ -20,7 +20,7 @@ from tui.demo.certificates import ServerCertificate
 from tui.demo.dovecot_config import DovecotOptions, DovecotPorts, configuration
 from tui.demo.ports import free_ports
 
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 """Seconds until a starting server is given up; it takes about 0.2."""
 
 

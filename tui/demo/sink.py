@@ -17,7 +17,7 @@ from tui.demo.ledger import Delivered, append
 from tui.demo.ports import free_port
 from tui.demo.sink_session import Security, SinkSession
 
-READY_WITHIN = 10.0
+READY_WITHIN = 60.0
 """Seconds for a start or a stop, both of which take milliseconds."""
 
 
@@ -67,7 +67,7 @@ class SmtpSink:
         with self._arrived:
             return list(self._deliveries)
 
-    def wait_for(self, messages: int, within: float = 10.0) -> list[Delivered]:
+    def wait_for(self, messages: int, within: float = 60.0) -> list[Delivered]:
         """What was taken, as soon as it is at least so many messages, or when the time is over."""
         deadline = time.monotonic() + within
         with self._arrived:
