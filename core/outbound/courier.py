@@ -12,17 +12,19 @@ from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
 from core.outbound.book import Book
 from core.outbound.errand import aside
+from core.outbound.fault import Fault
+from core.outbound.handed import Handed
 from core.outbound.job import Job
+from core.outbound.noting import note
 from core.outbound.onward import move_on, to_the_next
-from core.outbound.outcome import Reading
 from core.outbound.page import Page
 from core.outbound.parcel import Packing, Parcel
 from core.outbound.pick import OUT_OF_RATE
-from core.outbound.relay import LARGE, Fault, Handed, Relay, Sent
+from core.outbound.relay import LARGE, Relay
 from core.outbound.reserving import Reserve
 from core.outbound.rota import Awaited, Course
 from core.outbound.waiting_room import WINDOW
-from core.outbox.settle import RecipientResult, TryMade
+from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
 
 T = TypeVar("T")
@@ -149,7 +151,7 @@ class Courier:
             parcel = following
         now = self._book.now
         for handed in taken:
-            self._note(handed, page)
+            note(self._book, handed, self._route, page, self._relay.size_limit or 0)
             self._book.close(handed.parcel.job, handed.parcel.raw, page, now)
         if self._fault is None and self._relay.is_ready and not self._book.is_stopping:
             yield from self._with_next(page, self._taken())
@@ -223,7 +225,7 @@ class Courier:
         if handed.is_taken_by_all and job.is_in_hand_whole:
             taken.append(handed)
             return None
-        sent = self._note(handed, page)
+        sent = note(self._book, handed, self._route, page, self._relay.size_limit or 0)
         bcc_left = job.bcc_of(parcel.bcc) if sent.reading.most_recipients else ()
         if not (job.unanswered or bcc_left) or sent.result.uncertain:
             self._book.close(job, parcel.raw, page)
@@ -231,7 +233,7 @@ class Courier:
             yield from aside(lambda: to_the_next(self._book, [job], parcel.raw, page))
         else:
             yield from self._go_on(job, page)
-        return _fault_of(sent)
+        return sent.fault
 
     def _go_on(self, job: Job, page: Page) -> Steps[None]:
         """The rest of the recipients, in another transaction of the same mailbox, once this one is written."""
@@ -251,34 +253,6 @@ class Courier:
         job.tries.append(tried)
         job.error, job.sent_by_id = why, route.mailbox_id
         self._book.close(job, raw, page)
-
-    def _note(self, handed: Handed[Parcel], page: Page) -> Sent:
-        """What came of a submission, for its recipients and for the message's history."""
-        parcel, sent = handed.parcel, handed.read(self._route)
-        job = parcel.job
-        job.sent_by_id = self._mailbox_id
-        started_at = self._book.time_of(handed.began)
-        job.tries.append(sent.as_try(job, self._route, started_at, parcel.composed.warnings))
-        if sent.result.taken:
-            page.has_worked = True
-        if sent.reading.most_recipients:
-            self._book.learn(self._mailbox_id, recipients=sent.reading.most_recipients)
-        if sent.reading.is_too_large:
-            job.too_large_for[self._route.name] = self._relay.size_limit or 0
-        elif sent.reading.blame:
-            job.is_only_too_large = False
-        if sent.reading.sender_refused is not None:
-            job.sender_refused[self._mailbox_id] = sent.reading.sender_refused
-        job.error = sent.reading.blame or job.error
-        redirect = self._book.staging_redirect
-        for one in job.unanswered:
-            answer = sent.reading.results.get(redirect or one.address)
-            if answer is not None:
-                job.results[one.id] = _redirected(answer, redirect) if redirect else answer
-            elif (redirect or one.address) in sent.reading.unnamed:
-                job.unnamed.setdefault(self._mailbox_id, set()).add(one.id)
-        _note_bcc(job, parcel.bcc, sent.reading)
-        return sent
 
     def _cannot(self, taken: list[Job], fault: Fault) -> Steps[None]:
         """There is no connection for these."""
@@ -301,30 +275,3 @@ class Courier:
     def _move_on(self, jobs: Sequence[Job], fault: Fault, page: Page) -> Steps[None]:
         if jobs:
             yield from aside(lambda: move_on(self._book, self._route, list(jobs), fault, page))
-
-
-def _fault_of(sent: Sent) -> Fault | None:
-    reading = sent.reading
-    if not (reading.blame and reading.does_cool):
-        return None
-    reply = reading.reply
-    return Fault(
-        reading.blame,
-        sent.result.phase,
-        sent.host,
-        reply.code if reply is not None else None,
-        reply.enhanced if reply is not None else "",
-    )
-
-
-def _redirected(answer: RecipientResult, redirect: str) -> RecipientResult:
-    """What is said of a recipient who has nothing of it: it went to somebody else."""
-    return answer._replace(text=f"Redirected to {redirect}: {answer.text}")
-
-
-def _note_bcc(job: Job, bcc: Sequence[str], reading: Reading) -> None:
-    for address in bcc:
-        # They are this mailbox's alone: no other one's relay is asked for them.
-        if (answer := reading.results.get(address) or reading.unnamed.get(address)) is not None:
-            job.bcc[address] = answer
-            job.bcc_done.add(address.lower())

@@ -1,109 +1,21 @@
-"""What a submission means for the recipients, and where a message stands after a round: pure."""
+"""Where a message stands after a round, and what is said of it: pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from types import MappingProxyType
-from typing import NamedTuple
 
 from core.models import OutgoingState
-from core.outbound.replies import Fault, judge_reply
 from core.outbound.retry import RetryRule, is_expired, next_attempt_at
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import Ending, RecipientResult
 from core.outbox.standing import message_state
-from core.protocols.smtp_reply import Reply
-from core.protocols.submission import Phase, SubmitResult
 
-_PHASES = {Phase.MAIL: "mail", Phase.RCPT: "rcpt", Phase.DATA: "data", Phase.DOT: "dot"}
-_NOBODY: Mapping[str, RecipientResult] = MappingProxyType({})
 TOO_LARGE = "5.3.4"
 """Message too big for system (RFC 3463 §3.4)."""
 NO_SMTPUTF8 = "5.6.7"
 """Non-ASCII addresses not permitted for that sender/recipient (RFC 6531 §3.5)."""
-
-
-class Reading(NamedTuple):
-    """What a submission came to."""
-
-    results: Mapping[str, RecipientResult]
-    """By address; who is missing had no answer of his own: the next mailbox may try."""
-    blame: str = ""
-    """Why this mailbox cannot send it; empty: it can."""
-    does_cool: bool = False
-    """Whether the mailbox is left alone for a while."""
-    is_too_large: bool = False
-    """Whether the message is merely larger than this mailbox takes, which is well otherwise."""
-    sender_refused: RecipientResult | None = None
-    """What was said, for good, of a sender that this mailbox may not send for."""
-    unnamed: Mapping[str, RecipientResult] = _NOBODY
-    """By address, those that only SMTPUTF8 could name, which this relay does not offer: another mailbox's may."""
-    most_recipients: int = 0
-    """So many were taken, then more were too many: the rest goes in another transaction. 0: all had answers."""
-    reply: Reply | None = None
-    """What decided."""
-    text: str = ""
-    """Where there was no reply: why not."""
-
-    @property
-    def outcome(self) -> OutgoingState:
-        """The state this try led to."""
-        if len(self.results) == 1 and not self.blame and not self.unnamed:
-            return message_state([result.state for result in self.results.values()])
-        states = {result.state for result in self.results.values()}
-        if self.blame or self.unnamed:
-            states.add(OutgoingState.DEFERRED)
-        return message_state(states)
-
-
-class _Blame(NamedTuple):
-    """Why a mailbox cannot send a message."""
-
-    text: str
-    fault: Fault = Fault.MAILBOX
-    reply: Reply | None = None
-
-
-def read_result(result: SubmitResult, sender: str, *, is_own_sender: bool = False) -> Reading:
-    """Tell the recipients' faults from the mailbox's and the sender's (RFC 5321 §4.2.1; see `replies`)."""
-    reply = result.reply
-    if result.taken and reply is not None and all(answer and answer.is_positive for _, answer in result.recipients):
-        told = _result(OutgoingState.SENT, reply)
-        return Reading({address: told for address, _ in result.recipients}, reply=reply)
-    text = str(reply) if reply is not None else str(result.error)
-    results: dict[str, RecipientResult] = {}
-    unnamed: dict[str, RecipientResult] = {}
-    blame: _Blame | None = None
-    judge = partial(_judged, sender=sender, is_own_sender=is_own_sender)
-    about_all = _about_all(result, judge, text)
-    most = _most_recipients(result)
-    for address, answer in result.recipients:
-        if most and (answer is None or answer.is_too_many):
-            continue  # its turn comes in the next transaction
-        if (ours := answer or reply) is not None and ours.is_ours:
-            unnamed[address] = _result(OutgoingState.FAILED, ours)
-            continue
-        judged = about_all if answer is None or answer.is_positive else judge(answer, Phase.RCPT)
-        if isinstance(judged, RecipientResult):
-            results[address] = judged
-        elif blame is None or judged.fault is Fault.MAILBOX:
-            blame = blame if blame is not None and blame.fault is Fault.MAILBOX else judged
-    if blame is None:
-        return Reading(results, unnamed=unnamed, most_recipients=most, reply=reply, text=text)
-    return Reading(
-        results,
-        blame.text,
-        does_cool=blame.fault is Fault.MAILBOX,
-        is_too_large=blame.fault is Fault.TOO_LARGE,
-        sender_refused=_refusal_of_sender(blame),
-        unnamed=unnamed,
-        most_recipients=most,
-        reply=reply,
-        text=text,
-    )
 
 
 def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
@@ -129,13 +41,6 @@ def without_utf8(names: Sequence[str], error: str, *, is_over: bool) -> Recipien
     if is_over:
         return RecipientResult(OutgoingState.FAILED, 550, NO_SMTPUTF8, f"{told}; nor is there another mailbox for it.")
     return RecipientResult(OutgoingState.DEFERRED, text=f"{told}; a mailbox that may cannot send now. {error}".strip())
-
-
-def _most_recipients(result: SubmitResult) -> int:
-    """How many recipients a transaction took before the server said that more are too many; 0: it did not say so."""
-    if not any(reply is not None and reply.is_too_many for _, reply in result.recipients):
-        return 0
-    return sum(reply is not None and reply.is_positive for _, reply in result.recipients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,42 +110,6 @@ def wait_until(due: Due, until: datetime, why: str) -> Ending:
     """Nobody can send it now: it waits, and that was no try."""
     state = OutgoingState.UNCERTAIN if due.state == OutgoingState.UNCERTAIN else OutgoingState.DEFERRED
     return Ending(state, due.attempts, until, why, due.uncertain_since, due.sent_by_id)
-
-
-def _about_all(
-    result: SubmitResult, judge: Callable[[Reply, Phase], RecipientResult | _Blame], text: str
-) -> RecipientResult | _Blame:
-    """What the decisive reply says of the recipients that were not refused."""
-    if result.uncertain:
-        return RecipientResult(OutgoingState.UNCERTAIN, text=f"It may have been taken: {text}")
-    if result.reply is None:
-        return _Blame(text)
-    if result.taken:
-        return _result(OutgoingState.SENT, result.reply)
-    return judge(result.reply, result.phase)
-
-
-def _judged(reply: Reply, phase: Phase, *, sender: str, is_own_sender: bool) -> RecipientResult | _Blame:
-    fault = judge_reply(
-        reply.code, reply.enhanced, reply.text, _PHASES[phase], sender=sender, is_own_sender=is_own_sender
-    )
-    match fault:
-        case Fault.MAILBOX | Fault.SENDER | Fault.TOO_LARGE:
-            return _Blame(str(reply), fault, reply)
-        case Fault.RECIPIENT_TRANSIENT:
-            return _result(OutgoingState.DEFERRED, reply)
-        case _:
-            return _result(OutgoingState.FAILED, reply)
-
-
-def _result(state: OutgoingState, reply: Reply) -> RecipientResult:
-    return RecipientResult(state, reply.code, reply.enhanced, reply.text)
-
-
-def _refusal_of_sender(blame: _Blame) -> RecipientResult | None:
-    if blame.fault is not Fault.SENDER or blame.reply is None or not blame.reply.is_permanent:
-        return None
-    return _result(OutgoingState.FAILED, blame.reply)
 
 
 def _given_up(

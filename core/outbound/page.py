@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.outbound.fault import Fault
 from core.outbound.job import Job
-from core.outbound.relay import Fault
 from core.outbox.settle import Settlement
 
 

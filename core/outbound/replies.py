@@ -9,7 +9,7 @@ from core.outbound.provider_words import is_about_its_domain, is_about_the_accou
 from core.protocols.smtp_reply import is_too_many_recipients
 
 
-class Fault(StrEnum):
+class Blame(StrEnum):
     """Who is to blame for a refusal, and so what comes next."""
 
     MAILBOX = "mailbox"
@@ -32,7 +32,7 @@ _TRANSACTION = ("mail", "rcpt", "data", "dot")
 
 def judge_reply(
     code: int, enhanced: str, text: str, phase: str, *, sender: str = "", is_own_sender: bool = False
-) -> Fault:
+) -> Blame:
     """Whose fault a refusal is (RFC 5321 §4.2.1).
 
     `phase` is where the dialogue stood: `mail`, `rcpt`, `data` (the command), `dot` (the message handed over); anything
@@ -41,24 +41,24 @@ def judge_reply(
     """
     enhanced = enhanced or _enhanced_in(text)
     if phase == "mail" and _is_about_size(code, enhanced):
-        return Fault.TOO_LARGE
+        return Blame.TOO_LARGE
     is_about_this_message = phase in _TRANSACTION and code != 421 and 400 <= code < 600
     if not is_about_this_message or is_about_the_account(code, enhanced, text):
-        return Fault.MAILBOX
+        return Blame.MAILBOX
     if phase == "rcpt" and (code < 500 or is_too_many_recipients(code, enhanced, text)):
-        return Fault.RECIPIENT_TRANSIENT  # though it names the sender: so does greylisting
+        return Blame.RECIPIENT_TRANSIENT  # though it names the sender: so does greylisting
     if is_about_its_domain(enhanced):
-        return Fault.SENDER
+        return Blame.SENDER
     if is_about_the_sender(enhanced, text, sender) or (phase == "mail" and _is_about_an_address(code)):
-        return Fault.MAILBOX if is_own_sender else Fault.SENDER
+        return Blame.MAILBOX if is_own_sender else Blame.SENDER
     return _by_phase(code, phase)
 
 
-def _by_phase(code: int, phase: str) -> Fault:
+def _by_phase(code: int, phase: str) -> Blame:
     """Of a reply that says no more than its code."""
     if phase == "mail" or code < 500:
-        return Fault.MAILBOX
-    return Fault.RECIPIENT_PERMANENT if phase == "rcpt" else Fault.MESSAGE_PERMANENT
+        return Blame.MAILBOX
+    return Blame.RECIPIENT_PERMANENT if phase == "rcpt" else Blame.MESSAGE_PERMANENT
 
 
 def _is_about_size(code: int, enhanced: str) -> bool:

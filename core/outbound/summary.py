@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.models import OutgoingState
 
 if TYPE_CHECKING:
-    from core.outbound.relay import Fault
+    from core.outbound.fault import Fault
 
 
 @dataclass

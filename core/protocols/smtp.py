@@ -28,8 +28,9 @@ class SmtpConnection:
         """What is known of the connection."""
         self.count = 0
         """How many messages were submitted, with whatever outcome."""
+        self.ahead: Exchange | None = None
+        """The message whose envelope the relay has already: it is the next, or the connection is dropped."""
         self._dialogue = dialogue
-        self._ahead: Exchange | None = None
         self._opened = monotonic()
 
     @property
@@ -78,11 +79,11 @@ class SmtpConnection:
         The envelope of the one that is to follow goes ahead with its dot where that is allowed. If it did
         (`following.is_ahead`), that message is the next, or the connection is to be dropped.
         """
-        if self._ahead is not None and self._ahead is not exchange:
+        if self.ahead is not None and self.ahead is not exchange:
             self.drop()
         self.count += 1
         result = yield from exchange.running(following)
-        self._ahead = following if following is not None and following.is_ahead else None
+        self.ahead = following if following is not None and following.is_ahead else None
         return result
 
     def check_envelope(self, sender: str, recipient: str) -> Iterator[tuple[Phase, Reply]]:
@@ -104,7 +105,7 @@ class SmtpConnection:
 
     def quit(self) -> None:
         """Say goodbye; what the relay answers does not matter any more."""
-        if self.is_usable and self._ahead is None:
+        if self.is_usable and self.ahead is None:
             with contextlib.suppress(WireError):
                 self._dialogue.wire.begin("quit", min(5.0, self._dialogue.timeouts.command), 64 * 1024)
                 self._dialogue.send(b"QUIT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from core.outbound.relay import Fault
+from core.outbound.fault import Fault
 from core.outbound.summary import Summary
 
 MAILBOXES = 5

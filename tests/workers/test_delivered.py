@@ -1,6 +1,6 @@
 """A worker tells what a pass came to; who asked reads the same."""
 
-from core.outbound.relay import Fault
+from core.outbound.fault import Fault
 from core.outbound.summary import Summary
 from core.workers.delivered import read_summary, told_summary
 
