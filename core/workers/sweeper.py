@@ -21,6 +21,7 @@ from core.handoff.troubles import tell_handoffs
 from core.inbound.disk_guard import tell_shortage
 from core.inbound.troubles import tell_troubles
 from core.models import Audit, Delivery, DeliveryState, Request, RequestEvent, Run, RunEvent
+from core.outbound.refused_senders import tell_refused_senders
 from core.outbound.troubles import tell_mailboxes
 from core.outbox import retention as outbox_retention
 from core.outbox import suppression
@@ -58,6 +59,7 @@ def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
     tell_endings(handles)
     tell_missing_key(handles, now)
     tell_mailboxes(handles, now)
+    tell_refused_senders(handles, now)
     wake_records(handles, now)
     kept = handles.settings().retention
     if before := since(now, kept.audit):
