@@ -178,6 +178,8 @@ def test_a_configuration_goes_out_and_comes_back_the_same(postroom: Shell, tmp_p
     file = tmp_path / "all.toml"
     postroom.ok("config", "export", str(file))
     assert file.stat().st_mode & 0o077 == 0
+    entries = postroom.ok("config", "export", "--json").rows
+    assert {"kind": "queue", "name": "Support", "comment": "Umlaute: äöü"} in entries
     assert postroom.ok("config", "diff", str(file)).out == ""
     file.write_text(file.read_text().replace("Umlaute", "Vowels"))
     (difference,) = postroom.ok("config", "diff", str(file), "--json").rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -56,14 +57,18 @@ def import_(
 
 @CONFIG.command("export")
 def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-") -> None:
-    """Write the configuration as TOML, without secrets."""
+    """Write the configuration as TOML, without secrets; with --json an entry a line in place of it."""
     with opened(ctx.obj) as (handles, actor):
         text = export_text(handles, actor)
-    if file == "-":
+    if file != "-":
+        write_private(Path(file), text.encode())
+        say(ctx.obj, f"Written to {file}.")
+    elif ctx.obj.json:
+        for kind, entries in tomllib.loads(text).items():
+            for entry in entries if isinstance(entries, list) else [entries]:
+                write_json({"kind": kind, **entry})
+    else:
         sys.stdout.write(text)
-        return
-    write_private(Path(file), text.encode())
-    say(ctx.obj, f"Written to {file}.")
 
 
 @CONFIG.command("diff")
