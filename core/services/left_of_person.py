@@ -12,7 +12,19 @@ from core.db.bulk import table_of
 from core.db.doors import Database
 from core.db.stretches import stretches
 from core.mail.naming import Naming
-from core.models import Account, Audit, Filter, Handoff, Mailbox, Profile, Queue, Setting, SystemAddress, Template
+from core.models import (
+    Account,
+    Audit,
+    Filter,
+    Handoff,
+    Mailbox,
+    Profile,
+    Queue,
+    Setting,
+    SystemAddress,
+    Template,
+    Token,
+)
 
 _KINDS: tuple[tuple[str, type[SQLModel], str], ...] = (
     ("template", Template, "name"),
@@ -25,6 +37,9 @@ _KINDS: tuple[tuple[str, type[SQLModel], str], ...] = (
     ("handoff", Handoff, "name"),
     ("setting", Setting, "name"),
 )
+
+
+_token = table_of(Token)
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,11 @@ def _configured(database: Database, naming: Naming) -> Iterator[Left]:
             names = tuple(_naming(session, model, name, naming))
         if names:
             yield Left(kind, names, f"configuration: to change it, postroom set {kind} NAME FIELD=VALUE")
+    with database.reading() as session:
+        signed_in = select(_token.c.kind, _token.c.owner_id, _token.c.signed_in_as)
+        rows = session.connection().execute(signed_in).all()
+    if owners := tuple(f"{row.kind} {row.owner_id}" for row in rows if naming.is_in(row.signed_in_as)):
+        yield Left("sign-in", owners, "who signed in for it: somebody else may (postroom oauth login)")
 
 
 def _naming(session: Session, model: type[SQLModel], name: str, naming: Naming) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Erasing one person: nothing of them is found afterwards, nothing of others is gone, and nothing comes again."""
 
 from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import LargeBinary, select
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
 from core.errors import BadInput, InUse, NotFound, NotPermitted
 from core.handles import Handles
@@ -261,3 +263,24 @@ def test_the_audit_log_and_the_configuration_are_left_and_told(handles: Handles,
     assert there.removes_nothing
     assert left(there)["queue"] == ("Support (comment)",)
     assert len(left(there)["audit"]) == 1
+
+
+@ON_SQLITE
+def test_what_is_cut_off_goes_on_when_it_is_repeated(
+    handles: Handles, account: str, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(session: Session, ids: Sequence[int], now: datetime) -> None:
+        erase_messages(session, ids[:1], now)
+        raise KeyboardInterrupt
+
+    erase_messages = erasure.inbound.erase_messages
+    monkeypatch.setattr(erasure.inbound, "AT_ONCE", 1)
+    monkeypatch.setattr(erasure.inbound, "erase_messages", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        erase(handles, admin)
+    assert {row.title for row in records(handles)} >= {"(erased)"}
+    monkeypatch.setattr(erasure.inbound, "erase_messages", erase_messages)
+
+    assert erase(handles, admin).messages == 3
+    assert found(handles, admin).counted.is_empty
+    assert [row.raw is not None for row in stored(handles)] == [False, True, False, False, True]
