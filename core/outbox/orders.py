@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, or_, select, update
+from sqlalchemy import ColumnElement, case, or_, select, true, update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
@@ -16,6 +16,7 @@ from core.outbox.enqueue import TOPIC
 
 _m = table_of(OutgoingMessage).c
 _AT_ONCE = 500
+"""Rows that a statement names: PostgreSQL takes no more than 65,535 values, and a hundred thousand may be held."""
 
 
 def retry(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
@@ -23,60 +24,57 @@ def retry(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
 
     Gives back those it holds for.
     """
-    return _order(handles, ids, STILL_TO_BE_SENT, to=None)
+    was_tried = or_(_m.state != OutgoingState.QUEUED, _m.attempts > 0)
+    return _order(handles, was_tried if ids is None else _m.id.in_(ids), STILL_TO_BE_SENT, to=None)
 
 
 def cancel(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
     """Take these back: they are not sent any more. What is being sent right now is not among them."""
-    return _order(handles, ids, (*STILL_TO_BE_SENT, OutgoingState.HELD), to=OutgoingState.CANCELLED)
+    return _order(handles, _named(ids), (*STILL_TO_BE_SENT, OutgoingState.HELD), to=OutgoingState.CANCELLED)
 
 
 def hold(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
     """Send these only when they are released."""
-    return _order(handles, ids, STILL_TO_BE_SENT, to=OutgoingState.HELD)
+    return _order(handles, _named(ids), STILL_TO_BE_SENT, to=OutgoingState.HELD)
 
 
 def release(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
     """Send what was held."""
-    return _order(handles, ids, (OutgoingState.HELD,), to=OutgoingState.QUEUED)
+    return _order(handles, _named(ids), (OutgoingState.HELD,), to=OutgoingState.QUEUED)
 
 
 def hold_what_waits(session: Session, because: str) -> int:
     """Hold all that waits, with a reason that tells these from what a person held."""
-    return len(_apply(session, None, STILL_TO_BE_SENT, OutgoingState.HELD, last_error=because))
+    return len(_apply(session, true(), STILL_TO_BE_SENT, OutgoingState.HELD, last_error=because))
 
 
 def is_any_held(session: Session, because: str) -> bool:
     """Whether something is held for this reason."""
-    return session.connection().execute(_held(because).limit(1)).first() is not None
+    held = select(_m.id).where(_m.state == OutgoingState.HELD, _m.last_error == because)
+    return session.connection().execute(held.limit(1)).first() is not None
 
 
 def release_what_was_held(session: Session, because: str) -> int:
     """Release what was held for this reason."""
-    ids: list[int] = list(session.connection().scalars(_held(because)))
-    return len(_apply(session, ids, (OutgoingState.HELD,), OutgoingState.QUEUED)) if ids else 0
+    return len(_apply(session, _m.last_error == because, (OutgoingState.HELD,), OutgoingState.QUEUED))
 
 
-def _held(because: str) -> Select[Any]:
-    return select(_m.id).where(_m.state == OutgoingState.HELD, _m.last_error == because)
+def _named(ids: Sequence[int] | None) -> ColumnElement[bool]:
+    return true() if ids is None else _m.id.in_(ids)
 
 
 def _order(
-    handles: Handles, ids: Sequence[int] | None, of_states: Sequence[str], *, to: OutgoingState | None
+    handles: Handles, which: ColumnElement[bool], of_states: Sequence[str], *, to: OutgoingState | None
 ) -> list[int]:
-    done = handles.database.writing(lambda session: _apply(session, ids, of_states, to))
+    done = handles.database.writing(lambda session: _apply(session, which, of_states, to))
     handles.changes.moved(TOPIC)
     return done
 
 
 def _apply(
-    session: Session, ids: Sequence[int] | None, of_states: Sequence[str], to: OutgoingState | None, **values: Any
+    session: Session, which: ColumnElement[bool], of_states: Sequence[str], to: OutgoingState | None, **values: Any
 ) -> list[int]:
-    chosen = select(_m.id).where(_m.state.in_(of_states)).order_by(_m.id)
-    if ids is not None:
-        chosen = chosen.where(_m.id.in_(ids))
-    elif to is None:
-        chosen = chosen.where(or_(_m.state != OutgoingState.QUEUED, _m.attempts > 0))
+    chosen = select(_m.id).where(_m.state.in_(of_states), which).order_by(_m.id)
     found = list(session.connection().scalars(chosen.with_for_update()))
     now = time_of(session)
     if to is None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from core import clock
 from core.models import OutgoingMessage, Recipient
@@ -49,6 +50,18 @@ def test_without_ids_it_concerns_all_that_wait(handles):
     assert orders.release(handles, [rows(handles)[1].id]) == [rows(handles)[1].id]
     assert states(handles) == ["held", "queued", "held"]
     assert len(orders.cancel(handles)) == 3
+
+
+def test_no_statement_names_more_rows_than_fit_however_many_are_held(handles):
+    put(handles, 1100)
+    given: list[int] = []
+    event.listen(handles.database._writers, "before_cursor_execute", lambda *told: given.append(len(told[3])))
+
+    assert handles.database.writing(lambda session: orders.hold_what_waits(session, "all is held")) == 1100
+    assert handles.database.writing(lambda session: orders.release_what_was_held(session, "all is held")) == 1100
+
+    assert max(given) < 600  # PostgreSQL takes no more than 65,535 values
+    assert set(states(handles)) == {"queued"}
 
 
 def test_a_scheduled_message_that_was_held_keeps_its_time(handles):
