@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, update
 from sqlmodel import Session
@@ -31,23 +32,20 @@ class Heartbeat:
 
     def __init__(self, handles: Handles, role: str) -> None:
         self._handles = handles
-        self._role = role
+        self._row: dict[str, Any] = {
+            "id": handles.worker_id,
+            "host": handles.host,
+            "pid": os.getpid(),
+            "role": role,
+            "version": version_of_ours(),
+        }
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         """Appear among the workers."""
-        now = clock.utcnow()
-        row = {
-            "id": self._handles.worker_id,
-            "host": self._handles.host,
-            "pid": os.getpid(),
-            "role": self._role,
-            "version": version_of_ours(),
-            "started_at": now,
-            "heartbeat_at": now,
-        }
-        self._handles.database.writing(lambda session: bulk.upsert(session, Worker, [row]))
+        self._row["started_at"] = self._row["heartbeat_at"] = clock.utcnow()
+        self._handles.database.writing(lambda session: bulk.upsert(session, Worker, [self._row]))
         self._handles.changes.moved("worker")
         self._thread.start()
 
@@ -72,7 +70,9 @@ class Heartbeat:
         old = delete(_worker).where(_worker.c.heartbeat_at < now - FORGOTTEN_AFTER)
 
         def write(session: Session) -> None:
-            session.connection().execute(beat)
+            if not session.connection().execute(beat).rowcount:
+                # After the sleep of a machine, whoever wakes first takes the others for dead.
+                bulk.upsert(session, Worker, [{**self._row, "heartbeat_at": now}])
             session.connection().execute(old)
 
         self._handles.database.writing(write)

@@ -28,6 +28,8 @@ from core.outbox import suppression
 from core.workers.forgetting import forget_secrets
 from core.workers.key_watch import tell_missing_key
 from core.workers.retention import Retention, since
+from core.workers.set_back import bring_back
+from core.workers.trusted_time import is_trusted
 from core.workers.waking import wake_records
 
 EVERY = 60.0
@@ -61,6 +63,14 @@ def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
     tell_mailboxes(handles, now)
     tell_refused_senders(handles, now)
     wake_records(handles, now)
+    bring_back(handles, now)
+    with handles.database.reading() as session:
+        may_remove = is_trusted(session, now)
+    if may_remove:
+        _remove_what_is_over(handles, now, stop)
+
+
+def _remove_what_is_over(handles: Handles, now: datetime, stop: threading.Event) -> None:
     kept = handles.settings().retention
     if before := since(now, kept.audit):
         _forget_audit(handles, before, stop)

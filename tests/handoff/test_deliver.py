@@ -25,11 +25,11 @@ from core.services.actor import Actor, Role
 from core.services.catalogue import RESOURCES
 from core.services.intake import take_in
 from core.workers.handoff import Handover
-from core.workers.sweeper import sweep
 from tests.accounts import LONG_AGO, add_account, message, rows_of
 from tests.handoff.receiver import Posted, Receiver
 from tests.services.worlds import add
 from tests.waiting import PATIENCE, until
+from tests.workers.sweeping import sweep
 
 NOW = datetime(2026, 11, 20, 21, 4, 10, tzinfo=UTC)
 ANSWER = ("References: <1@mail.example.org>",)

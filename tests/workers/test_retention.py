@@ -30,11 +30,11 @@ from core.models import (
 from core.services import messages, quarantine, reply, settings
 from core.services.actor import Actor
 from core.services.explaining import explained_stored
-from core.workers.sweeper import sweep
 from tests.accounts import ON_SQLITE, add_account, at, change_account, fetched_well, message, records, rows_of, stored
 from tests.outbound.world import set_setting
 from tests.servers.dovecot import DovecotServer
 from tests.services.worlds import put
+from tests.workers.sweeping import sweep
 
 pytestmark = pytest.mark.usefixtures("account")
 

@@ -11,10 +11,10 @@ from core.resources.catalogue import kind_named
 from core.services import records, search, settings
 from core.services.actor import Actor
 from core.services.details import show
-from core.workers.sweeper import sweep
 from core.workers.waking import state_after, wake_records
 from tests.accounts import rows_of
 from tests.services.worlds import NOW, put
+from tests.workers.sweeping import sweep
 
 STATES = ("new", "open", "pending reminder", "pending auto close", "closed successful", "closed unsuccessful")
 

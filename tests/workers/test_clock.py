@@ -1,0 +1,140 @@
+"""A clock that was wrong for a while: nothing waits for years, nothing is removed that is not old."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core import clock
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.models import AccountStatus, Audit, MailboxStatus, OutgoingMessage
+from core.services import settings
+from core.services.actor import Actor
+from core.workers import sweeper
+from core.workers.health import Heartbeat
+from core.workers.set_back import longest_wait
+from tests.accounts import ON_SQLITE, add_account, change_status, rows_of
+from tests.outbound.world import add_mailbox, change, put, rows
+from tests.workers.sweeping import note_work
+
+YEARS = timedelta(days=4000)
+MINUTES_10 = timedelta(minutes=10)
+
+
+class Nowhere:
+    host, port = "127.0.0.1", 9
+
+
+@pytest.mark.parametrize(
+    ("interval", "is_well", "is_asked_to_wait", "longest"),
+    [
+        (MINUTES_10, True, False, MINUTES_10),
+        (MINUTES_10, False, False, timedelta(hours=1)),
+        (MINUTES_10, False, True, timedelta(days=1)),
+        (timedelta(days=7), False, False, timedelta(days=7)),
+        (timedelta(days=7), False, True, timedelta(days=7)),
+    ],
+)
+def test_how_far_ahead_an_account_can_be_due(
+    interval: timedelta, is_well: bool, is_asked_to_wait: bool, longest: timedelta
+) -> None:
+    assert longest_wait(interval, is_well=is_well, is_asked_to_wait=is_asked_to_wait) == longest
+
+
+def standing(handles: Handles) -> dict[int, Any]:
+    return {row.account_id: row for row in rows_of(handles, AccountStatus, "account_id")}
+
+
+def test_accounts_that_were_fetched_while_the_clock_was_ahead_are_due(handles: Handles) -> None:
+    now = clock.utcnow()
+    well, dead, asked, failing, weekly = (
+        add_account(handles, name=name, **values)
+        for name, values in (
+            ("well", {}),
+            ("dead", {}),
+            ("asked", {}),
+            ("failing", {}),
+            ("weekly", {"interval": 604800}),
+        )
+    )
+    rightly = {
+        well: now + MINUTES_10, failing: now + timedelta(minutes=59), asked: now + timedelta(hours=23),
+        weekly: now + timedelta(days=6),
+    }  # fmt: skip
+    for account, due_at in rightly.items():
+        change_status(handles, account, due_at=due_at)
+    change_status(handles, asked, retry_after=rightly[asked], failures=1)
+    change_status(handles, failing, failures=5)
+    sweeper.sweep(handles)
+    assert {account: standing(handles)[account].due_at for account in rightly} == rightly
+
+    for account in rightly:
+        change_status(handles, account, due_at=now + YEARS)
+    change_status(handles, asked, retry_after=now + YEARS)
+    change_status(handles, dead, lease_owner="w", lease_until=now + YEARS)
+    sweeper.sweep(handles)
+
+    found = standing(handles)
+    assert all(row.due_at <= clock.utcnow() and row.retry_after is None for row in found.values())
+    # Should somebody hold it after all, he renews it in time.
+    assert found[dead].lease_until <= clock.utcnow() + timedelta(seconds=61)
+
+
+def test_messages_from_while_the_clock_was_ahead_are_due_and_scheduled_ones_keep_their_time(handles: Handles) -> None:
+    now = clock.utcnow()
+    add_mailbox(handles, "main", Nowhere())
+    put(handles, not_before=now + YEARS)
+    sweeper.sweep(handles)
+    assert rows(handles)[0].next_attempt_at == now + YEARS
+
+    change(handles, OutgoingMessage, first_due_at=None)
+    change(handles, MailboxStatus, cooling_until=now + YEARS)
+    sweeper.sweep(handles)
+    assert rows(handles)[0].next_attempt_at <= clock.utcnow()
+    assert rows_of(handles, MailboxStatus, "mailbox_id")[0].cooling_until is None
+
+    change(handles, OutgoingMessage, state="deferred", next_attempt_at=now + timedelta(minutes=59))
+    sweeper.sweep(handles)
+    assert rows(handles)[0].next_attempt_at == now + timedelta(minutes=59)
+    change(handles, OutgoingMessage, next_attempt_at=now + YEARS)
+    sweeper.sweep(handles)
+    assert rows(handles)[0].next_attempt_at <= clock.utcnow()
+
+
+@ON_SQLITE
+def test_a_clock_that_jumps_ahead_removes_nothing_until_it_has_been_that_time_for_an_hour(
+    handles: Handles, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.change(handles, admin, {"retention.audit": "365d"})
+    note_work(handles)
+    there = len(rows_of(handles, Audit, "id"))
+    jumped = clock.utcnow() + YEARS
+    monkeypatch.setattr(clock, "utcnow", lambda: jumped)
+
+    sweeper.sweep(handles)
+    note_work(handles, timedelta(minutes=5))
+    sweeper.sweep(handles)
+    assert len(rows_of(handles, Audit, "id")) == there + 1
+
+    note_work(handles)
+    sweeper.sweep(handles)
+    left = [row for row in rows_of(handles, Audit, "id") if row.kind == "work"]
+    assert [row.at for row in left] == [jumped - timedelta(minutes=5), jumped - timedelta(hours=2)]
+
+
+@ON_SQLITE
+def test_a_worker_that_another_took_for_dead_appears_again(handles: Handles) -> None:
+    from core.models import Worker
+
+    beating = Heartbeat(handles, "both")
+    beating.start()
+    try:
+        table = table_of(Worker)
+        [before] = rows_of(handles, Worker, "id")
+        handles.database.writing(lambda session: session.connection().execute(table.delete()) and None)
+        beating._beat()
+        [after] = rows_of(handles, Worker, "id")
+        assert (after.id, after.started_at) == (before.id, before.started_at)
+    finally:
+        beating.close()
