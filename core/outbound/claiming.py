@@ -113,18 +113,11 @@ class _Batch:
 
     def _deal(self, due: Due, lease: Lease) -> None:
         job = Job(due, lease, ())
-        if is_expired(due.expires_at, self._now):
-            settlement = close_round(job, due.last_error, self._terms)
-            assert settlement.ending is not None
-            settlement.ending = settlement.ending._replace(attempts=due.attempts)  # it was not tried
-            self._over.append((job, settlement))
-            return
-        job.results = self._suppressed(due)
-        if not job.unanswered:
-            settlement = close_round(job, due.last_error, self._terms)
-            assert settlement.ending is not None
-            settlement.ending = settlement.ending._replace(attempts=due.attempts)  # nor was this
-            self._over.append((job, settlement))
+        has_expired = is_expired(due.expires_at, self._now)
+        if not has_expired:
+            job.results = self._suppressed(due)
+        if has_expired or not job.unanswered:
+            self._close_untried(job)
             return
         chosen = self._chosen(due)
         if isinstance(chosen, Choice):
@@ -230,6 +223,12 @@ class _Batch:
     def _close(self, job: Job, error: str) -> None:
         key = job.due.id
         settlement = close_round(job, error, self._terms, raw=lambda: bytes_of(self._session, [key])[key])
+        self._over.append((job, settlement))
+
+    def _close_untried(self, job: Job) -> None:
+        settlement = close_round(job, job.due.last_error, self._terms)
+        assert settlement.ending is not None
+        settlement.ending = settlement.ending._replace(attempts=job.due.attempts)
         self._over.append((job, settlement))
 
     def _note_passed_over(self, job: Job, chosen: Choice) -> None:

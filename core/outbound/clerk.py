@@ -46,7 +46,7 @@ class Clerk(threading.Thread):
     def hand_in(self, page: Page) -> Page:
         """Have this page written; it says whether that is done."""
         with self._changed:
-            if not self._waiting and not self.is_alive() and not self._is_closed and self.ident is None:
+            if self.ident is None and not self._is_closed:
                 self.start()
             self._waiting.append(page)
             self._with_couriers -= page.follows_window

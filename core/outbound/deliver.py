@@ -133,7 +133,7 @@ def _hold_all(handles: Handles, book: Book) -> None:
 
 def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:
     """Free the messages of lost workers."""
-    rule = RetryRule(settings.retry.first, settings.retry.longest, settings.retry.lifetime)
+    rule = RetryRule.of(settings.retry)
     holds = settings.retry.uncertain is UncertainPolicy.HOLD
 
     def next_try(attempts: int, created_at: datetime, now: datetime) -> datetime:

@@ -28,6 +28,7 @@ from core.outbound.route import Route
 from core.outbox.entry import Entry, read_entry
 from core.outbox.settle import Ending, RecipientResult, Settlement
 from core.settings import RuntimeSettings, UncertainPolicy
+from core.text import counted
 
 _TRIED_AGAIN = (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
 
@@ -50,7 +51,7 @@ class Delivery(NamedTuple):
     def __str__(self) -> str:
         """One line of a log."""
         through = f" through {self.mailbox}" if self.mailbox else ""
-        to = "1 recipient" if self.recipients == 1 else f"{self.recipients} recipients"
+        to = counted(self.recipients, "recipient")
         next_try = f"; next try {self.next_attempt_at:%H:%M:%S}" if self.state in _TRIED_AGAIN else ""
         return f"{self.message_id} {self.state.value}{through} ({to}): {self.text}{next_try}"
 
@@ -68,8 +69,7 @@ class Terms:
     @property
     def rule(self) -> RetryRule:
         """How long the outbox goes on trying."""
-        retry = self.settings.retry
-        return RetryRule(retry.first, retry.longest, retry.lifetime)
+        return RetryRule.of(self.settings.retry)
 
 
 def close_round(job: Job, error: str, terms: Terms, *, raw: Callable[[], bytes] = bytes) -> Settlement:

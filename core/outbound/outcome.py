@@ -11,6 +11,7 @@ from core.outbound.retry import RetryRule, is_expired, next_attempt_at
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import Ending, RecipientResult
 from core.outbox.standing import message_state
+from core.text import counted
 
 TOO_LARGE = "5.3.4"
 """Message too big for system (RFC 3463 §3.4)."""
@@ -23,8 +24,8 @@ def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
     largest = max(limits.values(), default=0)
     names = ", ".join(f"{name} {limit}" for name, limit in sorted(limits.items()))
     return (
-        f"The message has {size} bytes, more than any mailbox takes ({names or 'no limit is known'}). "
-        f"Send at most {largest} bytes, or raise the limit."
+        f"The message has {counted(size, 'byte')}, more than any mailbox takes ({names or 'no limit is known'}). "
+        f"Send at most {counted(largest, 'byte')}, or raise the limit."
     )
 
 
@@ -136,4 +137,4 @@ def _held(decided: Mapping[int, RecipientResult]) -> dict[int, RecipientResult]:
 
 def _spelled(rule: RetryRule) -> str:
     hours = rule.lifetime.total_seconds() / 3600
-    return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
+    return counted(hours / 24, "day") if hours >= 48 else counted(hours, "hour")

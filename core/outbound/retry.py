@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.settings import RetrySettings
+
 _MOST_DOUBLINGS = 32
 
 
@@ -18,6 +20,11 @@ class RetryRule:
     """The longest wait between two tries."""
     lifetime: timedelta = timedelta(days=5)
     """After this the message has failed (RFC 5321 §4.5.4.1 asks for four to five days)."""
+
+    @classmethod
+    def of(cls, settings: RetrySettings) -> RetryRule:
+        """As it is set."""
+        return cls(settings.first, settings.longest, settings.lifetime)
 
 
 @dataclass(frozen=True, slots=True)
