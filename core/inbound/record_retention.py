@@ -12,12 +12,12 @@ from sqlmodel import Session
 from core.db.ages import id_since
 from core.db.bulk import skip_locked, table_of
 from core.inbound.retention import Removed, drop_bytes, fitting, is_done_with, is_to_be_told
-from core.models import Delivery, Message, MessageState, OutgoingMessage, OutgoingState, Record
+from core.models import Delivery, Message, MessageState, OutgoingMessage, Record
+from core.outbox.standing import OVER
 
 AT_ONCE = 100
 """Records in one transaction."""
 
-_OVER = (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED, OutgoingState.CANCELLED)
 _record, _m, _out, _delivery = (table_of(model) for model in (Record, Message, OutgoingMessage, Delivery))
 
 BLANK = dict.fromkeys(("message_id", "subject", "header_from", "from_address", "header_to"), "")
@@ -60,7 +60,7 @@ def _idle(before: datetime, upto: int) -> Select[Any]:
     )
     unsent = exists().where(
         _out.c.record_id == _record.c.id,
-        or_(_out.c.state.not_in(_OVER), _out.c.settled_at.is_(None), _out.c.settled_at >= before),
+        or_(_out.c.state.not_in(OVER), _out.c.settled_at.is_(None), _out.c.settled_at >= before),
     )
     size = select(func.coalesce(func.sum(_m.c.size), 0)).where(_m.c.record_id == _record.c.id).scalar_subquery()
     return (

@@ -14,9 +14,11 @@ from sqlmodel import Session
 from core.db.bulk import insert_rows, reserve, skip_locked, table_of
 from core.models import OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
 from core.outbox.claim import time_of
+from core.outbox.enqueue import COUNTER
 
 _AT_ONCE = 100
 _OVER = (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED)
+"""What was cancelled is not sent to them either."""
 _m, _r, _b = table_of(OutgoingMessage), table_of(Recipient), table_of(OutgoingRaw)
 
 # In the words of the index, or it is not used.
@@ -43,7 +45,7 @@ def carry_on(session: Session, again: datetime | None = None) -> int:
     rows = session.connection().execute(skip_locked(_left().order_by(_r.c.id).limit(_AT_ONCE))).mappings().all()
     if not rows:
         return 0
-    first = reserve(session, "outgoing_message", len(rows))
+    first = reserve(session, COUNTER, len(rows))
     for key, row in enumerate(rows, start=first):
         _copy(session, key, row, again or now)
         said = f"It goes on as message {key}: {row['recipient_text']}"

@@ -20,7 +20,7 @@ from core.outbox.entry import Entry, first_try_at
 TOPIC = "outbox"
 """What moved, for whoever watches."""
 
-_COUNTER = "outgoing_message"
+COUNTER = "outgoing_message"
 """What gives the messages their ids."""
 
 _AT_ONCE = 500
@@ -76,7 +76,7 @@ def _put(session: Session, entries: Sequence[Entry], now: datetime) -> _Put:
                 known[key] = entry.message_id
     if not fresh:
         return _Put(message_ids, None)
-    first = reserve(session, _COUNTER, len(fresh))
+    first = reserve(session, COUNTER, len(fresh))
     _insert(session, [(first + index, entry) for index, entry in enumerate(fresh)], mailboxes, now)
     return _Put(message_ids, (first, fresh[0].message_id))
 
@@ -110,7 +110,7 @@ def _holds(session: Session, before: _Put) -> bool:
         return False
     key, message_id = before.first
     # Should that transaction still be under way, it holds the counter: this waits for its end.
-    reserve(session, _COUNTER, 0)
+    reserve(session, COUNTER, 0)
     table = table_of(OutgoingMessage)
     asked = select(table.c.id).where(table.c.id == key, table.c.message_id == message_id)
     return session.connection().execute(asked).first() is not None

@@ -11,11 +11,11 @@ from sqlmodel import Session
 
 from core.db.bulk import skip_locked, table_of
 from core.models import Attempt, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
+from core.outbox.standing import OVER
 
 AT_ONCE = 200
 """Messages in one transaction: bytes are given back to the database slowly."""
 
-_OVER = (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED, OutgoingState.CANCELLED)
 _m, _r = table_of(OutgoingMessage), table_of(Recipient)
 _PARTS = (table_of(OutgoingRaw), table_of(Attempt), _r)
 
@@ -49,7 +49,7 @@ def is_over() -> ColumnElement[bool]:
     waits = select(_r.c.id).where(
         _r.c.outgoing_id == _m.c.id, _r.c.is_bcc, _r.c.state == OutgoingState.DEFERRED, _r.c.settled_at.is_(None)
     )
-    return and_(_m.c.state.in_(_OVER), ~waits.correlate(_m).exists())
+    return and_(_m.c.state.in_(OVER), ~waits.correlate(_m).exists())
 
 
 def _over(before: datetime) -> Select[Any]:

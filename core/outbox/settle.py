@@ -19,6 +19,7 @@ from core.models import Attempt, MailboxStatus, OutgoingMessage, OutgoingState, 
 from core.outbox.claim import still_ours
 from core.outbox.enqueue import insert_entries
 from core.outbox.entry import Entry
+from core.outbox.standing import OVER
 from core.text import bounded, clean
 
 _LONGEST_TEXT = 1000
@@ -104,12 +105,7 @@ class Ending(NamedTuple):
     @property
     def is_last(self) -> bool:
         """Whether it is not tried again."""
-        return self.state in (
-            OutgoingState.SENT,
-            OutgoingState.FAILED,
-            OutgoingState.EXPIRED,
-            OutgoingState.CANCELLED,
-        )
+        return self.state in OVER
 
 
 @dataclass(slots=True)

@@ -19,6 +19,10 @@ PRECEDENCE = (
 """With mixed recipients the first that applies is the message's state; else it is sent, though it bounced later."""
 
 
+OVER = (OutgoingState.SENT, OutgoingState.FAILED, OutgoingState.EXPIRED, OutgoingState.CANCELLED)
+"""A message in one of these is not tried again."""
+
+
 def message_state(states: Iterable[str]) -> OutgoingState:
     """A message's state by those of its recipients, the Bcc ones not among them."""
     present = set(states)

@@ -121,7 +121,8 @@ def release(session: Session, addresses: Sequence[str], by: str) -> int:
     waiting = select(_r.c.id, _r.c.outgoing_id, _r.c.address).where(
         _r.c.state == OutgoingState.HELD, _r.c.text.startswith(SUPPRESSED, autoescape=True)
     )
-    freed = [row for row in session.connection().execute(waiting) if row.address.lower() in lowered]
+    wanted = frozenset(lowered)
+    freed = [row for row in session.connection().execute(waiting) if row.address.lower() in wanted]
     for start in range(0, len(freed), _AT_ONCE):
         batch = freed[start : start + _AT_ONCE]
         _free(session, [row.outgoing_id for row in batch], [row.id for row in batch], now)
