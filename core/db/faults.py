@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
 from core.errors import NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
@@ -28,6 +31,15 @@ def is_passing(error: DBAPIError) -> bool:
     )
 
 
+def _is_out_of_files() -> bool:
+    """Whether this process can open nothing at all just now; SQLite does not say why it could not."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False
+
+
 def translated(error: DBAPIError) -> PostroomError:  # noqa: PLR0911 - a table, in words
     """Our error for what the driver said."""
     text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
@@ -41,6 +53,8 @@ def translated(error: DBAPIError) -> PostroomError:  # noqa: PLR0911 - a table, 
     if getattr(error.orig, "sqlstate", "") == "42501":
         return NotPermitted(f"This login of the database may not do that: {text}.")
     if "unable to open database file" in lowered:
+        if _is_out_of_files():
+            return StoreBusy("This process has too many files and connections open to open the database once more.")
         return StoreBusy(
             "The file of the database cannot be opened: it was moved away or removed; nothing was changed."
         )

@@ -1,5 +1,8 @@
 """The two doors, on both engines: what they let through, what they refuse, and what they try again."""
 
+import contextlib
+import os
+import resource
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -209,4 +212,25 @@ def test_a_database_that_was_moved_away_is_not_made_anew(environment: Environmen
     assert not environment.database_file.exists()
     away.rename(environment.database_file)
     database.writing(lambda session: _put(session, "back"))
+    database.close()
+
+
+def test_a_process_that_has_too_many_files_open_is_not_told_that_the_database_is_gone(environment: Environment) -> None:
+    make_sqlite(environment.database_file)
+    database = Database(environment.database_url)
+    opened: list[int] = []
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[1]), before[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                opened.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(StoreBusy, match="too many files"), database.reading():
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for descriptor in opened:
+            os.close(descriptor)
+    with database.reading() as session:
+        assert session.get(Setting, "x") is None
     database.close()
