@@ -17,13 +17,15 @@ _OF_THE_ACCOUNT = re.compile(r"5\.1\.90$|5\.4\.5$|5\.7\.(?:57|64|50[1-3]|506|508
 
 _ABOUT_THE_ACCOUNT = re.compile(
     r"""
-      daily\ (?:user\ |smtp\ |message\ |sending\ |relay\ )*(?:limit|quota)      # Gmail: Daily user sending limit
-    | smtp\ relay\ (?:sending\ )?limit
-    | (?:sending|submission|outgoing|outbound|sender)\ (?:rate\ |message\ )?(?:limit|quota)   # Exchange, policy servers
-    | submissionquota | maximum\ credits\ exceeded                               # Exchange; SendGrid
-    | bad\ outbound\ sender | banned\ sending\ ip                                # Exchange's 5.1.8 and 5.7.606
-    | (?:your|sending|sender)\ account | client\ was\ not\ authenticated | authentication\ (?:is\ )?required
-    | client\ host\b | helo\ command\ rejected                                   # Postfix: this machine is on a list
+      daily\ (?:(?:user|smtp|message|sending|relay)\ )+(?:limit|quota)          # Gmail, Amazon SES
+    | your\ daily\ (?:limit|quota) | submission\ ?quota                         # Exchange
+    | smtp\ relay\ (?:sending\ )?limit                                         # Gmail
+    | (?:sending|outgoing|outbound|sender)\ (?:rate\ |message\ )?(?:limit|quota)  # policy servers
+    | maximum\ credits\ exceeded                                               # SendGrid
+    | bad\ outbound\ sender | banned\ sending\ ip                              # Exchange's 5.1.8 and 5.7.606
+    | (?:your|sending|sender)\ account\ (?:is|was|has)\b
+    | client\ was\ not\ authenticated | authentication\ (?:is\ )?required
+    | client\ host\b | helo\ command\ rejected                                 # Postfix: this machine is on a list
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -36,17 +38,20 @@ _OF_ITS_DOMAIN = re.compile(r"5\.7\.(?:2[0-4]|26|27|509)$")
 
 _ABOUT_THE_SENDER = re.compile(
     r"""
-      sendasdenied | \bsend\ as\ this\ sender | \ballowed\ to\ send\ (?:mail\ |messages\ )?(?:as|from)\b
-    | \bauthorized\ to\ send\ from\b                                        # SendGrid: from that email address
-    | sender\ (?:address\ )?(?:was\ |is\ )?(?:rejected|refused|denied)      # Postfix: Sender address rejected
-    | sender\ verif(?:y|ication)\ failed                                    # Exim
-    | not\ owned\ by\ (?:auth\ )?user | verified\ sender\ identity          # Postfix; SendGrid
-    | email\ address\ is\ not\ verified                                     # Amazon SES
+      sendasdenied | \bsend\ as\ this\ sender                                   # Exchange
+    | \ballowed\ to\ send\ (?:mail\ |messages\ )?(?:as|from)\b
+    | \bauthorized\ to\ send\ from\b | verified\ sender\ identity              # SendGrid
+    | sender\ (?:address\ )?(?:was\ |is\ )?(?:rejected|refused|denied|not\ allowed)  # Postfix, GMX, Zoho
+    | not\ owned\ by\ (?:auth\ )?user                                           # Postfix, Yandex
+    | sender\ verif(?:y|ication)\ failed                                        # Exim
+    | from\ address\ (?:is\ )?not\ (?:one\ of|verified|allowed)                 # iCloud, Yahoo
+    | relaying\ disallowed\ as\b                                               # Zoho
+    | email\ address\ is\ not\ verified                                         # Amazon SES
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 
-# "5.7.1" says only "not allowed": it is about the sender when its text says so.
+# "5.7.1" and "5.7.0" say only "not allowed": they are about the sender when their text says so.
 _NAMES_A_SENDER = re.compile(
     r"\b(?:sender|send[\s-]?as|send on behalf|(?:mail|envelope)[\s-]?from|from[\s-](?:address|header)|return[\s-]path)",
     re.IGNORECASE,
@@ -66,7 +71,7 @@ def is_about_the_sender(enhanced: str, text: str, sender: str) -> bool:
     """Whether this login may not send for this message's sender; `sender` is that of the envelope."""
     if _OF_THE_SENDER.match(enhanced) or _ABOUT_THE_SENDER.search(text):
         return True
-    return enhanced == "5.7.1" and (_NAMES_A_SENDER.search(text) is not None or _names(sender, text))
+    return enhanced in ("5.7.0", "5.7.1") and (_NAMES_A_SENDER.search(text) is not None or _names(sender, text))
 
 
 def is_about_its_domain(enhanced: str) -> bool:
