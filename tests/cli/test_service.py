@@ -82,6 +82,33 @@ def test_a_stop_in_the_middle_of_a_fetch_keeps_what_was_read_and_leaves_the_rest
     assert len(mails) == 300 - kept
 
 
+def test_a_second_signal_ends_it_at_once_and_all_that_is_not_here_is_on_the_server(service: Shell, ear: Ear) -> None:
+    mails: dict[int, bytes | None] = {number: message(number) for number in range(1, 301)}
+    is_asked, is_over = threading.Event(), threading.Event()
+    script = holding(mails)
+    bodies = script["UID FETCH"]
+
+    def never(command: Command) -> Reply:
+        if "BODY.PEEK" in command.text:
+            is_asked.set()
+            is_over.wait(PATIENCE)
+        return bodies(command)
+
+    with ScriptedImap({**script, "UID FETCH": never}) as server:
+        where = ("type=IMAP", f"host={server.host}", f"port={server.port}", "username=u", "after_fetch=delete")
+        service.ok("add", "account", "slow", *where, "--password-stdin", stdin=b"secret\n")
+        process = service.start("--worker")
+        assert is_asked.wait(PATIENCE)
+        process.send_signal(signal.SIGTERM)
+        ear.hear_until("STOPPING=1")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+        is_over.set()
+
+    assert process.returncode == -signal.SIGTERM
+    assert len(mails) + len(service.ok("list", "message", "--json").rows) == 300
+
+
 def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
     service: Shell, ear: Ear, smtp_sink: RuledSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,3 +138,19 @@ def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
     assert 0 < sent < 30
     assert states.count("queued") == 30 - sent
     assert len(smtp_sink.deliveries) == sent
+
+
+def test_a_log_that_cannot_be_written_stops_no_work(service: Shell, ear: Ear, smtp_sink: RuledSink) -> None:
+    """Its disk is full, as /dev/full always is."""
+    relay = ("smtp_host=127.0.0.1", f"smtp_port={smtp_sink.port}", "smtp_security=none", "smtp_auth=false")
+    service.ok("add", "template", "relay", *relay)
+    service.ok("add", "mailbox", "main", "template=relay", "default_sender=us@example.com")
+    service.ok("send", "ada@example.org", stdin=message(1))
+    with Path("/dev/full").open("wb") as full:
+        process = service.start("--worker", stderr=full)
+        smtp_sink.wait_for(1, within=PATIENCE)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0
+    assert [row["state"] for row in service.ok("list", "outbox", "--json").rows] == ["sent"]
