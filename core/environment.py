@@ -84,13 +84,18 @@ def read_environment(variables: Mapping[str, str] | None = None, **flags: str | 
     keyring = key_file.removeprefix(_KEYRING) if key_file and key_file.startswith(_KEYRING) else None
     return Environment(
         home=home,
-        database_url=chosen["database_url"] or f"sqlite:///{home / 'postroom.db'}",
+        database_url=spelled(chosen["database_url"] or f"sqlite:///{home / 'postroom.db'}"),
         drop=Path(chosen["drop"]).expanduser().absolute() if chosen["drop"] else home / "drop",
         key_file=Path(key_file).expanduser().absolute() if key_file and keyring is None else None,
         keyring=keyring,
         group=chosen["group"] or "postroom",
         scripts_folder=Path(chosen["scripts"]).expanduser().absolute() if chosen["scripts"] else None,
     )
+
+
+def spelled(url: str) -> str:
+    """PostgreSQL's own programs take `postgres://` as well."""
+    return url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
 
 
 def _read_file(name: str | None) -> dict[str, str]:

@@ -28,6 +28,11 @@ def test_flag_beats_variable_beats_file(tmp_path: Path) -> None:
     assert found.database_url == "postgresql://file/x"
 
 
+def test_a_database_may_be_named_as_postgresqls_own_programs_take_it() -> None:
+    named = {"POSTROOM_DATABASE_URL": "postgres://u@h/postgres://"}
+    assert read_environment(named, home="/h").database_url == "postgresql://u@h/postgres://"
+
+
 def test_the_machines_own_file_is_read_where_no_other_is_named(
     machine_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

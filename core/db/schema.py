@@ -18,6 +18,7 @@ from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
 from core.db.faults import translated
 from core.db.file_system import network_type_of
+from core.db.place import refuse_other_databases
 from core.environment import Environment
 from core.errors import CannotWrite, ExposedFile, NotPermitted, SchemaMismatch, StoreBusy, StoreError
 from core.models import metadata
@@ -42,8 +43,10 @@ def open_database(environment: Environment, *, anew: bool = False) -> Database:
         ExposedFile: the world can read it.
         NotPermitted: its file is not for us.
         SchemaMismatch: it is of another version.
+        ConfigurationError: its URL names no database of ours.
         StoreError: it cannot be made or reached.
     """
+    refuse_other_databases(environment.database_url)
     if environment.is_sqlite:
         _refuse_network(environment.database_file)
         make_sqlite(environment.database_file, anew=anew)

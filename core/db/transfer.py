@@ -27,6 +27,7 @@ from core.db.backup import refuse_taken
 from core.db.engine import make_engine
 from core.db.faults import translated
 from core.db.schema import create_all, make_sqlite
+from core.environment import spelled
 from core.errors import BadInput, StoreRefused
 from core.models import metadata
 
@@ -101,7 +102,7 @@ def _open_target(url: str) -> Engine:
     elif not url.startswith(("postgresql://", "postgres://")):
         raise BadInput("The database to copy to is written postgresql://… or sqlite:///PATH.")
     try:
-        return make_engine(url, query_only=False)
+        return make_engine(spelled(url), query_only=False)
     except ArgumentError as error:
         raise BadInput("The database to copy to is not written as a URL: postgresql://user@host/name") from error
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from core.db.backup import backup_sqlite
 from core.db.engine import make_engine
+from core.db.place import refuse_other_databases
 from core.db.schema import REVISION
 from core.environment import Environment
 
@@ -29,6 +30,7 @@ def upgrade(environment: Environment) -> Path | None:
     Where nothing is to be done no copy is made: it would take the place of the one that can still be gone back to.
     """
     copy = None
+    refuse_other_databases(environment.database_url)
     engine = make_engine(environment.database_url, query_only=False)
     with engine.connect() as connection:
         if MigrationContext.configure(connection).get_current_revision() != REVISION:

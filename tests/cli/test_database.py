@@ -32,6 +32,20 @@ def test_a_backup_comes_back_and_what_was_there_is_kept(postroom: Shell, tmp_pat
     assert "the file is sound" in postroom("doctor").out
 
 
+OTHERS = ["mysql://u:hunter2@h/d", "sqlite:///relative.db", "sqlite://", "u:hunter2@h", "postgresql+asyncpg://h/d"]
+
+
+@pytest.mark.parametrize("url", OTHERS)
+def test_what_names_no_database_of_ours_is_refused_without_its_password(postroom: Shell, url: str) -> None:
+    postroom.ok("init")
+    refused = [postroom(*words, "--database-url", url) for words in (("list", "queue"), ("db", "upgrade"))]
+    for ended in refused:
+        assert (ended.code, ended.out) == (78, ""), ended
+        assert "postgresql://USER@HOST/NAME" in ended.err
+        assert "hunter2" not in ended.err
+    assert postroom.ok("send", "a@example.org", "--database-url", url, stdin=b"Subject: x\n\nx\n").out
+
+
 def test_a_damaged_database_gives_way_to_a_backup(postroom: Shell, tmp_path: Path) -> None:
     postroom.ok("add", "queue", "Kept")
     postroom.ok("db", "backup", str(tmp_path / "backup.db"))

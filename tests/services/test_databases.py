@@ -17,7 +17,7 @@ from core.db.bulk import table_of
 from core.db.doors import Database
 from core.db.schema import REVISION, open_database
 from core.environment import Environment, read_environment
-from core.errors import BadInput, CannotWrite, Misuse, NoInput, NotPermitted, SchemaMismatch, StoreBusy
+from core.errors import BadInput, CannotWrite, Misuse, NoInput, NotPermitted, SchemaMismatch, StoreBusy, StoreError
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.models import Audit, OutgoingMessage, Queue, Setting, UtcDateTime, Worker, metadata
@@ -134,6 +134,8 @@ def test_a_target_that_is_not_empty_is_left_as_it_is(
         databases.copy_to(handles, admin, handles.environment.database_url)
     with pytest.raises(BadInput, match="is written postgresql"):
         databases.copy_to(handles, admin, "mysql://there/x")
+    with pytest.raises(StoreError, match="Connection refused"):
+        databases.copy_to(handles, admin, "postgres://nobody@127.0.0.1:1/x")
 
     assert copied(used) == before
     assert file.read_bytes() == b"mine"
