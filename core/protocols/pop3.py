@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from core.errors import Misuse, NotOffered, WireError
-from core.protocols.pop3_dialogue import Pop3Dialogue
+from core.protocols.pop3_dialogue import Pop3Dialogue, Retrieval
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
 
 _WINDOW = 100
@@ -57,7 +57,7 @@ class Pop3Source:
         else:
             numbers = [number for number, _ in pairs]
             times = Counter(uidl for _, uidl in pairs)
-            duplicates = frozenset(uidl for uidl, count in times.items() if count > 1)
+            duplicates = frozenset(uidl for uidl, count in times.items() if count > 1 or not uidl)
             uids = [number if uidl in duplicates else 0 for number, uidl in pairs]
             listing = Listing("", 0, len(pairs), uids, [uidl for _, uidl in pairs], duplicates=duplicates)
         self._numbers = dict(zip(listing.keys, numbers, strict=True))
@@ -88,8 +88,16 @@ class Pop3Source:
         return b"\r\n".join([*lines, b"", b""])
 
     def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
-        """RETR each. Not what follows: some servers show what was read no second time, be it stored or not."""
-        return [fetched for window in _windows(keys) for fetched in self._fetched(window)]
+        """RETR each."""
+        if not keys:
+            return []
+        windows = list(_windows(keys))
+        wanted = [self._retrieval(window) for window in windows]
+        after = self._retrieval(following) if 0 < len(following) <= _WINDOW else None
+        fetched: list[Fetched] = []
+        for window, these, those in zip(windows, wanted, [*wanted[1:], after], strict=True):
+            fetched += self._fetched(window, these, those)
+        return fetched
 
     def mark_seen(self, keys: Sequence[Key]) -> None:
         """POP3 has no flags."""
@@ -138,15 +146,19 @@ class Pop3Source:
         """Abandon the connection without QUIT: nothing is deleted. May be called from another thread."""
         self._dialogue.wire.close()
 
-    def _fetched(self, keys: Sequence[Key]) -> Iterator[Fetched]:
+    def _retrieval(self, keys: Sequence[Key]) -> Retrieval:
         sizes, caps = self._all_sizes(), self._dialogue.caps
-        numbers = [self._number(key) for key in keys]
+        numbers = tuple(self._number(key) for key in keys)
         expected = [caps.expected(sizes.get(number, caps.message)) for number in numbers]
         announced = sum(sizes.get(number, 0) for number in numbers)
-        answers = self._dialogue.retrieve(
+        return Retrieval(
             numbers, max(expected), sum(expected) + 4096 * len(keys), self._dialogue.timeouts.transfer(announced)
         )
-        for key, number, answer in zip(keys, numbers, answers, strict=True):
+
+    def _fetched(self, keys: Sequence[Key], wanted: Retrieval, following: Retrieval | None) -> Iterator[Fetched]:
+        sizes = self._all_sizes()
+        answers = self._dialogue.retrieve(wanted, following)
+        for key, number, answer in zip(keys, wanted.numbers, answers, strict=True):
             size = sizes.get(number, 0)
             if isinstance(answer, str):
                 yield Fetched(key, None, size, None, Missing.REFUSED, answer)
@@ -162,8 +174,11 @@ class Pop3Source:
             if not self.is_usable:
                 raise
             return None
-        pairs = (line.split() for line in lines)
-        return [(self._read(pair[0]), pair[1].decode("ascii", "backslashreplace")) for pair in pairs if len(pair) == 2]
+        pairs = (line.split(None, 1) for line in lines)
+        return [
+            (self._read(number), b"".join(uidl).rstrip().decode("ascii", "backslashreplace"))
+            for number, *uidl in filter(None, pairs)
+        ]
 
     def _all_sizes(self) -> dict[int, int]:
         if self._sizes is None:

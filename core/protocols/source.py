@@ -96,7 +96,7 @@ class Listing:
     has_uidl: bool = True
     """False: a POP3 server without UIDL. Its messages can be named within this session only."""
     duplicates: frozenset[str] = field(default_factory=frozenset)
-    """UIDLs that the server gives to more than one message (RFC 1939 forbids it, some servers do)."""
+    """UIDLs that do not name a message alone: given to several, or empty (RFC 1939 forbids both, some servers do)."""
 
     def __len__(self) -> int:
         return len(self.uids)

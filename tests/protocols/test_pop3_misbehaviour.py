@@ -179,6 +179,14 @@ def test_uidls_given_twice_are_reported_and_still_lead_to_their_messages() -> No
         assert [each.raw for each in source.fetch(listing.keys)] == [b"one\r\n", b"two\r\n", b"three\r\n"]
 
 
+def test_a_message_whose_uidl_is_empty_is_not_left_out() -> None:
+    with session({b"UIDL": (b"+OK", b"1", b"2 b b", b".")}) as source:
+        listing = source.list_new()
+        assert listing.duplicates == {""}
+        assert [(key.uid, key.uidl) for key in listing.keys] == [(1, ""), (0, "b b")]
+        assert [each.raw for each in source.fetch(listing.keys)] == [b"abc\r\n"] * 2
+
+
 @pytest.mark.parametrize("line", [b"x aa", b"-1 aa", b"99999999999999999999 aa"])
 def test_a_list_of_what_is_no_number_is_a_violation(line: bytes) -> None:
     with session({b"UIDL": (b"+OK", line, b".")}) as source, pytest.raises(ProtocolViolation):
