@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from core.clock import Deadline
-from core.errors import Unreachable
+from core.errors import Unreachable, WireError
 from core.protocols.resolve import Address, connect, resolve
 from core.protocols.tls import TlsTrust
 from core.protocols.wire import Wire
@@ -155,8 +155,11 @@ def _beginning(wire: Wire, fields: Mapping[str, str]) -> str:
     length = fields.get("content-length", "")
     if not length.isascii() or not length.isdecimal() or len(length) > 9 or "content-encoding" in fields:
         return ""
-    text = wire.read(min(int(length), _SHOWN * 4)).decode("utf-8", "replace")
-    return bounded(clean(text).strip(), _SHOWN)
+    try:
+        text = wire.read(min(int(length), _SHOWN * 4))
+    except WireError:
+        return ""  # the refusal stands, whatever became of its text
+    return bounded(clean(text.decode("utf-8", "replace")).strip(), _SHOWN)
 
 
 def _refuse_private(address: WebAddress, found: Sequence[Address]) -> None:

@@ -118,6 +118,12 @@ def test_an_answer_that_makes_no_sense_is_a_failure(answer: bytes) -> None:
     assert found.text
 
 
+def test_a_refusal_stands_though_its_text_is_cut_off() -> None:
+    with answering(b"HTTP/1.1 400 Bad\r\nContent-Length: 99\r\n\r\nshort") as url:
+        found = offer(url)
+    assert (found.is_taken, found.is_out_of_reach, found.text) == (False, False, "The receiver answered HTTP 400 Bad.")
+
+
 def test_words_before_the_answer_are_passed_over() -> None:
     with answering(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n") as url:
         assert offer(url).is_taken
