@@ -1,7 +1,10 @@
 """A quarantined message that a person has mended: taken in as edited, what came is kept beside it."""
 
+from typing import Any
+
 import pytest
 
+import core.inbound.quarantine
 from core.errors import BadInput, NotFound
 from core.handles import Handles
 from core.models import Message, OriginalMessage
@@ -61,3 +64,24 @@ def test_a_deleted_message_leaves_no_original(handles: Handles, dovecot: Dovecot
     quarantine.edit(handles, admin, number, MENDED)
     quarantine.delete(handles, admin, number)
     assert rows_of(handles, OriginalMessage, "message_id") == []
+
+
+def test_of_two_who_retry_at_once_one_makes_the_record(
+    handles: Handles, dovecot: DovecotServer, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = quarantined(handles, dovecot)
+    judge = core.inbound.quarantine.judge_message
+
+    def judged_after_the_other(*given: Any) -> Any:
+        monkeypatch.undo()
+        assert quarantine.retry(handles, admin, number) == "recorded"
+        return judge(*given)
+
+    monkeypatch.setattr(core.inbound.quarantine, "judge_message", judged_after_the_other)
+    set_setting(handles, "loop.records", 0)
+
+    with pytest.raises(NotFound):
+        quarantine.retry(handles, admin, number)
+
+    assert len(records(handles)) == 2
+    assert [row.state for row in stored(handles)] == ["recorded"] * 2
