@@ -26,6 +26,7 @@ from core.handles import Handles
 from core.models import (
     Account,
     AccountStatus,
+    Alert,
     Mailbox,
     Message,
     MessageState,
@@ -263,6 +264,16 @@ def _quarantine(scene: _Scene) -> Finding:
     return Finding("quarantine", Level.OK, "empty")
 
 
+def _alerts(scene: _Scene) -> Finding:
+    alert = table_of(Alert)
+    opened = select(alert.c.subject).where(alert.c.closed_at.is_(None)).order_by(alert.c.opened_at)
+    subjects = list(scene.session.connection().scalars(opened))
+    if subjects:
+        text = f"{counted(len(subjects), 'is', 'are')} open: {_some(subjects)}. See: postroom list alert"
+        return Finding("alerts", Level.WARNING, text)
+    return Finding("alerts", Level.OK, "none is open")
+
+
 def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
@@ -280,4 +291,5 @@ _CHECKS: tuple[Callable[[_Scene], Finding], ...] = (
     _quarantine,
     _sign_ins,
     _credentials,
+    _alerts,
 )

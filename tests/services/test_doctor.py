@@ -1,0 +1,25 @@
+"""The doctor's own checks; those of a part of Postroom are tested with it."""
+
+from core import alerts, clock
+from core.gateway import open_gateway
+from core.handles import Handles
+from core.services.doctor import Level, examine
+from core.services.finding import Finding
+from tests.accounts import ON_SQLITE
+
+pytestmark = ON_SQLITE
+
+
+def found(handles: Handles, check: str) -> Finding:
+    environment = handles.environment
+    (one,) = [one for one in examine(environment, lambda: open_gateway(environment)) if one.check == check]
+    return one
+
+
+def test_open_alerts_are_named_until_they_are_closed(handles: Handles) -> None:
+    assert found(handles, "alerts").level is Level.OK
+    alerts.settle(handles, "disk", {"disk": "It is full."}, clock.utcnow())
+    told = found(handles, "alerts")
+    assert (told.level, told.text) == (Level.WARNING, "1 is open: disk. See: postroom list alert")
+    alerts.settle(handles, "disk", {}, clock.utcnow())
+    assert found(handles, "alerts").level is Level.OK
