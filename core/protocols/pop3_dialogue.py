@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Never
 
 from core.errors import NotOffered, Throttled, WireError
@@ -17,6 +18,27 @@ from core.protocols.wire import Wire
 _TIMESTAMP = re.compile(rb"<[^>]*>\s*$")
 
 
+@dataclass(frozen=True)
+class Retrieval:
+    """Messages that are asked for together, and within which limits their answers have to stay."""
+
+    numbers: tuple[int, ...]
+    longest: int
+    """The most bytes of one."""
+    budget: int
+    """The most bytes of all."""
+    seconds: float
+
+
+@dataclass
+class _Ahead:
+    """What was asked for before it is wanted."""
+
+    wanted: Retrieval
+    answers: list[bytes | str] | None = None
+    """Once they had to be taken in."""
+
+
 class Pop3Dialogue(Dialogue):
     """Speaks POP3 over a wire; knows what the server offers."""
 
@@ -25,6 +47,7 @@ class Pop3Dialogue(Dialogue):
         self.caps = caps
         self.capabilities: frozenset[str] = frozenset()
         """What CAPA lists, in upper case; empty where the server does not know CAPA."""
+        self._ahead: _Ahead | None = None
 
     def offers(self, capability: str) -> bool:
         """Whether the server announced this capability."""
@@ -70,18 +93,59 @@ class Pop3Dialogue(Dialogue):
         self._status()
         return self._body(budget).splitlines()
 
-    def retrieve(self, numbers: Iterable[int], longest: int, budget: int, seconds: float) -> Iterator[bytes | str]:
+    def retrieve(self, wanted: Retrieval, following: Retrieval | None = None) -> Iterator[bytes | str]:
         """RETR each: the message, or the server's words why not. Sent ahead where the server allows it.
+
+        What follows is asked for too, before the first of these is read: the server works while we do.
 
         Raises:
             Throttled: the server asks to come back later; the connection is closed.
         """
-        self.begin("fetch", seconds, budget)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.wanted != wanted:
+            self._read(ahead)  # not wanted any more, but on its way
+            ahead = None
+        self._start_reading(wanted.budget + (following.budget if following is not None else 0), wanted.seconds)
+        if self.offers("PIPELINING"):
+            if ahead is None:
+                self._send_together(wanted)
+            if following is not None:
+                self._send_together(following)
+                self._ahead = _Ahead(following)
+        yield from self._answers(wanted) if ahead is None or ahead.answers is None else ahead.answers
+
+    def settle(self) -> None:
+        """Take in what was asked for and is on its way; it is given when it is wanted."""
+        if self._ahead is not None:
+            self._read(self._ahead)
+
+    def begin(self, phase: str, seconds: float, budget: int) -> None:
+        """From here on one operation, after what is on its way has been taken in."""
+        self.settle()
+        super().begin(phase, seconds, budget)
+
+    def _read(self, ahead: _Ahead) -> None:
+        if ahead.answers is None:
+            self._start_reading(ahead.wanted.budget, ahead.wanted.seconds)
+            ahead.answers = list(self._answers(ahead.wanted))
+
+    def _start_reading(self, budget: int, seconds: float) -> None:
+        super().begin("fetch", seconds, budget)
+
+    def _send_together(self, wanted: Retrieval) -> None:
+        self.wire.send(b"".join(b"RETR %d\r\n" % number for number in wanted.numbers))
+
+    def _answers(self, wanted: Retrieval) -> Iterator[bytes | str]:
         peace: Throttled | None = None
-        for _ in self._sent([b"RETR %d" % number for number in numbers]):
+        for number in wanted.numbers:
+            command = b"RETR %d" % number
+            if self.offers("PIPELINING"):
+                self._tell(command, "")
+            else:
+                self._send(command, "")
             try:
                 self._status()
-                answer: bytes | str = self._body(longest)
+                answer: bytes | str = self._body(wanted.longest)
             except WireError as error:
                 if peace is not None and (self.wire.broken or isinstance(error, Throttled)):
                     self._give_peace(peace)
