@@ -43,7 +43,8 @@ class ImapWatch:
 
     def look_aside(self, word: str) -> Sighting | None:
         """Whether it was taken for junk (RFC 6154 §2, or by the folder's usual names)."""
-        junk = [one.name for one in self._source.folders() if "\\JUNK" in one.attributes or _JUNK.search(one.name)]
+        folders = [one for one in self._source.folders() if one.is_selectable]
+        junk = [one.name for one in folders if "\\JUNK" in one.attributes or _JUNK.search(one.name)]
         return next(filter(None, (self._found(folder, word) for folder in junk)), None)
 
     def remove(self, sighting: Sighting) -> bool:

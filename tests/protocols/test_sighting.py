@@ -35,6 +35,21 @@ def test_imap_sees_it_by_its_subject_alone_and_removes_it_alone(post: Post) -> N
     assert (left.raw, "\\Seen" in left.flags) == (OTHER, False)
 
 
+def test_what_only_holds_other_folders_is_not_looked_into_for_junk(post: Post) -> None:
+    user = post.dovecot.fresh_user()
+    for folder in ("Junk/old", "Spam"):
+        post.dovecot.create_folder(user, folder)
+    source = open_imap(post.server(Incoming.IMAP, Security.TLS), post.login(user))
+    assert [one.name for one in source.folders() if not one.is_selectable] == ["Junk"]
+    watch = ImapWatch(source, ["INBOX"])
+    assert watch.look_aside("abc234") is None
+    post.dovecot.deliver(user, [WANTED], "Spam")
+    sighting = watch.look_aside("abc234")
+    assert sighting is not None
+    assert sighting.folder == "Spam"
+    watch.close()
+
+
 def test_pop3_looks_at_what_is_new_and_removes_it_alone(post: Post) -> None:
     user = post.dovecot.fresh_user()
     post.dovecot.deliver(user, [WANTED])  # an old one, of an earlier trip
