@@ -236,7 +236,6 @@ def test_mail_that_was_sent_is_found_by_its_header_and_by_recipients_in_no_heade
     assert left(done) == {"mailbox": ("main (bcc)",)}
 
 
-@ON_SQLITE
 def test_what_is_said_of_her_in_passing_goes_and_nothing_else_of_it(handles: Handles, admin: Actor) -> None:
     at_noon = {"created_at": worlds.NOW, "updated_at": worlds.NOW}
     worlds.put(handles, Record(id=1, number="1", title="Hers", fields={"to": f"<{JANE}>", "place": "Rome"}, **at_noon))
