@@ -10,7 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import RenderableType
 from textual import events
+from textual._compositor import CompositorUpdate
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
@@ -36,6 +38,7 @@ from tui.console.screens.base import DeskScreen
 from tui.console.screens.form import FormScreen
 from tui.console.screens.place import screen_at
 from tui.console.screens.resource import ResourceScreen
+from tui.console.shown_lines import ShownLines
 from tui.console.standing import Standing
 from tui.console.terminal_guard import EXIT_CODE
 from tui.console.watching import Moved, Watching
@@ -75,6 +78,7 @@ class PostroomApp(App[int]):
         Binding("colon", "go_to", "go to", tooltip="Go to a screen: type a part of its name", id="app.go_to"),
         Binding("question_mark", "help", "help", tooltip="What every key does here", id="app.help"),
         Binding("ctrl+z", "suspend_process", "Suspend", tooltip="To the shell; fg comes back", show=False),
+        Binding("ctrl+l", "redraw", "Redraw", tooltip="Draw the whole screen anew", show=False),
         Binding("q", "leave", "Quit", tooltip="Leave the console; what runs goes on", show=False, id="app.quit"),
         *(Binding(str(number), f"go_to_number({number})", f"Screen {number}", show=False) for number in range(1, 10)),
     ]
@@ -104,6 +108,7 @@ class PostroomApp(App[int]):
         self._first = place_named(screen or "accounts")
         self._first_filter = filter_text
         self._screens: dict[str, DeskScreen] = {}
+        self._shown_lines = ShownLines()
         self._watching = Watching(handles, self.post_message)
         self._offer_demo = offer_demo
         self.set_class(ascii_only, "-ascii")
@@ -119,6 +124,7 @@ class PostroomApp(App[int]):
     async def on_mount(self) -> None:
         """Show the first screen, then begin to watch."""
         self._heed_signals()
+        self.app_resume_signal.subscribe(self, lambda _: self._shown_lines.forget())
         await self.push_screen(self._screen_of(self._first, self._first_filter))
         self.call_after_refresh(self._begin)
 
@@ -140,10 +146,22 @@ class PostroomApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """What is typed goes through the keyboard, everything else on as it comes."""
+        if isinstance(event, events.Resize):
+            self._shown_lines.forget()  # terminals break their lines anew by themselves
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self.keyboard.take(event)
         else:
             await super().on_event(event)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        # The framework has no public place between what is drawn and what is sent.
+        if isinstance(renderable, CompositorUpdate) and self._is_sending:
+            renderable = self._shown_lines.changes(renderable)
+        super()._display(screen, renderable)
+
+    @property
+    def _is_sending(self) -> bool:
+        return self._running and not (self._closed or self.is_headless or self._batch_count or self._driver is None)
 
     def hang_up(self) -> None:
         """The terminal is gone: end as on SIGHUP; may be called from another thread, and does not wait."""
@@ -265,6 +283,11 @@ class PostroomApp(App[int]):
         title = shown_screen.header.place if isinstance(shown_screen, DeskScreen) else "Keys"
         columns = list(shown_screen.kind.filter_columns) if isinstance(shown_screen, ResourceScreen) else []
         self.push_screen(Help(str(title), key_names.explained(shown_screen), columns))
+
+    def action_redraw(self) -> None:
+        """Draw the whole screen anew: something else wrote on it."""
+        self._shown_lines.forget()
+        self.refresh(layout=True)
 
     def action_leave(self) -> None:
         """Leave the console."""
