@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
 
 from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
@@ -22,15 +21,10 @@ from core.outbound.parcel import Packing, Parcel
 from core.outbound.pick import OUT_OF_RATE
 from core.outbound.relay import LARGE, Relay
 from core.outbound.reserving import Reserve
-from core.outbound.rota import Awaited, Course
+from core.outbound.rota import Course, Steps
 from core.outbound.waiting_room import WINDOW
 from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
-
-T = TypeVar("T")
-
-Steps = Generator[Awaited, None, T]
-"""Something done in steps, between which the courier waits and others go on."""
 
 AHEAD = 2
 """Windows of one connection that are marked, or being so, at a time."""

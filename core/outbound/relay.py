@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
-from typing import Any, TypeVar
 
 from core import clock
 from core.errors import ConfigurationError, UnsafeMessage, WireError
 from core.handles import Handles
 from core.outbound.connecting import connect
-from core.outbound.errand import Errand, aside
+from core.outbound.errand import aside
 from core.outbound.fault import Fault
 from core.outbound.handed import Handed, Kind, Outgoing
 from core.outbound.pool import Opened, Pool
+from core.outbound.rota import Steps
 from core.outbound.route import Route
 from core.protocols.server import Timeouts
 from core.protocols.smtp_exchange import Exchange
-from core.protocols.steps import SteppedSocket
 from core.protocols.submission import Phase, SubmitResult
-
-T = TypeVar("T")
-Steps = Generator[SteppedSocket | Errand[Any], None, T]
-"""Something done in steps, between which one waits for an answer, or for a connection."""
 
 LARGE = 1 << 20
 """Bytes of a message that is made ready aside: it takes so long that others would wait for it."""

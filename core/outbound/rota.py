@@ -12,12 +12,14 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 from core import clock
 from core.outbound.errand import Errand
 from core.outbound.page import Page
 from core.protocols.steps import SteppedSocket
+
+T = TypeVar("T")
 
 TICK = 0.1
 """Seconds between two looks at whose time is over."""
@@ -25,8 +27,11 @@ TICK = 0.1
 Awaited = SteppedSocket | Page | Errand[Any]
 """What there is to wait for: a relay's answer, a commit, something done aside."""
 
-Course = Generator[Awaited, None, None]
-"""All that one courier does, in steps."""
+Steps = Generator[Awaited, None, T]
+"""Something done in steps, between which one waits and others go on."""
+
+Course = Steps[None]
+"""All that one courier does."""
 
 
 class Rota(threading.Thread):
