@@ -31,6 +31,8 @@ from core.protocols.source import Fetched, Key
 from core.runlog import RunLog
 
 MOST_DEATHS = 3
+DIED = "the process that took it died"
+"""How the reason begins why such a message is in quarantine."""
 MOST_IN_A_ROW = 5
 """After so many deadly messages in a row, each in the same way, the messages are no longer to blame."""
 ALONE_SECONDS = 60.0
@@ -102,7 +104,7 @@ class Alone:
                 [sys.executable, "-m", "core.workers.alone"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=_child_environment(self.handles.environment),
+                env=child_environment(self.handles.environment),
             )
             if _answer(self._process, START_SECONDS) is None:
                 self.close()
@@ -158,7 +160,7 @@ def take_suspects(
             stored_as = name(key, hashlib.sha256(fetched.raw).hexdigest())
             pending = _until_settled(handles, account, alone, fetched, stored_as)
             if pending is None:
-                reason = f"the process that took it died {MOST_DEATHS} times"
+                reason = f"{DIED} {MOST_DEATHS} times"
                 taken.deadly.append(unparsed(fetched, clock.utcnow(), reason, stored_as=stored_as))
                 deaths.append(alone.death)
                 if is_a_fault_of_ours(deaths):
@@ -244,7 +246,8 @@ def _death_of(process: subprocess.Popen[bytes]) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _child_environment(environment: Environment) -> dict[str, str]:
+def child_environment(environment: Environment) -> dict[str, str]:
+    """The variables of a process that works on the same data."""
     ours = {
         "POSTROOM_HOME": str(environment.home),
         "POSTROOM_DATABASE_URL": environment.database_url,

@@ -132,14 +132,14 @@ def _settled(
         now = clock.utcnow()
         rows = Rows(account, row.run_id or 0, now, rules.queue_ids, rules.handoffs)
         if judged.verdict is None:
-            _note_failure(session, row.id, judged.reason, judged.detail)
+            note_failure(session, row.id, judged.reason, judged.detail)
             return MessageState.QUARANTINED
         known = load_known(session, account, [judged.verdict], {})
         placement = settle(judged.verdict, known)
         if queue is not None:
             placement = _released(placement, queue)
         if placement.state is Ending.QUARANTINED:
-            _note_failure(session, row.id, placement.reason, "")
+            note_failure(session, row.id, placement.reason, "")
             return MessageState.QUARANTINED
         record_id = placement.record.id if placement.record is not None else None
         if placement.draft is not None:
@@ -197,7 +197,8 @@ def _move(session: Session, message_id: int, judged: Judged, placement: Placemen
     session.connection().execute(delete(_quarantine).where(_quarantine.c.message_id == message_id))
 
 
-def _note_failure(session: Session, message_id: int, reason: str, detail: str) -> None:
+def note_failure(session: Session, message_id: int, reason: str, detail: str) -> None:
+    """It stays in quarantine: why, and that it was tried once more."""
     session.connection().execute(
         update(_quarantine)
         .where(_quarantine.c.message_id == message_id)

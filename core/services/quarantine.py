@@ -9,6 +9,7 @@ from core.db.bulk import table_of
 from core.errors import BadInput, Problem
 from core.handles import Handles
 from core.inbound import quarantine
+from core.inbound import retry as taking_out
 from core.models import Audit, Message, MessageState
 from core.services import access, audit, messages
 from core.services.actor import Actor
@@ -26,7 +27,7 @@ def waiting(handles: Handles, actor: Actor) -> list[int]:
 def retry(handles: Handles, actor: Actor, message_id: int) -> MessageState:
     """Process a message again from its bytes: the whole path, with its account, trust and queue; where it ended."""
     access.require(actor, "retry", "quarantine")
-    state = quarantine.retry(handles, message_id)
+    state = taking_out.retry(handles, message_id)
     _note(handles, actor, "retry", message_id, state=state.value)
     return state
 
@@ -34,7 +35,7 @@ def retry(handles: Handles, actor: Actor, message_id: int) -> MessageState:
 def release(handles: Handles, actor: Actor, message_id: int, queue: str) -> MessageState:
     """File a message in a queue by its headers, without filters; where it ended."""
     access.require(actor, "release", "quarantine")
-    state = quarantine.release(handles, message_id, queue)
+    state = taking_out.release(handles, message_id, queue)
     _note(handles, actor, "release", message_id, queue=queue, state=state.value)
     return state
 
