@@ -17,7 +17,7 @@ from core.oauth.app import App
 from core.oauth.remedies import Kind, Remedy
 from core.protocols.sasl import scrubbed
 from core.secret import Secret
-from core.text import bounded, clean
+from core.text import bounded, clean, counted
 
 MUCH_SKEW = 300.0
 """Seconds between the provider's clock and ours from which on it is worth a word; Microsoft allows five minutes."""
@@ -120,7 +120,7 @@ def _about_the_clock(skew: float) -> str:
     if abs(skew) < MUCH_SKEW:
         return ""
     behind = "behind" if skew > 0 else "ahead of"
-    return f"this machine's clock is {abs(skew) / 60:.0f} minutes {behind} the provider's, set it right; "
+    return f"this machine's clock is {counted(round(abs(skew) / 60), 'minute')} {behind} the provider's, set it right; "
 
 
 _MICROSOFT_UNKNOWN = Remedy(_APP, "{said} Check profile {profile}.")

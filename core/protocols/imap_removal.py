@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.errors import NoSuchFolder, WireError
@@ -10,13 +10,14 @@ from core.failpoints import fp
 from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.refusals import response_code
+from core.text import counted
 
 _MARKED_BY_OTHERS = (
-    "The server cannot remove single messages (no UIDPLUS), and {count} other messages are marked as deleted: ours stay"
+    "The server cannot remove single messages (no UIDPLUS), and {others} marked as deleted: ours stay"
     " marked until those are gone."
 )
 _NOT_MOVED = (
-    "The server cannot move or remove single messages (no MOVE, no UIDPLUS), and {count} other messages are marked as"
+    "The server cannot move or remove single messages (no MOVE, no UIDPLUS), and {others} marked as"
     " deleted: nothing was moved."
 )
 
@@ -47,7 +48,7 @@ def expunge(dialogue: ImapDialogue, uids: Sequence[int]) -> Removed:
     others = _marked_besides(dialogue, uids)
     if not others:
         dialogue.command(b"EXPUNGE", phase="delete")
-    return Removed(_present(dialogue, uids), _MARKED_BY_OTHERS.format(count=len(others)) if others else "")
+    return Removed(_present(dialogue, uids), _MARKED_BY_OTHERS.format(others=_counted(others)) if others else "")
 
 
 def copy_or_move(dialogue: ImapDialogue, uids: Sequence[int], target: str) -> Removed:
@@ -56,10 +57,14 @@ def copy_or_move(dialogue: ImapDialogue, uids: Sequence[int], target: str) -> Re
         return Removed(frozenset().union(*(_moved(dialogue, chunk, target) for chunk in sequence_sets(uids))))
     # Looked up before copying: what cannot be removed afterwards would be copied again by each run.
     if not dialogue.offers("UIDPLUS") and (others := _marked_besides(dialogue, uids)):
-        return Removed(_present(dialogue, uids), _NOT_MOVED.format(count=len(others)))
+        return Removed(_present(dialogue, uids), _NOT_MOVED.format(others=_counted(others)))
     for chunk in sequence_sets(uids):
         _into(dialogue, b"UID COPY", chunk, target)
     return expunge(dialogue, uids)
+
+
+def _counted(others: Collection[int]) -> str:
+    return counted(len(others), "other message is", "other messages are")
 
 
 # What belongs together is said together: far from the server each answer that is waited for costs as much as a batch.
