@@ -10,6 +10,7 @@ from textual.scrollbar import ScrollBarRender
 
 from core.services import access
 from tui.console.app import PostroomApp
+from tui.console.escape_first import read_escape_first
 from tui.console.fault_log import keep_faults
 from tui.console.places import place_named
 from tui.console.terminal import check_terminal
@@ -42,6 +43,7 @@ def run_console(
     if screen and (kind := place_named(screen).kind):
         access.require(actor, access.SEE, kind)
     keep_faults(handles.environment.home)
+    read_escape_first()
     app = PostroomApp(
         handles, actor, screen=screen, filter_text=filter_text, read_only=read_only, theme=theme,
         ascii_only=ascii_only, offer_demo=offer_demo,
