@@ -116,7 +116,7 @@ def test_what_others_have_marked_as_deleted_is_not_removed(old_dovecot: DovecotS
     else:
         assert removal.done == ()
         assert removal.left == tuple(keys[:2])
-        assert "1 other messages are marked" in removal.note
+        assert "1 other message is marked" in removal.note
         assert subjects(old_dovecot, user) == [0, 1, 2, 3, 4, 5]
         assert [r"\Deleted" in mail.flags for mail in old_dovecot.mails(user)] == [True] * 3 + [False] * 3
 
