@@ -89,7 +89,14 @@ MAY: dict[str, set[Role]] = {
 }
 """Functions of the services that are asked by somebody, and who may. Those that take a kind are walked on their own."""
 
-BY_KIND = {"details.show", "search.count", "search.matching", "test_orders.steps", "requests.ask"}
+BY_KIND = {
+    "details.show",
+    "search.count",
+    "search.cursor_named",
+    "search.matching",
+    "test_orders.steps",
+    "requests.ask",
+}
 INNER = {
     "audit.note", "config_entries.", "sign_in_orders.by_code", "sign_in_orders.by_device", "settings.apply",
     "search.seen_by", "token_step.", "writing.write", "access.", "legacy",
@@ -173,6 +180,10 @@ STUBS: dict[str, dict[str, Any]] = {
     "trying.try_text": {"text": ""},
     "deliveries.cancel": {"ids": [1]},
     "deliveries.retry": {"ids": [1]},
+    "outbox.cancel": {"ids": [1]},
+    "outbox.hold": {"ids": [1]},
+    "outbox.release": {"ids": [1]},
+    "outbox.retry": {"ids": [1]},
     "pictures.throughput": {"now": utcnow()},
     "route.simulate": {"sender": "a@example.org", "recipient": "b@example.org"},
     "sign_in.by_device": {"kind": "account"},
