@@ -114,6 +114,13 @@ def test_bars_keep_the_sum_and_never_hide_a_value() -> None:
     assert all(line.isascii() for line in chart(values, 72, 3, ascii_only=True))
 
 
+def test_what_is_to_be_sent_later_waits_for_its_time_and_not_for_a_worker() -> None:
+    row = {"state": "queued", "subject": "News", "next_attempt_at": NOW + timedelta(hours=3)}
+    assert trouble(OUTBOX, row, NOW).text == "News: waits for its time. Next in 3 h. r sends it now."
+    due = {**row, "next_attempt_at": NOW - timedelta(seconds=1)}
+    assert trouble(OUTBOX, due, NOW).text == "News: waits for a worker. Due now. f sends it now."
+
+
 @pytest.mark.parametrize(
     ("done", "whole", "shown"), [(0, 0, "░░░░"), (1, 2, "██░░"), (5, 2, "████"), (-1, 2, "░░░░")]
 )  # fmt: skip

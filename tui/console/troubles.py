@@ -74,12 +74,22 @@ def _outbox(row: Row, now: datetime) -> Trouble:
         "uncertain": Trouble(f"{subject}: the relay may have taken it. {error}r sends it again, x cancels it.", WARN),
         "deferred": Trouble(f"{subject}: {error or 'refused for now. '}{again}r tries it now.", WARN),
         "held": Trouble(f"{subject}: held. {error}l releases it.", WARN),
-        "queued": Trouble(f"{subject}: waits for a worker. {again}f sends it now."),
+        "queued": Trouble(
+            f"{subject}: waits for its time. {again}r sends it now."
+            if _is_later(row, now)
+            else f"{subject}: waits for a worker. {again}f sends it now."
+        ),
         "sent": Trouble(f"{subject}: taken by the relay{f' through {by}' if by else ''}. enter shows it.", GOOD),
     }
     if row.get("state") == "sent" and error:
         return Trouble(f"{subject}: {error}enter shows it.", WARN)
     return said.get(str(row.get("state")), Trouble(f"{subject}: {row.get('state')}. enter shows it."))
+
+
+def _is_later(row: Row, now: datetime) -> bool:
+    """Whether it was handed in to be sent at a later time."""
+    when = row.get("next_attempt_at")
+    return isinstance(when, datetime) and when > now
 
 
 def _suppression(row: Row, now: datetime) -> Trouble:

@@ -12,6 +12,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.console.widgets.sheet import Sheet
+from tui.console.wrapping import hanging
+
 FILTERS = """words          all of them, in any column, in any case
 column:word    in that column alone, as in queue:support
 -word          rows without it; -column:word too
@@ -38,14 +41,21 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Keys, then the filter's grammar."""
-        width = max((len(key) for key, _ in self._keys), default=0) + 2
-        lines = [Content.assemble((key.ljust(width), "bold $text-primary"), told) for key, told in self._keys]
         with VerticalScroll(classes="dialog help"):
             yield Static(Content.styled(self._title, "bold"), markup=False)
-            yield Static(Content("\n").join(lines), markup=False)
+            yield Sheet(self._drawn)
             if self._columns:
                 columns = f"The columns here: {', '.join(self._columns)}."
                 yield Static(Content.assemble(("\nA filter\n", "bold"), FILTERS, columns), markup=False)
+
+    def _drawn(self, width: int) -> Content:
+        names = max((len(key) for key, _ in self._keys), default=0) + 2
+        lines = []
+        for key, told in self._keys:
+            first, *rest = hanging(told, width - names, "")
+            lines += [Content.assemble((key.ljust(names), "bold $text-primary"), first)]
+            lines += [Content(" " * names + piece) for piece in rest]
+        return Content("\n").join(lines)
 
     def action_scroll(self, lines: int) -> None:
         """Up or down."""
