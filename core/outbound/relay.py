@@ -16,12 +16,11 @@ from core.outbound.rota import Steps
 from core.outbound.route import Route
 from core.protocols.server import Timeouts
 from core.protocols.smtp_exchange import Exchange
+from core.protocols.smtp_reply import CLOSING
 from core.protocols.submission import Phase, SubmitResult
 
 LARGE = 1 << 20
 """Bytes of a message that is made ready aside: it takes so long that others would wait for it."""
-
-_CLOSING = 421
 
 
 class Relay:
@@ -148,4 +147,4 @@ def _was_stale(result: SubmitResult) -> bool:
     """Whether a relay merely ended a session before it had the message."""
     if result.dot_sent or result.phase is Phase.DOT:
         return False
-    return result.reply is None or result.reply.code == _CLOSING
+    return result.reply is None or result.reply.code == CLOSING

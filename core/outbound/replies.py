@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 
 from core.outbound.provider_words import is_about_its_domain, is_about_the_account, is_about_the_sender
-from core.protocols.smtp_reply import is_too_many_recipients
+from core.protocols.smtp_reply import CLOSING, is_too_many_recipients
 
 
 class Blame(StrEnum):
@@ -42,7 +42,7 @@ def judge_reply(
     enhanced = enhanced or _enhanced_in(text)
     if phase == "mail" and _is_about_size(code, enhanced):
         return Blame.TOO_LARGE
-    is_about_this_message = phase in _TRANSACTION and code != 421 and 400 <= code < 600
+    is_about_this_message = phase in _TRANSACTION and code != CLOSING and 400 <= code < 600
     if not is_about_this_message or is_about_the_account(code, enhanced, text):
         return Blame.MAILBOX
     if phase == "rcpt" and (code < 500 or is_too_many_recipients(code, enhanced, text)):

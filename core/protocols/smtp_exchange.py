@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from core.errors import ConnectionLost, WireError
 from core.failpoints import fp
 from core.protocols.smtp_dialogue import SmtpDialogue
-from core.protocols.smtp_reply import Reply
+from core.protocols.smtp_reply import CLOSING, Reply
 from core.protocols.smtp_wording import Wording
 from core.protocols.steps import Steps
 from core.protocols.submission import Phase, SubmitResult
@@ -23,7 +23,6 @@ _WINDOW = 200
 """Recipients sent ahead: their replies must fit into our input while we still write."""
 _MOST_AHEAD = 50
 """Recipients of an envelope that goes in one write with the message before it."""
-_CLOSING = 421
 
 
 class Exchange:
@@ -235,7 +234,7 @@ class Exchange:
         """A reply that may be there; a goodbye is remembered."""
         if reply.asks_for_more and not leave:
             self._refusal(reply)
-        if reply.code == _CLOSING and self._goodbye is None:
+        if reply.code == CLOSING and self._goodbye is None:
             self._goodbye, self._goodbye_phase = reply, self._phase
         return reply
 

@@ -8,6 +8,9 @@ from functools import lru_cache
 
 from core.text import bounded, clean
 
+CLOSING = 421
+"""The code of a reply that ends the session, to whatever command (RFC 5321 §3.8)."""
+
 _LONGEST_TEXT = 500
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 
