@@ -91,14 +91,14 @@ def _besides(there: Erasure) -> str:
 
 def _tell_the_rest(invocation: Invocation, there: Erasure, *, is_erased: bool) -> None:
     if there.is_empty:
-        done = "Nothing is kept of that address"
+        done = "Nothing is kept of that address. Not looked into:"
     elif is_erased:
-        done = "Erased"
+        done = "Erased. Not reached:"
     elif there.removes_nothing:
-        done = "There was nothing to erase but what is left"
+        done = "There was nothing to erase but what is left. Not looked into:"
     else:
-        done = "Nothing was erased yet"
-    say(invocation, f"{done}. Not reached{'' if is_erased else ' by it'}:")
+        done = "Nothing was erased yet. Not reached by it:"
+    say(invocation, done)
     for place in erasure.UNREACHED:
         say(invocation, f"  - {place}")
 
