@@ -202,7 +202,7 @@ def create_all(connection: Connection) -> None:
 
 def _refuse_closed(file: Path) -> None:
     if not os.access(file, os.R_OK | os.W_OK):
-        raise NotPermitted(f"The database {file} is not for this user to read and write. {_REMEDY}")
+        raise NotPermitted(f"The database {file} cannot be read and written by this user. {_REMEDY}")
 
 
 def _refuse_network(file: Path) -> None:
