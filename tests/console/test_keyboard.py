@@ -9,6 +9,7 @@ import pytest
 from textual import events
 
 from core.handles import Handles
+from core.services.accounts import accounts
 from core.services.actor import Actor
 from tests.console.conftest import Console, Opener
 from tests.console.rows import add_account
@@ -23,9 +24,13 @@ _NAMES = {"/": "slash", ":": "colon", "\r": "enter"}
 
 async def _at_once(console: Console, keys: str) -> None:
     """All of it in one packet."""
+    _press(console, keys)
+    await console.settled()
+
+
+def _press(console: Console, keys: str) -> None:
     for key in keys:
         console.app.post_message(events.Key(_NAMES.get(key, key), key))
-    await console.settled()
 
 
 async def test_a_filter_that_comes_in_one_packet_is_typed_into_the_filter_box(
@@ -71,7 +76,7 @@ async def test_nothing_is_done_to_rows_that_the_filter_is_about_to_replace(
         await console.until(lambda: is_slow.is_set() and not console.app.keyboard.is_busy, "the last key")
         assert console.app.screen is screen, "asked to delete desk, which stood there still"
         answer.set()
-        await console.until_seen("1 of 2 accounts")
+        await console.until(lambda: screen.is_narrowed, "the rows of the filter")
         await console.press("d")
         assert "Delete account office?" in console.text
 
@@ -99,6 +104,33 @@ async def test_a_form_that_waits_for_its_values_keeps_what_is_typed_for_when_the
         form = console.app.screen
         assert isinstance(form, FormScreen)
         await console.until(lambda: form.fields["name"].typed == "deskX", "what was typed")
+
+
+async def test_a_form_keeps_what_is_typed_however_long_its_values_take_and_escape_leaves_it(
+    open_console: Opener, handles: Handles, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_account(handles, actor, "desk")
+    monkeypatch.setattr(keyboard, "PATIENCE", 0.05)
+    answer, asked, get = threading.Event(), [], type(accounts).get
+
+    def slow(*arguments: Any) -> Any:
+        asked.append(arguments)
+        assert answer.wait(20)
+        return get(*arguments)
+
+    monkeypatch.setattr(type(accounts), "get", slow)
+    async with open_console() as console:
+        _press(console, "eX")
+        await console.until(lambda: bool(asked), "the form to ask for its values")
+        first = console.app.screen
+        console.app.post_message(events.Key("escape", None))
+        await console.until(lambda: console.app.screen is not first, "Escape to lead away")
+        _press(console, "eY")
+        await console.until(lambda: len(asked) > 1, "the form to ask for its values")
+        answer.set()
+        form = console.app.screen
+        assert isinstance(form, FormScreen)
+        await console.until(lambda: form.fields["name"].typed == "deskY", "what was typed")
 
 
 async def test_keys_meant_for_a_list_of_names_do_not_reach_the_form_below(open_console: Opener) -> None:

@@ -82,13 +82,26 @@ class Keyboard:
     async def _over(self, typed: Typed, *, is_late: bool = False) -> None:
         if typed is not self._under_way:
             return
-        if self._is_being_filled() and not is_late:
-            self._app.set_timer(READY_AFTER, partial(self._over, typed))
+        if self._is_being_filled() and not (is_late and self._may_go_on()):
+            self._app.set_timer(READY_AFTER, partial(self._over, typed, is_late=is_late))
             return
         if self._alarm is not None:
             self._alarm.stop()
         self._under_way = None
         await self._next()
+
+    def _may_go_on(self) -> bool:
+        """Whether the next key goes out to a screen that is not ready for it.
+
+        What is typed into a form would be lost under the values that are still to come: it waits for them, unless
+        somebody leads away from there; then what was typed for it before is of no use any more.
+        """
+        if not getattr(self._app.screen, "keeps_keys", False):
+            return True
+        ways_out = [place for place, one in enumerate(self._waiting) if getattr(one, "key", "") in ALWAYS]
+        for _ in range(ways_out[0] if ways_out else 0):
+            self._waiting.popleft()
+        return bool(ways_out)
 
     def _is_being_filled(self) -> bool:
         """Whether the screen on top is not ready for the next key."""

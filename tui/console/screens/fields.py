@@ -28,6 +28,9 @@ from tui.console.widgets.reference_line import ReferenceLine
 class FieldsScreen(DeskScreen):
     """Fields in sections and buttons below; says what is wrong beside the field as one leaves it."""
 
+    keeps_keys = True
+    """Keys wait for the values, however long those take."""
+
     def __init__(self, desk: Desk, title: str, kind: Kind, verbs: Any, name: str | None) -> None:
         super().__init__(desk, title)
         self.kind = kind
