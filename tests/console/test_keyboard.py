@@ -22,6 +22,16 @@ from tui.console.window import Window
 _NAMES = {"/": "slash", ":": "colon", "\r": "enter"}
 
 
+LONG = 60.0
+"""Seconds that no machine needs, however busy it is."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at here is where the keys go, not how long they wait for a busy machine."""
+    monkeypatch.setattr(keyboard, "PATIENCE", LONG)
+
+
 async def _at_once(console: Console, keys: str) -> None:
     """All of it in one packet."""
     _press(console, keys)
@@ -75,6 +85,7 @@ async def test_nothing_is_done_to_rows_that_the_filter_is_about_to_replace(
             console.app.post_message(events.Key(_NAMES.get(key, key), key))
         await console.until(lambda: is_slow.is_set() and not console.app.keyboard.is_busy, "the last key")
         assert console.app.screen is screen, "asked to delete desk, which stood there still"
+        monkeypatch.setattr(keyboard, "PATIENCE", LONG)
         answer.set()
         await console.until(lambda: screen.is_narrowed, "the rows of the filter")
         await console.press("d")
