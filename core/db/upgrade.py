@@ -8,9 +8,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from core.db.backup import backup_sqlite
+from core.db.doors import WRITE_PATIENCE
 from core.db.engine import make_engine
+from core.db.faults import translated
 from core.db.place import refuse_other_databases
 from core.db.schema import REVISION
 from core.environment import Environment
@@ -28,19 +31,31 @@ def upgrade(environment: Environment) -> Path | None:
     """Migrate to the newest revision; on SQLite the file is copied first, and the copy's path is returned.
 
     Where nothing is to be done no copy is made: it would take the place of the one that can still be gone back to.
+
+    Raises:
+        StoreError: the database is out of reach, busy or full; nothing was changed.
     """
-    copy = None
     refuse_other_databases(environment.database_url)
     engine = make_engine(environment.database_url, query_only=False)
-    with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() != REVISION:
+    try:
+        with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == REVISION:
+                return None
             connection.rollback()
+            copy = None
             if _is_file(environment):
                 copy = backup_sqlite(environment, environment.database_file.with_suffix(".before-upgrade"))
+            if environment.is_sqlite:
+                # All or nothing: the driver begins none by itself, and half an upgrade can neither go on nor be used.
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={WRITE_PATIENCE * 1000:.0f}")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
-    engine.dispose()
-    return copy
+            return copy
+    except DBAPIError as error:
+        raise translated(error) from error
+    finally:
+        engine.dispose()
 
 
 def _is_file(environment: Environment) -> bool:
