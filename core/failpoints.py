@@ -1,7 +1,8 @@
 """Failpoints: named places where a test may kill, raise or delay, to see that nothing is lost; no-ops otherwise.
 
 `POSTROOM_FAILPOINT=K4:kill@3,K9:raise@1,K2:sleep5,K2:sleep0.1@p0.05` says what happens where: at the n-th time the
-place is passed, with a probability, or (without `@`) each time.
+place is passed, with a probability, or (without `@`) each time. `K9/fetch:raise@4` counts only in threads whose names
+begin so: what others commit meanwhile is chance.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import re
 import signal
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 VARIABLE = "POSTROOM_FAILPOINT"
 """The environment variable that arms them; read when the first place is passed."""
 
-_ORDER = re.compile(r"(\w+):(kill|raise|sleep(\d+(?:\.\d+)?))(?:@(?:(\d+)|p(0?\.\d+|1)))?")
+_ORDER = re.compile(r"(\w+)(?:/([\w-]+))?:(kill|raise|sleep(\d+(?:\.\d+)?))(?:@(?:(\d+)|p(0?\.\d+|1)))?")
 
 
 class FailpointReached(RuntimeError):
@@ -34,6 +36,8 @@ class Order:
     at: int | None = None
     """Only at the n-th passing, counted from 1."""
     probability: float = 1.0
+    thread: str = ""
+    """Only in threads whose names begin with this."""
 
 
 def read_orders(text: str) -> tuple[Order, ...]:
@@ -43,28 +47,33 @@ def read_orders(text: str) -> tuple[Order, ...]:
         found = _ORDER.fullmatch(part)
         if found is None:
             raise ValueError(f"{VARIABLE}: {part!r} is no failpoint: write K4:kill@3, K9:raise@1 or K2:sleep5@p0.05.")
-        place, action, seconds, at, probability = found.groups()
+        place, thread, action, seconds, at, probability = found.groups()
         action = "sleep" if seconds else action
-        orders.append(Order(place, action, float(seconds or 0), int(at) if at else None, float(probability or 1)))
+        when = (int(at) if at else None, float(probability or 1), thread or "")
+        orders.append(Order(place, action, float(seconds or 0), *when))
     return tuple(orders)
 
 
 class Failpoints:
-    """The orders of one process, and how often each place was passed."""
+    """The orders of one process, and how often the place of each was passed."""
 
     def __init__(self, orders: tuple[Order, ...]) -> None:
         self._orders = orders
-        self._passed: dict[str, int] = {}
+        self._passed: Counter[Order] = Counter()
         self._lock = threading.Lock()
 
     def passing(self, place: str) -> None:
         """Do what is ordered for this place now."""
         if not self._orders:
             return
-        with self._lock:
-            count = self._passed[place] = self._passed.get(place, 0) + 1
+        name = threading.current_thread().name
         for order in self._orders:
-            if order.place == place and order.at in (None, count) and _falls(order.probability):
+            if order.place != place or not name.startswith(order.thread):
+                continue
+            with self._lock:
+                self._passed[order] += 1
+                count = self._passed[order]
+            if order.at in (None, count) and _falls(order.probability):
                 _carry_out(order)
 
 

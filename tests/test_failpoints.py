@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.waiting import PATIENCE
         ("K9:raise", (Order("K9", "raise"),)),
         ("K2:sleep5, K9:raise@1", (Order("K2", "sleep", 5.0), Order("K9", "raise", at=1))),
         ("K2:sleep0.5@p0.05", (Order("K2", "sleep", 0.5, probability=0.05),)),
+        ("K9/fetch:kill@2", (Order("K9", "kill", at=2, thread="fetch"),)),
     ],
 )
 def test_orders_are_read(text, orders):
@@ -38,6 +40,15 @@ def test_raises_only_at_the_ordered_passing_of_the_ordered_place():
     with pytest.raises(FailpointReached, match="K9"):
         failpoints.passing("K9")
     failpoints.passing("K9")
+
+
+def test_only_the_threads_that_are_meant_are_counted():
+    failpoints = Failpoints(read_orders("K9/fetch:raise@2"))
+    with ThreadPoolExecutor(1, thread_name_prefix="fetch") as fetching:
+        fetching.submit(failpoints.passing, "K9").result()
+        failpoints.passing("K9")
+        with pytest.raises(FailpointReached):
+            fetching.submit(failpoints.passing, "K9").result()
 
 
 def test_without_a_count_it_raises_each_time():

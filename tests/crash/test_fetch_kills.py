@@ -190,7 +190,13 @@ def test_a_kill_on_postgresql_too(
 @ON_SQLITE
 @pytest.mark.parametrize(
     ("how", "place"),
-    [(DELETE, "K9:raise@4"), (POP3, "K9:raise@4"), (DELETE, "K9:raise@6"), (DELETE, "K9:kill@5"), (POP3, "K4:raise@2")],
+    [
+        (DELETE, "K9/fetch:raise@3"),
+        (POP3, "K9/fetch:raise@3"),
+        (DELETE, "K9/fetch:raise@4"),
+        (DELETE, "K9/fetch:kill@4"),
+        (POP3, "K4:raise@2"),
+    ],
     ids=named,
 )
 def test_a_commit_that_fails_loses_nothing_and_doubles_nothing(
