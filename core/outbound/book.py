@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -18,6 +18,7 @@ from core.handles import Handles
 from core.outbound.clerk import Clerk
 from core.outbound.ended import Delivery, Terms, close_round, closed_as_sent, delivery_of, held_because, put_off
 from core.outbound.job import Job
+from core.outbound.limits import Learned
 from core.outbound.page import Page
 from core.outbound.pool import Pool
 from core.outbound.reserving import give_back as give_back_rates
@@ -34,18 +35,6 @@ _SETTLE_TRIES = 20
 
 _TELL_EACH = 1.0
 """Seconds between two notes of a mailbox that goes on working."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a mailbox's server takes."""
-
-    size: int = 0
-    """Bytes of a message; 0: unknown, or no limit."""
-    recipients: int = 0
-    """Of one transaction; 0: it has refused none."""
-    takes_utf8: bool | None = None
-    """Whether it offers SMTPUTF8; `None`: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +96,7 @@ class Book:
         self._told: dict[int, float] = {}
         self._leases: set[Lease] = set()
         self._clerk = Clerk(self._commit, when_written, self.fail)
-        self._limits: dict[int, Limits] = {}
-        self._limits_to_tell: set[int] = set()
+        self._learned = Learned()
         self.is_without_mailbox = False
         """Whether it was seen that a message has no mailbox, now or before."""
 
@@ -166,13 +154,7 @@ class Book:
 
     def most_recipients_of(self, mailbox_id: int) -> int:
         """The most recipients a mailbox's server takes in one transaction; 0: it has refused none."""
-        limits = self._limits.get(mailbox_id)
-        return self._routes[mailbox_id].server_max_recipients if limits is None else limits.recipients
-
-    def _limits_of(self, mailbox_id: int) -> Limits:
-        route = self._routes[mailbox_id]
-        known = Limits(route.server_max_size, route.server_max_recipients, route.server_takes_utf8)
-        return self._limits.get(mailbox_id) or known
+        return self._learned.most_recipients_of(self._routes[mailbox_id])
 
     def learn(
         self,
@@ -183,15 +165,7 @@ class Book:
         takes_utf8: bool | None = None,
     ) -> None:
         """What its server has just said; it is written with the next page."""
-        known = self._limits_of(mailbox_id)
-        found = Limits(
-            known.size if size is None else size,
-            recipients or known.recipients,
-            known.takes_utf8 if takes_utf8 is None else takes_utf8,
-        )
-        if found != known:
-            self._limits[mailbox_id] = found
-            self._limits_to_tell.add(mailbox_id)
+        self._learned.learn(self._routes[mailbox_id], size=size, recipients=recipients, takes_utf8=takes_utf8)
 
     def bytes_of(self, job: Job) -> bytes:
         """A message as it was handed in."""
@@ -263,31 +237,19 @@ class Book:
     def _news(self, page: Page) -> list[MailboxNews]:
         mailbox_id = page.mailbox_id
         route = self._routes[mailbox_id]
-        has_learned = mailbox_id in self._limits_to_tell
+        has_learned = self._learned.has_news(mailbox_id)
         if page.fault is not None:
             failures = route.failures + 1
             with self._lock:
                 self.summary.faults[route.name] = page.fault
             until = cool_until(failures, self.now)
-            return [self._with_limits(MailboxNews(mailbox_id, failures, until, page.fault.text))]
+            return [self._learned.told_with(MailboxNews(mailbox_id, failures, until, page.fault.text))]
         with self._lock:
             is_told = clock.monotonic() - self._told.get(mailbox_id, -_TELL_EACH) < _TELL_EACH
             if not has_learned and (is_told or not page.has_worked):
                 return []
             self._told[mailbox_id] = clock.monotonic()
-        return [self._with_limits(MailboxNews(mailbox_id, has_sent=page.has_worked))]
-
-    def _with_limits(self, news: MailboxNews) -> MailboxNews:
-        if news.mailbox_id not in self._limits_to_tell:
-            return news
-        self._limits_to_tell.discard(news.mailbox_id)
-        limits = self._limits[news.mailbox_id]
-        return replace(
-            news,
-            server_max_size=limits.size,
-            server_max_recipients=limits.recipients,
-            server_takes_utf8=limits.takes_utf8,
-        )
+        return [self._learned.told_with(MailboxNews(mailbox_id, has_sent=page.has_worked))]
 
     def _surely(self, work: Callable[[Session], _Written]) -> _Written:
         for left in reversed(range(_SETTLE_TRIES)):
