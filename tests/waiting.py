@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds after which something will never be so; waiting long for what does come costs nothing."""
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Shell:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self._started: list[subprocess.Popen[bytes]] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
         self.variables = {**kept, "POSTROOM_HOME": str(home), "PYTHONWARNINGS": "error", "COLUMNS": "100"}
 
@@ -45,10 +46,20 @@ class Shell:
         return [sys.executable, "-m", "tui.cli", *words]
 
     def start(self, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*words), cwd=ROOT, env=self.variables,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what a test that failed has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                with process:
+                    pass  # closes its pipes, and waits
 
     def __call__(self, *words: str, stdin: bytes = b"") -> Ended:
         code, out, err = forked.run(words, self.variables, stdin, DEADLINE)
@@ -62,9 +73,11 @@ class Shell:
 
 
 @pytest.fixture
-def postroom(tmp_path: Path) -> Shell:
+def postroom(tmp_path: Path) -> Iterator[Shell]:
     """`postroom` on a home that is not there yet."""
-    return Shell(tmp_path / "home")
+    shell = Shell(tmp_path / "home")
+    yield shell
+    shell.close()
 
 
 @pytest.fixture
