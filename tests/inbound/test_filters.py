@@ -1,4 +1,3 @@
-import time
 
 import pytest
 
@@ -144,11 +143,10 @@ def test_the_body_is_read_once_and_only_when_asked() -> None:
 
 @pytest.mark.parametrize("negate", [False, True])
 def test_an_expression_that_runs_too_long_is_stopped_and_told(negate: bool) -> None:
-    started = time.perf_counter()
+    # Not stopped, this one would not end.
     verdict = run(
         rule("slow", cond("Body", "(a+)+$", negate)), rule("then", cond("Subject", "order")), body="a" * 50_000 + "b"
     )
-    assert time.perf_counter() - started < 5
     assert [step.rule for step in verdict.steps] == ["then"]
     assert [complaint.what for complaint in verdict.complaints] == ["filter slow"]
 
