@@ -78,7 +78,7 @@ def smtp_sink() -> Iterator[RuledSink]:
 def postgres() -> Iterator[Postgres]:
     """One PostgreSQL for this test process, each pytest-xdist worker its own; take `postgres.create_database()`.
 
-    Without fsync: it is thrown away. A test about durability makes a `Postgres()` of its own.
+    A crash of the machine may damage it: it is thrown away. A test about durability makes a `Postgres()` of its own.
     """
     with Postgres(durable=False) as server:
         yield server

@@ -107,6 +107,13 @@ class Database:
         finally:
             self._turn.release()
 
+    def outlives_power(self) -> bool:
+        """Whether what is committed survives a power cut: it is synced, unless PostgreSQL is told never to."""
+        if self.is_sqlite:
+            return True
+        with self.reading() as session:
+            return bool(session.connection().exec_driver_sql("SHOW fsync").scalar_one() == "on")
+
     def close(self) -> None:
         """Give back all connections."""
         self._readers.dispose()

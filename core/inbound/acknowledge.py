@@ -23,6 +23,11 @@ from core.runlog import Counts, RunLog, Written
 LONGEST_ACKNOWLEDGEMENT = 15.0
 """Seconds the lease must still last before anything is changed on the server."""
 
+NOT_SAFE_HERE = (
+    "PostgreSQL runs with fsync = off: what is stored here may be lost with the power. Nothing is deleted or moved on"
+    " servers until it is on."
+)
+
 MOST_ORDERED = 2
 """Batches whose acknowledgement may be on its way while later ones are taken in."""
 
@@ -45,10 +50,13 @@ class Acknowledger:
     log: RunLog
     _ordered: deque[_Order] = field(default_factory=deque)
     _at_close: dict[Key, Pending] = field(default_factory=dict)
+    _outlives_power: bool | None = None
 
     def acknowledge(self, messages: Sequence[Pending]) -> None:
         """Have these deleted, moved or marked on the server; what the server confirmed before is noted here."""
         for (rule, target), group in _by_rule(messages).items():
+            if rule != AfterFetch.KEEP and not self._is_safe_here():
+                continue
             removal = self.line.order(self._carry_out, rule, target, [one.key for one in group])
             self._ordered.append(_Order(tuple(group), rule, clock.monotonic(), removal))
         self.collect(leave=MOST_ORDERED)
@@ -57,6 +65,14 @@ class Acknowledger:
         """Note what the server confirmed, waiting until at most `leave` orders are open."""
         while self._ordered and (len(self._ordered) > leave or self._ordered[0].removal.done()):
             self._note(self._ordered.popleft())
+
+    def _is_safe_here(self) -> bool:
+        """Whether messages may leave their server: what is not acknowledged is tried again by the next run."""
+        if self._outlives_power is None:
+            self._outlives_power = self.handles.database.outlives_power()
+            if not self._outlives_power:
+                self.log.complaint(NOT_SAFE_HERE)
+        return self._outlives_power
 
     def close(self) -> None:
         """Say goodbye, and note what the server removed by that (RFC 1939 §6)."""

@@ -153,6 +153,9 @@ def _disk(environment: Environment, settings: RuntimeSettings) -> Finding:
 def _engine(scene: _Scene) -> Finding:
     if not scene.handles.environment.is_sqlite:
         version = scene.session.connection().exec_driver_sql("SHOW server_version").scalar_one()
+        if not scene.handles.database.outlives_power():
+            text = f"PostgreSQL {version} runs with fsync = off; nothing is deleted on mail servers. Turn it on."
+            return Finding("engine", Level.ERROR, text)
         return Finding("engine", Level.OK, f"PostgreSQL {version}")
     version = ".".join(map(str, sqlite_version()))
     if sqlite_version() < WAL_SAFE_SINCE:

@@ -1,10 +1,15 @@
 """What a fetch changes on the server, and what it must not touch."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, LiteralString
 
+import psycopg
 import pytest
 
+from core.environment import read_environment
+from core.gateway import open_gateway
 from core.handles import Handles
 from tests.accounts import (
     ON_SQLITE,
@@ -24,6 +29,8 @@ from tests.fakes.imap import ScriptedImap
 from tests.fakes.proxy import Line, Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
+from tests.servers.postgres import Postgres
+from tests.waiting import until
 from tui.demo.dovecot_config import DovecotOptions
 
 MAILS = [message(number) for number in range(3)]
@@ -248,4 +255,38 @@ def test_what_another_client_removed_meanwhile_counts_as_done(handles: Handles, 
         summary = fetch(handles)
     assert [outcome.error for outcome in summary.outcomes] == [""]
     assert all(one.is_acknowledged for one in stored(handles))
+    assert subjects(dovecot, user) == []
+
+
+@pytest.fixture
+def careless(tmp_path: Path) -> Iterator[tuple[Handles, psycopg.Connection[Any]]]:
+    """A Postroom on a PostgreSQL of its own, and who may change how that one is set up."""
+    with Postgres(durable=False) as server:
+        url = server.create_database()
+        handles = open_gateway(read_environment({}, home=str(tmp_path / "home"), database_url=url))
+        with closing(handles), psycopg.connect(url, autocommit=True) as owner:
+            yield handles, owner
+
+
+def test_nothing_is_removed_from_servers_while_postgresql_syncs_nothing(
+    careless: tuple[Handles, psycopg.Connection[Any]], dovecot: DovecotServer
+) -> None:
+    handles, owner = careless
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, MAILS)
+    add_account(handles, after_fetch="delete", **at(dovecot, user))
+
+    def sync(word: LiteralString) -> None:
+        owner.execute(f"ALTER SYSTEM SET fsync = {word}")
+        owner.execute("SELECT pg_reload_conf()")
+        until(lambda: handles.database.outlives_power() == (word == "on"))
+
+    sync("off")
+    summary = fetched_well(handles)
+    assert (summary.counts.fetched, summary.counts.acknowledged) == (3, 0)
+    assert subjects(dovecot, user) == MAILS
+    assert any("fsync = off" in line for line in lines(handles, summary.outcomes[0].run_id))
+
+    sync("on")
+    assert fetched_well(handles).counts.acknowledged == 3
     assert subjects(dovecot, user) == []

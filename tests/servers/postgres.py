@@ -50,9 +50,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start, and wait until it answers; on the same port as before."""
-        speed = (
-            () if self.durable else ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-        )
+        speed = () if self.durable else ("-c", "synchronous_commit=off", "-c", "full_page_writes=off")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
