@@ -76,7 +76,13 @@ class Console:
         pumps = [self.app, *self.app.screen_stack, *self.app.screen.walk_children()]
         if self.app.keyboard.is_busy or any(calls.is_busy for calls in self._calls()):
             return False
-        return not any(pump.message_queue_size for pump in pumps)
+        return not any(pump.message_queue_size for pump in pumps) and self._is_drawn()
+
+    def _is_drawn(self) -> bool:
+        """Whether the top screen shows what its widgets hold; it draws itself sixty times a second at most."""
+        screen = self.app.screen
+        asked = screen._layout_required or screen._scroll_required or screen._repaint_required
+        return not (asked or screen._dirty_widgets or screen._callbacks)
 
     async def until_seen(self, text: str) -> None:
         await self.until(lambda: text in self.text, repr(text))
