@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from core import clock
+from core.db.commits import number_of, was_carried_out
 from core.db.engine import make_engine
 from core.db.faults import is_passing, translated
 from core.db.right_of_way import RightOfWay
@@ -65,13 +66,13 @@ class Database:
     def writing(self, work: Callable[[Session], T], *, patience: float | None = None, is_batch: bool = False) -> T:
         """Do `work` in one transaction, durable when this returns; on a passing fault all of it is tried again.
 
-        `work` may run several times: it must change nothing but the session. With `is_batch` it lets those that write a
-        row or two go first.
+        `work` may run several times: it must change nothing but the session. Once it is committed it is not done again,
+        also where PostgreSQL's word of that is lost. With `is_batch` it lets those that write a row or two go first.
 
         Raises:
             StoreBusy: no turn came within the patience, or the server stayed away.
             StoreFull: the disk is full; nothing was written.
-        StoreRefused: the database does not take the values (a key is there already, a text holds NUL).
+            StoreRefused: the database does not take the values (a key is there already, a text holds NUL).
         """
         deadline = clock.Deadline(self._patience if patience is None else patience)
         while True:
@@ -90,8 +91,14 @@ class Database:
         if self._turn is None:
             with self._writers.connect() as connection, Session(connection, expire_on_commit=False) as session:
                 result = work(session)
+                session.flush()
+                number = number_of(connection)
                 fp("K9")
-                session.commit()
+                try:
+                    session.commit()
+                except DBAPIError as error:
+                    if number is None or not is_passing(error) or not was_carried_out(self._writers, number, deadline):
+                        raise
                 return result
         if not self._turn.acquire(timeout=max(0.001, deadline.remaining())):
             raise StoreBusy("The database was busy with other work of this process for too long; nothing was changed.")
