@@ -14,7 +14,7 @@ from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.closing import RunOutcome
-from core.inbound.due import accounts_named, claim_account
+from core.inbound.due import Claimed, accounts_named, claim_asked
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.models import Account, AccountStatus, AccountType, Message, RawMessage, Record, Run, RunEvent
 from core.protocols.server import Timeouts
@@ -126,6 +126,14 @@ def fetch(
     """Fetch these accounts, or all, now."""
     chosen = FetchOptions(timeouts=timeouts or Timeouts(), listener=listener)
     return fetch_now(handles, list(names) or None, options=chosen, **options)
+
+
+def claim_account(handles: Handles, account_id: int) -> Claimed | None:
+    """Claim an account now, due or not, as for a person who asks for all; `None` if somebody has it in hand."""
+    with handles.database.reading() as session:
+        account = session.get(Account, account_id)
+    assert account is not None
+    return claim_asked(handles, account, is_named=False)
 
 
 def fetch_once(handles: Handles, name: str, stop: threading.Event | None = None) -> RunOutcome:

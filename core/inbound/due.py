@@ -70,11 +70,6 @@ def claim_seen(handles: Handles, seen: Waiting, now: datetime, session: Session)
     return choose(seen.due, room, lambda one: _claim(session, handles, one.account_id, now, is_due=True))
 
 
-def claim_account(handles: Handles, account_id: int) -> Claimed | None:
-    """Claim one account now, due or not; `None` if another worker has it in hand."""
-    return handles.database.writing(lambda session: _claim(session, handles, account_id, clock.utcnow()))
-
-
 def claim_asked(handles: Handles, account: Account, *, is_named: bool) -> Claimed | None:
     """Claim an account that a person asks for, by its name or with all others, due or not.
 

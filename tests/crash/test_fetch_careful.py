@@ -12,7 +12,6 @@ from core.errors import StoreError
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.inbound import careful
-from core.inbound.due import claim_account
 from core.models import Quarantine, Suspect
 from core.workers import alone
 from tests.accounts import (
@@ -20,6 +19,7 @@ from tests.accounts import (
     add_account,
     at,
     change_account,
+    claim_account,
     expire_leases,
     fetch,
     fetched_well,

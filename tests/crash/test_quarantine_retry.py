@@ -6,7 +6,6 @@ import pytest
 
 from core.errors import NotFound
 from core.handles import Handles
-from core.inbound.due import claim_account
 from core.models import Quarantine
 from core.services import quarantine
 from core.services.actor import Actor
@@ -14,6 +13,7 @@ from tests.accounts import (
     ON_SQLITE,
     add_account,
     at,
+    claim_account,
     expire_leases,
     fetched_well,
     message,

@@ -12,7 +12,6 @@ from core.errors import NotFound, NotPermitted, StoreBusy
 from core.handles import Handles
 from core.inbound import by_hand
 from core.inbound.closing import RunOutcome
-from core.inbound.due import claim_account
 from core.inbound.explain import explain
 from core.inbound.handed_in import HandedIn
 from core.models import AccountStatus, Audit, Message, Quarantine, RawMessage, Record, RunState
@@ -20,7 +19,18 @@ from core.runlog import Line
 from core.services.actor import Actor, Role
 from core.services.explaining import account_named
 from core.services.intake import take_in
-from tests.accounts import add_account, change_account, lines, message, raws, rows_of, run_row, status_of, stored
+from tests.accounts import (
+    add_account,
+    change_account,
+    claim_account,
+    lines,
+    message,
+    raws,
+    rows_of,
+    run_row,
+    status_of,
+    stored,
+)
 
 CURIOUS = [
     b"", b"\x00", b"\r\n\r\nbody", b"From: a@example.org\r\nSubject: =?x?b?////?=\r\n\r\n" + bytes(range(256)),

@@ -6,7 +6,7 @@ import pytest
 
 from core import clock
 from core.handles import Handles
-from core.inbound import due, fold
+from core.inbound import fold
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.protocols.server import Timeouts
 from tests.accounts import (
@@ -15,6 +15,7 @@ from tests.accounts import (
     at,
     change_account,
     change_status,
+    claim_account,
     expire_leases,
     fetch,
     fetch_once,
@@ -243,7 +244,7 @@ def test_a_run_that_is_stopped_finishes_its_batch_and_leaves_the_rest(
     dovecot.deliver(user, mails)
     account = add_account(handles, after_fetch="delete", **at(dovecot, user, kind))
     stop = threading.Event()
-    claimed = due.claim_account(handles, account)
+    claimed = claim_account(handles, account)
     assert claimed is not None
 
     def watch(line: object) -> None:
@@ -295,7 +296,7 @@ def test_a_run_whose_account_was_taken_over_writes_nothing_more(handles: Handles
     def take_over(line: Line) -> None:
         if "BODY.PEEK" in line.text and not taken_over:
             expire_leases(handles)
-            claimed = due.claim_account(handles, account)
+            claimed = claim_account(handles, account)
             assert claimed is not None
             taken_over.append(claimed.run_id)
 
@@ -319,7 +320,7 @@ def test_a_run_that_loses_its_account_at_the_very_end_is_an_outcome_too(
     def take_over(line: Line) -> None:
         if "LOGOUT" in line.text and not taken_over:
             expire_leases(handles)
-            claimed = due.claim_account(handles, account)
+            claimed = claim_account(handles, account)
             assert claimed is not None
             taken_over.append(claimed.run_id)
 

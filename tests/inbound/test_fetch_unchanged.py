@@ -9,13 +9,23 @@ import pytest
 from core import clock
 from core.handles import Handles
 from core.inbound.closing import RunOutcome
-from core.inbound.due import accounts_named, claim_account
+from core.inbound.due import accounts_named
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.inbound.kept import LONGEST_IDLE, OLDEST, KeptSources
 from core.inbound.unchanged import is_unchanged
 from core.models import FolderMark
 from core.protocols.imap import FolderStatus
-from tests.accounts import ON_SQLITE, add_account, at, change_account, change_status, lines, message, raws
+from tests.accounts import (
+    ON_SQLITE,
+    add_account,
+    at,
+    change_account,
+    change_status,
+    claim_account,
+    lines,
+    message,
+    raws,
+)
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
 from tests.fakes.proxy import Proxy

@@ -9,10 +9,10 @@ import pytest
 from core import clock
 from core.handles import Handles
 from core.inbound import turns
-from core.inbound.due import claim_account, claim_due
+from core.inbound.due import claim_due
 from core.inbound.turns import Due, Room, choose
 from core.settings import RuntimeSettings
-from tests.accounts import add_account, change_status
+from tests.accounts import add_account, change_status, claim_account
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

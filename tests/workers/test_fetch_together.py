@@ -14,7 +14,7 @@ from core.environment import Environment
 from core.errors import InvalidAccount, NotFound
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound.due import claim_account, claim_due
+from core.inbound.due import claim_due
 from core.models import Run
 from core.runlog import Line
 from core.workers import fetcher
@@ -25,6 +25,7 @@ from tests.accounts import (
     at,
     change_account,
     change_status,
+    claim_account,
     expire_leases,
     fetch,
     fetched_well,

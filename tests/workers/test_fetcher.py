@@ -11,7 +11,6 @@ import pytest
 from core import clock
 from core.db import bulk
 from core.handles import Handles
-from core.inbound.due import claim_account
 from core.inbound.fetch import FetchOptions
 from core.models import AccountStatus, Run, RunState, Setting
 from core.protocols.server import Timeouts
@@ -23,7 +22,17 @@ from core.workers import slots
 from core.workers.fetcher import Fetcher
 from core.workers.loop import run_workers
 from core.workers.slots import ASKED_AT_ONCE
-from tests.accounts import add_account, change_status, fetch, fetched_well, message, records, rows_of, status_of
+from tests.accounts import (
+    add_account,
+    change_status,
+    claim_account,
+    fetch,
+    fetched_well,
+    message,
+    records,
+    rows_of,
+    status_of,
+)
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
 from tests.fakes.steps import GREETING, Command, Drip, Reply, Silence, Step

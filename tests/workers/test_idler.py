@@ -11,7 +11,6 @@ from core import clock
 from core.db import bulk
 from core.handles import Handles
 from core.inbound.connecting import patience_with
-from core.inbound.due import claim_account
 from core.inbound.fetch import fetch_account
 from core.models import Account, Setting, Worker
 from core.protocols.imap_idle import RENEW_AFTER
@@ -26,6 +25,7 @@ from tests.accounts import (
     at,
     change_account,
     change_status,
+    claim_account,
     fetched_well,
     message,
     records,

@@ -14,13 +14,12 @@ from core import clock
 from core.errors import LeaseLost
 from core.handles import Handles
 from core.inbound.closing import close_run, outcome_of
-from core.inbound.due import claim_account
 from core.inbound.turns import Room, Waiting
 from core.models import Run
 from core.runlog import RunLog
 from core.workers import slots
 from core.workers.slots import Slots
-from tests.accounts import ON_SQLITE, add_account, change_status, message, rows_of, status_of
+from tests.accounts import ON_SQLITE, add_account, change_status, claim_account, message, rows_of, status_of
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
 from tests.inbound.test_turns import due
