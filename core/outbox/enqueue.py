@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -48,21 +48,8 @@ def enqueue_many(handles: Handles, entries: Sequence[Entry]) -> list[str]:
     return message_ids
 
 
-@dataclass(frozen=True)
-class _Put:
-    """What one try of putting entries in does, if its commit holds."""
-
-    message_ids: list[str]
-    first: tuple[int, str] | None
-    """Id and Message-ID of the first that is new; `None`: all were known by their keys."""
-
-
 def insert_entries(session: Session, entries: Sequence[Entry], now: datetime) -> list[str]:
     """Insert messages with their recipients and bytes; what has a known key is left out, its Message-ID given back."""
-    return _put(session, entries, now).message_ids
-
-
-def _put(session: Session, entries: Sequence[Entry], now: datetime) -> _Put:
     known = _known_keys(session, [entry.envelope.key for entry in entries if entry.envelope.key])
     mailboxes = _mailbox_ids(session, {entry.envelope.mailbox for entry in entries if entry.envelope.mailbox})
     fresh: list[Entry] = []
@@ -74,23 +61,17 @@ def _put(session: Session, entries: Sequence[Entry], now: datetime) -> _Put:
             fresh.append(entry)
             if key:
                 known[key] = entry.message_id
-    if not fresh:
-        return _Put(message_ids, None)
-    first = reserve(session, COUNTER, len(fresh))
-    _insert(session, [(first + index, entry) for index, entry in enumerate(fresh)], mailboxes, now)
-    return _Put(message_ids, (first, fresh[0].message_id))
+    if fresh:
+        first = reserve(session, COUNTER, len(fresh))
+        _insert(session, [(first + index, entry) for index, entry in enumerate(fresh)], mailboxes, now)
+    return message_ids
 
 
 def insert_durably(handles: Handles, entries: Sequence[Entry]) -> list[str]:
     """Put these in by one commit; gives back their Message-IDs in order."""
-    tries: list[_Put] = []
 
     def put(session: Session) -> list[str]:
-        for before in tries:
-            if _holds(session, before):
-                return before.message_ids
-        tries.append(_put(session, entries, clock.utcnow()))
-        return tries[-1].message_ids
+        return insert_entries(session, entries, clock.utcnow())
 
     for _ in range(_RACES):
         try:
@@ -99,21 +80,6 @@ def insert_durably(handles: Handles, entries: Sequence[Entry]) -> list[str]:
             # Another process put in the same key between our look and our insert (PostgreSQL): now it is seen.
             continue
     return handles.database.writing(put)
-
-
-def _holds(session: Session, before: _Put) -> bool:
-    """Whether an earlier try was committed after all: PostgreSQL's word of it is lost when the connection breaks.
-
-    Done once more, each message would be sent twice. Its row tells: ids are ours, and given once.
-    """
-    if before.first is None:
-        return False
-    key, message_id = before.first
-    # Should that transaction still be under way, it holds the counter: this waits for its end.
-    reserve(session, COUNTER, 0)
-    table = table_of(OutgoingMessage)
-    asked = select(table.c.id).where(table.c.id == key, table.c.message_id == message_id)
-    return session.connection().execute(asked).first() is not None
 
 
 def _insert(session: Session, numbered: Sequence[tuple[int, Entry]], mailboxes: dict[str, int], now: datetime) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import select, update
 from sqlmodel import Session
@@ -86,18 +85,15 @@ def reply(handles: Handles, actor: Actor, number: str, text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise BadInput(f"The reply is longer than {LONGEST_TEXT} characters; nothing was sent.")
 
-    # When the server's word of the commit is lost, all this is done again; the answer must not be sent again.
-    key = f"reply:{uuid4().hex}"
-
     def work(session: Session) -> tuple[str, Audit]:
         now = clock.utcnow()
         record = _row(session, number)
-        entry = _entry(session, record, text, actor, key)
-        [message_id] = insert_entries(session, [entry], now)
+        entry = _entry(session, record, text, actor)
+        insert_entries(session, [entry], now)
         touched = update(_record).where(_record.c.id == record["id"]).values(updated_at=now)
         session.connection().execute(touched)
-        after = {"message_id": message_id, "to": list(entry.envelope.recipients)}
-        return message_id, audit.note(session, actor, "reply", "record", record["number"], after=after)
+        after = {"message_id": entry.message_id, "to": list(entry.envelope.recipients)}
+        return entry.message_id, audit.note(session, actor, "reply", "record", record["number"], after=after)
 
     message_id, line = handles.database.writing(work)
     audit.publish(line)
@@ -113,7 +109,7 @@ def _row(session: Session, number: str) -> dict[str, Any]:
     raise not_found(session, RECORD, number)
 
 
-def _entry(session: Session, record: dict[str, Any], text: str, actor: Actor, key: str) -> Entry:
+def _entry(session: Session, record: dict[str, Any], text: str, actor: Actor) -> Entry:
     sent_from, display_name = _own_address(session, record)
     answered = _answered(session, record, sent_from)
     message_id = fresh_message_id(sent_from.rpartition("@")[2] or actor.host)
@@ -132,7 +128,7 @@ def _entry(session: Session, record: dict[str, Any], text: str, actor: Actor, ke
         )
     except (UnsafeMessage, ValueError) as error:
         raise BadInput(f"Record {record['number']} cannot be answered: {error}") from error
-    envelope = OutgoingEnvelope((answered.to,), sent_from or None, key=key)
+    envelope = OutgoingEnvelope((answered.to,), sent_from or None)
     entry = read_entry(envelope, raw, submitted_by=str(actor), message_id=message_id)
     return replace(entry, record_id=record["id"])
 
