@@ -58,9 +58,8 @@ async def test_a_database_that_is_gone_is_told_until_it_is_back(
         await console.press("G")
         console.app.go_to("queues")
         await console.settled()
-        assert "is gone: moved away or removed" in " ".join(console.text.split()), (
-            "on every screen, whatever is selected"
-        )
+        # What was asked for its rows may say so first, in the database's own words.
+        assert "moved away or removed" in " ".join(console.text.split()), "on every screen, whatever is selected"
         console.app.go_to("accounts")
         away.rename(file)
         console.app._count()
