@@ -21,8 +21,8 @@ from core.environment import Environment
 from core.errors import CannotWrite
 from core.handles import LEASE_SECONDS, Handles
 from core.models import Queue, Setting, Template
+from core.vault.choice import key_place
 from core.vault.keys import make_key
-from core.vault.place import key_place
 from core.vault.vault import PUBLIC_KEY, Vault, is_anything_sealed
 
 FIRST_ADMIN = "system.first_admin"

@@ -46,8 +46,8 @@ from core.services.waiting_mail import outbox
 from core.services.ways_in import drop_folder, listener
 from core.settings import RuntimeSettings, write_size
 from core.text import counted
+from core.vault.choice import key_place
 from core.vault.keys import find_key
-from core.vault.place import key_place
 
 __all__ = ["Finding", "Level", "examine"]
 

@@ -7,8 +7,9 @@ import threading
 
 from core.environment import Environment
 from core.errors import SecretUnreadable
+from core.vault.choice import key_place
 from core.vault.key import Key, new_key
-from core.vault.place import CURRENT, NEXT, KeyPlace, key_place
+from core.vault.place import CURRENT, NEXT, KeyPlace
 
 _ID = re.compile("[0-9a-f]{16}")
 

@@ -1,4 +1,4 @@
-"""Where the key is kept: a file, a systemd credential, a keyring; which of them holds is said by the environment.
+"""Where the key is kept: a file, a systemd credential, a keyring.
 
 A place has slots: the key that holds, the next one while a rotation is on its way, and those that were replaced, by
 their ids, for what an old backup holds.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from core.environment import Environment
 from core.vault.key import Key
 
 CURRENT = ""
@@ -58,17 +57,3 @@ class KeyPlace(Protocol):
         Raises:
             CannotWrite: the place takes none.
         """
-
-
-def key_place(environment: Environment) -> KeyPlace:
-    """Where the key is, or would be made: flag or `POSTROOM_KEY_FILE`, a systemd credential, the home."""
-    from core.vault.key_file import CredentialPlace, FilePlace, credential
-
-    if environment.keyring is not None:
-        from core.vault.key_ring import KeyringPlace
-
-        return KeyringPlace(environment.keyring or str(environment.home), environment.home)
-    given = credential()
-    if environment.key_file is not None and environment.key_file != given:
-        return FilePlace(environment.key_file)
-    return CredentialPlace(given) if given is not None else FilePlace(environment.home / "key")

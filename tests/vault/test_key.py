@@ -10,10 +10,11 @@ import pytest
 
 from core.environment import Environment, read_environment
 from core.errors import CannotWrite, ExposedFile, SecretUnreadable
+from core.vault.choice import key_place
 from core.vault.key import Key, new_key
 from core.vault.key_file import FilePlace
 from core.vault.keys import Keys, find_key, make_key
-from core.vault.place import CURRENT, NEXT, key_place
+from core.vault.place import CURRENT, NEXT
 
 
 def test_a_made_key_is_found_again_and_readable_by_its_owner_alone(environment: Environment) -> None:

@@ -9,9 +9,10 @@ import pytest
 from core.environment import Environment, read_environment
 from core.errors import CannotWrite, ConfigurationError, SecretUnreadable
 from core.vault import key_ring
+from core.vault.choice import key_place
 from core.vault.key import new_key
 from core.vault.key_ring import KeyringPlace, allowed_keyring
-from core.vault.place import NEXT, key_place
+from core.vault.place import NEXT
 from tests.servers.keyring_session import KeyringSession
 from tests.waiting import PATIENCE
 

@@ -6,7 +6,7 @@ from sqlalchemy import make_url
 from typer import Context
 
 from core.environment import Environment
-from core.vault.place import key_place
+from core.vault.choice import key_place
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import write_details, write_json
