@@ -13,13 +13,14 @@ from tui.cli.opened import opened
 from tui.cli.options import Invocation
 
 
-class _DemoOffer:
+class DemoOffer:
     """What the console is given to offer the demo; once it is wanted the console leaves, as a signal makes it."""
 
     def __init__(self) -> None:
         self.is_wanted = False
 
     def __call__(self) -> None:
+        """It is wanted."""
         self.is_wanted = True
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -33,17 +34,16 @@ def open_console(
     theme: str = "",
     plain_signs: bool = False,
     mouse: bool = True,
-    offer_demo: bool = False,
+    offer: DemoOffer | None = None,
 ) -> int:
     """Show the console until it is left; gives back the exit code.
 
-    With `offer_demo`, whoever has no account yet may see the demo world first.
+    With an `offer`, whoever has no account yet may choose the demo world instead.
     """
     from tui.console.run import run_console
 
-    offer = _DemoOffer()
     with opened(invocation, role="console") as (handles, actor):
-        exit_code = run_console(
+        return run_console(
             handles,
             actor,
             screen=screen or None,
@@ -52,13 +52,8 @@ def open_console(
             theme=theme or None,
             ascii_only=plain_signs,
             mouse=mouse,
-            offer_demo=offer if offer_demo and not _has_accounts(handles, actor) else None,
+            offer_demo=offer if offer is not None and not _has_accounts(handles, actor) else None,
         )
-    if offer.is_wanted:
-        from tui.demo.__main__ import show_demo
-
-        return show_demo()
-    return exit_code
 
 
 def _has_accounts(handles: Handles, actor: Actor) -> bool:

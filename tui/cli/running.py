@@ -11,7 +11,7 @@ from typer import Context, Option
 from core.errors import Misuse
 from core.gateway import open_gateway
 from tui.cli.options import Invocation
-from tui.cli.signals import orderly_end
+from tui.cli.signals import orderly_end, while_listening
 
 if TYPE_CHECKING:
     from core.workers.tester import CarryOut
@@ -38,9 +38,10 @@ def run(
     from tui.console.terminal import check_terminal
 
     check_terminal()
-    from tui.cli.console import open_console
+    from tui.cli.console import DemoOffer, open_console
 
-    return open_console(
+    offer = DemoOffer() if offer_demo else None
+    exit_code = open_console(
         ctx.obj,
         read_only=read_only,
         screen=screen,
@@ -48,8 +49,13 @@ def run(
         theme=theme,
         plain_signs=plain_signs,
         mouse=not no_mouse,
-        offer_demo=offer_demo,
+        offer=offer,
     )
+    if offer is not None and offer.is_wanted:
+        from tui.demo.__main__ import show_demo
+
+        return show_demo()
+    return exit_code
 
 
 def _work(invocation: Invocation, only: str, *, once: bool) -> int:
@@ -66,7 +72,10 @@ def _work(invocation: Invocation, only: str, *, once: bool) -> int:
         refuse_without_key(handles)
         part = cast("Literal['fetch', 'send'] | None", only or None)
         test = None if once else _tests()
-        run_workers(handles, only=part, once=once, stop=ending.event, test=test, manager=service_manager())
+        manager = service_manager()
+        while_listening(
+            lambda: run_workers(handles, only=part, once=once, stop=ending.event, test=test, manager=manager)
+        )
     return 0
 
 
