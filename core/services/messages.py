@@ -63,5 +63,5 @@ def outgoing_raw(handles: Handles, actor: Actor, outgoing_id: int) -> bytes:
     with handles.database.reading() as session:
         found = session.get(OutgoingRaw, outgoing_id)
     if found is None:
-        raise NotFound(f"There are no bytes of an outgoing message {outgoing_id}. See: postroom list outbox")
+        raise NotFound(f"The bytes of an outgoing message {outgoing_id} are not here. See: postroom list outbox")
     return found.data

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+
+from core import clock
 from core.handin import OutgoingEnvelope, hand_in
 from core.handles import Handles
+from core.models import OutgoingMessage, OutgoingRaw, Recipient
+from core.services import reading
+from core.services.actor import Actor, Role
 from tests.console.conftest import Opener
+from tests.console.rows import store
 
 MAIL = b"From: a@example.org\r\nSubject: From a cron job\r\n\r\nHello.\r\n"
 
@@ -21,3 +28,53 @@ async def test_a_console_that_changes_nothing_leaves_it_where_it_is(open_console
         await console.settled()
         assert "From a cron job" not in console.text
     assert list(handles.environment.drop.glob("*.mail"))
+
+
+def _waiting(handles: Handles, number: int, raw: bytes | None) -> None:
+    now = clock.utcnow()
+    same = {"created_at": now, "next_attempt_at": now}
+    rows = [OutgoingMessage(id=number, message_id=f"<{number}@b>", subject="Invoice", **same)]
+    store(handles, [*rows, Recipient(outgoing_id=number, address="bob@example.net")], "outbox")
+    if raw is not None:
+        store(handles, [OutgoingRaw(outgoing_id=number, data=raw)], "outbox")
+
+
+def _mail(text: bytes) -> bytes:
+    lines = [
+        b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>", b"To: bob@example.net", b"Cc: eve@example.net",
+        b"Subject: Invoice", b"MIME-Version: 1.0", b"Content-Type: multipart/mixed; boundary=x", b"",
+        b"--x", b"Content-Type: text/plain; charset=utf-8", b"Content-Transfer-Encoding: base64", b"",
+        base64.encodebytes(text), b"--x", b"Content-Type: application/pdf",
+        b'Content-Disposition: attachment; filename="a\x1b[31m.pdf"', b"", b"%PDF", b"--x--", b"",
+    ]  # fmt: skip
+    return b"\r\n".join(lines)
+
+
+async def test_what_is_to_be_sent_can_be_read_by_whoever_sees_the_outbox(
+    open_console: Opener, handles: Handles
+) -> None:
+    _waiting(handles, 1, _mail("Schönen Tag \x1b[2J[bold]!".encode()))
+    async with open_console((80, 50), screen="outbox", actor=Actor("vic", "mail01", Role.VIEWER)) as console:
+        await console.press("enter")
+        await console.until_seen("as it was handed in")
+        assert "Jürgen <j@example.org>" in console.text
+        assert "Cc      eve@example.net" in console.text
+        assert "Schönen Tag \N{REPLACEMENT CHARACTER}[2J[bold]!" in console.text
+        assert "Attachment  a\N{REPLACEMENT CHARACTER}[31m.pdf  application/pdf, 4 B" in console.text
+        assert "bob@example.net" in console.text
+
+
+async def test_of_a_long_message_so_much_is_shown_and_the_rest_is_told_of(
+    open_console: Opener, handles: Handles
+) -> None:
+    _waiting(handles, 1, _mail(b"0123456789\n" * reading.READ_AT_MOST))
+    async with open_console(screen="outbox") as console:
+        await console.press("enter", "G")
+        await console.until_seen("(there is more: postroom raw --outbox 1 gives all of it)")
+
+
+async def test_a_message_whose_bytes_are_gone_says_so(open_console: Opener, handles: Handles) -> None:
+    _waiting(handles, 1, None)
+    async with open_console(screen="outbox") as console:
+        await console.press("enter", "G")
+        await console.until_seen("The bytes of an outgoing message 1 are not here.")

@@ -61,6 +61,7 @@ MAY: dict[str, set[Role]] = {
     "quarantine.release": OPERATORS,
     "quarantine.retry": OPERATORS,
     "quarantine.waiting": BOTH,
+    "reading.outgoing": BOTH,
     "reading.read": BOTH,
     "records.change": OPERATORS,
     "reply.heading": OPERATORS,
@@ -191,6 +192,7 @@ STUBS: dict[str, dict[str, Any]] = {
     "sign_in.in_browser": {"kind": "account"},
     "config_text.import_entries": {"read": Untouched()},
     "quarantine.edit": {"edited": b"From: a@example.org\r\n\r\nText"},
+    "reading.outgoing": {"outgoing_id": 1},
     "reading.read": {"message_id": 1},
 }
 

@@ -176,12 +176,13 @@ def detail_screen(desk: Desk, kind: Kind, row: Row, origin: Origin | None = None
 @cache
 def _detail_class(name: str, actions: tuple[tuple[str, str, str, str], ...], is_editable: bool) -> type[DetailScreen]:
     """The class for a kind, with a key for each of its actions."""
-    from tui.console.screens.record import MessageScreen, RecordScreen
+    from tui.console.screens.record import MessageScreen, OutgoingScreen, RecordScreen
 
     special: dict[str, type[DetailScreen]] = {
         "record": RecordScreen,
         "message": MessageScreen,
         "quarantine": MessageScreen,
+        "outbox": OutgoingScreen,
     }
     bindings: list[BindingType] = [
         Binding(key, f"act('{verb}')", label.lower(), tooltip=told, id=f"{name}.{verb}")

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from core.services import access, reading, reply
-from core.services.reading import Body, Part
+from core.services.reading import Body, Letter, Part
 from core.text import safe_text
 from tui.console.cells import size, words
 from tui.console.dialogs.write import Draft, Write
@@ -23,6 +23,9 @@ from tui.console.wrapping import flowed
 
 TEXTS_AT_MOST = 20
 """Messages of a record whose text is shown, the newest; the others by their headers."""
+
+
+_HEADERS = {"header_from": "From", "header_to": "To", "header_cc": "Cc", "subject": "Subject", "date": "Date"}
 
 
 class _Correspondence(DetailScreen):
@@ -140,6 +143,20 @@ class MessageScreen(_Correspondence):
         return self._ended(whole, parts, width)
 
 
+class OutgoingScreen(_Correspondence):
+    """A message of the outbox: what became of it, and what it says."""
+
+    def _read(self, whole: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**whole, "letter": reading.outgoing(self.desk.handles, self.desk.actor, whole["id"])}
+
+    def painted(self, whole: Mapping[str, Any], width: int) -> Content:
+        """Its fields, its recipients, its attempts, and what was handed in."""
+        letter: Letter = whole["letter"]
+        about = super().painted({name: value for name, value in whole.items() if name != "letter"}, width)
+        one = {**vars(letter), "id": whole["id"]}
+        return Content("\n").join([about, *_message(one, self._rule("as it was handed in", width), "raw --outbox")])
+
+
 def quoted(message: Mapping[str, Any] | None) -> str:
     """A message as one quotes it in an answer (RFC 3676 §4.5); nothing for none, or for one without text."""
     body: Body | None = message.get("body") if message is not None else None
@@ -178,9 +195,10 @@ def _time(value: Any) -> str:
     return moment_of(value.isoformat() if isinstance(value, datetime) else str(value))
 
 
-def _message(one: Mapping[str, Any], heading: str) -> list[Content]:
+def _message(one: Mapping[str, Any], heading: str, whole: str = "raw") -> list[Content]:
+    """What a message says; `whole` is the command that gives all of it."""
     lines = [Content.styled(f"\n{heading}", "$text-primary")]
-    for label, name in (("From", "header_from"), ("To", "header_to"), ("Subject", "subject"), ("Date", "date")):
+    for name, label in _HEADERS.items():
         if one.get(name):
             shown = _time(one[name]) if name == "date" else words(one[name])
             lines.append(Content.assemble((f"{label:<8}", "$foreground-muted"), shown))
@@ -188,6 +206,8 @@ def _message(one: Mapping[str, Any], heading: str) -> list[Content]:
     if body is None:
         return [*lines, Content.styled("(the text of older messages is in the list of messages)", "$foreground-muted")]
     lines += [Content(""), foreign_lines(body.text or "(no text)")]
+    if body.is_cut:
+        lines.append(Content.styled(f"(there is more: postroom {whole} {one['id']} gives all of it)", "$text-warning"))
     if body.parts:
         lines += [Content(""), *_attachments(body.parts)]
     return lines
