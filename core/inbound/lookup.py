@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 _message, _record, _queue, _outgoing = (table_of(model) for model in (Message, Record, Queue, OutgoingMessage))
 _AT_ONCE = 500
+_MAILDROP = ("", "INBOX")
+"""What POP3 serves has no folder's name (RFC 1939); over IMAP the same mail is the INBOX."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def by_bytes(session: Session, account: Account, mark: FolderMark, arrivals: Seq
         select(_message.c.sha256, _message.c.id, is_current.label("is_current"))
         .where(
             _message.c.account_id == account.id,
-            _message.c.folder == mark.folder,
+            _message.c.folder.in_(_MAILDROP if mark.folder in _MAILDROP else (mark.folder,)),
             _message.c.sha256.in_(set(wanted)),
             _message.c.state != MessageState.TOO_LARGE.value,
             or_(~is_current, _message.c.uid <= mark.match_upto),

@@ -147,6 +147,25 @@ def test_a_changed_source_brings_no_second_records(handles: Handles, dovecot: Do
 
 
 @ON_SQLITE
+@pytest.mark.parametrize(("before", "after"), [("IMAP", "POP3"), ("POP3", "IMAP")])
+def test_another_protocol_brings_no_second_records(
+    handles: Handles, dovecot: DovecotServer, before: str, after: str
+) -> None:
+    """What POP3 serves is IMAP's INBOX."""
+    user = dovecot.fresh_user()
+    mails = [message("twin"), message("twin"), message("single")]
+    dovecot.deliver(user, mails)
+    account = left_pending(handles, dovecot, user, before)
+    change_account(handles, account, epoch=2, folders=["INBOX"], **at(dovecot, user, after))
+
+    changed = [fetched_well(handles), fetched_well(handles)]
+
+    assert sum(one.counts.fetched for one in changed) == 0
+    assert len(records(handles)) == 3
+    assert [mail.raw for mail in dovecot.mails(user)] == [message("twin"), message("twin")]
+
+
+@ON_SQLITE
 def test_a_folder_that_is_added_is_taken_in_and_the_others_are_known(handles: Handles, dovecot: DovecotServer) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, [message("inbox")])
