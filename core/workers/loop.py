@@ -75,7 +75,8 @@ def run_workers(
             part.start()
         if not once:
             reporting.start()
-        _wait_for(parts)
+        for part in parts:
+            part.join()
         if only != "send" and once:
             Handover(handles, stop).run(once=True)  # what the fetch has brought is handed over in the same pass
         if once:
@@ -113,17 +114,6 @@ def _parts(
     if test is not None and not once:
         parts["test"] = lambda stop: Tester(handles, stop, test).run()
     return [Part(name, work, stop) for name, work in parts.items()]
-
-
-def _wait_for(parts: list[Part]) -> None:
-    """Until all have ended, a little at a time.
-
-    A signal in the very moment in which the main thread begins to wait does not wake it: Python would carry it out when
-    the wait is over. At a start, when all threads ask for the interpreter at once, that moment lasts for milliseconds.
-    """
-    for part in parts:
-        while part.is_alive():
-            part.join(LOOK)
 
 
 def _told_work(handles: Handles, only: Only | None) -> str:

@@ -1,6 +1,5 @@
 """A worker as a service: what its service manager hears, and a stop in the middle of the work."""
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -139,17 +138,6 @@ def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
     assert 0 < sent < 30
     assert states.count("queued") == 30 - sent
     assert len(smtp_sink.deliveries) == sent
-
-
-def test_a_stop_is_heard_whichever_thread_the_system_tells(service: Shell, ear: Ear) -> None:
-    """Where the main thread begins to wait just then it is not woken, as here, where another is told."""
-    process = service.start("--worker")
-    ear.hear_until("READY=1")
-    others = [int(path.name) for path in Path(f"/proc/{process.pid}/task").iterdir() if path.name != str(process.pid)]
-    os.kill(others[0], signal.SIGTERM)
-    process.communicate(timeout=PATIENCE)
-
-    assert process.returncode == 0
 
 
 def test_a_log_that_cannot_be_written_stops_no_work(service: Shell, ear: Ear, smtp_sink: RuledSink) -> None:

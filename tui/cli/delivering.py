@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Callable
 from typing import Annotated
 
 from typer import Argument, Context, Option
 
 from core.errors import BadInput, Misuse
+from core.handles import Handles
 from core.outbound.deliver import Delivery, Summary, deliver_due
 from core.services import access
+from core.services.actor import Actor
 from core.services.route import Simulated, simulate, told
 from core.text import safe_text
 from tui.cli import by_worker
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
-from tui.cli.signals import orderly_end
+from tui.cli.signals import orderly_end, while_listening
 
 _PASSING, _CONFIGURATION = 75, 78
 
@@ -26,16 +30,22 @@ def deliver(ctx: Context) -> int:
     invocation: Invocation = ctx.obj
     with orderly_end() as ending, opened(invocation, role="deliver") as (handles, actor):
         access.require(actor, "deliver", "outbox")
-        if handles.vault.can_open():
-            summary = deliver_due(handles, stop=ending.event, log=None if invocation.quiet else _tell)
-        else:
-            summary = by_worker.deliver(handles, actor, ending.event)
+        log = None if invocation.quiet else _tell
+        summary = while_listening(lambda: _delivered(handles, actor, ending.event, log))
     for mailbox, fault in summary.faults.items():
         say(invocation, f"Mailbox {mailbox} cannot send: {fault.text}")
     if summary.left_behind:
         say(invocation, summary.left_behind)
     _show(invocation, summary)
     return ending.exit_code or exit_code_of(summary)
+
+
+def _delivered(
+    handles: Handles, actor: Actor, stop: threading.Event, log: Callable[[Delivery], None] | None
+) -> Summary:
+    if handles.vault.can_open():
+        return deliver_due(handles, stop=stop, log=log)
+    return by_worker.deliver(handles, actor, stop)
 
 
 def exit_code_of(summary: Summary) -> int:

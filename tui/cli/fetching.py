@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Annotated
 
 from typer import Argument, Context, Option
 
+from core.handles import Handles
 from core.inbound.closing import RunOutcome
 from core.inbound.fetch import FetchOptions
 from core.inbound.rehearse import Rehearsed
 from core.runlog import Line
 from core.services import access
+from core.services.actor import Actor
 from core.text import counted, safe_text
 from core.workers.fetcher import FetchSummary, fetch_now, rehearse_now
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
-from tui.cli.signals import orderly_end
+from tui.cli.signals import orderly_end, while_listening
 
 
 def fetch(
@@ -36,14 +39,19 @@ def fetch(
     with orderly_end() as ending, opened(invocation, role="fetch") as (handles, actor):
         access.require(actor, "fetch", "account")
         options = FetchOptions(debug=invocation.debug, listener=None if invocation.quiet else tell)
-        if handles.vault.can_open():
-            summary = fetch_now(handles, names or None, stop=ending.event, options=options)
-        else:
-            from tui.cli import by_worker  # all of sending comes with it
-
-            summary = by_worker.fetch(handles, actor, names or (), ending.event, options.listener)
+        summary = while_listening(lambda: _fetched(handles, actor, names or [], ending.event, options))
     _show(invocation, summary)
     return ending.exit_code or summary.exit_code
+
+
+def _fetched(
+    handles: Handles, actor: Actor, names: list[str], stop: threading.Event, options: FetchOptions
+) -> FetchSummary:
+    if handles.vault.can_open():
+        return fetch_now(handles, names or None, stop=stop, options=options)
+    from tui.cli import by_worker  # all of sending comes with it
+
+    return by_worker.fetch(handles, actor, names, stop, options.listener)
 
 
 def _rehearse(invocation: Invocation, names: list[str] | None) -> int:

@@ -20,7 +20,7 @@ from tui.cli.fetching import sentence, tell
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
-from tui.cli.signals import orderly_end
+from tui.cli.signals import orderly_end, while_listening
 
 _STDIN = "-"
 
@@ -44,7 +44,9 @@ def intake(
     started = clock.monotonic()
     with orderly_end() as ending, opened(invocation, role="intake") as (handles, actor):
         listener = None if invocation.quiet else tell
-        outcome = take_in(handles, actor, account, sources, stop=ending.event, listener=listener)
+        outcome = while_listening(
+            lambda: take_in(handles, actor, account, sources, stop=ending.event, listener=listener)
+        )
     summary = FetchSummary(1, outcome.counts, [outcome], clock.monotonic() - started)
     if invocation.json:
         write_json(summary.as_dict())

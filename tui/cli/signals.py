@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LISTEN = 0.5
+"""Seconds after which a signal is heard at the latest."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -47,6 +54,21 @@ def orderly_end() -> Iterator[OrderlyEnd]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def while_listening(work: Callable[[], T]) -> T:
+    """Do it in a thread of its own, while this one, the main thread, listens for signals.
+
+    Python hears them in the main thread alone, and one that comes in the very moment in which that begins to wait does
+    not wake it: it would be heard when the wait is over. Where all threads ask for the interpreter at once, as at a
+    start, that moment lasts for milliseconds. So the main thread waits for nothing but this, a little at a time; nor
+    does it hold the lock of the event that a signal sets.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="work") as pool:
+        done = pool.submit(work)
+        while not done.done():
+            wait([done], LISTEN)
+        return done.result()
 
 
 @contextmanager
