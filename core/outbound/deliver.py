@@ -124,11 +124,11 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
     if settings.hold_all:
         _hold_all(handles, book)
     elif has_held:
-        handles.database.writing(lambda session: release_what_was_held(session, HELD_BY_SETTING))
+        release_what_was_held(handles, HELD_BY_SETTING)
 
 
 def _hold_all(handles: Handles, book: Book) -> None:
-    book.summary.held += handles.database.writing(lambda session: hold_what_waits(session, HELD_BY_SETTING))
+    book.summary.held += hold_what_waits(handles, HELD_BY_SETTING)
 
 
 def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, or_, select, true, update
@@ -15,8 +18,8 @@ from core.outbox.claim import STILL_TO_BE_SENT, time_of
 from core.outbox.enqueue import TOPIC
 
 _m = table_of(OutgoingMessage).c
-_AT_ONCE = 500
-"""Rows that a statement names: PostgreSQL takes no more than 65,535 values, and a hundred thousand may be held."""
+AT_ONCE = 500
+"""Messages changed in one transaction."""
 
 
 def retry(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
@@ -25,27 +28,33 @@ def retry(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
     Gives back those it holds for.
     """
     was_tried = or_(_m.state != OutgoingState.QUEUED, _m.attempts > 0)
-    return _order(handles, was_tried if ids is None else _m.id.in_(ids), STILL_TO_BE_SENT, to=None)
+    return _order(handles, Order(None, STILL_TO_BE_SENT, was_tried if ids is None else true()), ids)
 
 
 def cancel(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
     """Take these back: they are not sent any more. What is being sent right now is not among them."""
-    return _order(handles, _named(ids), (*STILL_TO_BE_SENT, OutgoingState.HELD), to=OutgoingState.CANCELLED)
+    return _order(handles, Order(OutgoingState.CANCELLED, (*STILL_TO_BE_SENT, OutgoingState.HELD)), ids)
 
 
 def hold(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
     """Send these only when they are released."""
-    return _order(handles, _named(ids), STILL_TO_BE_SENT, to=OutgoingState.HELD)
+    return _order(handles, Order(OutgoingState.HELD, STILL_TO_BE_SENT), ids)
 
 
 def release(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
     """Send what was held."""
-    return _order(handles, _named(ids), (OutgoingState.HELD,), to=OutgoingState.QUEUED)
+    return _order(handles, Order(OutgoingState.QUEUED, (OutgoingState.HELD,)), ids)
 
 
-def hold_what_waits(session: Session, because: str) -> int:
+def hold_what_waits(handles: Handles, because: str) -> int:
     """Hold all that waits, with a reason that tells these from what a person held."""
-    return len(_apply(session, true(), STILL_TO_BE_SENT, OutgoingState.HELD, last_error=because))
+    return len(_order(handles, _holding(because)))
+
+
+def hold_all_in(session: Session, because: str) -> int:
+    """The same by one transaction, of a database that nobody else has open."""
+    order = _holding(because)
+    return sum(len(_carry_out(session, order, batch)) for batch in _batches(_concerned(session, order)))
 
 
 def is_any_held(session: Session, because: str) -> bool:
@@ -54,44 +63,77 @@ def is_any_held(session: Session, because: str) -> bool:
     return session.connection().execute(held.limit(1)).first() is not None
 
 
-def release_what_was_held(session: Session, because: str) -> int:
+def release_what_was_held(handles: Handles, because: str) -> int:
     """Release what was held for this reason."""
-    return len(_apply(session, _m.last_error == because, (OutgoingState.HELD,), OutgoingState.QUEUED))
+    return len(_order(handles, Order(OutgoingState.QUEUED, (OutgoingState.HELD,), _m.last_error == because)))
 
 
-def _named(ids: Sequence[int] | None) -> ColumnElement[bool]:
-    return true() if ids is None else _m.id.in_(ids)
+@dataclass(frozen=True)
+class Order:
+    """What is to become of which messages."""
+
+    to: OutgoingState | None
+    """`None`: they stay what they are, and are due now."""
+    of_states: Sequence[str]
+    which: ColumnElement[bool] = field(default_factory=true)
+    because: str | None = None
+    """The reason that is noted with them."""
+
+    def values(self, now: datetime) -> dict[str, Any]:
+        """What is written into each."""
+        if self.to is None:
+            return {"next_attempt_at": now}
+        values: dict[str, Any] = {
+            "state": self.to,
+            "settled_at": now if self.to is OutgoingState.CANCELLED else None,
+        }
+        if self.to is OutgoingState.QUEUED:
+            # Before its first try it may have a time of its own, which holding it has not changed.
+            keeps_its_time = (_m.attempts == 0) & (_m.next_attempt_at > now)
+            first = case((keeps_its_time, _m.next_attempt_at), else_=now)
+            # Its lifetime begins anew: what was held for a week must not fail at the first "come back later".
+            values |= {"next_attempt_at": first, "first_due_at": first, "last_error": ""}
+        if self.because is not None:
+            values["last_error"] = self.because
+        return values
 
 
-def _order(
-    handles: Handles, which: ColumnElement[bool], of_states: Sequence[str], *, to: OutgoingState | None
-) -> list[int]:
-    done = handles.database.writing(lambda session: _apply(session, which, of_states, to))
-    handles.changes.moved(TOPIC)
+def _holding(because: str) -> Order:
+    return Order(OutgoingState.HELD, STILL_TO_BE_SENT, because=because)
+
+
+def _order(handles: Handles, order: Order, ids: Sequence[int] | None = None) -> list[int]:
+    """A little at a time: a hundred thousand may wait, and others write beside it."""
+    if ids is None:
+        with handles.database.reading() as session:
+            ids = _concerned(session, order)
+    done: list[int] = []
+    for batch in _batches(ids):
+        work = partial(_carry_out, order=order, ids=batch)
+        done += handles.database.writing(work, is_batch=len(ids) > AT_ONCE)
+    if done:
+        handles.changes.moved(TOPIC)
     return done
 
 
-def _apply(
-    session: Session, which: ColumnElement[bool], of_states: Sequence[str], to: OutgoingState | None, **values: Any
-) -> list[int]:
-    chosen = select(_m.id).where(_m.state.in_(of_states), which).order_by(_m.id)
+def _concerned(session: Session, order: Order) -> Sequence[int]:
+    return session.connection().scalars(select(_m.id).where(_m.state.in_(order.of_states), order.which)).all()
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), AT_ONCE):
+        yield ordered[start : start + AT_ONCE]
+
+
+def _carry_out(session: Session, order: Order, ids: Sequence[int]) -> list[int]:
+    """Carry out an order of those of these messages that it still concerns; gives back which they are."""
+    chosen = select(_m.id).where(_m.id.in_(ids), _m.state.in_(order.of_states), order.which).order_by(_m.id)
     found = list(session.connection().scalars(chosen.with_for_update()))
-    now = time_of(session)
-    if to is None:
-        values["next_attempt_at"] = now
-    elif to is OutgoingState.QUEUED:
-        # Before its first try it may have a time of its own, which holding it has not changed.
-        keeps_its_time = (_m.attempts == 0) & (_m.next_attempt_at > now)
-        first = case((keeps_its_time, _m.next_attempt_at), else_=now)
-        # Its lifetime begins anew: what was held for a week must not fail at the first "come back later".
-        values |= {"next_attempt_at": first, "first_due_at": first, "last_error": ""}
-    if to is not None:
-        values |= {"state": to, "settled_at": now if to is OutgoingState.CANCELLED else None}
-    for start in range(0, len(found), _AT_ONCE):
-        batch = found[start : start + _AT_ONCE]
-        session.connection().execute(update(table_of(OutgoingMessage)).where(_m.id.in_(batch)).values(**values))
-        if to is not None:
-            _move_recipients(session, batch, of_states, to)
+    values = order.values(time_of(session))
+    session.connection().execute(update(table_of(OutgoingMessage)).where(_m.id.in_(found)).values(**values))
+    if order.to is not None:
+        _move_recipients(session, found, order.of_states, order.to)
     return found
 
 

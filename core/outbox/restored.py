@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from core.db.bulk import table_of
 from core.models import OutgoingMessage, OutgoingState, Recipient
-from core.outbox.orders import hold_what_waits
+from core.outbox.orders import hold_all_in
 
 BECAUSE = "restored from a backup: may have been sent since"
 """The reason such messages are held for."""
@@ -20,4 +20,4 @@ def hold_what_was_restored(session: Session) -> int:
         sending = table.c.state == OutgoingState.SENDING.value
         free = {"lease_owner": "", "lease_until": None, "handing_over": False} if "lease_owner" in table.c else {}
         session.connection().execute(update(table).where(sending).values(**lost, **free))
-    return hold_what_waits(session, BECAUSE)
+    return hold_all_in(session, BECAUSE)

@@ -52,16 +52,41 @@ def test_without_ids_it_concerns_all_that_wait(handles):
     assert len(orders.cancel(handles)) == 3
 
 
-def test_no_statement_names_more_rows_than_fit_however_many_are_held(handles):
+def test_however_many_are_held_or_released_no_transaction_is_long(handles):
     put(handles, 1100)
-    given: list[int] = []
-    event.listen(handles.database._writers, "before_cursor_execute", lambda *told: given.append(len(told[3])))
+    named: list[int] = []
+    written: list[int] = [0]
 
-    assert handles.database.writing(lambda session: orders.hold_what_waits(session, "all is held")) == 1100
-    assert handles.database.writing(lambda session: orders.release_what_was_held(session, "all is held")) == 1100
+    def look(_connection, _cursor, statement, given, *_):
+        named.append(len(given))
+        if statement.startswith("UPDATE outgoing_message"):
+            written[-1] += len(given)
 
-    assert max(given) < 600  # PostgreSQL takes no more than 65,535 values
+    writers = handles.database._writers
+    event.listen(writers, "before_cursor_execute", look)
+    event.listen(writers, "commit", lambda _connection: written.append(0))
+
+    assert orders.hold_what_waits(handles, "all is held") == 1100
+    assert orders.release_what_was_held(handles, "all is held") == 1100
+
+    assert max(named) < 600  # PostgreSQL takes no more than 65,535 values
+    assert len([values for values in written if values > 1]) == 6  # 500, 500 and 100, twice
     assert set(states(handles)) == {"queued"}
+
+
+def test_what_a_worker_takes_meanwhile_is_not_held_under_its_hands(handles, monkeypatch):
+    put(handles, 2)
+    first, second = (row.id for row in rows(handles))
+    asked = orders._concerned
+
+    def taken_after(session, order):
+        found = asked(session, order)
+        handles.database.writing(lambda session: session.get(OutgoingMessage, second).__setattr__("state", "sending"))
+        return found
+
+    monkeypatch.setattr(orders, "_concerned", taken_after)
+    assert orders.hold(handles) == [first]
+    assert states(handles) == ["held", "sending"]
 
 
 def test_a_scheduled_message_that_was_held_keeps_its_time(handles):
