@@ -15,9 +15,19 @@ from sqlmodel import Session
 
 from core.db.bulk import table_of
 from core.handles import LEASE_SECONDS, Handles
+from core.handoff.turns import LONGEST as LONGEST_OFFER
 from core.inbound.backoff import LONGEST as LONGEST_BACKOFF
 from core.inbound.backoff import LONGEST_ASKED_FOR
-from core.models import Account, AccountStatus, MailboxStatus, OutgoingMessage, OutgoingState
+from core.models import (
+    Account,
+    AccountStatus,
+    Delivery,
+    DeliveryState,
+    HandoffStatus,
+    MailboxStatus,
+    OutgoingMessage,
+    OutgoingState,
+)
 from core.outbox.claim import time_of
 from core.settings import RuntimeSettings
 from core.text import counted
@@ -29,7 +39,7 @@ LONGEST_COOLING = timedelta(minutes=15)
 """For so long a mailbox rests, a message waits for its rate, or for the first to recover."""
 
 _account, _status, _cooling = table_of(Account), table_of(AccountStatus), table_of(MailboxStatus)
-_message = table_of(OutgoingMessage)
+_message, _delivery, _receiver = table_of(OutgoingMessage), table_of(Delivery), table_of(HandoffStatus)
 _log = logging.getLogger("postroom.sweeper")
 
 
@@ -65,7 +75,7 @@ def bring_back(handles: Handles, now: datetime) -> None:
 
     count = handles.database.writing(write)
     _log.warning("The clock was set back, it seems: %s waited for a time far ahead and goes on.", counted(count, "row"))
-    handles.changes.moved("account", "outbox", "mailbox")
+    handles.changes.moved("account", "outbox", "mailbox", "delivery")
 
 
 def _is_any(session: Session, ahead: Ahead) -> bool:
@@ -86,6 +96,18 @@ def _ahead(session: Session, settings: RuntimeSettings, now: datetime) -> list[A
         Ahead(_message, is_held, {"lease_until": at + lease}),
         Ahead(_message, _waits_too_long(at, settings.retry.longest), {"next_attempt_at": at}),
         Ahead(_cooling, _cooling.c.cooling_until > at + LONGEST_COOLING + MARGIN, {"cooling_until": None}),
+        *_offers(at + lease, now),
+    ]
+
+
+def _offers(lease_ends: datetime, now: datetime) -> list[Ahead]:
+    """What is told to other systems, and those of them that rest."""
+    longest = now + LONGEST_OFFER + MARGIN
+    waits = _delivery.c.state == DeliveryState.WAITING.value
+    return [
+        Ahead(_delivery, waits & (_delivery.c.next_attempt_at > longest), {"next_attempt_at": now}),
+        Ahead(_receiver, _receiver.c.rests_until > longest, {"rests_until": None}),
+        Ahead(_receiver, _receiver.c.lease_until > lease_ends + MARGIN, {"lease_until": lease_ends}),
     ]
 
 

@@ -1,14 +1,16 @@
 """A clock that was wrong for a while: nothing waits for years, nothing is removed that is not old."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import Session
 
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import AccountStatus, Audit, MailboxStatus, OutgoingMessage
+from core.models import AccountStatus, Audit, Delivery, Handoff, HandoffStatus, MailboxStatus, OutgoingMessage
 from core.services import settings
 from core.services.actor import Actor
 from core.workers import sweeper
@@ -100,6 +102,44 @@ def test_messages_from_while_the_clock_was_ahead_are_due_and_scheduled_ones_keep
     change(handles, OutgoingMessage, next_attempt_at=now + YEARS)
     sweeper.sweep(handles)
     assert rows(handles)[0].next_attempt_at <= clock.utcnow()
+
+
+def test_offers_from_while_the_clock_was_ahead_are_due_to_a_receiver_that_rests_no_longer(handles: Handles) -> None:
+    now = clock.utcnow()
+
+    def add(session: Session) -> None:
+        session.add(Handoff(id=1, name="crm", command="/bin/false", created_at=now, updated_at=now))
+        session.flush()
+        offer = {"handoff_id": 1, "record_id": 1, "message_id": 1, "event": "record", "created_at": now}
+        session.add_all(
+            [
+                Delivery(**offer, state="waiting", next_attempt_at=now),
+                Delivery(**offer, state="delivered", next_attempt_at=now + YEARS),
+                HandoffStatus(handoff_id=1),
+            ]
+        )
+
+    def standing() -> tuple[list[Any], Any]:
+        return rows_of(handles, Delivery, "id"), rows_of(handles, HandoffStatus, "handoff_id")[0]
+
+    def wait_until(moment: datetime) -> None:
+        waiting = update(table_of(Delivery)).where(table_of(Delivery).c.state == "waiting")
+        resting = update(table_of(HandoffStatus)).values(rests_until=moment, lease_owner="w", lease_until=moment)
+        for statement in (waiting.values(next_attempt_at=moment), resting):
+            handles.database.writing(lambda session, one=statement: session.connection().execute(one) and None)
+
+    handles.database.writing(add)
+    wait_until(rightly := now + timedelta(seconds=50))
+    sweeper.sweep(handles)
+    [waiting, _], receiver = standing()
+    assert (waiting.next_attempt_at, receiver.rests_until, receiver.lease_until) == (rightly,) * 3
+
+    wait_until(now + YEARS)
+    sweeper.sweep(handles)
+    [waiting, over], receiver = standing()
+    assert waiting.next_attempt_at <= clock.utcnow() < over.next_attempt_at
+    assert receiver.rests_until is None
+    assert receiver.lease_until <= clock.utcnow() + timedelta(seconds=61)
 
 
 @ON_SQLITE
