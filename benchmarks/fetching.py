@@ -75,6 +75,8 @@ CONTESTS: Mapping[str, Contest] = {
             mbsync(at_once=8),
             mbsync(fsync=True, at_once=8),
             fetchmail(),
+            reader_and_store(at_once=8),
+            bare_reader(at_once=8),
         ),
         is_many=True,
     ),

@@ -1,6 +1,6 @@
 """The limits that every program runs into: the wire, and the wire with a durable database behind it.
 
-python -m benchmarks.peers.limits bare|stored imap|pop3 HOST PORT USER PASSWORD MESSAGES FOLDER [AUTHORITY]
+python -m benchmarks.peers.limits bare|stored imap|pop3 HOST PORT USER[,USER…] PASSWORD EACH FOLDER AT-ONCE [AUTHORITY]
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -25,34 +27,49 @@ PIPELINED = 100
 """RETR commands on their way at once (RFC 2449 §6.6)."""
 
 
-def bare_reader() -> Peer:
-    """A socket that throws the bytes away."""
-    return Peer("limit: bytes read, thrown away", lambda source, place: [_command("bare", source, place)])
-
-
-def reader_and_store() -> Peer:
-    """Messages cut from the stream, their bytes and hash put into SQLite, a durable commit each 50; nothing else."""
+def bare_reader(at_once: int = 1) -> Peer:
+    """A socket that throws the bytes away; several share many users."""
     return Peer(
-        "limit: read, hashed, committed", lambda source, place: [_command("stored", source, place)], _in_database
+        _name("bytes read, thrown away", at_once), lambda source, place: [_command("bare", source, place, at_once)]
     )
 
 
-def _command(what: str, source: Source, place: Path) -> Command:
+def reader_and_store(at_once: int = 1) -> Peer:
+    """Messages cut from the stream, their bytes and hash put into SQLite, a durable commit each 50; nothing else."""
+    return Peer(
+        _name("read, hashed, committed", at_once),
+        lambda source, place: [_command("stored", source, place, at_once)],
+        _in_database,
+    )
+
+
+def _name(what: str, at_once: int) -> str:
+    return f"limit: {what}" if at_once == 1 else f"limit: {what}, {at_once} at once"
+
+
+def _command(what: str, source: Source, place: Path, at_once: int) -> Command:
+    each = source.messages // len(source.users)
     words = [sys.executable, "-m", "benchmarks.peers.limits", what, source.protocol, source.host, str(source.port)]
-    words += [source.user, source.password, str(source.messages), str(place)]
+    words += [",".join(source.users), source.password, str(each), str(place), str(at_once)]
     return Command([*words, str(source.authority)] if source.is_tls else words)
 
 
 def main(words: Sequence[str]) -> None:
-    what, protocol, host, port, user, password, messages, folder, *authority = words
-    with _connected(host, int(port), *authority) as connection:
-        dialogue = _imap if protocol == "imap" else _pop3
-        bodies = dialogue(connection, user, password, int(messages), is_cut=what == "stored")
-        if what == "stored":
-            _store(Path(folder), bodies)
-        else:
-            for _ in bodies:
-                pass
+    what, protocol, host, port, users, password, each, folder, at_once, *authority = words
+    dialogue = _imap if protocol == "imap" else _pop3
+
+    def bodies(user: str) -> Iterator[bytes]:
+        with _connected(host, int(port), *authority) as connection:
+            yield from dialogue(connection, user, password, int(each), is_cut=what == "stored")
+
+    def read(keep: Callable[[list[bytes]], object]) -> None:
+        with ThreadPoolExecutor(int(at_once)) as pool:
+            list(pool.map(lambda user: _in_batches(bodies(user), keep), users.split(",")))
+
+    if what == "stored":
+        _store(Path(folder), read)
+    else:
+        read(len)
 
 
 def _connected(host: str, port: int, authority: str = "") -> socket.socket:
@@ -113,17 +130,16 @@ def _answered(connection: socket.socket, reader: IO[bytes], command: str) -> Non
         pass
 
 
-def _store(folder: Path, bodies: Iterator[bytes]) -> None:
+def _in_batches(bodies: Iterator[bytes], keep: Callable[[list[bytes]], object]) -> None:
+    while batch := list(islice(bodies, BATCH)):
+        keep(batch)
+
+
+def _store(folder: Path, read: Callable[[Callable[[list[bytes]], object]], None]) -> None:
     batches: queue.Queue[list[bytes] | None] = queue.Queue(2)
     writer = threading.Thread(target=_write, args=(folder, batches))
     writer.start()
-    batch: list[bytes] = []
-    for body in bodies:
-        batch.append(body)
-        if len(batch) == BATCH:
-            batches.put(batch)
-            batch = []
-    batches.put(batch)
+    read(batches.put)
     batches.put(None)
     writer.join()
 
