@@ -12,8 +12,9 @@ from typing import TypeVar
 from core.clock import monotonic
 from core.errors import Misuse, NotOffered, WireError
 from core.protocols import imap_fetch
+from core.protocols.imap_answer import Answer
 from core.protocols.imap_bodies import Bodies
-from core.protocols.imap_dialogue import Answer, ImapDialogue
+from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_folders import Folder, parse_list, status_values
 from core.protocols.imap_idle import Idling
 from core.protocols.imap_removal import Removed, copy_or_move, expunge, store

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from core.errors import WireError
 from core.protocols import imap_fetch
-from core.protocols.imap_dialogue import Asked, ImapDialogue
+from core.protocols.imap_answer import Asked, Limits
+from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_fetch import Body
 from core.protocols.imap_text import sequence_sets
 
@@ -82,15 +83,9 @@ class Bodies:
         caps, timeouts = self._dialogue.caps, self._dialogue.timeouts
         expected = [caps.expected(self._announced.get(uid, caps.message)) for uid in uids]
         announced = sum(self._announced.get(uid, 0) for uid in uids)
-        return self._dialogue.ask(
-            b"UID FETCH",
-            part,
-            _ITEMS,
-            phase="fetch",
-            seconds=timeouts.transfer(announced),
-            budget=sum(expected) + _OVERHEAD * (len(expected) + 1),
-            literal=max(expected),
-        )
+        budget = sum(expected) + _OVERHEAD * (len(expected) + 1)
+        limits = Limits(timeouts.transfer(announced), budget, literal=max(expected))
+        return self._dialogue.ask(b"UID FETCH", part, _ITEMS, phase="fetch", limits=limits)
 
     def _ask_ahead(self, uids: tuple[int, ...]) -> None:
         part, *more = sequence_sets(uids)

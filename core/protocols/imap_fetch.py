@@ -11,7 +11,8 @@ from typing import TypeVar
 from imapclient.exceptions import ProtocolError
 from imapclient.response_parser import parse_fetch_response
 
-from core.protocols.imap_dialogue import Answer, ImapDialogue, Response
+from core.protocols.imap_answer import Answer, Response
+from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_text import internal_date
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from imapclient import imap_utf7
 from imapclient.exceptions import ProtocolError
 from imapclient.response_parser import parse_response
 
-from core.protocols.imap_dialogue import Response
+from core.protocols.imap_answer import Response
 
 
 @dataclass(frozen=True)

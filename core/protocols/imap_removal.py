@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import NoSuchFolder, WireError
 from core.failpoints import fp
+from core.protocols.imap_answer import Asked
 from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.refusals import response_code
@@ -78,7 +79,7 @@ def _expunged(dialogue: ImapDialogue, chunk: bytes) -> set[int]:
     looking = dialogue.ask_search(b"UID " + chunk)
     for asked in (marking, removing):
         dialogue.take(asked)
-    return set(dialogue.found(looking))
+    return _seen(dialogue, chunk, looking)
 
 
 def _moved(dialogue: ImapDialogue, chunk: bytes, target: str) -> set[int]:
@@ -89,6 +90,13 @@ def _moved(dialogue: ImapDialogue, chunk: bytes, target: str) -> set[int]:
     except NoSuchFolder:
         _into(dialogue, b"UID MOVE", chunk, target)
         looking = dialogue.ask_search(b"UID " + chunk)
+    return _seen(dialogue, chunk, looking)
+
+
+def _seen(dialogue: ImapDialogue, chunk: bytes, looking: Asked) -> set[int]:
+    """What the look has found; a server that works on several commands at a time may have said it at another one."""
+    if not dialogue.take(looking).lines(prefix=b"SEARCH"):
+        return set(dialogue.search(b"UID " + chunk))
     return set(dialogue.found(looking))
 
 

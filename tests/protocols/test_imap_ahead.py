@@ -160,6 +160,22 @@ def test_what_removes_a_message_is_said_at_once() -> None:
     ]
 
 
+def test_what_a_server_keeps_is_not_taken_for_removed_though_it_says_so_while_it_reads_the_next_batch() -> None:
+    def mixed(talk: Talk) -> None:
+        first, second = talk.last, talk.hear()
+        talk.say(body(41), tag_of(first) + b" OK done")
+        said = [talk.hear() for _ in range(3)]  # marking, removing, looking
+        talk.say(b"* SEARCH 41", *(tag_of(line) + b" OK done" for line in said))
+        talk.say(body(42), tag_of(second) + b" OK done")
+        talk.say(b"* SEARCH 41", tag_of(talk.hear()) + b" OK done")
+        talk.stay_silent()
+
+    with session(mixed) as (source, _):
+        assert raws(source, FIRST, SECOND) == [BODY]
+        assert source.delete([FIRST]).left == (FIRST,)
+        assert raws(source, SECOND) == [BODY]
+
+
 def test_marking_that_is_refused_is_told_though_more_was_said() -> None:
     with ScriptedServer(imap_script({b"UID STORE": (b"%s NO [NOPERM] not yours",)})) as server:
         source = open_imap(server.server(), Login("ann", Secret("canary-9f2")), timeouts=SHORT)
