@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import CannotWrite
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read; one that is there is overwritten.
+    """Write a file that only its owner may read, whole or not at all; one that is there is replaced.
 
     Raises:
-        CannotWrite: it cannot be written.
+        CannotWrite: it cannot be written; what was there is there still.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as target:
-            target.write(data)
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)  # a device or a pipe; of a folder it is told that it is one
+        else:
+            _replace(target, data)
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)  # 0600
+    try:
+        with os.fdopen(descriptor, "wb") as unfinished:
+            unfinished.write(data)
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
