@@ -18,8 +18,9 @@ from core.inbound.due import accounts_named, claim_asked, holder_of
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.inbound.rehearse import Rehearsed, rehearse
 from core.models import Account, RunState, Validity
+from core.protocols.causes import advice
 from core.runlog import Counts, Line
-from core.workers.following import follow
+from core.workers.following import follow_run
 from core.workers.slots import Slots
 
 PAUSE = 0.05
@@ -27,6 +28,8 @@ PAUSE = 0.05
 
 SAID_AFTER = 1.0
 """Seconds of waiting for a slot after which it is said."""
+
+_NO_SLOT = "as many accounts are being fetched as slots_per_host allows; this one is next"
 
 
 @dataclass
@@ -111,7 +114,7 @@ def rehearse_now(
             yield from rehearse(handles, account, options)
         except PostroomError as error:
             fault = "configuration" if kind_of(error).needs_a_person else "passing"
-            yield RunOutcome(0, account.name, RunState.FAILED, Counts(), str(error), fault)
+            yield RunOutcome(0, account.name, RunState.FAILED, Counts(), advice(error), fault)
 
 
 def chosen(handles: Handles, names: Sequence[str] | None) -> Sequence[Account]:
@@ -199,21 +202,28 @@ class _Asked:
             claimed = claim_asked(self._handles, account, is_named=is_named)
             if claimed is not None:
                 return fetch_account(self._handles, claimed, stop=self._stop, options=self._options)
-            outcome = follow(self._handles, account, self._stop, self._options.listener)
-            if outcome is not None:
-                return outcome
+            run_id = holder_of(self._handles, account.id or 0)
+            if run_id is not None:
+                self._say(account, "follow", _told_followed(run_id, self._handles.renewer.seconds))
+                outcome = follow_run(self._handles, account, run_id, self._stop, self._options.listener)
+                if outcome is not None:
+                    return outcome
+                said = clock.Deadline(SAID_AFTER)
             if self._stop.is_set() or not accounts_named(self._handles, [account.name]):
                 return None
             # Its worker died, or it ended between two looks, or its server has no slot: tried again.
             if said.is_over() and not is_said:
                 is_said = True
-                self._say_waiting(account)
+                self._say(account, "wait", f"{account.host}: {_NO_SLOT}")
             self._stop.wait(PAUSE)
 
-    def _say_waiting(self, account: Account) -> None:
+    def _say(self, account: Account, step: str, text: str) -> None:
         if self._options.listener is not None:
-            text = f"{account.host}: as many accounts are being fetched as slots_per_host allows; this one is next"
-            self._options.listener(Line(0, 0, clock.utcnow(), account.name, "info", "wait", text, None, None))
+            self._options.listener(Line(0, 0, clock.utcnow(), account.name, "info", step, text, None, None))
+
+
+def _told_followed(run_id: int, seconds: float) -> str:
+    return f"run {run_id} is at it already and is told here; if its process is gone, within {seconds:.0f} s we go on"
 
 
 class Fetcher:

@@ -21,13 +21,6 @@ LOOK = 0.2
 _run, _event, _status = table_of(Run), table_of(RunEvent), table_of(AccountStatus)
 
 
-def follow(handles: Handles, account: Account, stop: threading.Event, listener: Listener | None) -> RunOutcome | None:
-    """Tell the lines of the account's running run until it ends; `None` if its worker died."""
-    assert account.id is not None
-    run_id = holder_of(handles, account.id)
-    return None if run_id is None else follow_run(handles, account, run_id, stop, listener)
-
-
 def follow_run(
     handles: Handles, account: Account, run_id: int, stop: threading.Event, listener: Listener | None
 ) -> RunOutcome | None:

@@ -79,7 +79,9 @@ def test_a_second_fetch_follows_the_first_and_reports_its_counts(
     (leader,), (follower,) = first.result().outcomes, second.outcomes
     assert (follower.run_id, follower.state, follower.counts) == (leader.run_id, "ok", leader.counts)
     assert second.counts.fetched == 60
-    assert [f"{line.level} {line.step} {line.text}" for line in followed] == lines(handles, leader.run_id)
+    told, *lines_of_it = followed
+    assert (told.step, f"run {leader.run_id} is at it already" in told.text) == ("follow", True)
+    assert [f"{line.level} {line.step} {line.text}" for line in lines_of_it] == lines(handles, leader.run_id)
     assert raws(handles) == mails
 
 
