@@ -32,6 +32,11 @@ class Summary:
         name = state.value
         setattr(self, name, getattr(self, name) + 1)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to do."""
+        return not (any(getattr(self, name) for name in _COUNTS) or self.faults or self.left_behind)
+
     def __add__(self, other: Summary) -> Summary:
         counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
         return Summary(

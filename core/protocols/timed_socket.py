@@ -200,4 +200,4 @@ class TimedSocket:
     def _cut(self, error: OSError) -> str:
         if isinstance(error, ssl.SSLEOFError):
             return "The connection was cut without notice."
-        return f"The connection broke: {error.strerror or error}"
+        return f"The connection broke: {error.strerror or error}."

@@ -166,7 +166,8 @@ def _password(session: Session, handles: Handles, draft: Draft, owner: tuple[str
         kept = handles.vault.fetch(session, *owner, "password")
     password = given.read() if isinstance(given, Ref) else given or kept
     if password is None:
-        raise BadInput(problems=(draft.problem("password", "is missing; signing in needs one."),))
+        how = f" Set it: postroom set {draft.kind.name} {draft.name} --password-stdin" if draft.row is not None else ""
+        raise BadInput(problems=(draft.problem("password", f"is missing; signing in needs one.{how}"),))
     return password
 
 

@@ -1,4 +1,4 @@
-"""The doctor's look at the outbox: what waits for a relay, and what waits for a person."""
+"""What waits in the outbox, for a relay or for a person: for the doctor, and for whoever sees nothing leave."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from core.db.bulk import table_of
+from core.handles import Handles
 from core.models import OutgoingMessage, OutgoingState
 from core.outbox.suppression import SUPPRESSED
 from core.services.finding import Finding, Level
@@ -30,6 +31,30 @@ def outbox(session: Session, settings: RuntimeSettings, now: datetime) -> Findin
     if warnings:
         return Finding("outbox", Level.WARNING, f"{' '.join(warnings)} See: postroom list outbox")
     return Finding("outbox", Level.OK, f"{deferred} deferred{f', {uncertain} uncertain' if uncertain else ''}")
+
+
+def why_nothing_leaves(handles: Handles) -> list[str]:
+    """What is still to be sent though nothing of it is due, a sentence each; nothing in it is secret."""
+    with handles.database.reading() as session:
+        tried = _until(session, OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
+        untried = _until(session, OutgoingState.QUEUED)
+        held = _held(session)
+    said = []
+    if tried:
+        said.append(f"To be tried again: {tried}. To try it now: postroom outbox retry --all, then deliver.")
+    if untried:
+        said.append(f"Not to leave yet: {untried}.")
+    if held:
+        said.append(f"{held} See: postroom list outbox state:held")
+    return said
+
+
+def _until(session: Session, *states: OutgoingState) -> str:
+    """How many messages of these states wait, and for how long at least; empty if none does."""
+    asked = select(func.count(), func.min(_m.next_attempt_at)).where(_m.state.in_([state.value for state in states]))
+    count, first_at = session.connection().execute(asked).one()
+    first = f", the first at {first_at.astimezone():%Y-%m-%d %H:%M:%S}" if first_at is not None else ""
+    return f"{counted(count, 'message')}{first}" if count else ""
 
 
 def _of_state(session: Session, state: OutgoingState) -> tuple[int, datetime | None]:

@@ -75,6 +75,8 @@ def test_without_a_worker_it_is_put_off_with_a_sentence(furnished: Shell, postro
         assert ended.err.count("\n") == 1
         assert "needs the key (/nonexistent/key), which cannot be read here, and no worker" in ended.err
     assert furnished("--worker").code == 78
+    rehearsed = furnished("fetch", "--dry-run")
+    assert (rehearsed.code, "A dry run needs the key (/nonexistent/key)" in rehearsed.err) == (77, True)
     assert furnished("fetch", "nobody").code == 67
     assert postroom.ok("fetch", "in", "--json").rows[-1]["fetched"] == 3
 

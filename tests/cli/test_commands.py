@@ -237,6 +237,28 @@ def test_quiet_says_nothing_and_init_says_where_everything_is(postroom: Shell) -
     assert postroom.ok("add", "queue", "Support", "--quiet").err == ""
 
 
+def test_a_password_that_is_not_there_is_no_empty_one(postroom: Shell) -> None:
+    where = ("type=IMAP", "host=127.0.0.1", "port=1", "username=u")
+    postroom.ok("add", "account", "a", *where, "--password-stdin", stdin=b"secret\n")
+    for words in (("set", "account", "a"), ("test", "account", "a"), ("set", "setting", "listener.password")):
+        refused = postroom(*words, "--password-stdin")
+        assert (refused.code, refused.err) == (65, "postroom: There is no password: stdin was empty.\n")
+    asked = postroom("set", "account", "a", "password")
+    assert asked.code == 64
+    assert "A password is read by --password-stdin" in asked.err
+    postroom.ok("add", "account", "b", *where)
+    assert "Set it: postroom set account b --password-stdin" in postroom("test", "account", "b").err
+
+
+def test_importing_says_what_is_new_and_what_is_changed(postroom: Shell, tmp_path: Path) -> None:
+    postroom.ok("init")
+    file = tmp_path / "some.toml"
+    file.write_text('[[queue]]\nname = "New"\n[[queue]]\nname = "Raw"\ncomment = "x"\n[[queue]]\nname = "Junk"\n')
+    tried = postroom.ok("config", "import", str(file), "--dry-run")
+    assert tried.err == "1 would be added, 1 changed, 1 stand there already; nothing was done yet.\n"
+    assert postroom.ok("config", "import", str(file)).err == "1 added, 1 changed, 1 stand there already.\n"
+
+
 def test_a_reader_that_stops_reading_ends_a_list_quietly(postroom: Shell) -> None:
     process = postroom.start("list", "setting")
     assert process.stdout is not None

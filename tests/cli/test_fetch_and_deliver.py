@@ -191,6 +191,18 @@ def test_what_keeps_an_account_from_being_fetched(
     assert postroom.ok("show", "account", "work", "--json").rows[0]["last_error"]
 
 
+def test_what_fails_is_said_though_quiet_was_asked_for(postroom: Shell, add_account: AddAccount) -> None:
+    add_account("wrong", password="wrong")
+    quiet = postroom("fetch", "--quiet")
+    assert (quiet.code, quiet.err.count("\n"), "refused the login" in quiet.err) == (78, 1, True)
+    rehearsed = postroom("fetch", "--dry-run", "--quiet")
+    assert (rehearsed.code, "Check user name and password" in rehearsed.err) == (78, True)
+    add_mailbox(postroom, free_port())
+    postroom.ok("send", "ada@example.org", stdin=mail(1))
+    away = postroom("deliver", "--quiet")
+    assert (away.code, away.err.count("\n"), "Mailbox main cannot send: " in away.err) == (75, 1, True)
+
+
 def test_a_passing_failure_counts_before_a_configuration_one(postroom: Shell, add_account: AddAccount) -> None:
     add_account("wrong", password="wrong")
     add_account("away", f"port={free_port()}")
@@ -292,7 +304,10 @@ def test_a_relay_that_is_away_is_75_and_a_held_message_waits(postroom: Shell) ->
     ended = postroom("deliver", "--json")
     assert (ended.code, ended.rows[0]["deferred"]) == (75, 1)
     (row,) = postroom.ok("list", "outbox", "--json").rows
+    assert "To be tried again: 1 message, the first at " in postroom.ok("deliver").err
     postroom.ok("outbox", "hold", str(row["id"]))
+    assert "1 held until somebody releases it" in postroom.ok("deliver").err
+    assert postroom.ok("deliver", "--quiet").err == ""
     assert postroom.ok("list", "outbox", "state:held", "--json").rows
     assert postroom.ok("outbox", "release", "--all", "--json").rows == [{"event": "done", "messages": 1}]
     postroom.ok("outbox", "cancel", str(row["id"]))

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import Misuse
 from core.resources.kind import Field, FieldType, Kind
+from tui.cli.passwords import secret_field
 
 _AS_WRITTEN = {
     FieldType.TEXT,
@@ -21,8 +22,8 @@ _AS_WRITTEN = {
 """Types whose values are words: a user name of digits is not a number."""
 
 
-def read_assignments(words: Sequence[str]) -> dict[str, str]:
-    """Field names and the texts behind them.
+def read_assignments(words: Sequence[str], advice: str = "") -> dict[str, str]:
+    """Field names and the texts behind them; `advice` is said to whoever wrote a word that is none.
 
     Raises:
         Misuse: a word is no assignment, or one field stands there twice.
@@ -31,7 +32,7 @@ def read_assignments(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not name.strip():
-            raise Misuse(f"{word!r} is not of the form field=value.")
+            raise Misuse(f"{word!r} is not of the form field=value. {advice}".strip())
         if name.strip() in given:
             raise Misuse(f"{name.strip()} is given twice.")
         given[name.strip()] = text.strip()
@@ -44,7 +45,9 @@ def read_fields(kind: Kind, words: Sequence[str]) -> dict[str, Any]:
     Raises:
         Misuse: a word is no assignment, or holds a secret, which other users of this machine could read.
     """
-    return {name: _read(kind.field(name), name, text) for name, text in read_assignments(words).items()}
+    secret = secret_field(kind)
+    advice = f"A {secret.label.lower()} is read by --password-stdin, never from an argument." if secret else ""
+    return {name: _read(kind.field(name), name, text) for name, text in read_assignments(words, advice).items()}
 
 
 def read_texts(words: Sequence[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from tui.cli.assignments import read_assignments, read_fields, toml_value
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json
+from tui.cli.passwords import password_from_stdin, read_password, secret_field
 from tui.cli.untested import say_untested
 
 _KIND = Annotated[str, Argument(metavar="KIND")]
@@ -107,7 +108,7 @@ def _change_settings(invocation: Invocation, name: str, values: Sequence[str], *
     if password_stdin:
         if not name.endswith("password"):
             raise Misuse(f"{name} is no password.")
-        given[name] = Secret(sys.stdin.readline().rstrip("\r\n"))
+        given[name] = read_password("Password")
     if not given:
         raise Misuse(f"Nothing to set: postroom set setting {name}=VALUE")
     with opened(invocation) as (handles, actor):
@@ -128,11 +129,9 @@ def _setting_value(name: str, text: str) -> Any:
 
 def _secret(kind: Kind, given: dict[str, Any], *, is_new: bool, from_stdin: bool) -> dict[str, Secret]:
     """The kind's main secret: from stdin, or asked for when something new lacks it and somebody is there to answer."""
-    field = next((one for one in kind.fields if one.is_secret), None)
     if from_stdin:
-        if field is None:
-            raise Misuse(f"A {kind.name} has no password.")
-        return {field.name: Secret(sys.stdin.readline().rstrip("\r\n"))}
+        return password_from_stdin(kind)
+    field = secret_field(kind)
     if field is None or not is_new or field.name in given or given.get("profile") or not sys.stdin.isatty():
         return {}
     if field.shown_when is not None and not field.shown_when(given):

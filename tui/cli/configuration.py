@@ -123,8 +123,11 @@ def _import_legacy(invocation: Invocation, file: str, name: str, *, dry_run: boo
 
 
 def _tell_sum(invocation: Invocation, imported: Imported, *, dry_run: bool) -> None:
-    done = "would change; nothing was changed" if dry_run else "changed"
-    say(invocation, f"{len(imported.differences)} {done}, {imported.unchanged} stand there already.")
+    added = sum(1 for one in imported.differences if one.verb == "add")
+    changed = len(imported.differences) - added
+    would_be, nothing_was = (" would be", "; nothing was done yet") if dry_run else ("", "")
+    said = f"{added}{would_be} added, {changed} changed, {imported.unchanged} stand there already{nothing_was}."
+    say(invocation, said)
 
 
 def _tell_imported(invocation: Invocation, imported: Imported) -> None:

@@ -15,11 +15,12 @@ from core.outbound.deliver import Delivery, Summary, deliver_due
 from core.services import access
 from core.services.actor import Actor
 from core.services.route import Simulated, simulate, told
+from core.services.waiting_mail import why_nothing_leaves
 from core.text import safe_text
 from tui.cli import by_worker
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import say, write_json, write_line
+from tui.cli.output import say, say_failure, write_json, write_line
 from tui.cli.signals import orderly_end, while_listening
 
 _PASSING, _CONFIGURATION = 75, 78
@@ -32,11 +33,14 @@ def deliver(ctx: Context) -> int:
         access.require(actor, "deliver", "outbox")
         log = None if invocation.quiet else _tell
         summary = while_listening(lambda: _delivered(handles, actor, ending.event, log))
+        waiting = why_nothing_leaves(handles) if summary.is_empty else []
     for mailbox, fault in summary.faults.items():
-        say(invocation, f"Mailbox {mailbox} cannot send: {fault.text}")
+        say_failure(f"Mailbox {mailbox} cannot send: {fault.text}")
     if summary.left_behind:
-        say(invocation, summary.left_behind)
+        say_failure(summary.left_behind)
     _show(invocation, summary)
+    for each in waiting:
+        say(invocation, each)
     return ending.exit_code or exit_code_of(summary)
 
 

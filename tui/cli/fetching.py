@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
+from core.errors import NotPermitted
 from core.handles import Handles
 from core.inbound.closing import RunOutcome
 from core.inbound.fetch import FetchOptions
@@ -19,8 +20,10 @@ from core.text import counted, safe_text
 from core.workers.fetcher import FetchSummary, fetch_now, rehearse_now
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import say, write_json
+from tui.cli.output import say, say_failure, write_json
 from tui.cli.signals import orderly_end, while_listening
+
+NO_ACCOUNT = "No account is valid and not paused. To add one: postroom add account NAME type=IMAPS host=… username=…"
 
 
 def fetch(
@@ -38,7 +41,7 @@ def fetch(
         return _rehearse(invocation, names)
     with orderly_end() as ending, opened(invocation, role="fetch") as (handles, actor):
         access.require(actor, "fetch", "account")
-        options = FetchOptions(debug=invocation.debug, listener=None if invocation.quiet else tell)
+        options = FetchOptions(debug=invocation.debug, listener=tell_failure if invocation.quiet else tell)
         summary = while_listening(lambda: _fetched(handles, actor, names or [], ending.event, options))
     _show(invocation, summary)
     return ending.exit_code or summary.exit_code
@@ -58,15 +61,24 @@ def _rehearse(invocation: Invocation, names: list[str] | None) -> int:
     faults = set()
     with opened(invocation, role="fetch") as (handles, actor):
         access.require(actor, "fetch", "account")
+        if not handles.vault.can_open():
+            raise NotPermitted(
+                f"A dry run needs the key ({handles.vault.place.name}), which cannot be read here. Run it as the "
+                "service's user; what a first run would take in, a worker tells: postroom test account NAME"
+            )
         options = FetchOptions(debug=invocation.debug, listener=tell if invocation.debug else None)
+        is_any = False
         for one in rehearse_now(handles, names or None, options):
+            is_any = True
             if isinstance(one, RunOutcome):
                 faults.add(one.fault)
-                say(invocation, f"{one.account}: {one.error}")
+                say_failure(f"{one.account}: {one.error}")
             elif invocation.json:
                 write_json(one.as_dict())
             else:
                 sys.stdout.write(safe_text(_planned(one)) + "\n")
+    if not is_any:
+        say(invocation, NO_ACCOUNT)
     return 75 if "passing" in faults else 78 if faults else 0
 
 
@@ -84,16 +96,19 @@ def tell(line: Line) -> None:
     sys.stderr.write(safe_text(f"{line.account}  {line.step:<10}  {mark}{line.text}{took}") + "\n")
 
 
+def tell_failure(line: Line) -> None:
+    """One line of a run if the run fails by it: all that is told with `--quiet`."""
+    if line.level == "error":
+        tell(line)
+
+
 def _show(invocation: Invocation, summary: FetchSummary) -> None:
     if invocation.json:
         write_json(summary.as_dict())
         return
     sys.stdout.write(sentence(summary) + "\n")
     if not summary.accounts:
-        say(
-            invocation,
-            "No account is valid and not paused. To add one: postroom add account NAME type=IMAPS host=… username=…",
-        )
+        say(invocation, NO_ACCOUNT)
 
 
 def sentence(summary: FetchSummary) -> str:

@@ -16,7 +16,7 @@ from core.inbound.handed_in import HandedIn
 from core.services.explaining import outcome_as_json
 from core.services.intake import foreseen, take_in
 from core.workers.fetcher import FetchSummary
-from tui.cli.fetching import sentence, tell
+from tui.cli.fetching import sentence, tell, tell_failure
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line
@@ -43,7 +43,7 @@ def intake(
         return _foresee(invocation, account, sources)
     started = clock.monotonic()
     with orderly_end() as ending, opened(invocation, role="intake") as (handles, actor):
-        listener = None if invocation.quiet else tell
+        listener = tell_failure if invocation.quiet else tell
         outcome = while_listening(
             lambda: take_in(handles, actor, account, sources, stop=ending.event, listener=listener)
         )

@@ -12,8 +12,8 @@ _SWITCHES = {"--quiet": "quiet", "--debug": "debug", "--json": "json"}
 _PATHS = {"--home": "home", "--database-url": "database_url", "--drop": "drop", "--key-file": "key_file"}
 
 EPILOG = (
-    "Every command also takes: --json (one object a line on stdout), --quiet (no words on stderr), --debug (all of "
-    "them), --home DIR, --database-url URL, --drop DIR, --key-file FILE (before POSTROOM_* in the environment)."
+    "Every command also takes: --json (one object a line on stdout), --quiet (nothing but errors on stderr), --debug "
+    "(all of them), --home DIR, --database-url URL, --drop DIR, --key-file FILE (before POSTROOM_* in the environment)."
 )
 """Stands under the help of every command."""
 

@@ -41,8 +41,13 @@ def write_line(text: str) -> None:
 def say(invocation: Invocation, text: str) -> None:
     """Say something to the person who called, unless they asked for quiet."""
     if not invocation.quiet:
-        sys.stderr.write(f"{safe_text(text, multiline=True)}\n")
-        sys.stderr.flush()
+        say_failure(text)
+
+
+def say_failure(text: str) -> None:
+    """Say what failed, and why: `--quiet` does not silence it."""
+    sys.stderr.write(f"{safe_text(text, multiline=True)}\n")
+    sys.stderr.flush()
 
 
 def write_table(columns: Sequence[TableColumn], rows: Iterable[Mapping[str, Any]], *, heading: bool = True) -> None:

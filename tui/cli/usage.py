@@ -53,7 +53,8 @@ Keeping
   doctor [--offline]             is everything as it should be?
   db upgrade | backup FILE | restore FILE | copy URL | roles
   key rotate [--drop-old|--lost] a new key for all secrets
-  erase ADDRESS [--dry-run|--yes] remove what is kept of one person
+  erase ADDRESS [--text] [--dry-run|--yes]
+                                 remove what is kept of one person
 
 Every command takes --help, --json, --quiet, --debug. `postroom --version` says which version this is.
 The data is in POSTROOM_HOME; see also POSTROOM_DATABASE_URL, POSTROOM_DROP, POSTROOM_KEY_FILE,
