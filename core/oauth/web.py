@@ -9,7 +9,7 @@ from __future__ import annotations
 import email.utils
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core import clock
@@ -20,7 +20,8 @@ from core.resources.checks import web_address
 SECONDS = 30.0
 """For a whole conversation: one request to most providers, three for a password at Microsoft."""
 
-_LONGEST_WAIT = 24 * 3600.0
+LONGEST_WAIT = timedelta(hours=24)
+"""The longest that a provider may ask us to wait."""
 
 
 class Web:
@@ -89,9 +90,12 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait (RFC 9110 §10.2.3), a number or a date."""
     said = headers.get("retry-after", "").strip()
     if said.isascii() and said.isdecimal() and len(said) < 10:
-        return min(float(said), _LONGEST_WAIT)
-    moment = _moment(said)
-    return None if moment is None else min(max(0.0, (moment - clock.utcnow()).total_seconds()), _LONGEST_WAIT)
+        wait = float(said)
+    elif (moment := _moment(said)) is not None:
+        wait = max(0.0, (moment - clock.utcnow()).total_seconds())
+    else:
+        return None
+    return min(wait, LONGEST_WAIT.total_seconds())
 
 
 def _skew(headers: Mapping[str, str]) -> float:

@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Table, or_, select, update
+from sqlalchemy import Column, ColumnElement, Table, and_, or_, select, update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
@@ -21,16 +21,22 @@ from core.inbound.backoff import LONGEST_ASKED_FOR
 from core.models import (
     Account,
     AccountStatus,
+    Alert,
     Delivery,
     DeliveryState,
     HandoffStatus,
     MailboxStatus,
     OutgoingMessage,
     OutgoingState,
+    Token,
+    Worker,
 )
+from core.oauth.web import LONGEST_WAIT as LONGEST_TOKEN
 from core.outbox.claim import time_of
 from core.settings import RuntimeSettings
 from core.text import counted
+from core.workers.idle_book import WITHOUT_IDLE
+from core.workers.telling import LONGEST_PAUSE
 
 MARGIN = timedelta(minutes=5)
 """Clocks of several machines differ a little."""
@@ -38,8 +44,9 @@ MARGIN = timedelta(minutes=5)
 LONGEST_COOLING = timedelta(minutes=15)
 """For so long a mailbox rests, a message waits for its rate, or for the first to recover."""
 
-_account, _status, _cooling = table_of(Account), table_of(AccountStatus), table_of(MailboxStatus)
-_message, _delivery, _receiver = table_of(OutgoingMessage), table_of(Delivery), table_of(HandoffStatus)
+_account, _status, _message = table_of(Account), table_of(AccountStatus), table_of(OutgoingMessage)
+_handoff, _delivery, _token = table_of(HandoffStatus), table_of(Delivery), table_of(Token)
+_mailbox, _alert, _worker = table_of(MailboxStatus), table_of(Alert), table_of(Worker)
 _log = logging.getLogger("postroom.sweeper")
 
 
@@ -74,8 +81,11 @@ def bring_back(handles: Handles, now: datetime) -> None:
         )
 
     count = handles.database.writing(write)
-    _log.warning("The clock was set back, it seems: %s waited for a time far ahead and goes on.", counted(count, "row"))
-    handles.changes.moved("account", "outbox", "mailbox", "delivery")
+    _log.warning(
+        "What waited for longer than anything has to, as after a clock was set back, goes on: %s.",
+        counted(count, "row"),
+    )
+    handles.changes.moved("account", "outbox", "mailbox", "delivery", "worker")
 
 
 def _is_any(session: Session, ahead: Ahead) -> bool:
@@ -84,43 +94,50 @@ def _is_any(session: Session, ahead: Ahead) -> bool:
 
 def _ahead(session: Session, settings: RuntimeSettings, now: datetime) -> list[Ahead]:
     at = time_of(session)  # messages and leases go by the database's time
-    lease = timedelta(seconds=LEASE_SECONDS)
-    late, held = (
-        _status.c.account_id.in_(_accounts(session, settings, now)),
-        _status.c.lease_until > at + lease + MARGIN,
-    )
-    is_held = (_message.c.state == OutgoingState.SENDING.value) & (_message.c.lease_until > at + lease + MARGIN)
+    late = _status.c.account_id.in_(_accounts(session, settings, now))
+    is_waiting = _delivery.c.state == DeliveryState.WAITING.value
     return [
+        *(_leases(table, at) for table in (_status, _handoff, _token)),
+        _leases(_message, at, _message.c.state == OutgoingState.SENDING.value),
         Ahead(_status, late, {"due_at": now, "retry_after": None}),
-        Ahead(_status, held, {"lease_until": at + lease}),
-        Ahead(_message, is_held, {"lease_until": at + lease}),
         Ahead(_message, _waits_too_long(at, settings.retry.longest), {"next_attempt_at": at}),
-        Ahead(_cooling, _cooling.c.cooling_until > at + LONGEST_COOLING + MARGIN, {"cooling_until": None}),
-        *_offers(at + lease, now),
+        _beyond(_mailbox.c.cooling_until, at + LONGEST_COOLING, None),
+        _beyond(_status.c.idle_after, now + WITHOUT_IDLE, None),
+        _beyond(_token.c.retry_after, now + LONGEST_TOKEN, None),
+        _beyond(_handoff.c.rests_until, now + LONGEST_OFFER, None),
+        _beyond(_delivery.c.next_attempt_at, now + LONGEST_OFFER, now, is_waiting),
+        _beyond(_alert.c.command_due, now + LONGEST_PAUSE, now),
+        # One that is dead would count as alive until then.
+        _beyond(_worker.c.heartbeat_at, now, now),
     ]
 
 
-def _offers(lease_ends: datetime, now: datetime) -> list[Ahead]:
-    """What is told to other systems, and those of them that rest."""
-    longest = now + LONGEST_OFFER + MARGIN
-    waits = _delivery.c.state == DeliveryState.WAITING.value
-    return [
-        Ahead(_delivery, waits & (_delivery.c.next_attempt_at > longest), {"next_attempt_at": now}),
-        Ahead(_receiver, _receiver.c.rests_until > longest, {"rests_until": None}),
-        Ahead(_receiver, _receiver.c.lease_until > lease_ends + MARGIN, {"lease_until": lease_ends}),
-    ]
+def _beyond(
+    column: Column[datetime], longest: datetime, instead: datetime | None, *conditions: ColumnElement[bool]
+) -> Ahead:
+    """What waits in this column for a time beyond the longest."""
+    return Ahead(column.table, and_(column > longest + MARGIN, *conditions), {column.name: instead})
+
+
+def _leases(table: Table, at: datetime, *conditions: ColumnElement[bool]) -> Ahead:
+    """Should somebody hold one after all, he renews it in time."""
+    end = at + timedelta(seconds=LEASE_SECONDS)
+    return _beyond(table.c.lease_until, end, end, *conditions)
 
 
 def _accounts(session: Session, settings: RuntimeSettings, now: datetime) -> list[int]:
     columns = (_status.c.account_id, _status.c.due_at, _status.c.failures, _status.c.retry_after, _account.c.interval)
     ahead = (
-        select(*columns).join(_account, _account.c.id == _status.c.account_id).where(_status.c.due_at > now + MARGIN)
+        select(*columns)
+        .join(_account, _account.c.id == _status.c.account_id)
+        .where(or_(_status.c.due_at > now + MARGIN, _status.c.retry_after > now + MARGIN))
     )
     found = []
     for row in session.connection().execute(ahead):
         interval = settings.fetch_interval if row.interval is None else timedelta(seconds=row.interval)
         longest = longest_wait(interval, is_well=not row.failures, is_asked_to_wait=row.retry_after is not None)
-        if row.due_at - now > longest + MARGIN:
+        # Who makes an account due leaves alone what its server has asked for.
+        if max(row.due_at, row.retry_after or row.due_at) - now > longest + MARGIN:
             found.append(row.account_id)
     return found
 

@@ -29,7 +29,7 @@ from core.workers.forgetting import forget_secrets
 from core.workers.key_watch import tell_missing_key
 from core.workers.retention import Retention, since
 from core.workers.set_back import bring_back
-from core.workers.trusted_time import is_trusted
+from core.workers.trusted_time import doubt, is_trusted
 from core.workers.waking import wake_records
 
 EVERY = 60.0
@@ -68,6 +68,8 @@ def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
         may_remove = is_trusted(session, now)
     if may_remove:
         _remove_what_is_over(handles, now, stop)
+    else:
+        doubt(handles, now)
 
 
 def _remove_what_is_over(handles: Handles, now: datetime, stop: threading.Event) -> None:

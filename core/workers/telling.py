@@ -55,6 +55,8 @@ CLAIMED_FOR = timedelta(seconds=2 * COMMAND_SECONDS)
 TRIES = 6
 """How often the command is tried: after 1, 2, 4, 8 and 16 minutes again."""
 
+LONGEST_PAUSE = timedelta(minutes=2 ** (TRIES - 2))
+
 COMMAND_SUBJECT = "alerts:command"
 """Of the alert that the command itself fails; it is told by mail alone."""
 

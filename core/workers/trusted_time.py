@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Column, ColumnElement, select
 from sqlmodel import Session
 
-from core.db.bulk import table_of
+from core.db.bulk import insert_rows, table_of
+from core.handles import Handles
 from core.models import Audit, OutgoingMessage, Run
 
 SETTLED = timedelta(hours=1)
@@ -25,7 +27,20 @@ def is_trusted(session: Session, now: datetime) -> bool:
     A clock that jumps ahead by years would have everything removed in a minute, what waits in quarantine too. After
     such a jump, and after a pause of weeks, nothing is removed until it has been that time for an hour.
     """
-    return any(
-        session.connection().execute(select(at).where(at.between(now - LATELY, now - SETTLED)).limit(1)).first()
-        for at in _WRITTEN
-    )
+    return _is_any(session, lambda at: at.between(now - LATELY, now - SETTLED))
+
+
+def doubt(handles: Handles, now: datetime) -> None:
+    """Write down that it is this time: an hour later that shows it, also where nothing else is written any more."""
+    with handles.database.reading() as session:
+        is_noted = _is_any(session, lambda at: at.between(now - SETTLED, now))
+        if is_noted or not _is_any(session, lambda at: at < now - LATELY):
+            return  # in a new database nothing is old
+    line = {"at": now, "actor": f"worker@{handles.host}", "verb": "doubt", "kind": "clock", "name": ""}
+    why = {"removing": "rests for an hour: nothing happened for a week, or the clock was put ahead"}
+    handles.database.writing(lambda session: insert_rows(session, Audit, [{**line, "after": why}]))
+    handles.changes.moved("audit")
+
+
+def _is_any(session: Session, when: Callable[[Column[datetime]], ColumnElement[bool]]) -> bool:
+    return any(session.connection().execute(select(at).where(when(at)).limit(1)).first() for at in _WRITTEN)

@@ -10,7 +10,18 @@ from sqlmodel import Session
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import AccountStatus, Audit, Delivery, Handoff, HandoffStatus, MailboxStatus, OutgoingMessage
+from core.models import (
+    AccountStatus,
+    Alert,
+    Audit,
+    Delivery,
+    Handoff,
+    HandoffStatus,
+    MailboxStatus,
+    OutgoingMessage,
+    Token,
+    Worker,
+)
 from core.services import settings
 from core.services.actor import Actor
 from core.workers import sweeper
@@ -18,6 +29,7 @@ from core.workers.health import Heartbeat
 from core.workers.set_back import longest_wait
 from tests.accounts import ON_SQLITE, add_account, change_status, rows_of
 from tests.outbound.world import add_mailbox, change, put, rows
+from tests.services.worlds import put as put_rows
 from tests.workers.sweeping import note_work
 
 YEARS = timedelta(days=4000)
@@ -142,31 +154,56 @@ def test_offers_from_while_the_clock_was_ahead_are_due_to_a_receiver_that_rests_
     assert receiver.lease_until <= clock.utcnow() + timedelta(seconds=61)
 
 
+def test_what_else_was_to_wait_until_a_time_far_ahead_goes_on(handles: Handles) -> None:
+    now = clock.utcnow()
+    account = add_account(handles)
+    opened = Alert(subject="disk", text="full", opened_at=now, command_due=now + YEARS)
+    seen = {"started_at": now, "heartbeat_at": now + YEARS}
+    put_rows(handles, Token(kind="account", owner_id=account), opened, Worker(id="w", host="here", pid=1, **seen))
+    change(handles, Token, retry_after=now + YEARS, lease_owner="w", lease_until=now + YEARS)
+    # A person made it due; what its server asked for holds all the same.
+    change_status(handles, account, retry_after=now + YEARS, failures=1, idle_after=now + YEARS)
+
+    sweeper.sweep(handles)
+
+    [token] = rows_of(handles, Token, "kind")
+    assert (token.retry_after, token.lease_until <= clock.utcnow() + timedelta(seconds=61)) == (None, True)
+    assert (standing(handles)[account].retry_after, standing(handles)[account].idle_after) == (None, None)
+    assert rows_of(handles, Alert, "id")[0].command_due <= clock.utcnow()
+    assert rows_of(handles, Worker, "id")[0].heartbeat_at <= clock.utcnow()
+
+
 @ON_SQLITE
 def test_a_clock_that_jumps_ahead_removes_nothing_until_it_has_been_that_time_for_an_hour(
     handles: Handles, admin: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.change(handles, admin, {"retention.audit": "365d"})
     note_work(handles)
-    there = len(rows_of(handles, Audit, "id"))
+    there = rows_of(handles, Audit, "id")
+    sweeper.sweep(handles)
     jumped = clock.utcnow() + YEARS
     monkeypatch.setattr(clock, "utcnow", lambda: jumped)
 
     sweeper.sweep(handles)
-    note_work(handles, timedelta(minutes=5))
     sweeper.sweep(handles)
-    assert len(rows_of(handles, Audit, "id")) == there + 1
+    *before, doubt = rows_of(handles, Audit, "id")
+    assert before == there
+    assert (doubt.at, doubt.verb, doubt.kind) == (jumped, "doubt", "clock")
 
-    note_work(handles)
+    an_hour_later = jumped + timedelta(hours=1)
+    monkeypatch.setattr(clock, "utcnow", lambda: an_hour_later)
     sweeper.sweep(handles)
-    left = [row for row in rows_of(handles, Audit, "id") if row.kind == "work"]
-    assert [row.at for row in left] == [jumped - timedelta(minutes=5), jumped - timedelta(hours=2)]
+    assert rows_of(handles, Audit, "id") == [doubt]
+
+
+@ON_SQLITE
+def test_where_nothing_was_ever_written_no_clock_is_doubted(handles: Handles) -> None:
+    sweeper.sweep(handles)
+    assert rows_of(handles, Audit, "id") == []
 
 
 @ON_SQLITE
 def test_a_worker_that_another_took_for_dead_appears_again(handles: Handles) -> None:
-    from core.models import Worker
-
     beating = Heartbeat(handles, "both")
     beating.start()
     try:
