@@ -68,8 +68,9 @@ class Rate:
         return replace(self, taken=tuple(kept))
 
     def _held(self, now: datetime) -> tuple[tuple[int, int], ...]:
-        since = now.timestamp() - SECONDS
-        return tuple(pair for pair in self.taken if pair[0] > since)
+        # What a clock that has been set back since took further ahead would never be free again.
+        since, upto = now.timestamp() - SECONDS, now.timestamp() + SECONDS
+        return tuple(pair for pair in self.taken if since < pair[0] <= upto)
 
 
 def _end_of(second: int) -> datetime:

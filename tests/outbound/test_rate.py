@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.outbound.rate import Rate
+from core.outbound.rate import SECONDS, Rate
 from core.outbound.rates import LONGEST_WAIT, Rates
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 500_000, UTC)
@@ -37,6 +37,12 @@ def test_what_was_taken_is_free_again_when_a_whole_minute_has_passed() -> None:
     # Taken at 12:00:00.5; by the second, that is at 12:01:01.
     assert rate.free_at(NOW, 0, is_urgent=False) == after(60.5)
     assert rate.left(after(60.5), is_urgent=False) == 8
+
+
+def test_what_was_taken_by_a_clock_that_was_years_ahead_is_free_again() -> None:
+    rate = Rate(10).with_taken(after(10**8), 10)
+    assert rate.left(NOW, is_urgent=True) == 10
+    assert rate.with_taken(NOW, 10).left(after(SECONDS + 1), is_urgent=True) == 10
 
 
 def test_no_minute_holds_more_than_the_rate_whenever_it_is_asked() -> None:
