@@ -1,12 +1,12 @@
 """Every command of docs/outgoing.md, in its order, on servers of this machine."""
 
 import re
-import shlex
 from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.conftest import Ended, Shell
+from tests.cli.conftest import Shell
+from tests.cli.page_reader import PageReader
 from tests.pages import blocks, page
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
@@ -34,43 +34,26 @@ def relay(dovecot: DovecotServer, certificates: Certificates) -> Iterator[Postma
         yield relay
 
 
-class Reader:
-    """Runs lines of the page as a shell would, with the names of this machine in place of the examples'."""
-
-    def __init__(self, shell: Shell, relay: Postman, certificates: Certificates) -> None:
-        self._shell = shell
-        self._names = {
-            "smtp_host=relay.example.org smtp_port=587": (
-                f"smtp_host=localhost smtp_port={relay.port} tls_ca={certificates.good.authority}"
-            )
-        }
-
-    def run(self, line: str) -> Ended:
-        for name, here in self._names.items():
-            line = line.replace(name, here)
-        stdin = b""
-        if " | " in line:
-            assert line.startswith("printf '%s\\n' \"$PASSWORD\" | ")
-            stdin, line = f"{PASSWORD}\n".encode(), line.partition(" | ")[2]
-        if " < " in line:
-            line, _, file = line.partition(" < ")
-            stdin = LETTER if file == "letter.eml" else f"{PASSWORD}\n".encode()
-        program, *words = shlex.split(line)
-        assert program == "postroom"
-        if "17" in words:
-            words[words.index("17")] = str(self._waiting())
-        return self._shell(*words, stdin=stdin)
-
-    def _waiting(self) -> int:
-        """A message that is still to be sent; the page calls it 17."""
-        rows = self._shell.ok("list", "outbox", "--json").rows
-        return int(min(row["id"] for row in rows if row["state"] in {"queued", "held", "deferred"}))
+def waiting(shell: Shell) -> str:
+    """A message that is still to be sent; the page calls it 17."""
+    rows = shell.ok("list", "outbox", "--json").rows
+    return str(min(row["id"] for row in rows if row["state"] in {"queued", "held", "deferred"}))
 
 
 def test_every_command_on_the_page_works_in_its_order(
     postroom: Shell, relay: Postman, certificates: Certificates, dovecot: DovecotServer
 ) -> None:
-    reader = Reader(postroom, relay, certificates)
+    reader = PageReader(
+        postroom,
+        {
+            "smtp_host=relay.example.org smtp_port=587": (
+                f"smtp_host=localhost smtp_port={relay.port} tls_ca={certificates.good.authority}"
+            ),
+            '"$PASSWORD"': PASSWORD,
+            "17": lambda: waiting(postroom),
+        },
+        {"letter.eml": LETTER, "password.txt": f"{PASSWORD}\n".encode()},
+    )
     user = next(name for name in relay.users if name not in USERS)
     given = (f"host={dovecot.host}", f"port={dovecot.ports.imap}", f"username={user}", "address=inbox@example.org")
     postroom.ok("add", "account", "inbox", "type=IMAP", *given, "--password-stdin", stdin=b"secret\n")
