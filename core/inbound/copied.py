@@ -14,7 +14,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from core.db.bulk import table_of
-from core.errors import NoSuchFolder
+from core.errors import Throttled, WireError
 from core.handles import Handles
 from core.inbound.marks import Pending
 from core.inbound.reading import Line
@@ -40,8 +40,12 @@ def told_apart(handles: Handles, line: Line, log: RunLog, folder: str, pending: 
     copied: set[int] = set()
     for target in sorted(targets):
         ours = [one.id for one in pending if one.after_fetch == AfterFetch.MOVE and one.move_to == target]
-        found = _copied(handles, line, source, target, ours)
-        copied |= found
+        try:
+            copied |= _copied(handles, line, source, target, ours)
+        except WireError as error:
+            # Not made yet, or not to be looked into: new mail must not wait for that.
+            if isinstance(error, Throttled) or not source.is_usable:
+                raise
     # The folder as it is now; under another numbering nothing is removed from it.
     line.ask(source.select, folder, writable=True)
     if "UIDPLUS" not in source.facts.capabilities and not _is_where_it_stopped(pending, copied):
@@ -65,10 +69,7 @@ def _is_where_it_stopped(pending: Sequence[Pending], copied: set[int]) -> bool:
 
 def _copied(handles: Handles, line: Line, source: ImapSource, target: str, ids: Sequence[int]) -> set[int]:
     """Which of these messages are in the target; as often as they are there."""
-    try:
-        selected = line.ask(source.select, target, writable=False)
-    except NoSuchFolder:
-        return set()
+    selected = line.ask(source.select, target, writable=False)
     wanted = _described(handles, ids)
     above = max(0, selected.uidnext - 1 - NEWEST)
     keys = line.ask(source.list_new, target, above).keys[-NEWEST:]

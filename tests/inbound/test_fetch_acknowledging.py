@@ -27,6 +27,7 @@ from tests.accounts import (
 from tests.fakes.holding import holding, is_named
 from tests.fakes.imap import ScriptedImap
 from tests.fakes.proxy import Line, Proxy
+from tests.fakes.steps import GREETING, Reply
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
 from tests.servers.postgres import Postgres
@@ -215,6 +216,27 @@ def test_a_server_that_refuses_to_remove_does_not_keep_new_mail_out(handles: Han
     assert said
     assert "you may not" in said[0] or "full" in said[0]
     assert not any(one.is_acknowledged for one in stored(handles))
+
+
+def test_a_folder_that_may_be_filled_and_not_read_does_not_keep_new_mail_out(handles: Handles) -> None:
+    mails: dict[int, bytes | None] = {1: message(1)}
+    copying = iter(["NO [OVERQUOTA] full", "OK copied", "OK copied"])
+    without_move = ["* CAPABILITY IMAP4rev1 UIDPLUS", "$tag OK done"]
+    changes: dict[str, Reply] = {
+        GREETING: ["* OK ready"],
+        "CAPABILITY": without_move,
+        "UID COPY": lambda _: [f"$tag {next(copying)}"],
+        "UID STORE": ["$tag OK done"],
+        "EXAMINE": ["$tag NO [NOPERM] not yours to read"],
+    }
+    with ScriptedImap(holding(mails, changes)) as server:
+        add_account(handles, after_fetch="move", move_to="Drop", host=server.host, port=server.port)
+        fetch(handles)
+        mails[2] = message(2)
+        fetched_well(handles)
+
+    assert raws(handles) == [message(1), message(2)]
+    assert mails == {}
 
 
 @ON_SQLITE
