@@ -17,7 +17,6 @@ from core.secret import Secret
 from core.services.actor import Actor
 from core.services.config_text import import_text
 from tests.pages import blocks, page
-from tui.cli.commands import PLACES
 
 PAGE = page("incoming")
 
@@ -29,13 +28,6 @@ def test_every_configuration_on_the_page_can_be_imported(
     import_text(handles, admin, '[[queue]]\nname = "Support"\n', "before.toml")
     for text in blocks(PAGE, "toml"):
         assert import_text(handles, admin, text, "incoming.toml").differences
-
-
-def test_every_command_on_the_page_is_one() -> None:
-    lines = [line for text in blocks(PAGE, "sh") for line in text.splitlines()]
-    commands = {found for line in lines for found in re.findall(r"postroom ([a-z]+)", line)}
-    assert {"explain", "try", "where", "intake", "delivery"} < commands
-    assert commands <= set(PLACES)
 
 
 def test_the_table_of_control_headers_names_each_of_them() -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from tests.cli.conftest import Ended, Shell
 
@@ -11,7 +12,7 @@ Name = str | Callable[[], str]
 
 def commands_of(block: str) -> list[str]:
     """A block's lines, those that go on behind a backslash as one."""
-    return [line for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    return [line for line in re.sub(r"\s*\\\n\s*", " ", block).splitlines() if line.strip()]
 
 
 class PageReader:
@@ -20,13 +21,13 @@ class PageReader:
     Args:
         shell: where `postroom` is run.
         names: what stands on the page, and what is meant by it here, or how that is found out when it is met.
-        files: what is read with `< NAME`.
+        files: what is read with `< NAME`, where that is no file here.
     """
 
-    def __init__(self, shell: Shell, names: Mapping[str, Name], files: Mapping[str, bytes]) -> None:
+    def __init__(self, shell: Shell, names: Mapping[str, Name], files: Mapping[str, bytes] | None = None) -> None:
         self._shell = shell
         self._names = names
-        self._files = files
+        self._files = files or {}
 
     def run(self, line: str) -> Ended:
         """Run one line to its end: a command, behind what is piped into it."""
@@ -48,7 +49,8 @@ class PageReader:
         assert program == "postroom"
         if "<" in rest:
             place = rest.index("<")
-            rest, stdin = rest[:place], self._files[rest[place + 1]]
+            name = rest[place + 1]
+            rest, stdin = rest[:place], self._files[name] if name in self._files else Path(name).read_bytes()
         if ">" in rest:
             rest = rest[: rest.index(">")]
         return self._shell(*rest, stdin=stdin)

@@ -38,7 +38,6 @@ def test_the_commands_work_in_their_order(postroom: Shell, dovecot: DovecotServe
                 "2026112010000036": lambda: postroom.ok("list", "record", "--json").rows[4]["number"],
                 "postroom --worker": "postroom --worker --once",
             },
-            {},
         )
         passwords = {"add account": "secret", "add mailbox": "canary-8c1"}
         ended = {}
