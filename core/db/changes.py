@@ -67,14 +67,11 @@ class ChangeFeed:
 
 
 def _bump(session: Any, topics: list[str]) -> None:
-    dialect = session.get_bind().dialect.name
     table = table_of(Changed)
-    statement = dialect_insert(dialect, Changed).on_conflict_do_update(
+    statement = dialect_insert(session.get_bind().dialect.name, Changed).on_conflict_do_update(
         index_elements=["topic"], set_={"version": table.c.version + 1}
     )
     session.connection().execute(statement, [{"topic": topic, "version": 1} for topic in topics])
-    if dialect == "postgresql":
-        session.connection().exec_driver_sql("NOTIFY postroom")
 
 
 class Watcher:
@@ -106,8 +103,6 @@ class Watcher:
             # AUTOCOMMIT: SQLite's data_version only compares on one connection, outside any transaction.
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             self._data_version = -1
-            if not self._database.is_sqlite:
-                self._connection.exec_driver_sql("LISTEN postroom")
         return self._connection
 
     def _look(self, connection: Connection) -> set[str]:

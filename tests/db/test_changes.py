@@ -1,6 +1,7 @@
 """What moved, seen from another process's connection, on both engines."""
 
 import threading
+from typing import Any
 
 import psycopg
 import pytest
@@ -72,6 +73,20 @@ def test_what_was_noted_last_is_written_on_closing(handles: Handles) -> None:
     feed.close()
 
     assert watcher.changed() == {"alert"}
+    watcher.close()
+
+
+@ON_POSTGRES
+def test_a_watcher_keeps_nothing_of_what_it_was_told(handles: Handles) -> None:
+    """What is sent to a connection (NOTIFY) and asked for by nobody, its driver keeps for ever."""
+    watcher = Watcher(handles.database)
+    for _ in range(3):
+        handles.changes.moved("message")
+        handles.changes.flush()
+        assert watcher.changed() == {"message"}
+    assert watcher._connection is not None
+    driver: Any = watcher._connection.connection.dbapi_connection
+    assert list(driver._notifies_backlog) == []
     watcher.close()
 
 
