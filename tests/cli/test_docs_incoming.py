@@ -81,4 +81,6 @@ def test_every_command_on_the_page_works_in_its_order(
     assert OURS in told("raw 17 --original")
     assert "Printer on fire" in told("where printer on fire")
     assert '"stage": "loop guard"' in told("raw 17 |")
-    assert {row["state"] for row in postroom.ok("list", "delivery", "--json").rows} == {"cancelled"}
+    assert {row["state"] for row in postroom.ok("list", "delivery", "--json").rows} == {
+        "failed"
+    }  # given up, by a person
