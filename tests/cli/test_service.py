@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -50,27 +51,44 @@ def test_a_worker_tells_that_it_works_and_that_it_ends(service: Shell, ear: Ear,
     assert (process.communicate(timeout=PATIENCE)[1], process.returncode) == (b"", 0)
 
 
-def test_a_stop_in_the_middle_of_a_fetch_keeps_what_was_read_and_leaves_the_rest(service: Shell, ear: Ear) -> None:
-    mails: dict[int, bytes | None] = {number: message(number) for number in range(1, 301)}
-    is_asked, may_go_on = threading.Event(), threading.Event()
-    script = holding(mails)
+@dataclass
+class Hesitant:
+    """A server with three hundred messages, which gives none of them until it may go on."""
+
+    mails: dict[int, bytes | None]
+    is_asked: threading.Event = field(default_factory=threading.Event)
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def hesitant(service: Shell) -> Iterator[Hesitant]:
+    """What the service fetches from, and deletes there."""
+    found = Hesitant({number: message(number) for number in range(1, 301)})
+    script = holding(found.mails)
     bodies = script["UID FETCH"]
 
     def slowly(command: Command) -> Reply:
         if "BODY.PEEK" in command.text:
-            is_asked.set()
-            may_go_on.wait(PATIENCE)
+            found.is_asked.set()
+            found.may_go_on.wait(PATIENCE)
         return bodies(command)
 
     with ScriptedImap({**script, "UID FETCH": slowly}) as server:
         where = ("type=IMAP", f"host={server.host}", f"port={server.port}", "username=u", "after_fetch=delete")
         service.ok("add", "account", "slow", *where, "--password-stdin", stdin=b"secret\n")
-        process = service.start("--worker")
-        assert is_asked.wait(PATIENCE)
-        process.send_signal(signal.SIGTERM)
-        ear.hear_until("STOPPING=1")
-        may_go_on.set()
-        _, said = process.communicate(timeout=PATIENCE)
+        yield found
+        found.may_go_on.set()
+
+
+def test_a_stop_in_the_middle_of_a_fetch_keeps_what_was_read_and_leaves_the_rest(
+    service: Shell, ear: Ear, hesitant: Hesitant
+) -> None:
+    process = service.start("--worker")
+    assert hesitant.is_asked.wait(PATIENCE)
+    process.send_signal(signal.SIGTERM)
+    ear.hear_until("STOPPING=1")
+    hesitant.may_go_on.set()
+    _, said = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, b"Traceback" in said) == (0, False), said
     (run,) = service.ok("list", "run", "--json").rows
@@ -79,34 +97,21 @@ def test_a_stop_in_the_middle_of_a_fetch_keeps_what_was_read_and_leaves_the_rest
     # What was on its way is kept, and deleted there; each of the others is where it was.
     assert (run["fetched"], run["acknowledged"]) == (kept, kept)
     assert 0 < kept < 300
-    assert len(mails) == 300 - kept
+    assert len(hesitant.mails) == 300 - kept
 
 
-def test_a_second_signal_ends_it_at_once_and_all_that_is_not_here_is_on_the_server(service: Shell, ear: Ear) -> None:
-    mails: dict[int, bytes | None] = {number: message(number) for number in range(1, 301)}
-    is_asked, is_over = threading.Event(), threading.Event()
-    script = holding(mails)
-    bodies = script["UID FETCH"]
-
-    def never(command: Command) -> Reply:
-        if "BODY.PEEK" in command.text:
-            is_asked.set()
-            is_over.wait(PATIENCE)
-        return bodies(command)
-
-    with ScriptedImap({**script, "UID FETCH": never}) as server:
-        where = ("type=IMAP", f"host={server.host}", f"port={server.port}", "username=u", "after_fetch=delete")
-        service.ok("add", "account", "slow", *where, "--password-stdin", stdin=b"secret\n")
-        process = service.start("--worker")
-        assert is_asked.wait(PATIENCE)
-        process.send_signal(signal.SIGTERM)
-        ear.hear_until("STOPPING=1")
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
-        is_over.set()
+def test_a_second_signal_ends_it_at_once_and_all_that_is_not_here_is_on_the_server(
+    service: Shell, ear: Ear, hesitant: Hesitant
+) -> None:
+    process = service.start("--worker")
+    assert hesitant.is_asked.wait(PATIENCE)
+    process.send_signal(signal.SIGTERM)
+    ear.hear_until("STOPPING=1")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
 
     assert process.returncode == -signal.SIGTERM
-    assert len(mails) + len(service.ok("list", "message", "--json").rows) == 300
+    assert len(hesitant.mails) + len(service.ok("list", "message", "--json").rows) == 300
 
 
 def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
