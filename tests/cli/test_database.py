@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Shell
-from tests.waiting import PATIENCE, until
+from tests.cli.furnished import wait_for_worker
+from tests.waiting import PATIENCE
 
 
 def test_a_backup_comes_back_and_what_was_there_is_kept(postroom: Shell, tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def worker(postroom: Shell) -> Iterator["subprocess.Popen[bytes]"]:
     """A worker that has the database open, with a queue in it that is ours."""
     postroom.ok("add", "queue", "Ours")
     process = postroom.start("--worker")
-    until(lambda: bool(postroom.ok("list", "worker", "--json").rows), 30)
+    wait_for_worker(postroom)
     yield process
     process.kill()
     process.communicate(timeout=PATIENCE)

@@ -12,10 +12,11 @@ import pytest
 
 from core.protocols.probe import Step
 from tests.cli.conftest import Shell
+from tests.cli.furnished import add_mailbox, wait_for_worker
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 from tests.servers.smtp import RuledSink
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE
 from tui.cli.testing import exit_code_of
 from tui.demo.ports import free_port
 
@@ -268,16 +269,6 @@ def test_a_fetch_that_is_interrupted_ends_in_order(postroom: Shell, number: sign
     assert b"Traceback" not in complaints
     (run,) = postroom.ok("list", "run", "--json").rows
     assert run["state"] != "running"
-
-
-def add_mailbox(postroom: Shell, port: int, name: str = "main", *words: str) -> None:
-    template = ["smtp_host=127.0.0.1", f"smtp_port={port}", "smtp_security=none", "smtp_auth=false"]
-    postroom.ok("add", "template", f"{name} relay", *template)
-    postroom.ok("add", "mailbox", name, f"template={name} relay", "default_sender=us@example.com", *words)
-
-
-def wait_for_worker(postroom: Shell) -> None:
-    until(lambda: bool(postroom.ok("list", "worker", "--json").rows))
 
 
 def test_what_was_handed_in_is_delivered(postroom: Shell, smtp_sink: RuledSink) -> None:

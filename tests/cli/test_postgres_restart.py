@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.conftest import Shell
+from tests.cli.furnished import add_mailbox
 from tests.servers.postgres import Postgres
 from tests.servers.smtp import RuledSink
 from tests.waiting import until
@@ -22,9 +23,7 @@ def server() -> Iterator[Postgres]:
 
 def test_a_worker_outlives_a_crash_of_it(postroom: Shell, server: Postgres, smtp_sink: RuledSink) -> None:
     postroom.variables["POSTROOM_DATABASE_URL"] = server.create_database()
-    relay = (f"smtp_host={smtp_sink.host}", f"smtp_port={smtp_sink.port}", "smtp_security=none", "smtp_auth=false")
-    postroom.ok("add", "template", "t", *relay)
-    postroom.ok("add", "mailbox", "m", "template=t")
+    add_mailbox(postroom, smtp_sink.port)
     worker = postroom.start("--worker")
     try:
         postroom.ok("send", "-f", "a@example.org", "b@example.net", stdin=MAIL)

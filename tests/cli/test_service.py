@@ -1,22 +1,17 @@
 """A worker as a service: what its service manager hears, and a stop in the middle of the work."""
 
 import signal
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.accounts import message
 from tests.cli.conftest import Shell
-from tests.fakes.holding import holding
-from tests.fakes.imap import ScriptedImap
+from tests.cli.furnished import Hesitant, add_mailbox, hesitant_account, hesitant_relay
 from tests.fakes.service_manager import Ear
-from tests.fakes.steps import Command, Reply
 from tests.servers.smtp import RuledSink
 from tests.waiting import PATIENCE
-from tui.demo.ledger import Delivered
 
 WATCHDOG = 600
 
@@ -51,33 +46,10 @@ def test_a_worker_tells_that_it_works_and_that_it_ends(service: Shell, ear: Ear,
     assert (process.communicate(timeout=PATIENCE)[1], process.returncode) == (b"", 0)
 
 
-@dataclass
-class Hesitant:
-    """A server with three hundred messages, which gives none of them until it may go on."""
-
-    mails: dict[int, bytes | None]
-    is_asked: threading.Event = field(default_factory=threading.Event)
-    may_go_on: threading.Event = field(default_factory=threading.Event)
-
-
 @pytest.fixture
 def hesitant(service: Shell) -> Iterator[Hesitant]:
-    """What the service fetches from, and deletes there."""
-    found = Hesitant({number: message(number) for number in range(1, 301)})
-    script = holding(found.mails)
-    bodies = script["UID FETCH"]
-
-    def slowly(command: Command) -> Reply:
-        if "BODY.PEEK" in command.text:
-            found.is_asked.set()
-            found.may_go_on.wait(PATIENCE)
-        return bodies(command)
-
-    with ScriptedImap({**script, "UID FETCH": slowly}) as server:
-        where = ("type=IMAP", f"host={server.host}", f"port={server.port}", "username=u", "after_fetch=delete")
-        service.ok("add", "account", "slow", *where, "--password-stdin", stdin=b"secret\n")
-        yield found
-        found.may_go_on.set()
+    with hesitant_account(service) as server:
+        yield server
 
 
 def test_a_stop_in_the_middle_of_a_fetch_keeps_what_was_read_and_leaves_the_rest(
@@ -117,24 +89,12 @@ def test_a_second_signal_ends_it_at_once_and_all_that_is_not_here_is_on_the_serv
 def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
     service: Shell, ear: Ear, smtp_sink: RuledSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_given, may_answer, keep = threading.Event(), threading.Event(), smtp_sink.keep
-
-    def slowly(delivered: Delivered) -> None:
-        keep(delivered)
-        is_given.set()
-        may_answer.wait(PATIENCE)
-
-    monkeypatch.setattr(smtp_sink, "keep", slowly)
-    relay = ("smtp_host=127.0.0.1", f"smtp_port={smtp_sink.port}", "smtp_security=none", "smtp_auth=false")
-    service.ok("add", "template", "relay", *relay)
-    service.ok("add", "mailbox", "main", "template=relay", "default_sender=us@example.com")
-    for number in range(30):
-        service.ok("send", "ada@example.org", stdin=message(number))
+    relay = hesitant_relay(service, smtp_sink, monkeypatch)
     process = service.start("--worker")
-    assert is_given.wait(PATIENCE)
+    assert relay.is_asked.wait(PATIENCE)
     process.send_signal(signal.SIGTERM)
     ear.hear_until("STOPPING=1")
-    may_answer.set()
+    relay.may_go_on.set()
     _, said = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, b"Traceback" in said) == (0, False), said
@@ -147,9 +107,7 @@ def test_a_stop_in_the_middle_of_sending_waits_for_the_relays_word(
 
 def test_a_log_that_cannot_be_written_stops_no_work(service: Shell, ear: Ear, smtp_sink: RuledSink) -> None:
     """Its disk is full, as /dev/full always is."""
-    relay = ("smtp_host=127.0.0.1", f"smtp_port={smtp_sink.port}", "smtp_security=none", "smtp_auth=false")
-    service.ok("add", "template", "relay", *relay)
-    service.ok("add", "mailbox", "main", "template=relay", "default_sender=us@example.com")
+    add_mailbox(service, smtp_sink.port)
     service.ok("send", "ada@example.org", stdin=message(1))
     with Path("/dev/full").open("wb") as full:
         process = service.start("--worker", stderr=full)

@@ -6,20 +6,15 @@ So it is, too, when it comes in the very moment in which the main thread begins 
 import os
 import signal
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
-from tests.accounts import message
 from tests.cli.conftest import Shell
-from tests.fakes.holding import holding
-from tests.fakes.imap import ScriptedImap
+from tests.cli.furnished import hesitant_account, hesitant_relay
 from tests.fakes.service_manager import Ear
-from tests.fakes.steps import Command, Reply
 from tests.servers.smtp import RuledSink
 from tests.waiting import PATIENCE, until
-from tui.demo.ledger import Delivered
 
 
 def threads_of(process: "subprocess.Popen[bytes]") -> set[int]:
@@ -53,50 +48,25 @@ def test_a_worker_hears_it(postroom: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("words", "code"), [(("fetch",), 143), (("--worker", "--once", "--only", "fetch"), 0)])
 def test_a_fetch_hears_it_and_leaves_the_rest(postroom: Shell, words: tuple[str, ...], code: int) -> None:
-    mails: dict[int, bytes | None] = {number: message(number) for number in range(1, 301)}
-    is_asked, may_go_on = threading.Event(), threading.Event()
-    script = holding(mails)
-    bodies = script["UID FETCH"]
-
-    def slowly(command: Command) -> Reply:
-        if "BODY.PEEK" in command.text:
-            is_asked.set()
-            may_go_on.wait(PATIENCE)
-        return bodies(command)
-
-    with ScriptedImap({**script, "UID FETCH": slowly}) as server:
-        where = ("type=IMAP", f"host={server.host}", f"port={server.port}", "username=u", "after_fetch=delete")
-        postroom.ok("add", "account", "slow", *where, "--password-stdin", stdin=b"secret\n")
+    with hesitant_account(postroom) as server:
         process = postroom.start(*words)
-        assert is_asked.wait(PATIENCE)
+        assert server.is_asked.wait(PATIENCE)
         stop_unheard(process)
-        may_go_on.set()
+        server.may_go_on.set()
         _, said = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, b"Traceback" in said) == (code, False), said
-    assert len(mails) > 0
+    assert len(server.mails) > 0
 
 
 def test_delivering_hears_it_and_leaves_the_rest(
     postroom: Shell, smtp_sink: RuledSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_given, may_answer, keep = threading.Event(), threading.Event(), smtp_sink.keep
-
-    def slowly(delivered: Delivered) -> None:
-        keep(delivered)
-        is_given.set()
-        may_answer.wait(PATIENCE)
-
-    monkeypatch.setattr(smtp_sink, "keep", slowly)
-    relay = ("smtp_host=127.0.0.1", f"smtp_port={smtp_sink.port}", "smtp_security=none", "smtp_auth=false")
-    postroom.ok("add", "template", "relay", *relay)
-    postroom.ok("add", "mailbox", "main", "template=relay", "default_sender=us@example.com")
-    for number in range(30):
-        postroom.ok("send", "ada@example.org", stdin=message(number))
+    relay = hesitant_relay(postroom, smtp_sink, monkeypatch)
     process = postroom.start("deliver")
-    assert is_given.wait(PATIENCE)
+    assert relay.is_asked.wait(PATIENCE)
     stop_unheard(process)
-    may_answer.set()
+    relay.may_go_on.set()
     _, said = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, b"Traceback" in said) == (143, False), said
