@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alembic import command
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from core.db.backup import copied, driver_errors, sync_folder, synced
 from core.db.engine import journal_mode, sqlite_module
-from core.db.schema import REVISION
+from core.db.schema import refuse_newer
 from core.db.upgrade import alembic_config
 from core.environment import Environment
-from core.errors import BadInput, CannotWrite, NoInput, SchemaMismatch, StoreBusy
+from core.errors import BadInput, CannotWrite, NoInput, StoreBusy
 
 _PAGE_SIZE = 16384
 
@@ -109,11 +108,7 @@ def _bring_up_to_date(staging: Path, file: Path) -> None:
             if not inspect(connection).has_table("alembic_version"):
                 raise BadInput(f"{file} is no database of Postroom.")
             revision = str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
-            if revision not in _known_revisions():
-                raise SchemaMismatch(
-                    f"{file} is of revision {revision}, which a newer version made; this one knows {REVISION}. "
-                    "Restore it with that version."
-                )
+            refuse_newer(str(file), revision)
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
         with engine.connect() as connection:
@@ -124,10 +119,6 @@ def _bring_up_to_date(staging: Path, file: Path) -> None:
             connection.exec_driver_sql(f"PRAGMA journal_mode={journal_mode()}")
     finally:
         engine.dispose()
-
-
-def _known_revisions() -> set[str]:
-    return {one.revision for one in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
 
 
 @contextlib.contextmanager

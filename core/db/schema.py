@@ -72,11 +72,25 @@ def _checked(database: Database) -> Database:
     revision = revision_of(database)
     if revision != REVISION:
         database.close()
+        refuse_newer("The database", revision)
         raise SchemaMismatch(
             f"The database is of revision {revision or 'none'}, this version needs {REVISION}. Stop the workers, then "
             "run: postroom db upgrade"
         )
     return database
+
+
+def refuse_newer(what: str, revision: str) -> None:
+    """Leave alone what another machine's newer version has upgraded: it cannot be gone back to this one.
+
+    Raises:
+        SchemaMismatch: it is of a later revision than ours.
+    """
+    if revision > REVISION:  # they are numbered
+        raise SchemaMismatch(
+            f"{what} is of revision {revision}, which a newer version made; this one knows {REVISION}. Install that "
+            "version here."
+        )
 
 
 def make_sqlite(file: Path, *, anew: bool = False) -> None:

@@ -15,7 +15,7 @@ from core.db.doors import WRITE_PATIENCE
 from core.db.engine import make_engine
 from core.db.faults import translated
 from core.db.place import refuse_other_databases
-from core.db.schema import REVISION
+from core.db.schema import REVISION, refuse_newer
 from core.environment import Environment
 
 
@@ -33,14 +33,17 @@ def upgrade(environment: Environment) -> Path | None:
     Where nothing is to be done no copy is made: it would take the place of the one that can still be gone back to.
 
     Raises:
+        SchemaMismatch: a newer version has upgraded it.
         StoreError: the database is out of reach, busy or full; nothing was changed.
     """
     refuse_other_databases(environment.database_url)
     engine = make_engine(environment.database_url, query_only=False)
     try:
         with engine.connect() as connection:
-            if MigrationContext.configure(connection).get_current_revision() == REVISION:
+            revision = MigrationContext.configure(connection).get_current_revision()
+            if revision == REVISION:
                 return None
+            refuse_newer("The database", revision or "")
             connection.rollback()
             copy = None
             if _is_file(environment):

@@ -49,11 +49,22 @@ def test_migrations_alone_make_a_database_that_fits(postgres: Postgres, environm
 
 def test_a_database_of_another_version_is_not_touched(handles: Handles) -> None:
     handles.database.writing(
-        lambda session: session.connection().execute(text("UPDATE alembic_version SET version_num = 'older'"))
+        lambda session: session.connection().execute(text("UPDATE alembic_version SET version_num = '0002'"))
     )
 
     with pytest.raises(SchemaMismatch, match="postroom db upgrade"):
         open_database(handles.environment)
+
+
+def test_what_a_newer_version_has_upgraded_is_left_to_that_one(handles: Handles) -> None:
+    handles.database.writing(
+        lambda session: session.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'") and None
+    )
+    environment = handles.environment
+    for touch in (open_database, upgrade):
+        with pytest.raises(SchemaMismatch, match=r"revision 9999, which a newer version made.*Install that"):
+            touch(environment)
+    assert list(environment.home.glob("*.before-upgrade")) == []
 
 
 def test_upgrading_what_is_current_changes_nothing_and_leaves_the_copy_of_the_upgrade_before(handles: Handles) -> None:
