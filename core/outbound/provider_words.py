@@ -30,6 +30,9 @@ _ABOUT_THE_ACCOUNT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_ABOUT_A_RECIPIENT = re.compile(r"RESOLVER\.RST\.|(?:undeliverable|unverified) address:", re.IGNORECASE)
+"""Exchange's recipients who take mail from their own organisation alone; what Postfix heard when it asked theirs."""
+
 _OF_THE_SENDER = re.compile(r"[45]\.1\.[78]$|5\.2\.252$|5\.7\.(?:60|750|800)$")
 """Bad sender's address or domain (RFC 3463 §3.2); Exchange: no right to send as it, a domain that is not registered."""
 
@@ -60,11 +63,9 @@ _NAMES_A_SENDER = re.compile(
 
 def is_about_the_account(code: int, enhanced: str, text: str) -> bool:
     """Whether nothing leaves by this login or this machine for now, whoever a message is from and for."""
-    return (
-        code in _LOGIN_WANTED
-        or _OF_THE_ACCOUNT.match(enhanced) is not None
-        or _ABOUT_THE_ACCOUNT.search(text) is not None
-    )
+    if code in _LOGIN_WANTED or _OF_THE_ACCOUNT.match(enhanced):
+        return True
+    return _ABOUT_THE_ACCOUNT.search(text) is not None and _ABOUT_A_RECIPIENT.search(text) is None
 
 
 def is_about_the_sender(enhanced: str, text: str, sender: str) -> bool:

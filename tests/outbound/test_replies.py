@@ -75,7 +75,25 @@ CASES = [
     (554, "5.7.1", "Service unavailable; Client host [192.0.2.1] blocked using a list", "rcpt", Blame.MAILBOX),
     # Exchange's recipients who take mail from their own organisation alone
     (550, "5.7.133", "Sender not authenticated for group", "rcpt", Blame.RECIPIENT_PERMANENT),
+    (550, "5.7.1", "RESOLVER.RST.AuthRequired; authentication required", "rcpt", Blame.RECIPIENT_PERMANENT),
+    (
+        550,
+        "5.7.133",
+        "RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required; Delivery restriction check "
+        "failed because the sender was not authenticated",
+        "dot",
+        Blame.MESSAGE_PERMANENT,
+    ),
     (550, "5.1.10", "Recipient not found", "rcpt", Blame.RECIPIENT_PERMANENT),
+    # what a relay was told when it asked the recipient's server (Postfix)
+    (
+        550,
+        "5.1.1",
+        "<bob@example.net>: Recipient address rejected: undeliverable address: host mx.example.net said: "
+        "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked",
+        "rcpt",
+        Blame.RECIPIENT_PERMANENT,
+    ),
     # 5.7.1 that does not name the sender
     (554, "5.7.1", "relay access denied", "rcpt", Blame.RECIPIENT_PERMANENT),
     (550, "5.7.1", "message looks like spam", "dot", Blame.MESSAGE_PERMANENT),
