@@ -20,10 +20,6 @@ AT_ONCE = retention.AT_ONCE
 _m, _raw, _r, _s = (table_of(model) for model in (OutgoingMessage, OutgoingRaw, Recipient, Suppression))
 
 
-NOTICE = "postroom"
-"""Who hands in reports that a message could not be sent: they name its recipients in their text."""
-
-
 @dataclass
 class Sent:
     """Messages that are of one address."""
@@ -63,17 +59,12 @@ def _naming(session: Session, naming: Naming, here: ColumnElement[bool]) -> Iter
 
 def _sorted_out(database: Database, found: set[int], mentions: set[int]) -> Sent:
     sent = Sent(mentions=mentions)
-    everything = sorted(found | mentions)
-    for start in range(0, len(everything), AT_ONCE):
-        asked = select(_m.c.id, _m.c.submitted_by, retention.is_over()).where(
-            _m.c.id.in_(everything[start : start + AT_ONCE])
-        )
+    ordered = sorted(found)
+    for start in range(0, len(ordered), AT_ONCE):
+        asked = select(_m.c.id, retention.is_over()).where(_m.c.id.in_(ordered[start : start + AT_ONCE]))
         with database.reading() as session:
-            for key, submitted_by, is_over in session.connection().execute(asked):
-                if submitted_by == NOTICE:
-                    sent.mentions.discard(key)
-                if key not in sent.mentions:
-                    (sent.over if is_over else sent.waiting).add(key)
+            for key, is_over in session.connection().execute(asked):
+                (sent.over if is_over else sent.waiting).add(key)
     return sent
 
 

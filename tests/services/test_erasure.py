@@ -11,8 +11,11 @@ from sqlmodel import Session, SQLModel
 
 from core.errors import BadInput, InUse, NotFound, NotPermitted
 from core.handles import Handles
+from core.mail.envelope import OutgoingEnvelope
 from core.models import Alert, Audit, Message, MessageState, Recipient, Record, Run, RunEvent, Suppression
 from core.outbound.deliver import deliver_due
+from core.outbox.enqueue import enqueue
+from core.outbox.entry import read_entry
 from core.outbox.orders import cancel
 from core.resources.catalogue import kind_named
 from core.services import erasure, messages, reply
@@ -22,7 +25,7 @@ from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, re
 from tests.outbound.world import QUICK, add_mailbox, mail, put
 from tests.outbound.world import rows as outgoing
 from tests.servers.dovecot import DovecotServer
-from tests.servers.smtp import RuledSink
+from tests.servers.smtp import Phase, RuledSink
 from tests.services import worlds
 
 JANE = "Jane.Doe@Example.net"
@@ -234,6 +237,25 @@ def test_mail_that_was_sent_is_found_by_its_header_and_by_recipients_in_no_heade
     assert done.outgoing == 3, "the copies are hers, whatever the header says"
     assert outgoing(handles) == []
     assert left(done) == {"mailbox": ("main (bcc)",)}
+
+
+@ON_SQLITE
+def test_a_notice_that_mail_to_her_failed_is_hers_and_mail_of_the_services_user_is_not(
+    handles: Handles, admin: Actor, smtp_sink: RuledSink
+) -> None:
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 no such user", matching=JANE)
+    put(handles, to=(JANE,), notify=True)
+    of_others = mail("in its text") + JANE.encode() + b"\r\n"
+    enqueue(handles, read_entry(OutgoingEnvelope(("bob@example.net",)), of_others, submitted_by="postroom"))
+    deliver_due(handles, timeouts=QUICK)
+    assert [row.subject for row in outgoing(handles)] == ["0", "in its text", "Not delivered: 0"]
+
+    done = erase(handles, admin)
+
+    assert done.outgoing == 2
+    assert [row.subject for row in outgoing(handles)] == ["in its text"]
+    assert len(left(done)["outbox"]) == 1
 
 
 def test_what_is_said_of_her_in_passing_goes_and_nothing_else_of_it(handles: Handles, admin: Actor) -> None:
