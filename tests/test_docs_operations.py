@@ -1,14 +1,11 @@
 """Every command that docs/operations.md shows for any home was run, as it stands there, and its units hold together."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.accounts import message
-from tests.pages import blocks, page
+from tests.pages import at_home_in, blocks, page, run
 
 ROOT = Path(__file__).parents[1]
 PAGE = page("operations")
@@ -18,33 +15,14 @@ UNITS = ROOT / "docs" / "examples" / "systemd"
 @pytest.fixture
 def variables(tmp_path: Path) -> dict[str, str]:
     """A home with mail of a person who asks to be erased."""
-    for folder in ("bin", "backups"):
-        (tmp_path / folder).mkdir()
-    command = tmp_path / "bin" / "postroom"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m tui.cli "$@"\n')
-    command.chmod(0o755)
     letter = tmp_path / "letter.eml"
     letter.write_bytes(message(1, "From: Jane <jane@example.net>"))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTROOM_", "PG"))}
-    made = {
-        **kept,
-        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
-        "POSTROOM_HOME": str(tmp_path / "home"),
-        "BACKUPS": str(tmp_path / "backups"),
-        "ELSEWHERE": str(tmp_path / "elsewhere"),
-    }
+    (tmp_path / "backups").mkdir()
+    places = {"BACKUPS": str(tmp_path / "backups"), "ELSEWHERE": str(tmp_path / "elsewhere")}
+    made = {**at_home_in(tmp_path), **places}
     words = "type=IMAPS host=imap.example.org username=u validity=invalid --password-stdin"
     run(f"echo secret | postroom add account a {words}; postroom intake {letter} --account a", made)
     return made
-
-
-def run(script: str, variables: dict[str, str]) -> str:
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, env=variables, check=False, capture_output=True,
-        text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{script}: {done}"
-    return done.stdout + done.stderr
 
 
 def test_the_commands_work_in_their_order(variables: dict[str, str]) -> None:

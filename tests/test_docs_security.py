@@ -2,8 +2,6 @@
 
 import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from string import Template
 
@@ -14,7 +12,7 @@ from core.services import access
 from core.services.actor import Actor, Role
 from core.vault.key_ring import ALLOWED
 from tests.cli import forked
-from tests.pages import blocks, page
+from tests.pages import at_home_in, blocks, page, run
 from tests.servers.postgres import Postgres, find_program
 
 PAGE = page("security")
@@ -23,28 +21,11 @@ PAGE = page("security")
 @pytest.fixture
 def variables(tmp_path: Path) -> dict[str, str]:
     """A home with a secret in it, folders for backups, and our command and the server's tools to be found."""
-    for folder in ("bin", "backups", "keys"):
+    for folder in ("backups", "keys"):
         (tmp_path / folder).mkdir()
-    command = tmp_path / "bin" / "postroom"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m tui.cli "$@"\n')
-    command.chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTROOM_", "PG"))}
-    return {
-        **kept,
-        "PATH": f"{tmp_path / 'bin'}:{find_program('psql').parent}:{os.environ['PATH']}",
-        "POSTROOM_HOME": str(tmp_path / "home"),
-        "BACKUPS": str(tmp_path / "backups"),
-        "KEYS": str(tmp_path / "keys"),
-    }
-
-
-def run(script: str, variables: dict[str, str]) -> str:
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=Path(__file__).parents[1], env=variables, check=False,
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{script}: {done}"
-    return done.stdout + done.stderr
+    home = at_home_in(tmp_path)
+    home["PATH"] = f"{find_program('psql').parent}:{home['PATH']}"
+    return {**home, "BACKUPS": str(tmp_path / "backups"), "KEYS": str(tmp_path / "keys")}
 
 
 def run_lines(block: str, variables: dict[str, str]) -> str:
