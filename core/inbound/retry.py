@@ -72,6 +72,7 @@ def _answer(handles: Handles, message_id: int, queue: str) -> tuple[dict[str, An
             [sys.executable, "-m", "core.workers.retry_alone", str(message_id), queue],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # in a console that is the screen, and what it says of a message is foreign text
             env=child_environment(handles.environment),
             timeout=START_SECONDS + ALONE_SECONDS,
             check=False,
