@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from core.db.backup import backup_sqlite
@@ -63,8 +63,3 @@ def upgrade(environment: Environment) -> Path | None:
 
 def _is_file(environment: Environment) -> bool:
     return environment.is_sqlite and environment.database_file.exists()
-
-
-def integrity_of(connection: Connection) -> str:
-    """SQLite's own word on the file: `ok`, or what is broken."""
-    return str(connection.execute(text("PRAGMA quick_check")).scalar_one())

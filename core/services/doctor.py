@@ -18,10 +18,10 @@ from core.credentials import credentials_of, days_told, step_of
 from core.data_folder import free_bytes, home_out_of_reach
 from core.db.bulk import table_of
 from core.db.engine import WAL_SAFE_SINCE, sqlite_version
+from core.db.integrity import damage_of
 from core.db.schema import revision_of
-from core.db.upgrade import integrity_of
 from core.environment import Environment
-from core.errors import NotPermitted, PostroomError, ScriptFailed, SecretUnreadable
+from core.errors import NotPermitted, PostroomError, ScriptFailed, SecretUnreadable, StoreError
 from core.handles import Handles
 from core.models import (
     Account,
@@ -63,7 +63,7 @@ class _Scene:
 
 
 def examine(environment: Environment, open_: Callable[[], Handles], *, connecting: bool = False) -> Iterator[Finding]:
-    """Every check, in turn; when the database cannot be opened that is the last finding.
+    """Every check, in turn; when the database cannot be opened, or not be read any further, that is the last finding.
 
     Args:
         environment: where this Postroom lives.
@@ -92,6 +92,8 @@ def examine(environment: Environment, open_: Callable[[], Handles], *, connectin
                 yield check(scene)
         if connecting:
             yield from servers(handles, clock.utcnow())
+    except StoreError as error:
+        yield Finding("database", Level.ERROR, str(error))
     finally:
         handles.close()
 
@@ -161,9 +163,8 @@ def _engine(scene: _Scene) -> Finding:
     if sqlite_version() < WAL_SAFE_SINCE:
         text = f"SQLite {version} may corrupt a write-ahead log; a rollback journal is used. Install pysqlite3."
         return Finding("engine", Level.WARNING, text)
-    word = integrity_of(scene.session.connection())
-    if word != "ok":
-        return Finding("engine", Level.ERROR, f"The database is damaged ({word}). Stop all workers; restore a backup.")
+    if damage := damage_of(scene.session.connection()):
+        return Finding("engine", Level.ERROR, damage)
     return Finding("engine", Level.OK, f"SQLite {version}, the file is sound")
 
 

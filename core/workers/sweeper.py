@@ -26,6 +26,7 @@ from core.outbound.troubles import tell_mailboxes
 from core.outbox import retention as outbox_retention
 from core.outbox import suppression
 from core.workers.forgetting import forget_secrets
+from core.workers.integrity import check_integrity
 from core.workers.key_watch import tell_missing_key
 from core.workers.retention import Retention, since
 from core.workers.set_back import bring_back
@@ -45,10 +46,11 @@ _log = logging.getLogger("postroom.sweeper")
 def sweep_on(handles: Handles, stop: threading.Event) -> None:
     """Sweep until `stop`, in a thread of its own: no account waits for what is removed."""
     while not stop.is_set():
-        try:
-            sweep(handles, stop)
-        except StoreError as error:
-            _log.warning("%s", error)
+        for work in (sweep, check_integrity):
+            try:
+                work(handles, stop)
+            except StoreError as error:
+                _log.warning("%s", error)
         stop.wait(EVERY)
 
 

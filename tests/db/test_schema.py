@@ -12,8 +12,9 @@ from sqlmodel import Session, select
 
 from core import clock
 from core.db.engine import WAL_SAFE_SINCE, journal_mode, make_engine, sqlite_version
+from core.db.integrity import damage_of
 from core.db.schema import REVISION, open_database, revision_of
-from core.db.upgrade import alembic_config, backup_sqlite, integrity_of, upgrade
+from core.db.upgrade import alembic_config, backup_sqlite, upgrade
 from core.environment import Environment
 from core.errors import NoInput, SchemaMismatch, StoreBusy
 from core.handles import Handles
@@ -113,7 +114,7 @@ def test_a_new_sqlite_file_has_large_pages_and_a_safe_journal(environment: Envir
             name: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("page_size", "journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-        integrity = integrity_of(session.connection())
+        damage = damage_of(session.connection())
     database.close()
 
     assert pragmas == {
@@ -123,7 +124,7 @@ def test_a_new_sqlite_file_has_large_pages_and_a_safe_journal(environment: Envir
         "foreign_keys": 1,
         "busy_timeout": 0,  # waiting is the doors' business
     }
-    assert integrity == "ok"
+    assert damage == ""
 
 
 def test_wal_is_used_only_where_the_library_is_safe() -> None:
