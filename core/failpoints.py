@@ -62,11 +62,11 @@ class Failpoints:
         self._passed: Counter[Order] = Counter()
         self._lock = threading.Lock()
 
-    def passing(self, place: str) -> None:
-        """Do what is ordered for this place now."""
+    def passing(self, place: str, thread: str | None = None) -> None:
+        """Do what is ordered for this place now, in this thread or for another that waits."""
         if not self._orders:
             return
-        name = threading.current_thread().name
+        name = threading.current_thread().name if thread is None else thread
         for order in self._orders:
             if order.place != place or not name.startswith(order.thread):
                 continue
@@ -77,12 +77,12 @@ class Failpoints:
                 _carry_out(order)
 
 
-def fp(place: str) -> None:
-    """Pass a named place; nothing happens unless the environment armed it."""
+def fp(place: str, *, thread: str | None = None) -> None:
+    """Pass a named place, for the thread of that name; nothing happens unless the environment armed it."""
     global _armed  # noqa: PLW0603 - read once, when first needed: importing reads nothing
     if _armed is None:
         _armed = Failpoints(read_orders(os.environ.get(VARIABLE, "")))
-    _armed.passing(place)
+    _armed.passing(place, thread)
 
 
 _armed: Failpoints | None = None

@@ -6,14 +6,13 @@ Neither is ever open across the network or a person's thinking.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
@@ -21,7 +20,7 @@ from core import clock
 from core.db.commits import number_of, was_carried_out
 from core.db.engine import make_engine
 from core.db.faults import is_passing, translated
-from core.db.right_of_way import RightOfWay
+from core.db.group_commit import GroupCommit, UndoneForAnother
 from core.errors import StoreBusy
 from core.failpoints import fp
 
@@ -40,9 +39,8 @@ class Database:
         self._patience = patience
         self._readers: Engine = make_engine(url, query_only=True)
         self._writers: Engine = make_engine(url, query_only=False)
-        # Threads of one process queue here, so that only one of them polls for SQLite's lock.
-        self._turn = threading.Lock() if self.is_sqlite else None
-        self._way = RightOfWay(Path(url.removeprefix("sqlite:///"))) if self.is_sqlite else None
+        path = Path(url.removeprefix("sqlite:///"))
+        self._group = GroupCommit(self._writers, path) if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -75,9 +73,14 @@ class Database:
             StoreRefused: the database does not take the values (a key is there already, a text holds NUL).
         """
         deadline = clock.Deadline(self._patience if patience is None else patience)
+        is_alone = False
         while True:
             try:
-                return self._write_once(work, deadline, is_batch=is_batch)
+                if self._group is None:
+                    return self._write_once(work, deadline)
+                return self._group.write(work, deadline, is_batch=is_batch, is_alone=is_alone)
+            except UndoneForAnother:
+                is_alone = True
             except DBAPIError as error:
                 if not is_passing(error):
                     raise translated(error) from error
@@ -87,32 +90,18 @@ class Database:
                     ) from error
                 time.sleep(random.uniform(0.005, 0.02))  # noqa: S311 - spreads writers, guards nothing
 
-    def _write_once(self, work: Callable[[Session], T], deadline: clock.Deadline, *, is_batch: bool) -> T:
-        if self._turn is None:
-            with self._writers.connect() as connection, Session(connection, expire_on_commit=False) as session:
-                result = work(session)
-                session.flush()
-                number = number_of(connection)
-                fp("K9")
-                try:
-                    session.commit()
-                except DBAPIError as error:
-                    if number is None or not is_passing(error) or not was_carried_out(self._writers, number, deadline):
-                        raise
-                return result
-        if not self._turn.acquire(timeout=max(0.001, deadline.remaining())):
-            raise StoreBusy("The database was busy with other work of this process for too long; nothing was changed.")
-        try:
-            with self._writers.connect() as connection:
-                self._begin(connection, deadline, is_batch=is_batch)
-                with Session(connection, expire_on_commit=False) as session:
-                    result = work(session)
-                    fp("K9")
-                    session.commit()
-                    connection.commit()
-                    return result
-        finally:
-            self._turn.release()
+    def _write_once(self, work: Callable[[Session], T], deadline: clock.Deadline) -> T:
+        with self._writers.connect() as connection, Session(connection, expire_on_commit=False) as session:
+            result = work(session)
+            session.flush()
+            number = number_of(connection)
+            fp("K9")
+            try:
+                session.commit()
+            except DBAPIError as error:
+                if number is None or not is_passing(error) or not was_carried_out(self._writers, number, deadline):
+                    raise
+            return result
 
     def outlives_power(self) -> bool:
         """Whether what is committed survives a power cut: it is synced, unless PostgreSQL is told never to."""
@@ -125,35 +114,5 @@ class Database:
         """Give back all connections."""
         self._readers.dispose()
         self._writers.dispose()
-        if self._way is not None:
-            self._way.close()
-
-    def _begin(self, connection: Connection, deadline: clock.Deadline, *, is_batch: bool) -> None:
-        assert self._way is not None
-        if is_batch:
-            _begin_immediate(connection, deadline, self._way.give_way)
-        elif not _begins(connection, deadline):
-            with self._way.claimed():
-                _begin_immediate(connection, deadline)
-
-
-def _begin_immediate(
-    connection: Connection, deadline: clock.Deadline, before: Callable[[], None] = lambda: None
-) -> None:
-    # A transaction that reads and then writes must begin so: a later upgrade fails at once, whatever the timeout.
-    # Polling each 1-2 ms gave other processes' small writers p95 12 ms, where SQLite's handler gave 1.5 s.
-    before()
-    while not _begins(connection, deadline):
-        time.sleep(random.uniform(0.001, 0.002))  # noqa: S311 - spreads writers, guards nothing
-        before()
-
-
-def _begins(connection: Connection, deadline: clock.Deadline) -> bool:
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except DBAPIError as error:
-        connection.rollback()
-        if not is_passing(error) or deadline.is_over():
-            raise
-        return False
-    return True
+        if self._group is not None:
+            self._group.close()

@@ -35,7 +35,7 @@ class RightOfWay:
     def give_way(self) -> None:
         """Before a batch: wait until no small writer does."""
         ends = time.monotonic() + LONGEST
-        while self._is_claimed() and time.monotonic() < ends:
+        while self.is_claimed() and time.monotonic() < ends:
             time.sleep(LOOK)
 
     @contextlib.contextmanager
@@ -59,7 +59,8 @@ class RightOfWay:
                 os.close(one)
         self._mine = self._theirs = None
 
-    def _is_claimed(self) -> bool:
+    def is_claimed(self) -> bool:
+        """Whether a small writer waits, of any process."""
         if self._theirs is None or not _flock(self._theirs, fcntl.LOCK_EX):
             return self._theirs is not None
         _flock(self._theirs, fcntl.LOCK_UN)

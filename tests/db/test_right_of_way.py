@@ -14,7 +14,7 @@ from tests.waiting import PATIENCE, until
 def test_a_batch_waits_while_somebody_with_a_row_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(right_of_way, "LONGEST", 10 * PATIENCE)
     batch, row = RightOfWay(tmp_path / "a.db"), RightOfWay(tmp_path / "a.db")
-    began, looks, is_claimed = threading.Event(), list[bool](), batch._is_claimed
+    began, looks, is_claimed = threading.Event(), list[bool](), batch.is_claimed
 
     def begin() -> None:
         batch.give_way()
@@ -24,7 +24,7 @@ def test_a_batch_waits_while_somebody_with_a_row_does(tmp_path: Path, monkeypatc
         looks.append(is_claimed())
         return looks[-1]
 
-    monkeypatch.setattr(batch, "_is_claimed", looking)
+    monkeypatch.setattr(batch, "is_claimed", looking)
     with row.claimed():
         thread = threading.Thread(target=begin)
         thread.start()
