@@ -6,7 +6,7 @@ import pytest
 
 from core import clock
 from core.handles import Handles
-from core.models import Worker
+from core.models import Audit, Worker
 from core.services.finding import Finding, Level
 from core.services.timekeeping import clock_of
 from tests.accounts import ON_SQLITE
@@ -38,3 +38,13 @@ def test_what_was_written_later_than_it_is_now_shows_a_wrong_clock(handles: Hand
     assert found.level is Level.WARNING
     assert f"written at {ahead:%Y-%m-%d %H:%M:%S}" in found.text
     assert looked_at(handles, timedelta(minutes=20)).level is Level.OK
+
+
+@ON_SQLITE
+def test_lines_from_before_the_clock_was_set_back_are_not_held_against_it(handles: Handles) -> None:
+    now = clock.utcnow()
+    line = {"actor": "a@h", "verb": "add", "kind": "queue", "name": "q"}
+    put(handles, Audit(at=now + timedelta(days=4000), **line))
+    assert looked_at(handles).level is Level.WARNING
+    put(handles, Audit(at=now, **line))
+    assert looked_at(handles).level is Level.OK
