@@ -131,7 +131,9 @@ def found(
         *mentions_left("outbox", sent.mentions),
         *left_of(database, naming),
     )
-    return Found(naming.address, naming, received, sent, is_suppressed, tuple(remarks_on(database, naming)), left)
+    return Found(
+        naming.address, naming, received, sent, is_suppressed, tuple(remarks_on(database, naming, sent.waiting)), left
+    )
 
 
 def erase(handles: Handles, actor: Actor, there: Found) -> Erasure:

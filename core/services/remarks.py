@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, String, cast, select, update
+from sqlalchemy import Column, String, cast, null, select, update
 from sqlmodel import Session, SQLModel
 
 from core.db.bulk import table_of
@@ -40,6 +40,8 @@ class _Said(NamedTuple):
     model: type[SQLModel]
     column: str
     nothing: Any = ERASED
+    outgoing: str = ""
+    """The column that names the outgoing message it is about."""
 
 
 _SAID = (
@@ -47,9 +49,9 @@ _SAID = (
     _Said(Run, "error"),
     _Said(Quarantine, "detail"),
     _Said(Delivery, "last_error"),
-    _Said(OutgoingMessage, "last_error"),
-    _Said(Recipient, "text"),
-    _Said(Attempt, "text"),
+    _Said(OutgoingMessage, "last_error", outgoing="id"),
+    _Said(Recipient, "text", outgoing="outgoing_id"),
+    _Said(Attempt, "text", outgoing="outgoing_id"),
     _Said(Suppression, "last_text"),
     _Said(Alert, "text"),
     _Said(Request, "arguments", {}),
@@ -68,19 +70,20 @@ class Remarks:
     keys: tuple[tuple[Any, ...], ...]
 
 
-def remarks_on(database: Database, naming: Naming) -> Iterator[Remarks]:
-    """All of them; a little at a time."""
+def remarks_on(database: Database, naming: Naming, waiting: Collection[int]) -> Iterator[Remarks]:
+    """All of them, a little at a time, but for those on outgoing messages that wait: they say what they wait for."""
     for said in _SAID:
         table = table_of(said.model)
         names = list(table.primary_key.columns)
         text = cast(table.c[said.column], String)
+        about = table.c[said.outgoing] if said.outgoing else null()
         for low, high in stretches(database, names[0]):
-            asked = select(*names, text).where(
+            asked = select(*names, about, text).where(
                 names[0].between(low, high), text.icontains(naming.address, autoescape=True)
             )
             with database.reading() as session:
                 rows = session.connection().execute(asked).all()
-            if keys := tuple(tuple(row[:-1]) for row in rows if naming.is_in(row[-1])):
+            if keys := tuple(tuple(key) for *key, about, text in rows if about not in waiting and naming.is_in(text)):
                 yield Remarks(said, keys)
 
 

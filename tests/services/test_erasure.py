@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from core.handles import Handles
 from core.mail.envelope import OutgoingEnvelope
 from core.models import Alert, Audit, Message, MessageState, Recipient, Record, Run, RunEvent, Suppression
 from core.outbound.deliver import deliver_due
+from core.outbox import suppression
 from core.outbox.enqueue import enqueue
 from core.outbox.entry import read_entry
 from core.outbox.orders import cancel
@@ -133,6 +134,25 @@ def test_what_is_still_to_be_sent_is_left_and_told(handles: Handles, admin: Acto
     cancel(handles, None)
     assert erase(handles, admin).outgoing == 1
     assert outgoing(handles) == []
+
+
+@ON_SQLITE
+def test_what_waits_keeps_its_reason_so_that_it_goes_on_when_she_may_be_written_to(
+    handles: Handles, admin: Actor, smtp_sink: RuledSink
+) -> None:
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles, to=(JANE,))
+    until = worlds.NOW + timedelta(days=9999)
+    worlds.put(
+        handles,
+        Suppression(address=JANE.lower(), bounces=2, first_at=worlds.NOW, last_at=worlds.NOW, held_until=until),
+    )
+    assert deliver_due(handles, timeouts=QUICK).held == 1
+
+    assert erase(handles, admin).waiting == 1
+
+    handles.database.writing(lambda session: suppression.release(session, [JANE], str(admin)))
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
 
 
 @ON_SQLITE
