@@ -12,7 +12,6 @@ _LONGEST_TEXT = 4 << 20
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
-_ENCODED = re.compile(rb"content-transfer-encoding:[ \t]*base64", re.IGNORECASE)
 _REPORT = re.compile(rb"^content-type:\s*multipart/report", re.IGNORECASE | re.MULTILINE)
 
 # Not behind what may be part of a longer local part, but behind a bracket or space in quoted-printable or a URL.
@@ -47,6 +46,11 @@ class Naming:
         self._in_text = re.compile(pattern, re.IGNORECASE)
         self._in_bytes = re.compile(pattern.encode(), re.IGNORECASE)
         self._needle = self.address.rpartition("@")[0].encode()
+        # Quoted-printable leaves ASCII as it is.
+        self._hidden_by = ("base64",) if address.isascii() else ("base64", "quoted-printable")
+        self._encoded = re.compile(
+            rf"content-transfer-encoding:[ \t]*(?:{'|'.join(self._hidden_by)})".encode(), re.IGNORECASE
+        )
 
     def is_in(self, *texts: object) -> bool:
         """Whether one of these, as text, names the address, and not merely one that ends or begins like it."""
@@ -66,10 +70,10 @@ class Naming:
             return True
         if _SOFT_BREAK.search(body) is not None and self._is_in_bytes(_SOFT_BREAK.sub(b"", body)):
             return True
-        return _ENCODED.search(raw) is not None and any(
+        return self._encoded.search(raw) is not None and any(
             self._is_in_bytes(part.content(raw, _LONGEST_TEXT))
             for part in read_parts(raw)
-            if part.encoding == "base64" and part.content_type.value.startswith(("text/", "message/"))
+            if part.encoding in self._hidden_by and part.content_type.value.startswith(("text/", "message/"))
         )
 
     def _is_in_bytes(self, data: bytes) -> bool:

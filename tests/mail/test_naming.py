@@ -1,5 +1,8 @@
 """Where an address is named: in all forms that mail knows, and never in a namesake's."""
 
+import base64
+import quopri
+
 import pytest
 
 from core.mail.naming import Naming, Place
@@ -61,3 +64,12 @@ def test_a_namesake_is_not(text: str) -> None:
 )
 def test_the_place_tells_whose_mail_it_is(raw: bytes, place: Place | None) -> None:
     assert JANE.place(raw) is place
+
+
+@pytest.mark.parametrize("encoding", ["quoted-printable", "base64", "8bit"])
+def test_an_address_beyond_ascii_is_found_in_every_encoding(encoding: str) -> None:
+    text = "Ask jürg@xn--mller-kva.example of it.".encode()
+    body = {"quoted-printable": quopri.encodestring(text), "base64": base64.b64encode(text)}.get(encoding, text)
+    raw = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+    assert Naming("jürg@xn--mller-kva.example").place(raw) is Place.TEXT
+    assert Naming("urg@xn--mller-kva.example").place(raw) is None
