@@ -125,6 +125,7 @@ ASKED_BY_NOBODY = {
     "tested.remember": "a worker's or a test's side",
     "tested.untested_among": "names of what was just saved",
     "trying.read_filters": "reads a text",
+    "waiting_mail.why_nothing_leaves": "numbers, times and our own reasons; deliver, which asked already",
     "watching.watch": "which topics moved",
 }
 """Functions that take handles and ask for no role, and why that is fine."""
