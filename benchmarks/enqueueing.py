@@ -54,7 +54,7 @@ def main() -> None:
         certificates = make_certificates(place / "certificates")
         with DovecotServer(certificates.good, users={}, options=DovecotOptions(extra=ROOM)) as server:
             source = World(server).source("imap", is_tls=False, messages=wanted.messages, users=wanted.accounts)
-            configure(place, source)
+            configure(place, source, slots=-(-wanted.accounts // wanted.workers), processes=wanted.workers)
             handles = open_gateway(read_environment())
             _measure(handles, place, source, wanted)
             handles.close()

@@ -15,6 +15,8 @@ from core.db.doors import Database
 from core.models import Message
 
 FETCH = ("fetch", "--quiet")
+SLOTS = 8
+"""Accounts that one process fetches at once."""
 WORKER_ONCE = ("--worker", "--only", "fetch", "--once")
 
 
@@ -22,16 +24,18 @@ def postroom(name: str = "postroom fetch", *, words: Sequence[str] = FETCH, proc
     """`postroom fetch`, or workers that do what is due and end."""
 
     def prepare(source: Source, place: Path) -> Sequence[Command]:
-        configure(place, source)
+        configure(place, source, processes=processes)
         return [command(place, *words) for _ in range(processes)]
 
     return Peer(name, prepare, taken_in)
 
 
-def configure(place: Path, source: Source) -> None:
+def configure(place: Path, source: Source, *, slots: int = SLOTS, processes: int = 1) -> None:
     """A Postroom with an account a user, none fetched yet."""
-    # The loop guard works as ever, but nobody here is stopped by it; the only server is the one of this benchmark.
-    settings = f"[settings]\nslots_per_host = 8\n[settings.loop]\nrecords = {source.messages + 1}\n"
+    # The loop guard works as ever, but nobody here is stopped by it. The only server is the one of this benchmark:
+    # its slots are for all workers together, and the first would take them all.
+    slots = f"fetch_slots = {slots}\nslots_per_host = {slots * processes}\n"
+    settings = f"[settings]\n{slots}[settings.loop]\nrecords = {source.messages + 1}\n"
     (place / "accounts.toml").write_text(settings + "\n".join(_account(source, user) for user in source.users))
     subprocess.run(
         command(place, "config", "import", str(place / "accounts.toml")).words,

@@ -61,11 +61,12 @@ class Database:
         except DBAPIError as error:
             raise translated(error) from error
 
-    def writing(self, work: Callable[[Session], T], *, patience: float | None = None, is_batch: bool = False) -> T:
+    def writing(self, work: Callable[[Session], T], *, patience: float | None = None, load: float = 0.0) -> T:
         """Do `work` in one transaction, durable when this returns; on a passing fault all of it is tried again.
 
         `work` may run several times: it must change nothing but the session. Once it is committed it is not done again,
-        also where PostgreSQL's word of that is lost. With `is_batch` it lets those that write a row or two go first.
+        also where PostgreSQL's word of that is lost. `load` is 0 for a row or two, which go first, and 1 for a full
+        batch of messages; with SQLite, what other threads wait with is written in the same transaction up to that.
 
         Raises:
             StoreBusy: no turn came within the patience, or the server stayed away.
@@ -78,7 +79,7 @@ class Database:
             try:
                 if self._group is None:
                     return self._write_once(work, deadline)
-                return self._group.write(work, deadline, is_batch=is_batch, is_alone=is_alone)
+                return self._group.write(work, deadline, load=load, is_alone=is_alone)
             except UndoneForAnother:
                 is_alone = True
             except DBAPIError as error:

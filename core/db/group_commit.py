@@ -29,8 +29,8 @@ from core.failpoints import fp
 
 T = TypeVar("T")
 
-TOGETHER = 0.03
-"""Seconds after which no other write is taken into a transaction: other processes wait for their turn, too."""
+FULL = 1.0
+"""A batch as large as they come. No more is written together: other processes wait for their turn, too."""
 
 
 class UndoneForAnother(Exception):
@@ -42,7 +42,7 @@ class _Write:
     """What one thread waits with."""
 
     work: Callable[[Session], object]
-    is_batch: bool
+    load: float
     is_alone: bool
     """Whether it is written together with nothing else."""
     thread: str = field(default_factory=lambda: threading.current_thread().name)
@@ -77,7 +77,7 @@ class GroupCommit:
         """Whether it is somebody's turn."""
 
     def write(
-        self, work: Callable[[Session], T], deadline: clock.Deadline, *, is_batch: bool = False, is_alone: bool = False
+        self, work: Callable[[Session], T], deadline: clock.Deadline, *, load: float = 0.0, is_alone: bool = False
     ) -> T:
         """Do `work` in a transaction; it is durable when this returns. Another thread may do it.
 
@@ -86,7 +86,7 @@ class GroupCommit:
             UndoneForAnother: the transaction failed, and not for this work alone.
             DBAPIError: SQLite's own.
         """
-        mine = _Write(work, is_batch, is_alone)
+        mine = _Write(work, load, is_alone)
         self._queue(mine)
         try:
             self._wait(mine, deadline)
@@ -138,13 +138,13 @@ class GroupCommit:
                 following.is_its_turn = True
                 following.bell.set()
 
-    def _another(self, ends: float) -> _Write | None:
-        """What is written in the same transaction: what is small first."""
+    def _another(self, room: float) -> _Write | None:
+        """What is written in the same transaction, if it has room: what is small first."""
         with self._lock:
-            fits = [one for one in self._waiting if not one.is_alone]
-            if not fits or clock.monotonic() >= ends or self._way.is_claimed():
+            fits = [one for one in self._waiting if not one.is_alone and one.load <= room]
+            if not fits or self._way.is_claimed():
                 return None
-            another = min(fits, key=lambda one: one.is_batch)
+            another = min(fits, key=lambda one: one.load)
             self._waiting.remove(another)
             return another
 
@@ -169,11 +169,12 @@ class GroupCommit:
     def _write_together(self, written: list[_Write], deadline: clock.Deadline) -> None:
         (mine,) = written
         with self._engine.connect() as connection:
-            self._begin(connection, deadline, is_batch=mine.is_batch)
+            self._begin(connection, deadline, is_batch=mine.load > 0)
             mine.carry_out(connection)
-            ends = clock.monotonic() + TOGETHER
-            while not mine.is_alone and (another := self._another(ends)) is not None:
+            room = FULL - mine.load
+            while not mine.is_alone and (another := self._another(room)) is not None:
                 written.append(another)
+                room -= another.load
                 _carry_out_apart(another, connection)
             try:
                 connection.commit()

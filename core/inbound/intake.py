@@ -20,7 +20,7 @@ from core.inbound.judging import Judged, judge_message
 from core.inbound.marks import Pending
 from core.inbound.nameless import Names, is_nameless
 from core.inbound.numbers import Block, reserve_block
-from core.inbound.reading import Bulk
+from core.inbound.reading import Bulk, load_of
 from core.inbound.rows import Rows
 from core.inbound.rules import LoadedRules
 from core.models import FolderMark
@@ -141,7 +141,7 @@ class Intake:
             topics = ("message", "record", *(("outbox", "suppression") if rows.reports else ()))
             return _Taken(written, batch.pending, batch.recorded_at, topics)
 
-        taken = self.handles.database.writing(store, is_batch=True)
+        taken = self.handles.database.writing(store, load=load_of(judged))
         fp("K4")
         self.log.settled(taken.written)
         self._remember(taken.recorded_at)

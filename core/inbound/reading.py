@@ -104,6 +104,12 @@ def plan_batches(keys: Sequence[Key], sizes: dict[Key, int], limit: int) -> list
     return plans
 
 
+def load_of(judged: Sequence[Judged]) -> float:
+    """How much of a full batch these are: 1.0 at most."""
+    size = sum(len(one.raw) for one in judged)
+    return min(1.0, max(len(judged) / BATCH_MESSAGES, size / BATCH_BYTES))
+
+
 def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fetched], Judged]) -> Iterator[Bulk]:
     """The messages of these keys in batches; while one is taken in, the next are being read and judged.
 

@@ -110,7 +110,7 @@ def _order(handles: Handles, order: Order, ids: Sequence[int] | None = None) -> 
     done: list[int] = []
     for batch in _batches(ids):
         work = partial(_carry_out, order=order, ids=batch)
-        done += handles.database.writing(work, is_batch=len(ids) > AT_ONCE)
+        done += handles.database.writing(work, load=float(len(ids) > AT_ONCE))
     if done:
         handles.changes.moved(TOPIC)
     return done

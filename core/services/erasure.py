@@ -207,4 +207,4 @@ def _write(handles: Handles, work: Callable[[Session], None]) -> None:
             session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
         work(session)
 
-    handles.database.writing(overwriting, is_batch=True)
+    handles.database.writing(overwriting, load=1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Row, and_, or_, select
 
 from core.db.bulk import table_of
 from core.handles import Handles
@@ -48,7 +48,7 @@ def recent(handles: Handles, actor: Actor, *, at_most: int = 100) -> list[dict[s
 def tail(
     handles: Handles, actor: Actor, seen: Mapping[int, int], *, at_most: int = AT_ONCE, level: str = "debug"
 ) -> list[dict[str, Any]]:
-    """The newest lines beyond those that were seen, with their account, in order of time.
+    """The newest lines beyond those that were seen, with their account and host, in order of time.
 
     Args:
         handles: what this process holds open.
@@ -59,20 +59,24 @@ def tail(
     """
     access.require(actor, access.SEE, "event")
     newest_seen = max(seen, default=0)
-    moved = select(_run.c.id, _account, _run.c.last_seq)
+    moved = select(_run.c.id, _account, _run.c.host, _run.c.last_seq)
     moved = moved.where(or_(_run.c.state == RunState.RUNNING.value, _run.c.id.in_(list(seen)), _run.c.id > newest_seen))
     with handles.database.reading() as session:
         newest_first = moved.order_by(_run.c.id.desc()).limit(AT_ONCE if seen else _AT_START)
         runs = session.connection().execute(newest_first).all()
         since = {row.id: max(seen.get(row.id, 0), row.last_seq - at_most) for row in runs}
-        behind = {row.id: (row.account, since[row.id]) for row in runs if row.last_seq > since[row.id]}
+        behind = {row.id: row for row in runs if row.last_seq > since[row.id]}
         if not behind:
             return []
-        beyond = or_(*(and_(_event.c.run_id == run, _event.c.seq > seq) for run, (_, seq) in behind.items()))
+        beyond = or_(*(and_(_event.c.run_id == run, _event.c.seq > since[run]) for run in behind))
         newest = (_event.c.at.desc(), _event.c.run_id.desc(), _event.c.seq.desc())
         lines = select(_event).where(beyond).order_by(*newest).limit(at_most)
         found = session.connection().execute(lines.where(_event.c.level.in_(_from(level)))).mappings().all()
-        return [{**row, "account": behind[row["run_id"]][0]} for row in reversed(found)]
+        return [{**row, **_whose(behind[row["run_id"]])} for row in reversed(found)]
+
+
+def _whose(run: Row[Any]) -> dict[str, str]:
+    return {"account": run.account, "host": run.host}
 
 
 def _from(level: str) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ class Retention:
         ends = clock.monotonic() + LONGEST
         while clock.monotonic() < ends:
             began = clock.monotonic()
-            removed = self.handles.database.writing(remove, is_batch=True)
+            removed = self.handles.database.writing(remove, load=1.0)
             count, size = count + len(removed.names), size + removed.bytes
             if not removed.names or self.stop.wait(REST * (clock.monotonic() - began)):
                 break

@@ -121,7 +121,7 @@ def _forget_sent(handles: Handles, before: datetime, stop: threading.Event) -> N
     with handles.database.reading() as session:
         if not outbox_retention.is_any_over(session, before):
             return
-    while handles.database.writing(lambda session: outbox_retention.forget_over(session, before), is_batch=True):
+    while handles.database.writing(lambda session: outbox_retention.forget_over(session, before), load=1.0):
         if stop.is_set():
             break
     handles.changes.moved("outbox")

@@ -105,7 +105,7 @@ def test_what_waits_is_written_with_one_commit(crowd: Crowd) -> None:
 
 def test_what_is_small_goes_before_batches(crowd: Crowd) -> None:
     with crowd.behind("a") as joins:
-        joins(crowd.writes("b"), is_batch=True)
+        joins(crowd.writes("b"), load=0.5)
         joins(crowd.writes("c"))
 
     assert crowd.done == ["c", "b"]
