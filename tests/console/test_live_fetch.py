@@ -169,3 +169,25 @@ async def test_keys_do_no_harm_on_an_empty_screen(open_console: Opener, key: str
     async with open_console(screen="live") as console:
         await console.press(key)
         assert "Live fetch" in console.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "runs", "lines"),
+    [
+        ("host:gmail", {"support"}, {"logged in to one"}),
+        ("gmail", {"support"}, {"logged in to one"}),
+        ("-host:gmail", {"sales"}, {"logged in to two"}),
+        ("state:fetch", {"support", "sales"}, {"logged in to one", "logged in to two"}),
+        ("text:two", {"support", "sales"}, {"logged in to two"}),
+        ("level:error", {"support", "sales"}, set()),
+    ],
+)
+async def test_runs_and_lines_are_narrowed_by_what_each_of_them_has(
+    open_console: Opener, handles: Handles, filter_text: str, runs: set[str], lines: set[str]
+) -> None:
+    at_work = [run(1, "support", seq=1, host="imap.gmail.com"), run(2, "sales", seq=1, host="imap.example.org")]
+    store(handles, [*at_work, event(1, 1, "logged in to one"), event(2, 1, "logged in to two")], "run")
+    async with open_console(screen="live", filter_text=filter_text) as console:
+        await console.until_seen(f"{len(runs)} running")
+        assert {row["account"] for row in console.app.screen.table.window.rows} == runs
+        assert {line for line in ("logged in to one", "logged in to two") if line in console.text} == lines

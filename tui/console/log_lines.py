@@ -21,6 +21,7 @@ class LogLine:
 
     at: datetime
     account: str
+    host: str
     level: str
     step: str
     text: str
@@ -32,6 +33,7 @@ class LogLine:
         return cls(
             event["at"],
             safe_text(str(event.get("account") or "")),
+            safe_text(str(event.get("host") or "")),
             str(event.get("level") or "info"),
             safe_text(str(event.get("step") or "")),
             safe_text(str(event.get("text") or "")),
@@ -50,16 +52,25 @@ class LogLine:
         return f"{at} {self.account} {self.level} {self.step} {self.text}{ms}\n"
 
 
-def matches(wanted: Filter, texts: Mapping[str, str]) -> bool:
-    """Whether lines in memory match a filter, as rows in the database would."""
+def matches(wanted: Filter, texts: Mapping[str, str], elsewhere: frozenset[str] = frozenset()) -> bool:
+    """Whether what is held in memory matches a filter, as a row in the database would.
+
+    `elsewhere`: columns that narrow other things than this.
+    """
     folded = {name: text.casefold() for name, text in texts.items()}
-    return all(_found(term, folded) != term.is_excluded for term in wanted.terms)
+    return all(_found(term, folded) != term.is_excluded for term in wanted.terms if term.column not in elsewhere)
 
 
 def line_matches(wanted: Filter, line: LogLine) -> bool:
-    """Whether a line matches."""
-    texts = {"account": line.account, "level": line.level, "step": line.step, "text": line.text}
-    return not wanted or matches(wanted, texts)
+    """Whether a line matches; what is said of runs alone leaves their lines."""
+    texts = {"account": line.account, "host": line.host, "level": line.level, "step": line.step, "text": line.text}
+    return not wanted or matches(wanted, texts, frozenset({"state"}))
+
+
+def run_matches(wanted: Filter, run: Event) -> bool:
+    """Whether a run matches; what is said of lines alone leaves the runs."""
+    texts = {name: str(run[name]) for name in ("account", "host", "state")}
+    return not wanted or matches(wanted, texts, frozenset({"level", "step", "text"}))
 
 
 def newest_seen(seen: dict[int, int], events: Iterable[Event]) -> None:

@@ -20,7 +20,7 @@ from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.foreign import foreign
 from tui.console.glyphs import BAD, DULL, WARN
-from tui.console.log_lines import LEVELS, LogLine, line_matches, matches, newest_seen
+from tui.console.log_lines import LEVELS, LogLine, line_matches, newest_seen, run_matches
 from tui.console.nouns import many
 from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
 from tui.console.screens.filtered import FilteredScreen
@@ -116,16 +116,11 @@ class LiveFetchScreen(FilteredScreen):
     def _show_runs(self) -> None:
         now, ascii_only = clock.utcnow(), self.desk.ascii_only
         rows: list[Row] = [run_row(run, now, ascii_only=ascii_only) for run in self._runs]
-        rows = [row for row in rows if self._is_wanted(row)][-MOST:]
+        rows = [row for row in rows if run_matches(self._filter, row)][-MOST:]
         self.table.styles.height = min(ROWS, max(1, len(rows))) + 1
         self.table.show(Window(tuple(rows)))
         running = sum(1 for row in rows if row["is_running"] and not row["is_lost"])
         self.filter_box.tell(f"{grouped(running)} running")
-
-    def _is_wanted(self, row: Row) -> bool:
-        return not self._filter or matches(
-            self._filter, {name: str(row[name]) for name in ("account", "host", "state")}
-        )
 
     def _wanted(self, lines: list[LogLine]) -> list[LogLine]:
         return [line for line in lines if line.is_at_least(self._level) and line_matches(self._filter, line)]
