@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from textual import events
+from textual.drivers import linux_driver
 
-from tui.console.escape_first import EscapeFirst
+from tui.console.escape_first import EscapeFirst, read_escape_first
 
 
 def keys(packet: str) -> list[str]:
@@ -34,3 +35,11 @@ def keys(packet: str) -> list[str]:
 )
 def test_what_is_pressed_after_escape_is_a_key_of_its_own(packet: str, pressed: list[str]) -> None:
     assert keys(packet) == pressed
+
+
+def test_the_driver_of_this_framework_reads_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "XTermParser"
+    monkeypatch.setattr(linux_driver, name, linux_driver.XTermParser)
+    read_escape_first()
+    assert name in linux_driver.LinuxDriver.run_input_thread.__code__.co_names, "it asks for another parser now"
+    assert vars(linux_driver)[name] is EscapeFirst

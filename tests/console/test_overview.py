@@ -16,6 +16,12 @@ from tui.console.glyphs import chart, strip
 from tui.console.troubles import trouble
 
 
+def _fail(handles: Handles, account_id: int) -> None:
+    status = table_of(AccountStatus)
+    failing = status.update().where(status.c.account_id == account_id).values(status="failing")
+    handles.database.writing(lambda session: session.connection().execute(failing))
+
+
 async def test_how_the_last_runs_ended_is_seen_account_by_account_trouble_first(
     open_console: Opener, handles: Handles, actor: Actor
 ) -> None:
@@ -23,12 +29,7 @@ async def test_how_the_last_runs_ended_is_seen_account_by_account_trouble_first(
     add_account(handles, actor, "office")
     ended = ["ok", "ok", "failed", "ok"]
     store(handles, [run(number, "desk", state=state, account_id=1) for number, state in enumerate(ended, 1)], "run")
-    status = table_of(AccountStatus)
-    handles.database.writing(
-        lambda session: session.connection().execute(
-            status.update().where(status.c.account_id == 2).values(status="failing")
-        )
-    )
+    _fail(handles, account_id=2)
     async with open_console(screen="overview") as console:
         await console.until_seen("not fetched yet")
         strips = [line for line in console.lines if "desk" in line or "office" in line]
@@ -45,12 +46,7 @@ async def test_alerts_stand_above_all_else_and_a_goes_to_the_accounts_in_trouble
     now = clock.utcnow()
     alerts = [Alert(id=n, subject=f"s{n}", text=f"It burns {n}.", opened_at=now) for n in range(1, 7)]
     store(handles, alerts, "alert")
-    status = table_of(AccountStatus)
-    handles.database.writing(
-        lambda session: session.connection().execute(
-            status.update().where(status.c.account_id == 2).values(status="failing")
-        )
-    )
+    _fail(handles, account_id=2)
     async with open_console(screen="overview") as console:
         await console.until_seen("It burns 6. (now)")
         assert console.lines[1].split()[0] == "Alerts"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App
 from textual.geometry import Region
+from textual.screen import Screen
 from textual.strip import Strip
 
 from core.handles import Handles
@@ -63,6 +67,15 @@ def test_what_is_drawn_in_part_is_known_to_be_shown() -> None:
     assert parts(lines.changes(update)) == [(2, 0, "XYef")]
     after = line(("ab", RED), ("XY", BLUE), ("ef", RED))
     assert parts(lines.changes(whole(after, line(("ghijkl", RED))))) == []
+
+
+def test_the_framework_still_draws_and_sends_through_what_is_replaced_here() -> None:
+    # None of it is public: where one is gone, the console would draw as slowly as before, and nothing would fail.
+    assert "_display" in App.__dict__, "textual.app.App._display"
+    assert "_display" in Screen._compositor_refresh.__code__.co_names, "Screen._compositor_refresh calls App._display"
+    assert set(inspect.signature(ChopsUpdate).parameters) == {"chops", "spans", "chop_ends"}
+    assert set(inspect.signature(LayoutUpdate).parameters) == {"strips", "region"}
+    assert "render_segments" in App._display.__code__.co_names, "App._display sends render_segments()"
 
 
 async def test_all_that_is_sent_together_is_what_is_drawn(open_console: Opener, handles: Handles) -> None:
