@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,13 +15,14 @@ from core.resources.catalogue import KINDS
 from core.resources.kind import Field, FieldType
 from core.resources.outbox import OUTBOX
 from core.resources.routing import FILTER
-from tui.console.cells import moment, size, span
+from tui.console.cells import local_moment, moment, size, span, value_in, zone
 from tui.console.dialogs.choose import Choice, ranked
 from tui.console.form_values import defaults, given_of, given_values, typed_of
 from tui.console.glyphs import bar, chart, folded
 from tui.console.log_lines import matches
 from tui.console.places import PLACES, place_named
 from tui.console.running import run_row
+from tui.console.sections import moment_of
 from tui.console.terminal import check_terminal
 from tui.console.troubles import trouble
 from tui.console.window import MOST, STANDARD, Window, fitted
@@ -214,3 +216,24 @@ def test_a_pipe_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Pipe())
     with pytest.raises(Misuse, match="needs a terminal"):
         check_terminal({"TERM": "xterm"})
+
+
+def test_an_account_that_was_never_fetched_is_not_called_well() -> None:
+    new = {"status": "ok", "last_run_at": None}
+    assert value_in(new, "status") == "never fetched"
+    assert value_in({**new, "last_run_at": NOW}, "status") == "ok"
+    assert value_in({**new, "status": "paused"}, "status") == "paused"
+    assert value_in({"status": "ok"}, "status") == "ok", "other kinds have no runs"
+
+
+def test_times_of_pages_are_local_and_nothing_else_is_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert moment_of("2019-03-01T21:30:00.114Z") == "2019-03-02 03:00:00"
+        assert local_moment(datetime(2019, 3, 1, 21, 30, tzinfo=UTC)) == "2019-03-02 03:00:00"
+        assert zone() == "IST"
+        assert [moment_of(text) for text in ("20190301", "2019-03-01", "12")] == ["20190301", "2019-03-01", "12"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from core import clock
 from core.handin import OutgoingEnvelope, hand_in
 from core.handles import Handles
@@ -65,16 +67,19 @@ async def test_what_is_to_be_sent_can_be_read_by_whoever_sees_the_outbox(
 
 
 async def test_of_a_long_message_so_much_is_shown_and_the_rest_is_told_of(
-    open_console: Opener, handles: Handles
+    open_console: Opener, handles: Handles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _waiting(handles, 1, _mail(b"0123456789\n" * reading.READ_AT_MOST))
+    monkeypatch.setattr(reading, "READ_AT_MOST", 1000)
+    _waiting(handles, 1, _mail(b"0123456789\n" * 1000))
     async with open_console(screen="outbox") as console:
-        await console.press("enter", "G")
+        await console.press("enter")
+        await console.until_seen("as it was handed in")
+        await console.press("G")
         await console.until_seen("(there is more: postroom raw --outbox 1 gives all of it)")
 
 
 async def test_a_message_whose_bytes_are_gone_says_so(open_console: Opener, handles: Handles) -> None:
     _waiting(handles, 1, None)
     async with open_console(screen="outbox") as console:
-        await console.press("enter", "G")
+        await console.press("enter")
         await console.until_seen("The bytes of an outgoing message 1 are not here.")

@@ -81,6 +81,13 @@ def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only
     return Cell(told(value))
 
 
+def value_in(row: Mapping[str, Any], column: str) -> Any:
+    """What a row shows in a column: that an account is ok says nothing before it was fetched for the first time."""
+    value = row.get(column)
+    is_untried = column == "status" and value == "ok" and row.get("last_run_at", ...) is None
+    return "never fetched" if is_untried else value
+
+
 def words(value: Any) -> str:
     """Any value as one safe line."""
     match value:
@@ -89,7 +96,7 @@ def words(value: Any) -> str:
         case bool():
             text = "yes" if value else "no"
         case datetime():
-            text = whole_moment(value)
+            text = local_moment(value)
         case str():
             text = value
         case Mapping():
@@ -135,12 +142,24 @@ def moment(value: Any, now: datetime, width: int = 0) -> str:
         return f"{local:%H:%M:%S}" if abs((now - value).total_seconds()) < _DAY / 2 else f"{local:%d %b}"
     if width:
         return f"{local:%m-%d %H:%M:%S}"
-    return whole_moment(value)
+    return local_moment(value, now)
+
+
+def local_moment(value: datetime, now: datetime | None = None) -> str:
+    """A time as pages give it: local, with its day where that is not today; the page tells the zone once."""
+    local = value.astimezone()
+    is_today = local.date() == (now or clock.utcnow()).astimezone().date()
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
 def whole_moment(value: datetime) -> str:
-    """A time with its day and zone."""
+    """A time with its day and zone, for whoever is elsewhere."""
     return f"{value.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def zone() -> str:
+    """The zone of the times that are shown."""
+    return f"{clock.utcnow().astimezone():%Z}"
 
 
 def span(seconds: float) -> str:

@@ -40,6 +40,7 @@ SIGNS: dict[str, Sign] = {
     **dict.fromkeys(("inactive", "stopped", "ignored", "cancelled"), _OVER),
     **dict.fromkeys(("deferred", "throttled", "bounce"), _AGAIN),
     "invalid-temporarily": Sign("!", "!", WARN, short="for now"),
+    "never fetched": Sign("·", ".", DULL, short="untried"),
     "needs sign-in": Sign("!", "!", WARN, short="sign in"),
     "closed successful": Sign("✓", "+", GOOD, short="closed"),
     "closed unsuccessful": Sign("–", "-", DULL, short="closed"),

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from textual.content import Content
 
-from core import clock
 from core.services.json_rows import plain
 from core.text import safe_text
-from tui.console.cells import words
+from tui.console.cells import local_moment, words
 from tui.console.wrapping import hanging
 
 SHOWN = 500
 """Lines of one part that are shown, the last ones; a run may have thousands."""
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FIRST = ("at", "started_at")
 _LEFT_OUT = {"seq"}
 
@@ -47,14 +48,9 @@ def lines_of(value: Any, width: int) -> list[str]:
     return before + [f" {line}" for entry in entries for line in hanging(entry, width - 1)]
 
 
-def moment_of(value: str, now: datetime | None = None) -> str:
-    """A time as services give it, in local time, without the day when that is today; other text as it is."""
-    try:
-        local = datetime.fromisoformat(value).astimezone()
-    except ValueError:
-        return words(value)
-    today = (now or clock.utcnow()).astimezone().date()
-    return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M:%S}"
+def moment_of(value: str) -> str:
+    """A time as services give it, as pages do; other text, be it a date or a number, as it is."""
+    return local_moment(datetime.fromisoformat(value)) if _MOMENT.fullmatch(value) else words(value)
 
 
 def _entry(one: Any) -> str:
@@ -72,4 +68,4 @@ def _part(name: str, value: Any) -> str:
         return f"{value:.0f} ms" if value >= 1 else ""
     if name == "level":
         return "" if value == "info" else words(value).upper()
-    return words(value)
+    return value_of(value)

@@ -14,7 +14,7 @@ from textual.content import Content
 from core.services import access, reading, reply
 from core.services.reading import Body, Letter, Part
 from core.text import safe_text
-from tui.console.cells import size, words
+from tui.console.cells import size, whole_moment, words, zone
 from tui.console.dialogs.write import Draft, Write
 from tui.console.foreign import foreign_lines
 from tui.console.screens.detail import DetailScreen
@@ -139,6 +139,7 @@ class MessageScreen(_Correspondence):
         """What it says, and its trail."""
         known = {key: self.row.get(key) for key in ("reason", "detail", "attempts", "edited_by") if self.row.get(key)}
         facts = {"state": whole.get("state"), "record": whole.get("record"), "account": whole.get("account"), **known}
+        facts["times"] = zone()
         parts = [_facts(facts, width), *_message(whole["messages"][0], self._rule("", width))]
         return self._ended(whole, parts, width)
 
@@ -165,14 +166,18 @@ def quoted(message: Mapping[str, Any] | None) -> str:
     lines = safe_text(body.text, multiline=True).strip("\n").split("\n")
     marked = (f">{line}" if line.startswith(">") else f"> {line}".rstrip() for line in lines)
     who = safe_text(words(message.get("header_from")))
-    return "\n".join(["", "", f"{_time(message.get('date') or message.get('received_at'))}, {who} wrote:", *marked, ""])
+    when = message.get("date") or message.get("received_at")
+    written = whole_moment(datetime.fromisoformat(str(when))) if when else ""
+    return "\n".join(["", "", f"{written}, {who} wrote:", *marked, ""])
 
 
 def _record_head(whole: Mapping[str, Any], width: int) -> Content:
     title = Content.styled(safe_text(str(whole.get("title") or "(no title)")), "bold")
     names = ("type", "queue", "state", "priority", "lock", "owner", "responsible", "customer", "account")
     times = ("created_at", "updated_at", "pending_until")
-    return Content("\n").join([title, _facts({name: whole.get(name) for name in (*names, *times)}, width)])
+    return Content("\n").join(
+        [title, _facts({name: whole.get(name) for name in (*names, *times)} | {"times": zone()}, width)]
+    )
 
 
 def _reply(one: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -192,7 +197,7 @@ def _fact(name: str, value: Any) -> str:
 
 
 def _time(value: Any) -> str:
-    return moment_of(value.isoformat() if isinstance(value, datetime) else str(value))
+    return words(value) if isinstance(value, datetime) else moment_of(str(value))
 
 
 def _message(one: Mapping[str, Any], heading: str, whole: str = "raw") -> list[Content]:

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from core.resources.kind import Column, ColumnType, FieldType, Kind
 from core.resources.values import write_value
-from tui.console.cells import cell, whole_moment, words
+from tui.console.cells import cell, local_moment, value_in, words, zone
 from tui.console.window import Row
 from tui.console.wrapping import Pair
 
@@ -44,14 +44,15 @@ def labelled(kind: Kind, row: Row, *, ascii_only: bool = False) -> Content:
 
 
 def facts_of(kind: Kind, row: Row, *, ascii_only: bool = False) -> list[Pair]:
-    """The columns of a row that hold something: label and value."""
-    pairs = []
+    """The columns of a row that hold something: label and value; then the zone of its times."""
+    pairs, has_times = [], False
     for column in kind.columns:
-        value = row.get(column.name)
+        value = value_in(row, column.name)
         if value in (None, "", [], {}):
             continue
+        has_times = has_times or column.type is ColumnType.TIME
         pairs.append((column.label, _shown(kind, column, value, ascii_only=ascii_only) or words(value)))
-    return pairs
+    return [*pairs, ("Times", zone())] if has_times else pairs
 
 
 def _shown(kind: Kind, column: Column, value: Any, *, ascii_only: bool) -> str:
@@ -60,7 +61,7 @@ def _shown(kind: Kind, column: Column, value: Any, *, ascii_only: bool) -> str:
         return words(write_value(field, value))  # as the form shows it, with its unit
     match column.type:
         case ColumnType.TIME:
-            return whole_moment(value)
+            return local_moment(value)
         case ColumnType.YES_NO:
             return words(bool(value))
     return cell(column, value, ascii_only=ascii_only).text

@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.resources.kind import ColumnType
-from tui.console.cells import Cell, Heading, cell
+from tui.console.cells import Cell, Heading, cell, value_in
 from tui.console.window import MARGIN, Row, Window, fitted
 
 _ELASTIC = {ColumnType.TEXT, ColumnType.WORDS, ColumnType.OBJECT}
@@ -262,7 +262,7 @@ class RowTable(ScrollView, can_focus=True):
             style += self.get_component_rich_style("row-table--cursor", partial=True)
         pointer = _POINTERS[index == self.cursor, is_marked][self._ascii_only]
         row = self.window.rows[index]
-        cells = [cell(column, row.get(column.name), ascii_only=self._ascii_only) for column in self._columns]
+        cells = [cell(column, value_in(row, column.name), ascii_only=self._ascii_only) for column in self._columns]
         return self._strip(pointer, cells, style, width)
 
     def _strip(self, pointer: str, cells: Sequence[Cell], style: Style, width: int) -> Strip:
