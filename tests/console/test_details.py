@@ -117,3 +117,10 @@ async def test_what_is_open_is_told_in_the_words_of_the_form(
         await console.until_seen("Password")
         text = " ".join(console.text.split())
         assert all(told in text for told in ("Interval 5s", "Largest 32MiB", "Mark seen yes", "Password set"))
+
+
+async def test_a_state_that_lists_shorten_is_told_whole(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "desk")
+    async with open_console() as console:
+        await console.press("i")
+        await console.until_seen("· never fetched")

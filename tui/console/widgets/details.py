@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from textual.app import ComposeResult
@@ -64,4 +65,4 @@ def _shown(kind: Kind, column: Column, value: Any, *, ascii_only: bool) -> str:
             return local_moment(value)
         case ColumnType.YES_NO:
             return words(bool(value))
-    return cell(column, value, ascii_only=ascii_only).text
+    return cell(replace(column, width=0), value, ascii_only=ascii_only).text  # here is room for the whole word
