@@ -59,13 +59,12 @@ def main(orders: IO[bytes], answers: IO[bytes]) -> None:
     limit_myself()
     handles = open_gateway(read_environment())
     try:
-        _say(answers, {"ready": True})
+        if not _say(answers, {"ready": True}):
+            return
         while line := orders.readline():
             order = json.loads(line)
             answer = _answer(handles, order, orders.read(order["raw_bytes"]))
-            try:
-                _say(answers, answer)
-            except BrokenPipeError:
+            if not _say(answers, answer):
                 _acquit(handles, order)
                 return
     finally:
@@ -88,9 +87,14 @@ def _acquit(handles: Handles, order: dict[str, Any]) -> None:
         take_back_attempt(handles, account, Key(*order["key"]))
 
 
-def _say(answers: IO[bytes], answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer).encode() + b"\n")
-    answers.flush()
+def _say(answers: IO[bytes], answer: dict[str, Any]) -> bool:
+    """Whether whoever asked is still there to hear it."""
+    try:
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _claimed(handles: Handles, order: dict[str, Any]) -> Claimed:
@@ -106,4 +110,6 @@ if __name__ == "__main__":
     # A signal to the whole group is for whoever holds the run: this process ends when its input does.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    main(sys.stdin.buffer, sys.stdout.buffer)
+    # Without a buffer: what nobody reads any more would be written once more at the end, and complained of.
+    with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as unbuffered:
+        main(sys.stdin.buffer, unbuffered)

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +33,7 @@ from tests.accounts import (
 )
 from tests.crash.fetching_process import FetchingProcess
 from tests.servers.dovecot import DovecotServer
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -232,6 +236,21 @@ class Gone(io.BytesIO):
         self.answers += 1
         if self.answers > 1:  # it was told that all is ready
             raise BrokenPipeError
+
+
+def test_a_process_whose_worker_is_gone_ends_without_a_word(environment: Environment) -> None:
+    open_gateway(environment).close()
+    variables = {**os.environ, "POSTROOM_HOME": str(environment.home)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "core.workers.alone"], cwd=ROOT, env=variables,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+
+    assert process.communicate(timeout=PATIENCE)[1] == b""
+    assert process.returncode == 0
 
 
 @ON_SQLITE
