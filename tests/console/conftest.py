@@ -53,6 +53,12 @@ class Console:
             self.app.post_message(events.Key(key, key if len(key) == 1 else None))
             await self.settled()
 
+    async def press_together(self, *keys: str) -> None:
+        """Press keys as one packet brings them, and wait for what the last one brings about."""
+        for key in keys:
+            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await self.settled()
+
     async def type(self, text: str) -> None:
         """Type a text where the keys go."""
         for letter in text:

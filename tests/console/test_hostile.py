@@ -128,7 +128,7 @@ async def test_every_hostile_mail_can_be_read(open_console: Opener, hostile: Han
             await console.press("enter")
             assert "Record" in console.lines[0]
             _check(console, "a record")
-            await console.press("escape", "j")
+            await console.press_together("escape", "j")
 
 
 async def test_hostile_text_is_text_in_forms_and_dialogs(open_console: Opener, hostile: Handles) -> None:
@@ -139,10 +139,10 @@ async def test_hostile_text_is_text_in_forms_and_dialogs(open_console: Opener, h
             for _ in range(3):
                 await console.press("e")
                 _check(console, f"{place}, edited")
-                await console.press("escape", "d")
+                await console.press_together("escape", "d")
                 assert "Delete" in console.text
                 _check(console, f"{place}, deleting")
-                await console.press("escape", "y")
+                await console.press_together("escape", "y")
                 _check(console, f"{place}, copied")
                 await console.press("j")
         console.app.go_to("accounts")
