@@ -255,7 +255,7 @@ def test_importing_says_what_is_new_and_what_is_changed(postroom: Shell, tmp_pat
     file = tmp_path / "some.toml"
     file.write_text('[[queue]]\nname = "New"\n[[queue]]\nname = "Raw"\ncomment = "x"\n[[queue]]\nname = "Junk"\n')
     tried = postroom.ok("config", "import", str(file), "--dry-run")
-    assert tried.err == "1 would be added, 1 changed, 1 stand there already; nothing was done yet.\n"
+    assert tried.err == "Nothing was changed: 1 would be added, 1 changed, 1 stand there already.\n"
     assert postroom.ok("config", "import", str(file)).err == "1 added, 1 changed, 1 stand there already.\n"
 
 

@@ -14,7 +14,7 @@ def test_each_file_on_the_page_becomes_a_mailbox(postroom: Shell, tmp_path: Path
         file = tmp_path / f"old{number}.properties"
         file.write_text(text, encoding="utf-8")
         tried = postroom.ok("config", "import", "--legacy", str(file), "--name", f"old{number}", "--dry-run")
-        assert "nothing was changed" in tried.err
+        assert "Nothing was changed" in tried.err
         done = postroom.ok("config", "import", "--legacy", str(file), "--name", f"old{number}")
         assert f'+ mailbox "old{number}"' in done.out
         assert f"Mailbox old{number} is not tested" in done.err

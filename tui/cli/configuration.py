@@ -125,9 +125,9 @@ def _import_legacy(invocation: Invocation, file: str, name: str, *, dry_run: boo
 def _tell_sum(invocation: Invocation, imported: Imported, *, dry_run: bool) -> None:
     added = sum(1 for one in imported.differences if one.verb == "add")
     changed = len(imported.differences) - added
-    would_be, nothing_was = (" would be", "; nothing was done yet") if dry_run else ("", "")
-    said = f"{added}{would_be} added, {changed} changed, {imported.unchanged} stand there already{nothing_was}."
-    say(invocation, said)
+    nothing_was, would_be = ("Nothing was changed: ", " would be") if dry_run else ("", "")
+    told = f"{added}{would_be} added, {changed} changed, {imported.unchanged} stand there already."
+    say(invocation, nothing_was + told)
 
 
 def _tell_imported(invocation: Invocation, imported: Imported) -> None:
