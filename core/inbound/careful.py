@@ -13,6 +13,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import IO, Any
@@ -43,6 +44,10 @@ DYING_SECONDS = 1.0
 """How long a process that closed its output takes to end."""
 ALONE_MEMORY = 3 << 30
 """Bytes of address space it may use."""
+AT_ONCE = 4
+"""Such processes of one worker: after a power cut every account that was being fetched wants one, at 75 MB each."""
+
+_room = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass
@@ -92,24 +97,33 @@ class Alone:
                     with contextlib.suppress(OSError):
                         pipe.close()
             self._process = None
+            _room.release()
 
     def start(self) -> subprocess.Popen[bytes]:
-        """See to it that there is a process, ready for a message.
+        """See to it that there is a process, ready for a message; it waits for one that others have at hand.
 
         Raises:
             StoreError: it does not start; no message is to blame.
         """
         if self._process is None:
-            self._process = subprocess.Popen(
+            self._process = self._started()
+            if _answer(self._process, START_SECONDS) is None:
+                self.close()
+                raise StoreError("The process that takes messages one at a time does not start.")
+        return self._process
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        _room.acquire()
+        try:
+            return subprocess.Popen(
                 [sys.executable, "-m", "core.workers.alone"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=child_environment(self.handles.environment),
             )
-            if _answer(self._process, START_SECONDS) is None:
-                self.close()
-                raise StoreError("The process that takes messages one at a time does not start.")
-        return self._process
+        except BaseException:
+            _room.release()
+            raise
 
 
 def limit_myself() -> None:

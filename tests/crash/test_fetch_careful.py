@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -223,6 +224,28 @@ def test_a_database_that_fails_there_is_no_messages_death(
     monkeypatch.setattr(careful.Alone, "take", full)
     assert fetch(handles).outcomes[0].fault == "passing"
     assert rows_of(handles, Suspect, "uid")[0].deaths == 0
+
+
+@ON_SQLITE
+def test_only_so_many_processes_run_at_once(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut every account that was being fetched wants one."""
+    room = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(careful, "_room", room)
+    one = careful.Alone(handles, SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
+
+    one.start()
+    assert not room.acquire(blocking=False)
+    one.close()
+    assert room.acquire(blocking=False)
+    room.release()
+
+    monkeypatch.setattr(careful.sys, "executable", "/bin/false")
+    with pytest.raises(StoreError, match="does not start"):
+        one.start()
+    monkeypatch.setattr(careful.sys, "executable", "/nowhere")
+    with pytest.raises(FileNotFoundError):
+        one.start()
+    assert room.acquire(blocking=False)
 
 
 class Gone(io.BytesIO):
