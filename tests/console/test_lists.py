@@ -289,4 +289,4 @@ async def test_an_account_that_is_not_fetched_has_no_next_time(
         assert times["paused"] is None
         assert times["invalid"] is None
         assert times["valid"] is not None
-        assert [line.split()[-2] for line in console.lines[3:6]] == ["ok", "paused", "now"]
+        assert [line.split()[-2] for line in console.lines[3:6]] == ["untried", "paused", "now"]
