@@ -15,7 +15,7 @@ from core.db.doors import Database
 from core.models import Message
 
 FETCH = ("fetch", "--quiet")
-SLOTS = 8
+SLOTS = 4
 """Accounts that one process fetches at once."""
 WORKER_ONCE = ("--worker", "--only", "fetch", "--once")
 
