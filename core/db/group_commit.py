@@ -49,6 +49,7 @@ class _Write:
     bell: threading.Event = field(default_factory=threading.Event)
     """Rings when it is over, or when it is this thread's turn."""
     is_its_turn: bool = False
+    is_durable: bool = False
     is_over: bool = False
     result: object = None
     error: BaseException | None = None
@@ -159,7 +160,10 @@ class GroupCommit:
         except BaseException as error:  # noqa: BLE001 - raised again where each of them waits
             is_ours = len(written) == 1 or not isinstance(error, Exception)
             for one in written:
-                one.error = error if one is mine and is_ours else UndoneForAnother()
+                if one is mine and is_ours:
+                    one.error = error
+                elif not one.is_durable:  # what comes after the commit undoes nothing
+                    one.error = UndoneForAnother()
         finally:
             for one in written:
                 one.is_over = True
@@ -181,6 +185,8 @@ class GroupCommit:
             except BaseException:
                 connection.invalidate()  # SQLite may have left the transaction open: closing ends it
                 raise
+            for one in written:
+                one.is_durable = True
 
     def _begin(self, connection: Connection, deadline: clock.Deadline, *, is_batch: bool) -> None:
         if is_batch:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
@@ -172,6 +172,27 @@ def test_a_commit_that_fails_is_tried_with_each_alone(crowd: Crowd, monkeypatch:
     everyone = [crowd.first, *others]
     assert [type(one.exception()) for one in everyone if one.exception()] == [StoreFull]
     assert len(_names(crowd.database)) == 2
+
+
+def test_an_interrupt_behind_the_commit_has_nothing_done_again(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = crowd.database._group
+    assert group is not None
+    engine = group._engine
+
+    class Interrupting:
+        @contextmanager
+        def connect(self) -> Iterator[Connection]:
+            with engine.connect() as connection:
+                yield connection
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(group, "_engine", Interrupting())
+    with crowd.behind("a") as joins:
+        others = [joins(crowd.writes(name)) for name in "bc"]
+
+    assert isinstance(crowd.first.exception(), KeyboardInterrupt)
+    assert [one.result() for one in others] == ["b", "c"]
+    assert crowd.done == ["b", "c"]
 
 
 def test_whoever_waits_too_long_is_told_and_not_written(crowd: Crowd) -> None:
