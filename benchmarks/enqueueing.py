@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import signal
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -22,8 +20,9 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from benchmarks.peers.peer import Command, Source
+from benchmarks.peers.peer import Source
 from benchmarks.peers.postroom import command, configure
+from benchmarks.peers.workers import wait_until, working
 from benchmarks.peers.world import ROOM, World
 from core.db.bulk import table_of
 from core.environment import read_environment
@@ -77,8 +76,8 @@ def _measure(handles: Handles, place: Path, source: Source, wanted: argparse.Nam
         postroom.enqueue(LETTER)
     idle = [_enqueue(wanted.pause) for _ in range(50)]
     print(_line("nobody else writes", idle), flush=True)
-    with _working([command(place, "--worker", "--only", "fetch")] * wanted.workers) as workers:
-        _wait_for_more(handles, 0, workers)
+    with working([command(place, "--worker", "--only", "fetch")] * wanted.workers) as workers:
+        wait_until(lambda: _taken_in(handles) > 0, workers)
         began, at_first = time.perf_counter(), _taken_in(handles)
         latencies, looked_at, taken = [], began, at_first
         while taken < source.messages:
@@ -88,25 +87,6 @@ def _measure(handles: Handles, place: Path, source: Source, wanted: argparse.Nam
         seconds = time.perf_counter() - began
     rate = (source.messages - at_first) / seconds
     print(f"{_line(f'{wanted.workers} workers take in {rate:,.0f} a second', latencies)}")
-
-
-@contextmanager
-def _working(commands: Sequence[Command]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    workers = [subprocess.Popen(one.words, env=one.variables) for one in commands]
-    try:
-        yield workers
-    finally:
-        for worker in workers:
-            worker.send_signal(signal.SIGTERM)
-        for worker in workers:
-            worker.wait(60)
-
-
-def _wait_for_more(handles: Handles, than: int, workers: Sequence[subprocess.Popen[bytes]]) -> None:
-    while _taken_in(handles) <= than:
-        if any(worker.poll() is not None for worker in workers):
-            raise SystemExit("a worker ended")
-        time.sleep(LOOK)
 
 
 def _enqueue(pause: float) -> float:

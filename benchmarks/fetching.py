@@ -5,9 +5,10 @@
                                   [--only mbsync,mpop] [--without fdm] [--place FOLDER]
 
 Every program reads the same mailboxes of the same Dovecot on loopback, in turns, so that what the machine does
-meanwhile falls on all. All are timed as whole processes, configured beforehand; what they wrote is counted, then
-removed before the next. The slow ones (marked *) read `--slow-messages` from a mailbox of their own and are compared
-by their rate. `benchmarks/install-peers` installs what is missing.
+meanwhile falls on all. All are timed as whole processes, configured beforehand; Postroom also as what it is on a
+server, a worker that runs already when there is something to fetch, and the others are set beside that. What was
+written is counted, then removed before the next. The slow ones (marked *) read `--slow-messages` from a mailbox of
+their own and are compared by their rate. `benchmarks/install-peers` installs what is missing.
 
 `--place` names an existing folder that they write into, on whatever file system it is: programs that make a file for
 each message depend on it far more than others do.
@@ -23,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.peers import running, worker_memory
+from benchmarks.peers import worker_memory
 from benchmarks.peers.django_mailbox import django_mailbox
 from benchmarks.peers.fdm import fdm
 from benchmarks.peers.fetchmail import fetchmail
@@ -34,6 +35,7 @@ from benchmarks.peers.mpop import mpop
 from benchmarks.peers.peer import Peer, Protocol, Source
 from benchmarks.peers.postroom import WORKER_ONCE, postroom
 from benchmarks.peers.table import Round, table
+from benchmarks.peers.workers import workers
 from benchmarks.peers.world import ROOM, World
 from tests.servers.certificates import make_certificates
 from tests.servers.dovecot import DovecotServer
@@ -48,29 +50,29 @@ class Contest:
     protocol: Protocol
     is_tls: bool
     peers: tuple[Peer, ...]
-    """Ours is the first."""
+    """The first is ours, and what the others are set beside."""
     is_many: bool = False
 
 
+OURS = (workers(), postroom())
 LIMITS = (reader_and_store(), bare_reader())
 CONTESTS: Mapping[str, Contest] = {
     "imap": Contest(
         "one IMAP account, plain",
         "imap",
         False,
-        (postroom(), mbsync(), mbsync(fsync=True), fetchmail(), fdm(), django_mailbox(), getmail(), *LIMITS),
+        (*OURS, mbsync(), mbsync(fsync=True), fetchmail(), fdm(), django_mailbox(), getmail(), *LIMITS),
     ),
-    "tls": Contest(
-        "one IMAP account, TLS", "imap", True, (postroom(), mbsync(), mbsync(fsync=True), fetchmail(), *LIMITS)
-    ),
-    "pop3": Contest("one POP3 account, plain", "pop3", False, (postroom(), mpop(), fetchmail(), fdm(), *LIMITS)),
-    "pop3s": Contest("one POP3 account, TLS", "pop3", True, (postroom(), mpop(), fetchmail(), *LIMITS)),
+    "tls": Contest("one IMAP account, TLS", "imap", True, (*OURS, mbsync(), mbsync(fsync=True), fetchmail(), *LIMITS)),
+    "pop3": Contest("one POP3 account, plain", "pop3", False, (*OURS, mpop(), fetchmail(), fdm(), *LIMITS)),
+    "pop3s": Contest("one POP3 account, TLS", "pop3", True, (*OURS, mpop(), fetchmail(), *LIMITS)),
     "many": Contest(
         "many IMAP accounts, plain",
         "imap",
         False,
         (
-            postroom("postroom, 2 workers", words=WORKER_ONCE, processes=2),
+            workers(2),
+            postroom("postroom, 2 workers, started anew", words=WORKER_ONCE, processes=2),
             mbsync(),
             mbsync(at_once=8),
             mbsync(fsync=True, at_once=8),
@@ -149,7 +151,7 @@ def _source(world: World, contest: Contest, peer: Peer, wanted: argparse.Namespa
 def _play(peer: Peer, source: Source, place: Path) -> Round:
     place.mkdir()
     try:
-        measured = running.run(peer.prepare(source, place))
+        measured = peer.play(source, place)
         if peer.arrived is not None and (arrived := peer.arrived(place)) != source.messages:
             raise SystemExit(f"{peer.name} delivered {arrived} of {source.messages} messages")
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.peers.environments import interpreter_with
 from benchmarks.peers.peer import Command, Peer, Source
+from benchmarks.peers.running import to_the_end
 
 SETTINGS = """from pathlib import Path
 
@@ -23,7 +24,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 def django_mailbox() -> Peer:
     """One as it comes."""
-    return Peer("django-mailbox", _prepare, _in_table, is_slow=True, empties=True)
+    return Peer("django-mailbox", to_the_end(_prepare), _in_table, is_slow=True, empties=True)
 
 
 def _prepare(source: Source, place: Path) -> Sequence[Command]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peers.peer import Command, Peer, Source, in_maildirs, written_privately
+from benchmarks.peers.running import to_the_end
 
 
 def fdm() -> Peer:
     """One that takes all and keeps it on the server."""
-    return Peer("fdm", _prepare, in_maildirs)
+    return Peer("fdm", to_the_end(_prepare), in_maildirs)
 
 
 def _prepare(source: Source, place: Path) -> Sequence[Command]:

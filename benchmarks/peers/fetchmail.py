@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peers.peer import Command, Peer, Source, written_privately
+from benchmarks.peers.running import to_the_end
 
 
 def fetchmail() -> Peer:
     """One that takes all and keeps it on the server; what it takes it throws away."""
-    return Peer("fetchmail (thrown away)", _prepare)
+    return Peer("fetchmail (thrown away)", to_the_end(_prepare))
 
 
 def _prepare(source: Source, place: Path) -> Sequence[Command]:

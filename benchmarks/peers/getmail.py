@@ -10,11 +10,12 @@ from pathlib import Path
 
 from benchmarks.peers.environments import interpreter_with
 from benchmarks.peers.peer import Command, Peer, Source, in_maildirs, written_privately
+from benchmarks.peers.running import to_the_end
 
 
 def getmail() -> Peer:
     """One that takes all and keeps it on the server."""
-    return Peer("getmail6", _prepare, in_maildirs, is_slow=True)
+    return Peer("getmail6", to_the_end(_prepare), in_maildirs, is_slow=True)
 
 
 def _prepare(source: Source, place: Path) -> Sequence[Command]:

@@ -14,11 +14,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from benchmarks.peers.peer import Command, Peer, Source
+from benchmarks.peers.running import to_the_end
 
 BATCH = 50
 """Messages a commit, and a FETCH command."""
@@ -29,17 +31,13 @@ PIPELINED = 100
 
 def bare_reader(at_once: int = 1) -> Peer:
     """A socket that throws the bytes away; several share many users."""
-    return Peer(
-        _name("bytes read, thrown away", at_once), lambda source, place: [_command("bare", source, place, at_once)]
-    )
+    return Peer(_name("bytes read, thrown away", at_once), to_the_end(partial(_commands, "bare", at_once)))
 
 
 def reader_and_store(at_once: int = 1) -> Peer:
     """Messages cut from the stream, their bytes and hash put into SQLite, a durable commit each 50; nothing else."""
     return Peer(
-        _name("read, hashed, committed", at_once),
-        lambda source, place: [_command("stored", source, place, at_once)],
-        _in_database,
+        _name("read, hashed, committed", at_once), to_the_end(partial(_commands, "stored", at_once)), _in_database
     )
 
 
@@ -47,11 +45,11 @@ def _name(what: str, at_once: int) -> str:
     return f"limit: {what}" if at_once == 1 else f"limit: {what}, {at_once} at once"
 
 
-def _command(what: str, source: Source, place: Path, at_once: int) -> Command:
+def _commands(what: str, at_once: int, source: Source, place: Path) -> Sequence[Command]:
     each = source.messages // len(source.users)
     words = [sys.executable, "-m", "benchmarks.peers.limits", what, source.protocol, source.host, str(source.port)]
     words += [",".join(source.users), source.password, str(each), str(place), str(at_once)]
-    return Command([*words, str(source.authority)] if source.is_tls else words)
+    return [Command([*words, str(source.authority)] if source.is_tls else words)]
 
 
 def main(words: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peers.peer import Command, Peer, Source, in_maildirs
+from benchmarks.peers.running import to_the_end
 
 
 def mbsync(*, fsync: bool = False, at_once: int = 1) -> Peer:
@@ -16,7 +17,7 @@ def mbsync(*, fsync: bool = False, at_once: int = 1) -> Peer:
         return [_command(source, place, users, number, fsync=fsync) for number, users in enumerate(shares) if users]
 
     name = f"mbsync, {'fsync' if fsync else 'no fsync'}"
-    return Peer(name if at_once == 1 else f"{name}, {at_once} at once", prepare, in_maildirs)
+    return Peer(name if at_once == 1 else f"{name}, {at_once} at once", to_the_end(prepare), in_maildirs)
 
 
 def _command(source: Source, place: Path, users: Sequence[str], number: int, *, fsync: bool) -> Command:

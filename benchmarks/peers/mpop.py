@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peers.peer import Command, Peer, Source, written_privately
+from benchmarks.peers.running import to_the_end
 
 
 def mpop() -> Peer:
     """One that takes all and keeps it on the server."""
-    return Peer("mpop", _prepare, _in_mbox)
+    return Peer("mpop", to_the_end(_prepare), _in_mbox)
 
 
 def _prepare(source: Source, place: Path) -> Sequence[Command]:

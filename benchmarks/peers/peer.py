@@ -1,4 +1,4 @@
-"""What a benchmark knows of a program: how it is set up, which processes do the work, how much arrived."""
+"""What a benchmark knows of a program: how a round of it goes, and how much arrived."""
 
 from __future__ import annotations
 
@@ -50,12 +50,21 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """One round of one program."""
+
+    seconds: float
+    megabytes: float
+    """The most that it had at once: the peaks (VmHWM) of its processes and their children, added up."""
+
+
+@dataclass(frozen=True)
 class Peer:
     """A program, set up in one way."""
 
     name: str
-    prepare: Callable[[Source, Path], Sequence[Command]]
-    """Writes its configuration into an empty folder, untimed; gives back what is run, all at once."""
+    play: Callable[[Source, Path], Measured]
+    """Sets it up in an empty folder, untimed, and lets it fetch everything."""
     arrived: Callable[[Path], int] | None = None
     """How many messages it delivered below that folder; none: it throws them away."""
     is_slow: bool = False

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from benchmarks.peers.peer import Command, Peer, Source
+from benchmarks.peers.running import to_the_end
 from core.db.bulk import table_of
 from core.db.doors import Database
 from core.models import Message
@@ -27,7 +28,7 @@ def postroom(name: str = "postroom fetch", *, words: Sequence[str] = FETCH, proc
         configure(place, source, processes=processes)
         return [command(place, *words) for _ in range(processes)]
 
-    return Peer(name, prepare, taken_in)
+    return Peer(name, to_the_end(prepare), taken_in)
 
 
 def configure(place: Path, source: Source, *, slots: int = SLOTS, processes: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Running the processes of one program to their end: how long they took, how much memory they had."""
+"""Running the processes of one program: how long they took, how much memory they had."""
 
 from __future__ import annotations
 
@@ -8,23 +8,18 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.peers.peer import Command
+from benchmarks.peers.peer import Command, Measured, Source
 
 LOOK = 0.05
 """Seconds between two looks at the memory of all processes."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One round of one program."""
-
-    seconds: float
-    megabytes: float
-    """The most that it had at once: the peaks (VmHWM) of its processes and their children, added up."""
+def to_the_end(prepare: Callable[[Source, Path], Sequence[Command]]) -> Callable[[Source, Path], Measured]:
+    """A round of whole processes: `prepare` writes the configuration and gives back what is run, all at once."""
+    return lambda source, place: run(prepare(source, place))
 
 
 def run(commands: Sequence[Command]) -> Measured:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
 import time
 from pathlib import Path
 
 from benchmarks.peers.peer import Source
 from benchmarks.peers.postroom import command, configure, taken_in
 from benchmarks.peers.running import peak_of, watched_memory
+from benchmarks.peers.workers import working
 
 PATIENCE = 600.0
 """Seconds until it is given up."""
@@ -22,17 +21,14 @@ def measure(source: Source, folder: Path) -> str:
     place.mkdir()
     configure(place, source)
     worker = command(place, "--worker", "--only", "fetch")
-    with subprocess.Popen(worker.words, env=worker.variables) as process, watched_memory([process.pid]) as memory:
-        try:
-            began, alone = time.monotonic(), 0.0
-            while taken_in(place) < source.messages:
-                if process.poll() is not None or time.monotonic() - began > PATIENCE:
-                    raise SystemExit("the worker ended, or took too long")
-                alone = peak_of(process.pid)
-                time.sleep(0.25)
-            alone = max(alone, peak_of(process.pid))
-        finally:
-            process.send_signal(signal.SIGTERM)
+    with working([worker]) as (process,), watched_memory([process.pid]) as memory:
+        began, alone = time.monotonic(), 0.0
+        while taken_in(place) < source.messages:
+            if process.poll() is not None or time.monotonic() - began > PATIENCE:
+                raise SystemExit("the worker ended, or took too long")
+            alone = peak_of(process.pid)
+            time.sleep(0.25)
+        alone = max(alone, peak_of(process.pid))
     shutil.rmtree(place)
     return (
         f"== a worker that takes in {source.messages:,} messages: {alone:.0f} MB at most (VmHWM), "
