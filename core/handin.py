@@ -20,7 +20,15 @@ from typing import Any
 from core.environment import Environment
 from core.errors import BadInput, CannotWrite, StoreError, StoreFull
 from core.failpoints import fp
-from core.mail.envelope import LANES, LONGEST_ID, OutgoingEnvelope, check_header, checked_envelope, message_id_of
+from core.mail.envelope import (
+    LANES,
+    LONGEST_ID,
+    OutgoingEnvelope,
+    check_header,
+    check_size,
+    checked_envelope,
+    message_id_of,
+)
 from core.mail.message_ids import read_message_ids
 
 __all__ = ["SUFFIX", "Dropped", "OutgoingEnvelope", "hand_in", "read_dropped"]
@@ -46,11 +54,12 @@ def hand_in(environment: Environment, envelope: OutgoingEnvelope, raw: bytes, *,
     """Take a message durably; gives back its Message-ID. When this returns, the message will be sent.
 
     Raises:
-        BadInput: the envelope or a header cannot be taken; carries every problem.
+        BadInput: the envelope or a header cannot be taken, with every problem of them; or it is too large.
         StoreError: the drop folder cannot be written.
     """
     envelope = checked_envelope(envelope)
     check_header(raw)
+    check_size(raw)
     message_id = message_id_of(raw, host=host, key=envelope.key)
     folder = environment.drop
     try:

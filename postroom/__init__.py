@@ -5,17 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.message import EmailMessage
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack
 
 if TYPE_CHECKING:
     from email.message import Message
 
+    from core.environment import Environment
     from core.handles import Handles
     from core.outbox.entry import Entry
 
-__all__ = ["enqueue", "enqueue_many"]
+__all__ = ["Lane", "Options", "enqueue", "enqueue_many"]
 
-_opened: dict[Any, Handles] = {}
+Lane: TypeAlias = Literal["urgent", "normal", "bulk"]
+"""Who overtakes whom."""
+
+
+class Options(TypedDict, total=False):
+    """What can be said of a message; `enqueue` tells what each means."""
+
+    sender: str | None
+    recipients: Iterable[str] | str | None
+    mailbox: str | None
+    lane: Lane | None
+    key: str | None
+    expires_at: datetime | None
+    not_before: datetime | None
+    notify: bool
+
+
+_opened: dict[tuple[int, Environment], Handles] = {}
 
 
 def enqueue(
@@ -24,7 +42,7 @@ def enqueue(
     sender: str | None = None,
     recipients: Iterable[str] | str | None = None,
     mailbox: str | None = None,
-    lane: str = "normal",
+    lane: Lane | None = "normal",
     key: str | None = None,
     expires_at: datetime | None = None,
     not_before: datetime | None = None,
@@ -46,27 +64,43 @@ def enqueue(
     Raises:
         core.errors.BadInput: an address, header or value cannot be taken; nothing was.
         core.errors.NotFound: there is no such mailbox; nothing was taken.
-        core.errors.StoreError: the database is out of reach; nothing was taken.
+        core.errors.StoreError: the database is out of reach or its disk is full; nothing was taken.
+        core.errors.NotPermitted: the database is not for this user.
+        core.errors.SchemaMismatch: it is of another version.
+        TypeError: the message is none.
     """
-    given = {
-        "sender": sender,
-        "recipients": recipients,
-        "mailbox": mailbox,
-        "lane": lane,
-        "key": key,
-        "expires_at": expires_at,
-        "not_before": not_before,
-        "notify": notify,
-    }
-    return enqueue_many([{"message": message, **given}])[0]
+    return enqueue_many(
+        [message],
+        sender=sender,
+        recipients=recipients,
+        mailbox=mailbox,
+        lane=lane,
+        key=key,
+        expires_at=expires_at,
+        not_before=not_before,
+        notify=notify,
+    )[0]
 
 
-def enqueue_many(messages: Iterable[bytes | str | EmailMessage | Mapping[str, Any]], **common: Any) -> list[str]:
+def enqueue_many(
+    messages: Iterable[bytes | str | EmailMessage | Mapping[str, Any]], **common: Unpack[Options]
+) -> list[str]:
     """Put many messages into the outbox, some hundred in a commit; gives back their Message-IDs in order.
+
+    All are checked before any is taken, so all are in memory together.
 
     Args:
         messages: each a message, or a mapping with `message` and what `enqueue` takes beside it.
         common: what holds for all that do not say otherwise.
+
+    Raises:
+        core.errors.BadInput: one of them cannot be taken; none was.
+        core.errors.NotFound: there is no mailbox of a name; none was taken.
+        core.errors.StoreError: the database is out of reach or its disk is full. Of more than fit into one commit the
+            first may have been taken: those that have keys can be put in again.
+        core.errors.NotPermitted: the database is not for this user.
+        core.errors.SchemaMismatch: it is of another version.
+        TypeError: one of them is no message, or there is no such option.
     """
     from core.outbox.enqueue import enqueue_many as put
 
@@ -80,10 +114,11 @@ def _given(message: bytes | str | EmailMessage | Mapping[str, Any], common: Mapp
 
 
 def _entry(handles: Handles, given: dict[str, Any]) -> Entry:
-    from core.mail.envelope import OutgoingEnvelope, recipients_in
+    from core.mail.envelope import OutgoingEnvelope, check_size, recipients_in
     from core.outbox.entry import read_entry
 
     raw = _bytes_of(given.pop("message", None))
+    check_size(raw)
     recipients = given.pop("recipients", None)
     if isinstance(recipients, str):
         recipients = (recipients,)
@@ -150,5 +185,8 @@ def _handles() -> Handles:
     # A forked child must not use its parent's connections.
     place = (os.getpid(), environment)
     if place not in _opened:
-        _opened[place] = open_gateway(environment)
+        opened = open_gateway(environment)
+        # Of threads that come at the same time one is first; no lock, which a fork could leave locked.
+        if _opened.setdefault(place, opened) is not opened:
+            opened.close()
     return _opened[place]

@@ -54,6 +54,14 @@ def test_it_lies_complete_in_the_drop_folder_of_a_home_that_was_not_there(enviro
     assert stat.S_IMODE(environment.home.stat().st_mode) == 0o700
 
 
+def test_what_is_too_large_for_the_worker_is_not_accepted(environment, monkeypatch):
+    monkeypatch.setattr("core.mail.envelope.LARGEST", len(MAIL))
+    hand_in(environment, TO, MAIL)
+    with pytest.raises(BadInput, match="over 0 MiB and was not taken"):
+        hand_in(environment, TO, MAIL + b"x")
+    assert len(files(environment)) == 1
+
+
 def test_the_message_id_it_carries_is_kept_and_else_one_is_made(environment):
     assert hand_in(environment, TO, b"Message-ID: <mine@example.org>\n" + MAIL) == "<mine@example.org>"
     made = [hand_in(environment, TO, MAIL, host="host.example") for _ in range(2)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from core.errors import Problem, UnsafeMessage
+from core.errors import BadInput, Problem, UnsafeMessage
 from core.mail.addresses import read_addresses
 from core.mail.canonical import canonical_crlf
 from core.mail.header_block import HeaderBlock
@@ -21,6 +21,9 @@ from core.mail.strict_address import ascii_domain, strict_address
 
 LANES = ("urgent", "normal", "bulk")
 """Who overtakes whom."""
+
+LARGEST = 256 << 20
+"""Bytes of a message; whatever is larger is a mistake, and must not fill the memory."""
 
 LONGEST_ID = 512
 """Characters of a Message-ID that is kept; a longer one is as good as none."""
@@ -107,6 +110,16 @@ def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
     if problems:
         raise UnsafeMessage(problems=tuple(problems))
     return replace(envelope, sender=sender, recipients=tuple(dict.fromkeys(recipients)))
+
+
+def check_size(raw: bytes) -> None:
+    """Refuse what is larger than any relay takes.
+
+    Raises:
+        BadInput: it is.
+    """
+    if len(raw) > LARGEST:
+        raise BadInput(f"The message is over {LARGEST >> 20} MiB and was not taken.")
 
 
 def check_header(raw: bytes) -> None:

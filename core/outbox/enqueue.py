@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,12 @@ COUNTER = "outgoing_message"
 """What gives the messages their ids."""
 
 _AT_ONCE = 500
+_BYTES_AT_ONCE = 16 << 20
+"""Messages that one commit puts in, and their bytes, as far as one alone is not larger."""
+
+_A_FEW = 0.02
+"""Of a full commit: what is no more goes before batches, as a row or two do."""
+
 _MOST_ASKED = 500
 _RACES = 5
 """How often another process may be faster with a key of one batch."""
@@ -39,19 +45,43 @@ def enqueue_many(handles: Handles, entries: Sequence[Entry]) -> list[str]:
 
     Raises:
         NotFound: a mailbox that is asked for is not there; nothing was taken.
+        StoreError: the database is out of reach or full; of many, the first may have been taken.
     """
+    batches = list(_batches(entries))
+    if len(batches) > 1:
+        # Each commit looks for its own; a name that is not there must not be met when others have been taken.
+        with handles.database.reading() as session:
+            _mailbox_ids(session, _wanted_mailboxes(entries))
     message_ids: list[str] = []
-    for start in range(0, len(entries), _AT_ONCE):
-        batch = entries[start : start + _AT_ONCE]
+    for batch in batches:
         message_ids += insert_durably(handles, batch)
-    handles.changes.moved(TOPIC)
+        handles.changes.moved(TOPIC)
     return message_ids
+
+
+def _batches(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """What goes in by one commit each."""
+    first = size = 0
+    for place, entry in enumerate(entries):
+        size += len(entry.raw)
+        if place > first and (place - first >= _AT_ONCE or size > _BYTES_AT_ONCE):
+            yield entries[first:place]
+            first, size = place, len(entry.raw)
+    if first < len(entries):
+        yield entries[first:]
+
+
+def _load_of(entries: Sequence[Entry]) -> float:
+    """How much of a full commit these are, as the doors want to know it."""
+    size = sum(len(entry.raw) for entry in entries)
+    share = max(len(entries) / _AT_ONCE, size / _BYTES_AT_ONCE)
+    return min(1.0, share) if share > _A_FEW else 0.0
 
 
 def insert_entries(session: Session, entries: Sequence[Entry], now: datetime) -> list[str]:
     """Insert messages with their recipients and bytes; what has a known key is left out, its Message-ID given back."""
     known = _known_keys(session, [entry.envelope.key for entry in entries if entry.envelope.key])
-    mailboxes = _mailbox_ids(session, {entry.envelope.mailbox for entry in entries if entry.envelope.mailbox})
+    mailboxes = _mailbox_ids(session, _wanted_mailboxes(entries))
     fresh: list[Entry] = []
     message_ids: list[str] = []
     for entry in entries:
@@ -73,13 +103,14 @@ def insert_durably(handles: Handles, entries: Sequence[Entry]) -> list[str]:
     def put(session: Session) -> list[str]:
         return insert_entries(session, entries, clock.utcnow())
 
+    load = _load_of(entries)
     for _ in range(_RACES):
         try:
-            return handles.database.writing(put)
+            return handles.database.writing(put, load=load)
         except StoreRefused:
             # Another process put in the same key between our look and our insert (PostgreSQL): now it is seen.
             continue
-    return handles.database.writing(put)
+    return handles.database.writing(put, load=load)
 
 
 def _insert(session: Session, numbered: Sequence[tuple[int, Entry]], mailboxes: dict[str, int], now: datetime) -> None:
@@ -146,6 +177,10 @@ def _known_keys(session: Session, keys: Sequence[str]) -> dict[str, str]:
         asked = select(table.c.key, table.c.message_id).where(table.c.key.in_(keys[start : start + _MOST_ASKED]))
         known.update((key, message_id) for key, message_id in session.connection().execute(asked))
     return known
+
+
+def _wanted_mailboxes(entries: Sequence[Entry]) -> set[str]:
+    return {entry.envelope.mailbox for entry in entries} - {""}
 
 
 def _mailbox_ids(session: Session, names: set[str]) -> dict[str, int]:

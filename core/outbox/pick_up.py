@@ -16,14 +16,15 @@ from pathlib import Path
 from core.errors import BadInput, CannotWrite, NotFound, StoreFull, StoreRefused
 from core.handin import SUFFIX, read_dropped
 from core.handles import Handles
+from core.mail.envelope import LARGEST as LARGEST_MESSAGE
 from core.outbox.enqueue import TOPIC, held, insert_durably, known_mailboxes
 from core.outbox.entry import Entry, read_entry
 
 REFUSED = "refused"
 """The folder within the drop folder for files that are not as `postroom send` writes them."""
 
-LARGEST = 256 << 20
-"""Bytes of a file that is taken."""
+LARGEST = LARGEST_MESSAGE + (64 << 20)
+"""Bytes of a file that is taken: the largest message, and a million recipients before it."""
 
 _log = logging.getLogger("postroom.drop")
 

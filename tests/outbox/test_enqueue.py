@@ -1,6 +1,7 @@
 """Putting messages into the outbox: one commit, a key once, every problem told."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
@@ -98,6 +99,33 @@ def test_a_mailbox_that_is_not_there_refuses_all(handles):
     assert rows(handles) == []
 
 
+def test_a_mailbox_that_is_not_there_refuses_all_however_many_they_are(handles):
+    with pytest.raises(NotFound, match="'nope'"):
+        enqueue_many(handles, [*(entry(number) for number in range(500)), entry(mailbox="nope")])
+    assert rows(handles) == []
+
+
+def test_a_commit_holds_no_more_bytes_than_a_database_writes_at_ease(handles, monkeypatch):
+    commits = []
+    writing = handles.database.writing
+    monkeypatch.setattr(handles.database, "writing", lambda work, **how: commits.append(how) or writing(work, **how))
+    large = read_entry(OutgoingEnvelope(("b@example.net",)), mail("large") + b"y" * (9 << 20))
+
+    message_ids = enqueue_many(handles, [entry(1), large, large, entry(2)])
+
+    assert [row.message_id for row in rows(handles)] == message_ids
+    assert len(commits) == 2
+    assert all(0.5 < how["load"] < 1 for how in commits)
+
+
+def test_one_message_goes_before_batches(handles, monkeypatch):
+    commits = []
+    writing = handles.database.writing
+    monkeypatch.setattr(handles.database, "writing", lambda work, **how: commits.append(how) or writing(work, **how))
+    enqueue(handles, entry())
+    assert commits == [{"load": 0.0}]
+
+
 def test_a_mailbox_is_asked_for_by_name(handles):
     key = add_mailbox(handles, "main", Nowhere)
     enqueue(handles, entry(mailbox="main"))
@@ -192,6 +220,13 @@ def test_the_public_call_refuses_and_takes_nothing(public, handles, given, error
     assert rows(handles) == []
 
 
+def test_the_public_call_takes_nothing_larger_than_other_ways_do(public, handles, monkeypatch):
+    monkeypatch.setattr("core.mail.envelope.LARGEST", len(mail("small")))
+    with pytest.raises(BadInput, match="was not taken"):
+        public.enqueue_many([mail("small"), mail("larger")])
+    assert rows(handles) == []
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -213,3 +248,19 @@ def test_what_is_odd_but_a_message_is_taken_as_it_is(public, handles, message):
 def test_one_recipient_may_be_given_as_a_text(public, handles):
     public.enqueue(mail("x"), recipients="jörg@example.net", lane=None)
     assert list(recipients(handles)) == ["jörg@example.net"]
+
+
+def test_threads_that_come_first_together_share_one_database(environment, monkeypatch):
+    monkeypatch.setattr("core.environment.read_environment", lambda: environment)
+    monkeypatch.setattr(postroom, "_opened", {})
+    together = threading.Barrier(4)
+
+    def put(number: int) -> str:
+        together.wait()
+        return postroom.enqueue(mail(str(number)))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(put, range(4)))) == 4
+    [opened] = postroom._opened.values()
+    assert len(rows(opened)) == 4
+    opened.close()

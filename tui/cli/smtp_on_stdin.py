@@ -16,9 +16,8 @@ from core.errors import BadInput, StoreError
 from core.handin import hand_in
 from core.local_names import LocalNames
 from core.mail.canonical import canonical_crlf
-from core.mail.envelope import OutgoingEnvelope, check_header
+from core.mail.envelope import LARGEST, OutgoingEnvelope, check_header
 from core.mail.strict_address import strict_address
-from tui.cli.submission import LARGEST
 
 _LONGEST_COMMAND = 2048
 _MOST_RECIPIENTS = 10_000

@@ -11,12 +11,9 @@ from typing import IO
 from core.errors import BadInput, UnsafeMessage
 from core.local_names import LocalNames
 from core.mail.canonical import canonical_crlf
-from core.mail.envelope import check_header, named_in, recipients_of
+from core.mail.envelope import LARGEST, check_header, named_in, recipients_of
 from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.strict_address import strict_address
-
-LARGEST = 256 << 20
-"""Bytes of a message; whatever is larger is a mistake, and must not fill the memory."""
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _OF_PEOPLE = (b"From", b"Sender", b"To", b"Cc", b"Bcc")
