@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from core import clock
@@ -18,7 +18,7 @@ from core.inbound.intake import Intake
 from core.inbound.marks import Pending
 from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
 from core.inbound.noted import Noted
-from core.inbound.reading import Line, read_ahead
+from core.inbound.reading import Bulk, Line, read_ahead
 from core.inbound.suspects import acquit, suspects_among
 from core.inbound.too_large import describe_too_large
 from core.models import AfterFetch, FolderMark
@@ -66,8 +66,13 @@ class FolderPass:
         self.has_more = len(due) < len(new)
         suspects = suspects_among(self.handles, self.claimed, [*again, *due], self.noted.suspects)
         self._take_carefully(suspects, mark)
-        self._take(_without(again, suspects), mark, moves_mark=False)
+        # Where the connection broke again and again, comes last: it must not keep the others from coming.
+        at_risk = self.noted.risky()
+        risky = [key for key in again if key in at_risk]
+        self._take(_without(again, [*suspects, *risky]), mark, moves_mark=False)
         self._take(_without(due, suspects), mark, moves_mark=True)
+        if not self.has_more and not self.wants_stop():
+            self._take(_without(risky, suspects), mark, moves_mark=False)
         if self.log.counts.too_large > too_large_before:
             describe_too_large(self.handles, self.claimed, self.line, self.folder)
         if not self.has_more and not self.wants_stop():
@@ -94,10 +99,33 @@ class FolderPass:
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
         for bulk in read_ahead(self.line, keys, self.claimed.account.max_size, self.intake.judge):
+            if bulk.cut_off is not None:
+                self._take_what_came(bulk, mark)
+                raise bulk.cut_off
             self.acknowledger.acknowledge(self.intake.take_in(bulk, mark, moves_mark=moves_mark))
+            self._forget_cut_off(bulk)
             if self.wants_stop():
                 break
         self.acknowledger.collect()
+
+    def _take_what_came(self, bulk: Bulk, mark: FolderMark) -> None:
+        """Store what came whole before the connection broke; the next run tells the server of it.
+
+        The message at which it broke is noted: the second time it is asked for last from then on, the third time it is
+        given up, but only if others came; else not this message is to blame but the line.
+        """
+        others_came = bool(bulk.judged) or self.log.counts.fetched > 0
+        is_next_in_turn = not self.noted.risky() & {one.key for one in bulk.missing}
+        noted = bulk if others_came or is_next_in_turn else replace(bulk, missing=())
+        if noted.judged or noted.missing:
+            self.intake.take_in(noted, mark, moves_mark=False)
+
+    def _forget_cut_off(self, bulk: Bulk) -> None:
+        """At these the connection broke before; now they came, so it was chance."""
+        came = self.noted.cut_off() & {one.server_key for one in bulk.judged}
+        if came:
+            account, keys = self.claimed.account, list(came)
+            self.handles.database.writing(lambda session: marks.forget_leftovers(session, account, keys))
 
     # -- what is new ------------------------------------------------------------------------------------------------
 

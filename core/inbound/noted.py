@@ -40,6 +40,11 @@ class Left(NamedTuple):
         """Whether it is left alone although the server lists it still, as far as is known."""
         return self.is_over and self.why not in {BEFORE_START, Missing.GONE.value}
 
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the connection was lost more than once when it was to come: once is chance."""
+        return self.why == Missing.CUT_OFF.value and self.tries > 1
+
 
 @dataclass
 class Noted:
@@ -56,12 +61,23 @@ class Noted:
     """What is to be taken carefully, message by message."""
 
     def due_again(self, uidvalidity: int, upto: int, *, is_asked: bool = False) -> list[int]:
-        """UIDs at or below the mark that are worth another try: not given before, or no longer too large.
+        """UIDs that are worth another try: not given before, or no longer too large.
 
+        Above the mark only those are told where the connection broke: all others are new there.
         `is_asked`: a person asked for the account, so what was given up is tried once more.
         """
-        tried = [one.key for one in self.left if not one.is_over or (is_asked and one.is_given_up)]
-        return sorted({key.uid for key in (*tried, *self.grown) if key.uidvalidity == uidvalidity and key.uid <= upto})
+        left = [one for one in self.left if not one.is_over or (is_asked and one.is_given_up)]
+        tried = [one.key for one in left if one.key.uid <= upto or one.breaks_off]
+        grown = [key for key in self.grown if key.uid <= upto]
+        return sorted({key.uid for key in (*tried, *grown) if key.uidvalidity == uidvalidity})
+
+    def risky(self) -> set[Key]:
+        """Messages at which the connection was lost again and again."""
+        return {one.key for one in self.left if one.breaks_off}
+
+    def cut_off(self) -> set[Key]:
+        """Messages at which it was lost at all."""
+        return {one.key for one in self.left if one.why == Missing.CUT_OFF.value}
 
     def uidls_again(self, *, is_asked: bool) -> dict[str, bool]:
         """UIDLs that were listed and not given, and whether each is worth another try now."""

@@ -8,9 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+from core.errors import WireError
 from core.failpoints import fp
 from core.inbound.judging import Judged
-from core.protocols.source import Fetched, Key, Source
+from core.protocols.source import Fetched, Key, Missing, Source
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +68,9 @@ class Bulk:
     """What was no longer there when sizes were asked for."""
     last: Key
     """The last key that this batch settles."""
+    cut_off: WireError | None = None
+    """Why not all of it came: the connection is lost. What came whole is here; of the rest only the first is told as
+    `missing`, and nothing is settled."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,21 @@ def _planned(keys: Sequence[Key], sizes: Future[dict[Key, int]], limit: int) -> 
 
 
 def _read(source: Source, plan: _Plan, following: Sequence[Key], judge: Callable[[Fetched], Judged]) -> Bulk:
-    fetched = source.fetch(plan.keys, following) if plan.keys else []
+    try:
+        fetched = source.fetch(plan.keys, following) if plan.keys else []
+    except WireError as lost:
+        if source.is_usable:
+            raise
+        return _cut_off(source, plan, judge, lost)
     fp("K2")
     judged = tuple(judge(one) for one in fetched if one.raw is not None)
     return Bulk(judged, tuple(one for one in fetched if one.raw is None), plan.too_large, plan.gone, plan.last)
+
+
+def _cut_off(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged], lost: WireError) -> Bulk:
+    """What came whole before the connection broke: a line that never lasts for a whole batch brings mail, too."""
+    arrived = source.arrived(plan.keys)
+    here = {one.key for one in arrived}
+    broken_at = [key for key in plan.keys if key not in here][:1]
+    missing = tuple(Fetched(key, None, 0, None, Missing.CUT_OFF) for key in broken_at)
+    return Bulk(tuple(judge(one) for one in arrived), missing, (), (), plan.last, cut_off=lost)

@@ -116,6 +116,12 @@ class ImapSource:
         found, refused = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
         return [_fetched(key, found.get(key.uid), refused.get(key.uid)) for key in keys]
 
+    def arrived(self, keys: Sequence[Key]) -> list[Fetched]:
+        """What of these had come when `fetch` lost the connection."""
+        found = self._bodies.arrived(list(self._by_uid(keys)))
+        given = [_fetched(key, found[key.uid], None) for key in keys if key.uid in found]
+        return [one for one in given if one.raw is not None]
+
     def header(self, key: Key) -> bytes | None:
         """The fields that tell what a message is about, without reading it; `None` if the server does not give them."""
         (uid,) = self._by_uid([key])

@@ -37,10 +37,12 @@ class Bodies:
         self._announced: dict[int, int] = {}
         self._ahead: _Ahead | None = None
         self._early: dict[int, Body] = {}
+        self._heard: Asked | None = None
+        """What is being answered, or could not be understood."""
 
     def forget(self) -> None:
         """Another folder is being selected: what was announced or asked for here is of no more use."""
-        self._announced, self._ahead, self._early = {}, None, {}
+        self._announced, self._ahead, self._early, self._heard = {}, None, {}, None
 
     def announce(self, sizes: Mapping[int, int]) -> None:
         """How large the server says that messages are, by UID: what is read of them is bounded by it."""
@@ -65,6 +67,12 @@ class Bodies:
         for uid in uids:
             self._announced.pop(uid, None)
         return found, refused
+
+    def arrived(self, uids: Sequence[int]) -> dict[int, Body]:
+        """Which of these had come when the connection was lost: a literal that is not whole is no part of an answer."""
+        heard = self._heard.answer.untagged if self._heard is not None else []
+        found = self._early | imap_fetch.bodies_up_to_nonsense(heard)
+        return {uid: found[uid] for uid in uids if uid in found}
 
     def _batch(self, uids: tuple[int, ...], following: tuple[int, ...]) -> dict[int, Body]:
         if self._ahead is not None and self._ahead.uids == uids:
@@ -94,8 +102,10 @@ class Bodies:
 
     def _take(self, asked: Asked, uids: Sequence[int]) -> None:
         """Take in an answer; bodies of the next batch may be among it, since servers may work on both at a time."""
+        self._heard = asked
         answer = self._dialogue.take(asked)
         found = imap_fetch.understood(self._dialogue, imap_fetch.bodies, answer)
+        self._heard = None
         wanted = {*uids, *(self._ahead.uids if self._ahead is not None else ())}
         self._early = {uid: body for uid, body in (self._early | found).items() if uid in wanted}
 

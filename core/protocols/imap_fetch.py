@@ -58,6 +58,17 @@ def bodies(untagged: Iterable[Response]) -> dict[int, Body]:
     return found
 
 
+def bodies_up_to_nonsense(untagged: Iterable[Response]) -> dict[int, Body]:
+    """The same of an answer that was broken off, where what makes no sense may have been the end of it."""
+    found: dict[int, Body] = {}
+    try:
+        for response in untagged:
+            found.update(bodies([response]))
+    except NotUnderstood:
+        pass
+    return found
+
+
 def headers(untagged: Iterable[Response]) -> dict[int, bytes]:
     """The header fields that were asked for, by UID."""
     found: dict[int, bytes] = {}

@@ -30,6 +30,8 @@ class Pop3Source:
         self._numbers: dict[Key, int] = {}
         self._sizes: dict[int, int] | None = None
         self._pending: list[Key] = []
+        self._came: list[Fetched] = []
+        """Of the last `fetch`."""
 
     @property
     def is_usable(self) -> bool:
@@ -94,10 +96,15 @@ class Pop3Source:
         windows = list(_windows(keys))
         wanted = [self._retrieval(window) for window in windows]
         after = self._retrieval(following) if 0 < len(following) <= _WINDOW else None
-        fetched: list[Fetched] = []
+        self._came = []
         for window, these, those in zip(windows, wanted, [*wanted[1:], after], strict=True):
-            fetched += self._fetched(window, these, those)
-        return fetched
+            for one in self._fetched(window, these, those):
+                self._came.append(one)
+        return self._came
+
+    def arrived(self, keys: Sequence[Key]) -> list[Fetched]:
+        """What of these had come when `fetch` lost the connection."""
+        return [one for one in self._came if one.key in keys and one.raw is not None]
 
     def mark_seen(self, keys: Sequence[Key]) -> None:
         """POP3 has no flags."""

@@ -123,6 +123,8 @@ class Missing(StrEnum):
     """No bytes came although the server says that it has some; a later try may get them."""
     REFUSED = "refused"
     """The server would not give it; `note` holds its words. A later try may get it."""
+    CUT_OFF = "cut off"
+    """The connection broke where this one was to come; a later try may get it."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,9 @@ class Source(Protocol):
 
         `following` will be fetched next: the server is asked for them already, where it can be, and does not idle.
         """
+
+    def arrived(self, keys: Sequence[Key]) -> list[Fetched]:
+        """Which of these had come whole when `fetch` lost the connection, in the order of the keys."""
 
     def header(self, key: Key) -> bytes | None:
         """What the header of a message says, without reading the message; `None` if the server does not tell."""
