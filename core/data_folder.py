@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import CannotWrite, NotPermitted
+from core.system_users import group_name, user_name
 
 SERVICE_USER = "postroom"
 """Whose the folder becomes when root makes it, where there is such a user."""
@@ -101,9 +102,9 @@ def _refuse_closed(home: Path) -> None:
         )
     found = home.stat()
     if not found.st_mode & stat.S_IRWXG:
-        whose = _user_name(found.st_uid)
+        whose = user_name(found.st_uid)
         raise NotPermitted(f"The data folder {home} is for the user {whose} alone. To use another: set POSTROOM_HOME.")
-    group = _group_name(found.st_gid)
+    group = group_name(found.st_gid)
     raise NotPermitted(
         f"The data folder {home} is for the group {group}, which you are not in. An administrator may add you: "
         f"usermod --append --groups {group} NAME"
@@ -122,18 +123,13 @@ def _closed_above(path: Path) -> Path:
     return reached
 
 
-def _user_name(user_id: int) -> str:
+def sync_folder(folder: Path) -> None:
+    """Have a folder's names on the disk: what was made, renamed or removed in it is so after a power cut, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        return pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        return str(user_id)
-
-
-def _group_name(group_id: int) -> str:
-    try:
-        return grp.getgrgid(group_id).gr_name
-    except KeyError:
-        return str(group_id)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def free_bytes(folder: Path) -> int:

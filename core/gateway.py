@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from core.environment import Environment
 from core.errors import CannotWrite
 from core.handles import LEASE_SECONDS, Handles
 from core.models import Queue, Setting, Template
+from core.system_users import this_user
 from core.vault.choice import key_place
 from core.vault.keys import make_key
 from core.vault.vault import PUBLIC_KEY, Vault, is_anything_sealed
@@ -122,14 +122,6 @@ def make_drop_folder(folder: Path) -> None:
         raise CannotWrite(f"The drop folder {folder} cannot be made: {error.strerror}. Set POSTROOM_DROP.") from error
 
 
-def system_user() -> str:
-    """The name of the user this process runs as."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
-
-
 def _make_missing_key(handles: Handles) -> None:
     with handles.database.reading() as session:
         if is_anything_sealed(session):
@@ -147,7 +139,7 @@ def _ship(database: Database) -> None:
     with database.reading() as session:
         if session.get(Setting, FIRST_ADMIN) is not None:
             return
-    user, now = system_user(), clock.utcnow()
+    user, now = this_user(), clock.utcnow()
 
     def ship(session: Session) -> None:
         # Of many processes at once one draws the first number; what is deleted later stays deleted.

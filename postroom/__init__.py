@@ -170,9 +170,9 @@ def _has_address_beyond_ascii(message: Message[Any, Any]) -> bool:
 
 
 def _program() -> str:
-    import os
+    from core.system_users import this_user
 
-    return f"{os.environ.get('USER') or os.geteuid()} (python)"
+    return f"{this_user()} (python)"
 
 
 def _handles() -> Handles:

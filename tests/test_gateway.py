@@ -12,12 +12,13 @@ from sqlmodel import Session, select
 from core.db import file_system
 from core.environment import Environment, read_environment
 from core.errors import CannotWrite, ExposedFile, SecretUnreadable
-from core.gateway import make_drop_folder, open_gateway, system_user
+from core.gateway import make_drop_folder, open_gateway
 from core.handles import Handles
 from core.models import Queue, Setting, Template
 from core.secret import Secret
 from core.services.actor import Actor, Role, current_actor
 from core.services.templates import templates
+from core.system_users import this_user
 
 
 def _names(handles: Handles, model: type[Queue | Template]) -> list[str]:
@@ -166,7 +167,7 @@ def test_who_made_it_is_an_admin(handles: Handles) -> None:
         first = session.get(Setting, "system.first_admin")
 
     assert first is not None
-    assert first.value == system_user()
+    assert first.value == this_user()
     assert current_actor(handles).role is Role.SUPER_SECURITY_ADMIN
 
 

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from core.data_folder import sync_folder
 from core.db.engine import sqlite_module
 from core.environment import Environment
 from core.errors import CannotWrite, NoInput
@@ -73,12 +74,3 @@ def synced(file: Path) -> None:
     """Have a file on the disk."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Have a folder's names on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

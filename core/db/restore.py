@@ -10,7 +10,8 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine, inspect
 
-from core.db.backup import copied, driver_errors, sync_folder, synced
+from core.data_folder import sync_folder
+from core.db.backup import copied, driver_errors, synced
 from core.db.engine import journal_mode, sqlite_module
 from core.db.schema import refuse_newer
 from core.db.upgrade import alembic_config

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pwd
 import socket
 import sys
 from ipaddress import ip_address
 from pathlib import Path
+
+from core.system_users import user_name
 
 _TABLES = {4: Path("/proc/net/tcp"), 6: Path("/proc/net/tcp6")}
 _LOCAL, _UID = 1, 7
@@ -23,7 +24,7 @@ def owner_of(peer: tuple[str, int]) -> str:
         return ""
     for columns in map(str.split, rows):
         if len(columns) > _UID and columns[_LOCAL] == wanted and columns[_UID].isdigit():
-            return _name_of(int(columns[_UID]))
+            return user_name(int(columns[_UID]))
     return ""
 
 
@@ -33,10 +34,3 @@ def _as_the_kernel_writes(address: str) -> str:
     packed = socket.inet_pton(family, address)
     words = (packed[start : start + 4] for start in range(0, len(packed), 4))
     return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)
-
-
-def _name_of(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

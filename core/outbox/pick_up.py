@@ -6,7 +6,6 @@ import contextlib
 import errno
 import logging
 import os
-import pwd
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from core.handles import Handles
 from core.mail.envelope import LARGEST as LARGEST_MESSAGE
 from core.outbox.enqueue import TOPIC, held, insert_durably, known_mailboxes
 from core.outbox.entry import Entry, read_entry
+from core.system_users import user_name
 
 REFUSED = "refused"
 """The folder within the drop folder for files that are not as `postroom send` writes them."""
@@ -167,7 +167,7 @@ def _look_at(folder: int, name: str) -> _Found | None:
         entry = read_entry(
             envelope,
             dropped.raw,
-            submitted_by=_user(facts.st_uid),
+            submitted_by=user_name(facts.st_uid),
             message_id=dropped.message_id,
             handed_in_at=dropped.handed_in_at,
         )
@@ -286,10 +286,3 @@ def _write_reason(aside: int, name: str, reason: str) -> None:
     descriptor = os.open(f"{name}.reason", flags, 0o600, dir_fd=aside)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
         file.write(reason + "\n")
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.errors import NotPermitted
-from core.gateway import FIRST_ADMIN, system_user
+from core.gateway import FIRST_ADMIN
 from core.handles import Handles
 from core.models import Setting
 from core.settings import RoleSettings
+from core.system_users import this_user
 
 
 class Role(StrEnum):
@@ -45,7 +46,7 @@ def current_actor(handles: Handles) -> Actor:
     Raises:
         NotPermitted: the settings give none.
     """
-    user = system_user()
+    user = this_user()
     with handles.database.reading() as session:
         first = session.get(Setting, FIRST_ADMIN)
     is_first = os.geteuid() == 0 or (first is not None and first.value == user)

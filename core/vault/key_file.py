@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from core.data_folder import belong_to_folder
+from core.data_folder import belong_to_folder, sync_folder
 from core.errors import CannotWrite, ExposedFile, SecretUnreadable
 from core.failpoints import fp
 from core.vault.key import Key, key_from
@@ -76,7 +76,7 @@ class FilePlace:
             with suppress(FileExistsError):
                 os.link(making, path)
             making.unlink()
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise CannotWrite(f"The key {path} cannot be made: {error.strerror}.") from error
         return self.read(slot) or key
@@ -88,11 +88,11 @@ class FilePlace:
             if keep_old and old is not None:
                 with suppress(FileExistsError):
                     os.link(self.path, self._path(old.id))
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
             fp("R3")
             with suppress(FileNotFoundError):  # it was promoted already
                 self._path(NEXT).rename(self.path)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             raise CannotWrite(f"The key {self.path} cannot be replaced: {error.strerror}.") from error
 
@@ -153,11 +153,3 @@ def _write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

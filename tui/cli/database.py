@@ -17,10 +17,10 @@ from core.db.schema import REVISION
 from core.db.upgrade import upgrade
 from core.environment import Environment
 from core.errors import NotPermitted, PostroomError, SchemaMismatch, StoreBusy, StoreError
-from core.gateway import system_user
 from core.handles import Handles
 from core.services import databases
 from core.services.actor import Actor, Role
+from core.system_users import this_user
 from core.text import counted
 from tui.cli.commands import group
 from tui.cli.opened import opened
@@ -123,7 +123,7 @@ def _owner(environment: Environment) -> Actor:
     folder = environment.home if environment.home.exists() else environment.home.parent
     if os.geteuid() not in {0, folder.stat().st_uid if folder.exists() else os.geteuid()}:
         raise NotPermitted(f"The data folder {folder} is another user's; only that user or root may do this.")
-    return Actor(system_user(), os.uname().nodename, Role.SUPER_SECURITY_ADMIN)
+    return Actor(this_user(), os.uname().nodename, Role.SUPER_SECURITY_ADMIN)
 
 
 def _key_problem(handles: Handles) -> str:

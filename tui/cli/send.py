@@ -17,9 +17,10 @@ from core.handin import hand_in
 from core.local_names import LocalNames, read_local_names
 from core.mail.envelope import OutgoingEnvelope, named_in
 from core.mail.strict_address import strict_address
+from core.system_users import this_user
 from tui.cli.moments import read_moment
 from tui.cli.sendmail_flags import HELP, asks_for_help, read_flags
-from tui.cli.submission import from_field, local_user, prepared, read_message
+from tui.cli.submission import from_field, prepared, read_message
 
 
 class NotStored(StoreError):
@@ -94,7 +95,7 @@ def _from(name: str, sender: str | None, names: LocalNames) -> str:
     """A From for a message without one; empty where nothing is known of the writer: the mailbox fills in its own."""
     if not name and not sender:
         return ""
-    return from_field(name, sender or names.address_of(local_user()))
+    return from_field(name, sender or names.address_of(this_user()))
 
 
 def _moment(option: str, text: str | None, now: datetime) -> datetime | None:

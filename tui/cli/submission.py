@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -97,16 +96,6 @@ def from_field(name: str, address: str) -> str:
         escaped = name.strip().replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}" <{checked}>'
     return f"{encode_text(name.strip(), len('From: ')).decode('ascii')}\r\n <{checked}>"
-
-
-def local_user() -> str:
-    """The name of the user of this process."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
 
 
 def _with_header(raw: bytes) -> bytes:
