@@ -105,25 +105,33 @@ def test_a_mailbox_that_is_not_there_refuses_all_however_many_they_are(handles):
     assert rows(handles) == []
 
 
-def test_a_commit_holds_no_more_bytes_than_a_database_writes_at_ease(handles, monkeypatch):
-    commits = []
+@pytest.fixture
+def loads(handles, monkeypatch):
+    """How large the transactions are said to be that put messages in."""
+    found = []
     writing = handles.database.writing
-    monkeypatch.setattr(handles.database, "writing", lambda work, **how: commits.append(how) or writing(work, **how))
+
+    def noting(work, **said):
+        found.extend([said["load"]] if "load" in said else ())
+        return writing(work, **said)
+
+    monkeypatch.setattr(handles.database, "writing", noting)
+    return found
+
+
+def test_a_commit_holds_no_more_bytes_than_others_can_wait_for(handles, loads):
     large = read_entry(OutgoingEnvelope(("b@example.net",)), mail("large") + b"y" * (9 << 20))
 
     message_ids = enqueue_many(handles, [entry(1), large, large, entry(2)])
 
     assert [row.message_id for row in rows(handles)] == message_ids
-    assert len(commits) == 2
-    assert all(0.5 < how["load"] < 1 for how in commits)
+    assert len(loads) == 2
+    assert all(0.5 < load < 1 for load in loads)
 
 
-def test_one_message_goes_before_batches(handles, monkeypatch):
-    commits = []
-    writing = handles.database.writing
-    monkeypatch.setattr(handles.database, "writing", lambda work, **how: commits.append(how) or writing(work, **how))
+def test_one_message_goes_before_batches(handles, loads):
     enqueue(handles, entry())
-    assert commits == [{"load": 0.0}]
+    assert loads == [0.0]
 
 
 def test_a_mailbox_is_asked_for_by_name(handles):
