@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-WRITING_CACHE, READING_CACHE = 12_000, 4_000
+WRITING_CACHE, READING_CACHE = 8_000, 4_000
 """KiB of pages that a connection to SQLite keeps. A worker has ten that read, and the system keeps pages as well."""
 
 # The WAL-reset corruption bug is mended from here on (sqlite.org/wal.html, "walresetbug").

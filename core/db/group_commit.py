@@ -175,7 +175,8 @@ class GroupCommit:
         with self._engine.connect() as connection:
             self._begin(connection, deadline, is_batch=mine.load > 0)
             mine.carry_out(connection)
-            room = FULL - mine.load
+            # A row or two take no batch along: they would wait for it, and its memory would stay with their thread.
+            room = FULL - mine.load if mine.load else 0.0
             while not mine.is_alone and (another := self._another(room)) is not None:
                 written.append(another)
                 room -= another.load

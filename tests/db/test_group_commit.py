@@ -43,7 +43,7 @@ class Crowd:
         self.commits += 1
 
     @contextmanager
-    def behind(self, first: str) -> Iterator[Callable[..., "Future[object]"]]:
+    def behind(self, first: str, *, load: float = 0.0) -> Iterator[Callable[..., "Future[object]"]]:
         """Within it the first has its turn; after it all are over."""
         assert self.database._group is not None
         waiting_ones = self.database._group._waiting
@@ -62,7 +62,7 @@ class Crowd:
                 waiting.until(lambda: len(waiting_ones) > count or future.done())
                 return future
 
-            self.first = pool.submit(self.database.writing, holding)
+            self.first = pool.submit(self.database.writing, holding, load=load)
             assert has_begun.wait(PATIENCE)
             self.commits = 0
             try:
@@ -103,12 +103,29 @@ def test_what_waits_is_written_with_one_commit(crowd: Crowd) -> None:
     assert _names(crowd.database) == set("abcd")
 
 
-def test_what_is_small_goes_before_batches(crowd: Crowd) -> None:
-    with crowd.behind("a") as joins:
+def test_a_batch_takes_what_is_small_along_before_another_batch(crowd: Crowd) -> None:
+    with crowd.behind("a", load=0.5) as joins:
         joins(crowd.writes("b"), load=0.5)
         joins(crowd.writes("c"))
 
     assert crowd.done == ["c", "b"]
+    assert crowd.commits == 1
+
+
+def test_a_batch_takes_no_more_along_than_makes_a_full_one(crowd: Crowd) -> None:
+    with crowd.behind("a", load=0.5) as joins:
+        joins(crowd.writes("b"), load=0.6)
+
+    assert crowd.commits == 2
+
+
+def test_what_is_small_waits_for_no_batch(crowd: Crowd) -> None:
+    with crowd.behind("a") as joins:
+        joins(crowd.writes("b"), load=0.1)
+        joins(crowd.writes("c"))
+
+    assert crowd.done == ["c", "b"]
+    assert crowd.commits == 2
 
 
 def test_what_fails_among_others_is_undone_alone(crowd: Crowd) -> None:
