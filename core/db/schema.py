@@ -80,6 +80,21 @@ def _checked(database: Database) -> Database:
     return database
 
 
+def refuse_migrated(database: Database, what: str) -> None:
+    """See that the database still fits this program, which has had it open for a while.
+
+    Args:
+        database: an open one.
+        what: who has it open, `this worker`.
+
+    Raises:
+        SchemaMismatch: it was migrated since.
+    """
+    revision = revision_of(database)
+    if revision != REVISION:
+        raise SchemaMismatch(f"The database was migrated to {revision} while {what} ran. Start it anew.")
+
+
 def refuse_newer(what: str, revision: str) -> None:
     """Leave alone what another machine's newer version has upgraded: it cannot be gone back to this one.
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 from core.attendance import tell_unattended
 from core.db.changes import Watcher
-from core.db.schema import REVISION, revision_of
-from core.errors import PostroomError, SchemaMismatch, StoreError
+from core.db.schema import refuse_migrated
+from core.errors import PostroomError, StoreError
 from core.handles import Handles
 from core.workers.collector import spare_the_collector
 from core.workers.fetcher import Fetcher
@@ -142,7 +142,7 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: t
     try:
         while not stop.is_set():
             try:
-                _refuse_other_schema(handles)
+                refuse_migrated(handles.database, "this worker")
                 fetcher.fetch_due()
                 for order in take_orders(handles, ("fetch",)):
                     _carry_out(handles, fetcher, order)
@@ -161,16 +161,10 @@ def _watch_schema(handles: Handles, stop: threading.Event) -> None:
     """The same look for a worker that does not fetch."""
     while not stop.wait(LOOK):
         try:
-            _refuse_other_schema(handles)
+            refuse_migrated(handles.database, "this worker")
         except StoreError as error:
             _log.warning("%s", error)
             stop.wait(PATIENCE_AFTER_FAULT)
-
-
-def _refuse_other_schema(handles: Handles) -> None:
-    revision = revision_of(handles.database)
-    if revision != REVISION:
-        raise SchemaMismatch(f"The database was migrated to {revision} while this worker ran. Start it anew.")
 
 
 def _carry_out(handles: Handles, fetcher: Fetcher, order: Order) -> None:

@@ -19,7 +19,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from core.errors import CannotWrite, PostroomError
+from core.errors import CannotWrite, PostroomError, SchemaMismatch
 from core.resources.kind import Kind
 from core.services.attention import notice_unattended
 from core.text import safe_text
@@ -42,6 +42,7 @@ from tui.console.shown_lines import ShownLines
 from tui.console.standing import Standing
 from tui.console.terminal_guard import EXIT_CODE
 from tui.console.watching import Moved, Watching
+from tui.console.whole_program import WholeProgram
 from tui.private_file import write_private
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class PostroomApp(App[int]):
         self._screens: dict[str, DeskScreen] = {}
         self._shown_lines = ShownLines()
         self._watching = Watching(handles, self.post_message)
+        self._whole_program = WholeProgram()
         self._offer_demo = offer_demo
         self.set_class(ascii_only, "-ascii")
         if (wanted := theme or self.preferences.theme) in self.available_themes:
@@ -131,11 +133,13 @@ class PostroomApp(App[int]):
     def on_unmount(self) -> None:
         """Stop watching; remember the theme."""
         self._watching.stop()
+        self._whole_program.stop()
         if self.theme != self._theme_at_start:
             self.preferences.remember_theme(self.theme)
 
     def _begin(self) -> None:
         self._watching.start()
+        self._whole_program.start()
         self._count()
         self.set_interval(COUNT_EVERY, self._count)
         if not self.desk.read_only:
@@ -218,7 +222,8 @@ class PostroomApp(App[int]):
             self.screen.refresh_data()
 
     def _cannot_count(self, error: PostroomError) -> None:
-        self.standing = replace(self.standing, trouble=str(error))
+        in_short = "old program" if isinstance(error, SchemaMismatch) else "no database"
+        self.standing = replace(self.standing, trouble=str(error), trouble_in_short=in_short)
 
     # -- places -----------------------------------------------------------------------------------------------------
 

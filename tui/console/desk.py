@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import StoreBusy
 from core.resources.kind import Kind
-from core.services import access, details, handed_in, overview, search
+from core.services import access, details, handed_in, overview, search, watching
 from core.services.actor import Actor
 from core.services.paging import Cursor, cursor_of
 from tui.console.standing import Standing
@@ -91,6 +91,7 @@ class Desk:
         if environment.is_sqlite and not environment.database_file.exists():
             # What is open stays open: without a look nobody would notice, and what is written now would be lost.
             raise StoreBusy(f"The database {environment.database_file} is gone: moved away or removed.")
+        watching.refuse_migrated_database(self.handles, "this console")
         if not self.read_only:
             handed_in.take_in(self.handles)
         now = overview.overview(self.handles)

@@ -17,4 +17,6 @@ class Standing:
     is_known: bool = False
     """Whether anybody has counted yet."""
     trouble: str = ""
-    """Why nobody can count now: the database is away; empty when it is not."""
+    """Why nobody can count now: the database is away, or of a newer version; empty when it is not."""
+    trouble_in_short: str = ""
+    """The same in two words."""

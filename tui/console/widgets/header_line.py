@@ -62,7 +62,7 @@ class HeaderLine(Static):
         if waited:
             facts.append((9, Content.styled(f"waiting {waited} s", "$text-warning")))
         if now.trouble:
-            return [*facts, (9, Content.styled(f"{self._cross} no database", "$text-error"))]
+            return [*facts, (9, Content.styled(f"{self._cross} {now.trouble_in_short}", "$text-error"))]
         if not now.is_known:
             return facts
         worker = f"worker {self._dot if now.workers else '!'} {now.workers}"
