@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -112,6 +112,13 @@ def section_of(setting: str) -> Section:
     """The section that a setting stands in, by its dotted name."""
     name, dot, _ = setting.partition(".")
     return Section(name if dot else "")
+
+
+def describe(pause: Callable[[], object]) -> None:
+    """Make all sections ready, with a pause after each: what is said of a setting stands in the program's source."""
+    for name in dict.fromkeys(setting.rpartition(".")[0] for setting in DEFAULTS):
+        _described(name)
+        pause()
 
 
 @cache

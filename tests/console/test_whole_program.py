@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from core.handles import Handles
+from core.services import setting_sections
 from tests.console.conftest import Opener
 from tui.console import whole_program
 
@@ -55,9 +56,12 @@ def test_nothing_is_left_to_import_from_the_files_of_a_later_version() -> None:
 async def test_an_open_console_imports_it_by_itself(open_console: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_program, "SETTLING", 0.0)
     monkeypatch.setattr(whole_program, "names", lambda: ["tests.console.rows_of_nobody", "core.vault.key_ring"])
+    described: list[object] = []
+    monkeypatch.setattr(setting_sections, "describe", described.append)
     monkeypatch.delitem(sys.modules, "core.vault.key_ring", raising=False)
     async with open_console() as console:
         await console.until(lambda: "core.vault.key_ring" in sys.modules, "what comes after one that is not there")
+        await console.until(lambda: described != [], "what is said of the settings to be read")
 
 
 async def test_an_open_console_says_that_its_database_was_migrated(open_console: Opener, handles: Handles) -> None:

@@ -1,4 +1,4 @@
-"""What a console may need later is imported while nobody waits for it, soon after its first screen.
+"""What a console may need later is imported or read while nobody waits for it, soon after its first screen.
 
 Else it would come from the files of that later moment: whoever upgrades Postroom under an open console would have a
 screen end it, with new modules that meet old ones.
@@ -11,6 +11,7 @@ import pkgutil
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import core.services
 import tui.console
@@ -59,3 +60,10 @@ class WholeProgram:
                 importlib.import_module(name)
             except Exception:  # noqa: BLE001 - whoever opens what needs it is told; until then all else works
                 LOG.exception("importing %s", name)
+        self._read_help()
+
+    def _read_help(self) -> None:
+        from core.services.setting_sections import describe
+
+        with suppress(OSError):  # somebody replaces the program just now
+            describe(lambda: self._stop.wait(PAUSE))
