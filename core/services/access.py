@@ -11,6 +11,7 @@ SEE = "see"
 OPERATING = frozenset(
     {
         ("account", "fetch"),
+        ("account", "rehearse"),
         ("account", "test"),
         ("account", "pause"),
         ("account", "resume"),

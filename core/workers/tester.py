@@ -1,4 +1,4 @@
-"""A worker's side of tests: for people who may not read the key, each test in a thread of its own."""
+"""A worker's side of tests and dry runs: for people who may not read the key, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from core.handles import Handles
 from core.protocols.probe import Step
 from core.protocols.told_step import DIALOGUE, LONGEST, written_line, written_step
 from core.protocols.transcript import Spoken
+from core.workers import rehearsed
 from core.workers.orders import Order, finish, report, take_orders
 
-KIND = "test"
+KINDS = ("test", rehearsed.KIND)
 """The requests that are taken here."""
 
 LOOK = 1.0
@@ -30,7 +31,7 @@ _log = logging.getLogger("postroom.tester")
 
 
 class Tester:
-    """Takes orders to test."""
+    """Takes orders to test, and to say what a fetch would take in."""
 
     def __init__(self, handles: Handles, stop: threading.Event, carry_out: CarryOut) -> None:
         self._handles = handles
@@ -43,9 +44,9 @@ class Tester:
         try:
             while not self._stop.is_set():
                 try:
-                    for order in take_orders(self._handles, (KIND,)):
+                    for order in take_orders(self._handles, KINDS):
                         # A daemon: a server that hangs does not keep a worker from stopping.
-                        name = f"test-{order.id}"
+                        name = f"{order.kind}-{order.id}"
                         threading.Thread(target=self.carry_out, args=(order,), name=name, daemon=True).start()
                     watcher.wait(LOOK, self._stop)
                 except StoreError as error:
@@ -55,21 +56,30 @@ class Tester:
             watcher.close()
 
     def carry_out(self, order: Order) -> None:
-        """Test as an order says, telling each step as it comes."""
-        is_well = True
+        """Do as an order says, telling each step as it comes."""
         try:
-            for step in self._steps(self._handles, order.id):
-                if isinstance(step, Spoken):
-                    report(self._handles, order, DIALOGUE, ok=True, detail=written_line(step))
-                    continue
-                is_well = is_well and step.ok
-                report(self._handles, order, step.step, ok=step.ok, detail=written_step(step), ms=step.ms)
+            is_well = self._rehearse(order) if order.kind == rehearsed.KIND else self._test(order)
         except PostroomError as error:
             is_well = self._refuse(order, f"{type(error).__name__}: {str(error)[:LONGEST]}")
         except Exception:  # noqa: BLE001 - a fault of ours in one test is told to its person, and ends no worker
-            _log.exception("the test of %s failed", order.subject)
+            _log.exception("the %s of %s failed", order.kind, order.subject)
             is_well = self._refuse(order, "PostroomError: A fault of ours; the worker's log has the details.")
         finish(self._handles, order, ok=is_well)
+
+    def _test(self, order: Order) -> bool:
+        is_well = True
+        for step in self._steps(self._handles, order.id):
+            if isinstance(step, Spoken):
+                report(self._handles, order, DIALOGUE, ok=True, detail=written_line(step))
+                continue
+            is_well = is_well and step.ok
+            report(self._handles, order, step.step, ok=step.ok, detail=written_step(step), ms=step.ms)
+        return is_well
+
+    def _rehearse(self, order: Order) -> bool:
+        for told in rehearsed.told_plans(self._handles, order.subject.partition(":")[2]):
+            report(self._handles, order, "plan", ok=True, detail=told)
+        return True
 
     def _refuse(self, order: Order, why: str) -> bool:
         report(self._handles, order, "refused", ok=False, detail=why)

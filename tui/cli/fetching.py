@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from core.errors import NotPermitted
 from core.handles import Handles
 from core.inbound.closing import RunOutcome
 from core.inbound.fetch import FetchOptions
@@ -61,14 +61,8 @@ def _rehearse(invocation: Invocation, names: list[str] | None) -> int:
     faults = set()
     with opened(invocation, role="fetch") as (handles, actor):
         access.require(actor, "fetch", "account")
-        if not handles.vault.can_open():
-            raise NotPermitted(
-                f"A dry run needs the key ({handles.vault.place.name}), which cannot be read here. Run it as the "
-                "service's user; what a first run would take in, a worker tells: postroom test account NAME"
-            )
-        options = FetchOptions(debug=invocation.debug, listener=tell if invocation.debug else None)
         is_any = False
-        for one in rehearse_now(handles, names or None, options):
+        for one in _rehearsed(invocation, handles, actor, names or []):
             is_any = True
             if isinstance(one, RunOutcome):
                 faults.add(one.fault)
@@ -80,6 +74,17 @@ def _rehearse(invocation: Invocation, names: list[str] | None) -> int:
     if not is_any:
         say(invocation, NO_ACCOUNT)
     return 75 if "passing" in faults else 78 if faults else 0
+
+
+def _rehearsed(
+    invocation: Invocation, handles: Handles, actor: Actor, names: list[str]
+) -> Iterator[Rehearsed | RunOutcome]:
+    if handles.vault.can_open():
+        options = FetchOptions(debug=invocation.debug, listener=tell if invocation.debug else None)
+        return rehearse_now(handles, names or None, options)
+    from tui.cli import by_worker  # all of sending comes with it
+
+    return by_worker.rehearse(handles, actor, names)
 
 
 def _planned(one: Rehearsed) -> str:
