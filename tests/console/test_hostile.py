@@ -116,10 +116,10 @@ async def test_hostile_text_is_text_on_every_screen(
             _check(console, place.name)
             if place.name == "overview":
                 continue
-            for key in ("g", "G"):
-                await console.press(key, "i" if place.kind else "enter")
+            opens = "i" if place.kind else "enter"
+            for keys in (("g", opens), ("escape", "G", opens)):
+                await console.press_together(*keys)
                 _check(console, f"{place.name}, opened")
-                await console.press("escape")
 
 
 async def test_every_hostile_mail_can_be_read(open_console: Opener, hostile: Handles) -> None:
@@ -136,15 +136,14 @@ async def test_hostile_text_is_text_in_forms_and_dialogs(open_console: Opener, h
         for place in ("accounts", "mailboxes", "templates", "queues", "filters", "profiles"):
             console.app.go_to(place)
             await console.settled()
-            for _ in range(3):
-                await console.press("e")
+            for keys in (("e",), ("j", "e"), ("j", "e")):
+                await console.press_together(*keys)
                 _check(console, f"{place}, edited")
                 await console.press_together("escape", "d")
                 assert "Delete" in console.text
                 _check(console, f"{place}, deleting")
                 await console.press_together("escape", "y")
                 _check(console, f"{place}, copied")
-                await console.press("j")
         console.app.go_to("accounts")
         await console.settled()
         await console.press("t")
