@@ -67,7 +67,7 @@ class FolderPass:
         suspects = suspects_among(self.handles, self.claimed, [*again, *due], self.noted.suspects)
         self._take_carefully(suspects, mark)
         # Where the connection broke again and again, comes last: it must not keep the others from coming.
-        at_risk = self.noted.risky()
+        at_risk = self.noted.risky
         risky = [key for key in again if key in at_risk]
         self._take(_without(again, [*suspects, *risky]), mark, moves_mark=False)
         self._take(_without(due, suspects), mark, moves_mark=True)
@@ -115,14 +115,14 @@ class FolderPass:
         given up, but only if others came; else not this message is to blame but the line.
         """
         others_came = bool(bulk.judged) or self.log.counts.fetched > 0
-        is_next_in_turn = not self.noted.risky() & {one.key for one in bulk.missing}
+        is_next_in_turn = not self.noted.risky & {one.key for one in bulk.missing}
         noted = bulk if others_came or is_next_in_turn else replace(bulk, missing=())
         if noted.judged or noted.missing:
             self.intake.take_in(noted, mark, moves_mark=False)
 
     def _forget_cut_off(self, bulk: Bulk) -> None:
         """At these the connection broke before; now they came, so it was chance."""
-        came = self.noted.cut_off() & {one.server_key for one in bulk.judged}
+        came = self.noted.cut_off & {one.server_key for one in bulk.judged}
         if came:
             account, keys = self.claimed.account, list(came)
             self.handles.database.writing(lambda session: marks.forget_leftovers(session, account, keys))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -71,10 +71,12 @@ class Noted:
         grown = [key for key in self.grown if key.uid <= upto]
         return sorted({key.uid for key in (*tried, *grown) if key.uidvalidity == uidvalidity})
 
+    @cached_property
     def risky(self) -> set[Key]:
         """Messages at which the connection was lost again and again."""
         return {one.key for one in self.left if one.breaks_off}
 
+    @cached_property
     def cut_off(self) -> set[Key]:
         """Messages at which it was lost at all."""
         return {one.key for one in self.left if one.why == Missing.CUT_OFF.value}
