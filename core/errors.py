@@ -4,6 +4,7 @@ PostroomError
 ├── Misuse                     the caller's words are off                            (64)
 ├── BadInput                   values that cannot be taken; carries every problem    (65)
 │   ├── InUse                  deleting what others still need
+│   ├── ChangedMeanwhile       somebody else changed it since it was read
 │   └── UnsafeMessage          an envelope or header that must not leave
 ├── NoInput                    a file that is not there                              (66)
 ├── NotFound                   no such thing by that name                            (67)
