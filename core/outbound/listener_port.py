@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass
 from hashlib import sha256
 
+from sqlalchemy import make_url
+
 from core.environment import Environment
 from core.text import bounded, clean
 
@@ -20,14 +22,20 @@ class Occupant:
     is_there: bool
     """Whether anybody answers."""
     is_ours: bool = False
-    """Whether it is a worker of this home."""
+    """Whether it is a worker of this database."""
     greeting: str = ""
     """Its first line, cleaned; empty if it says nothing."""
 
 
 def mark_of(environment: Environment) -> str:
-    """What a worker's greeting ends with, so that workers of one home know each other; it tells nothing else."""
-    return sha256(str(environment.home).encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    """What a worker's greeting ends with, so that workers of one database know each other; it tells nothing else.
+
+    Not of one home: with several on a machine, whoever listens takes mail into the outbox of all.
+    """
+    url = make_url(environment.database_url)
+    # Who logs in, and how, differs from home to home.
+    place = f"{url.host or url.query.get('host', '')}:{url.port or ''}/{url.database}"
+    return sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:10]
 
 
 def occupant_of(host: str, port: int, mark: str) -> Occupant:

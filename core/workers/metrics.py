@@ -28,7 +28,7 @@ _log = logging.getLogger("postroom.metrics")
 class Metrics:
     """Follows the settings until it is told to stop; used by one thread.
 
-    One worker of a machine answers for all of its home; when it ends, another takes its place.
+    One worker of a machine answers for all of its database; when it ends, another takes its place.
     """
 
     def __init__(self, handles: Handles, stop: threading.Event) -> None:

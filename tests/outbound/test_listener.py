@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -385,8 +386,9 @@ def test_a_login_without_password_keeps_it_closed(house: Handles, anna: Actor, m
     assert "no password" in text
 
 
-def test_two_workers_of_one_home_share_the_port_in_peace(listening: Listening) -> None:
-    second = Listener(listening.handles, threading.Event())
+def test_two_workers_of_one_database_share_the_port_in_peace(listening: Listening, tmp_path: Path) -> None:
+    elsewhere = replace(listening.handles.environment, home=tmp_path / "another home")
+    second = Listener(replace(listening.handles, environment=elsewhere), threading.Event())
     second.follow()
     assert alerts(listening.handles) == []
 
