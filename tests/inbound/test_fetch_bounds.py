@@ -1,0 +1,106 @@
+"""Where a first run begins, and where a run ends before all is fetched."""
+
+from datetime import timedelta
+
+import pytest
+
+from core import clock
+from core.handles import Handles
+from tests.accounts import ON_SQLITE, add_account, at, fetch, fetch_once, fetched_well, message, raws, status_of
+from tests.servers.dovecot import DovecotServer
+
+
+@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
+def test_start_from_now_takes_in_what_comes_from_now_on(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1), message(2)])
+    add_account(handles, start_from="now", after_fetch="delete", **at(dovecot, user, kind))
+    assert fetched_well(handles).counts.fetched == 0
+    dovecot.deliver(user, [message(3)])
+    assert fetched_well(handles).counts.fetched == 1
+    assert [mail.raw for mail in dovecot.mails(user)] == [message(1), message(2)]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
+def test_start_from_now_of_an_empty_mailbox_misses_nothing(handles: Handles, dovecot: DovecotServer, kind: str) -> None:
+    user = dovecot.fresh_user()
+    add_account(handles, start_from="now", **at(dovecot, user, kind))
+    fetched_well(handles)
+    dovecot.deliver(user, [message(1)])
+    assert fetched_well(handles).counts.fetched == 1
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("at_once", [100, 1])
+def test_start_from_a_date_goes_by_when_mail_came(handles: Handles, dovecot: DovecotServer, at_once: int) -> None:
+    user = dovecot.fresh_user()
+    days = ["09", "10", "08", "11", "07"]
+    for day in days:
+        dovecot.append(user, message(day), internal_date=f'"{day}-Mar-2026 12:00:00 +0000"')
+    add_account(handles, start_from="2026-03-10", max_messages=at_once, **at(dovecot, user))
+    fetched_well(handles)
+    assert raws(handles) == [message("10"), message("11")]
+    dovecot.deliver(user, [message("new")])
+    fetched_well(handles)
+    assert raws(handles)[2:] == [message("new")]
+
+
+@ON_SQLITE
+def test_start_from_a_date_is_refused_with_pop3(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1)])
+    add_account(handles, start_from="2026-03-10", **at(dovecot, user, "POP3"))
+    outcome = fetch(handles).outcomes[0]
+    assert outcome.fault == "configuration"
+    assert "start from" in outcome.error
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
+def test_a_run_ends_at_its_bound_and_the_rest_is_due_at_once(
+    handles: Handles, dovecot: DovecotServer, kind: str
+) -> None:
+    user = dovecot.fresh_user()
+    mails = [message(number) for number in range(7)]
+    dovecot.deliver(user, mails)
+    add_account(handles, max_messages=3, after_fetch="delete", **at(dovecot, user, kind))
+    outcomes = [fetch_once(handles, "a") for _ in range(3)]
+    assert [outcome.counts.fetched for outcome in outcomes] == [3, 3, 1]
+    assert [outcome.has_more for outcome in outcomes] == [True, True, False]
+    assert raws(handles) == mails
+    assert dovecot.mails(user) == []
+
+
+def test_after_a_bounded_run_the_account_is_due_now(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(number) for number in range(3)])
+    account = add_account(handles, max_messages=2, interval=600, **at(dovecot, user))
+    fetch_once(handles, "a")
+    assert status_of(handles, account).due_at <= clock.utcnow()
+    fetch_once(handles, "a")
+    assert status_of(handles, account).due_at > clock.utcnow() + timedelta(seconds=590)
+
+
+@ON_SQLITE
+def test_a_fetch_by_hand_goes_on_until_nothing_is_left(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    dovecot.create_folder(user, "More")
+    dovecot.deliver(user, [message(number) for number in range(5)])
+    dovecot.deliver(user, [message(f"more{number}") for number in range(5)], "More")
+    add_account(handles, max_messages=2, folders=["INBOX", "More"], **at(dovecot, user))
+    assert fetched_well(handles).counts.fetched == 10
+
+
+@ON_SQLITE
+def test_what_the_first_of_several_runs_took_in_is_not_counted_as_here_already(
+    handles: Handles, dovecot: DovecotServer
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(str(number)) for number in range(5)])
+    add_account(handles, max_messages=2, **at(dovecot, user))
+
+    first, second = fetched_well(handles), fetched_well(handles)
+
+    assert (first.counts.fetched, first.counts.skipped) == (5, 0)
+    assert (second.counts.fetched, second.counts.skipped) == (0, 5)
