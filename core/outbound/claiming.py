@@ -209,7 +209,7 @@ class _Batch:
         if mailbox is None or not mailbox.can_send:
             return None
         if mailbox.cooling_until is not None and mailbox.cooling_until > self._now:
-            return Wait(mailbox.cooling_until, f"{mailbox.name} cools down until {mailbox.cooling_until:%H:%M:%S}")
+            return Wait(mailbox.cooling_until, f"{mailbox.name} cools down until {mailbox.cooling_until:%H:%M:%S} UTC")
         if (until := self._rates.used_up(is_urgent=due.is_urgent).get(mailbox.id)) is not None:
             return Wait(until, f"{mailbox.name} {OUT_OF_RATE}", rate_of=mailbox.id)
         from_class, _ = self._snapshot.roster.tiers_for(address.strip().lower())

@@ -52,7 +52,7 @@ class Delivery(NamedTuple):
         """One line of a log."""
         through = f" through {self.mailbox}" if self.mailbox else ""
         to = counted(self.recipients, "recipient")
-        next_try = f"; next try {self.next_attempt_at:%H:%M:%S}" if self.state in _TRIED_AGAIN else ""
+        next_try = f"; next try {self.next_attempt_at:%H:%M:%S} UTC" if self.state in _TRIED_AGAIN else ""
         return f"{self.message_id} {self.state.value}{through} ({to}): {self.text}{next_try}"
 
 

@@ -200,7 +200,7 @@ class _Search:
             self._too_small += 1
             self.pass_over(mailbox, f"takes at most {mailbox.max_size} bytes")
         elif mailbox.cooling_until is not None and mailbox.cooling_until > self._now:
-            self.pass_over(mailbox, f"cools down until {mailbox.cooling_until:%H:%M:%S}", mailbox.cooling_until)
+            self.pass_over(mailbox, f"cools down until {mailbox.cooling_until:%H:%M:%S} UTC", mailbox.cooling_until)
         elif self.is_out_of_rate(mailbox):
             self.pass_over(mailbox, OUT_OF_RATE, self._out_of_rate[mailbox.id], is_for_rate=True)
         elif self._lacks_utf8(mailbox):

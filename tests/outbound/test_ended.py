@@ -11,5 +11,5 @@ def test_a_delivery_reads_as_one_line() -> None:
     deferred = Delivery(1, "<a@example.org>", OutgoingState.DEFERRED, "relay", 2, "450 later", at)
     sent = Delivery(2, "<b@example.org>", OutgoingState.SENT, "relay", 1, "250 ok", at)
 
-    assert str(deferred) == "<a@example.org> deferred through relay (2 recipients): 450 later; next try 21:04:11"
+    assert str(deferred) == "<a@example.org> deferred through relay (2 recipients): 450 later; next try 21:04:11 UTC"
     assert str(sent) == "<b@example.org> sent through relay (1 recipient): 250 ok"

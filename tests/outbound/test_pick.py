@@ -262,7 +262,7 @@ def test_who_needs_smtputf8_waits_for_the_mailbox_that_may_offer_it() -> None:
 
     assert isinstance(waiting, Wait)
     assert waiting.until == LATER
-    assert waiting.why == "B: cools down until 12:05:00; A: has a relay without SMTPUTF8, which the recipient needs"
+    assert waiting.why == "B: cools down until 12:05:00 UTC; A: has a relay without SMTPUTF8, which the recipient needs"
     assert chain(boxes) == (1,)
     out = pick(Roster(boxes), "x@example.org", NOW, needs_utf8=True, out_of_rate={1: LATER, 2: MUCH_LATER})
     assert isinstance(out, Wait)
