@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from core import clock
 from core.handles import Handles
-from core.models import Queue
+from core.models import AccountStatus, Queue
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.filters import filters
@@ -290,3 +292,14 @@ async def test_an_account_that_is_not_fetched_has_no_next_time(
         assert times["invalid"] is None
         assert times["valid"] is not None
         assert [line.split()[-2] for line in console.lines[3:6]] == ["untried", "paused", "now"]
+
+
+async def test_an_account_whose_runs_are_over_their_time_was_fetched(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "old")
+    now = clock.utcnow()
+    store(handles, [AccountStatus(account_id=1, due_at=now, last_ok_at=now - timedelta(days=400))], "account")
+    async with open_console() as console:
+        await console.until_seen("✓ ok")
+        assert "has not been fetched yet" not in console.text
