@@ -96,7 +96,7 @@ class Watcher:
             return self._look(self._connected())
         except DBAPIError as error:
             self._disconnect()
-            raise translated(error) from error
+            raise translated(error, self._database.file) from error
 
     def _connected(self) -> Connection:
         if self._connection is None:

@@ -39,8 +39,9 @@ class Database:
         self._patience = patience
         self._readers: Engine = make_engine(url, query_only=True)
         self._writers: Engine = make_engine(url, query_only=False)
-        path = Path(url.removeprefix("sqlite:///"))
-        self._group = GroupCommit(self._writers, path) if self.is_sqlite else None
+        self.file: Path | None = Path(url.removeprefix("sqlite:///")) if self.is_sqlite else None
+        """SQLite's."""
+        self._group = GroupCommit(self._writers, self.file) if self.file is not None else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -59,7 +60,7 @@ class Database:
                     yield session
                 connection.rollback()
         except DBAPIError as error:
-            raise translated(error) from error
+            raise translated(error, self.file) from error
 
     def writing(self, work: Callable[[Session], T], *, patience: float | None = None, load: float = 0.0) -> T:
         """Do `work` in one transaction, durable when this returns; on a passing fault all of it is tried again.
@@ -84,7 +85,7 @@ class Database:
                 is_alone = True
             except DBAPIError as error:
                 if not is_passing(error):
-                    raise translated(error) from error
+                    raise translated(error, self.file) from error
                 if deadline.is_over():
                     raise StoreBusy(
                         f"The database stayed busy for {self._patience:.0f} seconds; nothing was changed. Try again."

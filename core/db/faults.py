@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
+from pathlib import Path
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
-from core.errors import NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
+from core.errors import CannotWrite, NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
 
 _PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 """Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
@@ -40,24 +42,70 @@ def _is_out_of_files() -> bool:
     return False
 
 
-def translated(error: DBAPIError) -> PostroomError:  # noqa: PLR0911 - a table, in words
-    """Our error for what the driver said."""
+def _fault_beside(file: Path | None) -> int:
+    """What stops a file from being made beside the database's, as errno; 0: nothing.
+
+    Not asked of the file itself: to close it would take away this process's locks on it. Nor by asking for its rights:
+    a file system that the kernel closed after a fault of its disk still grants them.
+    """
+    try:
+        if file is not None:
+            tempfile.TemporaryFile(dir=file.parent).close()
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
+_READ_ONLY = (
+    "Its file system has become read-only: the kernel's log (dmesg) says whether its disk has failed; else mount it "
+    "for writing again."
+)
+
+
+def _cannot_write(file: Path | None, named: str) -> StoreError:
+    remedy = "Give this user the right to write the file, and its folder."
+    is_read_only = _fault_beside(file) == errno.EROFS
+    return CannotWrite(
+        f"The database{named} cannot be written; nothing was changed. {_READ_ONLY if is_read_only else remedy}"
+    )
+
+
+def _cannot_open(file: Path | None, named: str) -> StoreError:
+    """SQLite does not say why it could not; it needs files of its own beside the database."""
+    if _is_out_of_files():
+        return StoreBusy("This process has too many files and connections open to open the database once more.")
+    fault = _fault_beside(file)
+    if fault in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(
+            f"The disk of the database{named} has no room for one more file (df -i shows inodes); nothing was changed. "
+            "Free some space and try again."
+        )
+    if fault == errno.EROFS:
+        return _cannot_write(file, named)
+    is_closed = fault in (errno.EACCES, errno.EPERM) or (file is not None and os.access(file, os.F_OK))
+    why = "this user has no right to it" if is_closed else "it was moved away or removed"
+    return StoreBusy(f"The file of the database{named} cannot be opened: {why}; nothing was changed.")
+
+
+def translated(error: DBAPIError, file: Path | None = None) -> PostroomError:  # noqa: PLR0911 - a table, in words
+    """Our error for what the driver said; `file` is SQLite's, to be named."""
+    named = f" ({file})" if file is not None else ""
     text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     lowered = text.lower()
     if "disk is full" in lowered or "no space left" in lowered or getattr(error.orig, "sqlstate", "") == "53100":
-        return StoreFull("The disk of the database is full; nothing was changed. Free some space and try again.")
+        return StoreFull(
+            f"The disk of the database{named} is full; nothing was changed. Free some space and try again."
+        )
     if "disk i/o error" in lowered:
         return StoreFull(
-            "The database could not be written (disk I/O error); nothing was changed. Check disk and quota."
+            f"The database{named} could not be written (disk I/O error); nothing was changed. Check disk and quota."
         )
+    if "readonly database" in lowered:
+        return _cannot_write(file, named)
     if getattr(error.orig, "sqlstate", "") == "42501":
         return NotPermitted(f"This login of the database may not do that: {text}.")
     if "unable to open database file" in lowered:
-        if _is_out_of_files():
-            return StoreBusy("This process has too many files and connections open to open the database once more.")
-        return StoreBusy(
-            "The file of the database cannot be opened: it was moved away or removed; nothing was changed."
-        )
+        return _cannot_open(file, named)
     if "no such table" in lowered or "no such column" in lowered or "undefinedtable" in lowered:
         return StoreError(
             f"The database has another shape than this version expects ({text}). Run: postroom db upgrade"

@@ -16,7 +16,7 @@ from core.db.doors import Database
 from core.db.restore import put_in_place, staged
 from core.db.transfer import Transferred, transfer
 from core.environment import Environment
-from core.errors import CannotWrite, Misuse, StoreBusy
+from core.errors import CannotWrite, Misuse, StoreBusy, StoreError
 from core.handles import Handles
 from core.models import WORKER_ALIVE_FOR, Worker
 from core.outbox.restored import hold_what_was_restored
@@ -35,8 +35,18 @@ class Restored:
     """Outgoing messages that were waiting in the backup, and are held: they may have been sent since it was made."""
 
 
-def back_up(handles: Handles, actor: Actor, target: Path) -> str:
-    """Copy the live database into a new file; gives back the id of the key that its secrets need.
+@dataclass(frozen=True)
+class BackedUp:
+    """What came of making a backup."""
+
+    key_id: str
+    """Of the key that its secrets need."""
+    unnoted: str
+    """Why the audit log could not be told, if it could not: its disk may be what the backup is made for."""
+
+
+def back_up(handles: Handles, actor: Actor, target: Path) -> BackedUp:
+    """Copy the live database into a new file.
 
     Raises:
         Misuse: it is PostgreSQL; the sentence holds the command for that.
@@ -51,8 +61,11 @@ def back_up(handles: Handles, actor: Actor, target: Path) -> str:
     if not target.parent.is_dir():
         raise CannotWrite(f"{target} cannot be written: there is no folder {target.parent}.")
     backup_sqlite(environment, target)
-    _note(handles, actor, "back up", str(target))
-    return noted_key(handles)
+    try:
+        _note(handles, actor, "back up", str(target))
+    except StoreError as error:
+        return BackedUp(noted_key(handles), str(error))
+    return BackedUp(noted_key(handles), "")
 
 
 def put_back(environment: Environment, actor: Actor, file: Path) -> Restored:

@@ -1,19 +1,22 @@
 """The two doors, on both engines: what they let through, what they refuse, and what they try again."""
 
 import contextlib
+import errno
 import os
 import resource
+import tempfile
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlmodel import Session
 
 from core.db.doors import Database
 from core.db.schema import make_sqlite
 from core.environment import Environment
-from core.errors import StoreBusy, StoreRefused
+from core.errors import CannotWrite, StoreBusy, StoreError, StoreFull, StoreRefused
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.models import Alert, Queue, Setting
@@ -213,6 +216,51 @@ def test_a_database_that_was_moved_away_is_not_made_anew(environment: Environmen
     away.rename(environment.database_file)
     database.writing(lambda session: _put(session, "back"))
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("beside", "remedy"), [(errno.EROFS, "dmesg"), (errno.EACCES, "right to write"), (0, "right to write")]
+)
+def test_a_database_that_has_become_read_only_is_told_with_what_to_do(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, beside: int, remedy: str
+) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(beside, os.strerror(beside))
+
+    make_sqlite(environment.database_file)
+    database = Database(environment.database_url)
+    event.listen(database._writers, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only=ON"))
+    if beside:
+        monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(CannotWrite, match=f"{environment.database_file}.+{remedy}"):
+        database.writing(lambda session: _put(session, "x"))
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("beside", "error", "said"),
+    [
+        (errno.ENOSPC, StoreFull, "inodes"),
+        (errno.EROFS, CannotWrite, "dmesg"),
+        (errno.EACCES, StoreBusy, "no right to it"),
+    ],
+)
+def test_why_its_file_cannot_be_opened_is_found_out(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, beside: int, error: type[StoreError], said: str
+) -> None:
+    """SQLite says the same where it cannot make its log: no inodes, no rights, a disk that has failed."""
+
+    def refused(**_: object) -> None:
+        raise OSError(beside, os.strerror(beside))
+
+    make_sqlite(environment.database_file)
+    away = environment.database_file.rename(environment.database_file.with_suffix(".away"))
+    database = Database(environment.database_url)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(error, match=said), database.reading():
+        pass
+    database.close()
+    assert away.exists()
 
 
 def test_a_process_that_has_too_many_files_open_is_not_told_that_the_database_is_gone(environment: Environment) -> None:

@@ -51,7 +51,9 @@ def disk(handles: Handles) -> Iterator[Disk]:
 def test_at_enqueue_nothing_is_taken_and_a_sentence_says_so(handles: Handles, disk: Disk) -> None:
     put(handles)
     disk.fill()
-    with pytest.raises(StoreFull, match="The disk of the database is full; nothing was changed") as told:
+    with pytest.raises(
+        StoreFull, match=r"The disk of the database \(.+postroom.db\) is full; nothing was changed"
+    ) as told:
         put(handles, raw=b"Subject: x\r\n\r\n" + b"x" * 1_000_000)
     assert told.value.exit_code == 75
     disk.free()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, Table, insert, select
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, Table, event, insert, select
 from sqlmodel import Session
 
 from core import clock
@@ -197,6 +197,16 @@ def test_what_was_waiting_in_a_backup_is_held_because_it_may_have_been_sent_sinc
     assert [(row["state"], row["last_error"], row["lease_owner"]) for row in messages] == [
         ("held", restored.BECAUSE, "")
     ] * 2
+
+
+@ON_SQLITE
+def test_a_backup_is_made_of_a_database_whose_disk_takes_nothing_more(
+    handles: Handles, admin: Actor, tmp_path: Path
+) -> None:
+    event.listen(handles.database._writers, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only=ON"))
+    made = databases.back_up(handles, admin, tmp_path / "backup.db")
+    assert "cannot be written" in made.unnoted
+    assert (tmp_path / "backup.db").stat().st_size == handles.environment.database_file.stat().st_size
 
 
 @ON_SQLITE

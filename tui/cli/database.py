@@ -25,7 +25,7 @@ from core.text import counted
 from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import say, write_json, write_line
+from tui.cli.output import say, say_failure, write_json, write_line
 
 DATABASE = group("The database.")
 
@@ -45,13 +45,15 @@ def backup(ctx: Context, file: Annotated[str, Argument(metavar="FILE")]) -> None
     """Copy the live database into a new file, while all goes on; for SQLite."""
     invocation: Invocation = ctx.obj
     with opened(invocation) as (handles, actor):
-        key_id = databases.back_up(handles, actor, Path(file))
+        done = databases.back_up(handles, actor, Path(file))
         place = handles.vault.place.name
     if invocation.json:
-        write_json({"event": "backed up", "file": file, "key": key_id})
+        write_json({"event": "backed up", "file": file, "key": done.key_id})
     else:
-        say(invocation, f"Copied to {file}. The key that opens its secrets is not in it: keep {key_id} ({place}) too, "
-                        "elsewhere.")  # fmt: skip
+        say(invocation, f"Copied to {file}. The key that opens its secrets is not in it: keep {done.key_id} ({place}) "
+                        "too, elsewhere.")  # fmt: skip
+    if done.unnoted:
+        say_failure(f"Warning: The backup is whole, but the audit log could not be told of it: {done.unnoted}")
 
 
 @DATABASE.command("restore")
