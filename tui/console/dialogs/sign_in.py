@@ -63,6 +63,7 @@ class SignInDialog(ModalScreen[SignedIn | None]):
         self._words = Static("", markup=False, classes="words")
         self._picture = Static("", markup=False, classes="picture")
         self._paste = SafeInput(placeholder="… or paste here the address it ends at", compact=True)
+        self._paste.between_lines = ""  # terminals break long addresses
         self._end = Static("", markup=False, classes="end")
 
     def compose(self) -> ComposeResult:

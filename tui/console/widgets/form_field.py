@@ -23,6 +23,9 @@ from tui.console.widgets.value_line import ValueLine
 _EXAMPLES = {FieldType.CONDITIONS: "Subject: invoice", FieldType.VALUES: "X-OTOBO-Queue: Support"}
 """What is shown in fields of a form of their own while nothing stands there."""
 
+_BETWEEN_LINES = {FieldType.WORDS: ", ", FieldType.SECRET: ""}
+"""What is put between pasted lines: a list has a word a line, and a token was broken by a terminal."""
+
 _SEVERAL_LINES = {FieldType.NOTE, *_EXAMPLES}
 
 
@@ -174,9 +177,11 @@ def _widget(field: Field, typed: str, *, ascii_only: bool) -> Widget:
             show_line_numbers=False,
             placeholder=f"as {example}" if example else "",
         )
-    return _LineInput(
+    line = _LineInput(
         typed, compact=True, password=field.is_secret, select_on_focus=False, placeholder=_when_empty(field)
     )
+    line.between_lines = _BETWEEN_LINES.get(field.type, " ")
+    return line
 
 
 def _when_empty(field: Field) -> str:

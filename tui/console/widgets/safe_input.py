@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.text import Text
+from textual import events
 from textual.widgets import Input, TextArea
 
 from core.text import REPLACEMENT, safe_text
@@ -10,6 +11,17 @@ from core.text import REPLACEMENT, safe_text
 
 class SafeInput(Input):
     """One line."""
+
+    between_lines = " "
+    """What stands between the lines of what is pasted."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Several lines become one; the framework would drop all but the first, which may be empty."""
+        lines = event.text.splitlines()
+        # Blanks may belong to a password; line ends come along when one copies.
+        self.replace(self.between_lines.join(line for line in lines if line.strip()), *self.selection)
+        event.stop()
+        event.prevent_default()
 
     @property
     def _value(self) -> Text:
