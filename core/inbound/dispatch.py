@@ -15,8 +15,7 @@ from core.mail.headers import Headers
 ADDRESS_HEADERS = ("Resent-To", "Envelope-To", "To", "Cc", "Delivered-To", "X-Original-To")
 """Where a system address is looked for, in this order."""
 
-_ADDRESS_HEADERS = tuple((name, name.lower()) for name in ADDRESS_HEADERS)
-_WITH_X_ENVELOPE_TO = (*_ADDRESS_HEADERS, ("X-Envelope-To", "x-envelope-to"))
+_WITH_X_ENVELOPE_TO = (*ADDRESS_HEADERS, "X-Envelope-To")
 
 
 class DispatchMode(StrEnum):
@@ -52,7 +51,7 @@ def dispatch(
 
     `addresses` maps valid system addresses in lower case to their queues. A queue that is not valid counts as absent.
     """
-    sought = _WITH_X_ENVELOPE_TO if use_x_envelope_to else _ADDRESS_HEADERS
+    sought = _WITH_X_ENVELOPE_TO if use_x_envelope_to else ADDRESS_HEADERS
     if mode == DispatchMode.QUEUE:
         found = _by_account(account_queue, valid_queues, default_queue)
     else:
@@ -102,19 +101,19 @@ def _found_nothing(default_queue: str) -> Dispatched:
 
 
 def _system_addresses(
-    headers: Headers, sought: tuple[tuple[str, str], ...], addresses: Mapping[str, str], *, plus_addressing: bool
+    headers: Headers, sought: tuple[str, ...], addresses: Mapping[str, str], *, plus_addressing: bool
 ) -> Iterator[tuple[str, str, str]]:
     """Header, address and queue of every system address, in the order in which they count."""
     if not addresses:
         return
-    for shown, name in sought:
+    for name in sought:
         for value in headers.raw_all(name):
             for written in bare_addresses(value):
                 address = written.lower()
                 if (queue := addresses.get(address)) is not None:
-                    yield shown, address, queue
+                    yield name, address, queue
                 elif plus_addressing and (queue := addresses.get(without_tag(address))) is not None:
-                    yield shown, f"{without_tag(address)} (plus-addressing: {address})", queue
+                    yield name, f"{without_tag(address)} (plus-addressing: {address})", queue
 
 
 def without_tag(address: str) -> str:
