@@ -1,7 +1,11 @@
 """From a name to a connection: each way to fail has a sentence of its own."""
 
+import contextlib
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -70,15 +74,56 @@ def test_addresses_are_tried_in_order_until_one_answers() -> None:
         opened.close()
 
 
-def test_an_address_that_swallows_packets_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[float] = []
+@contextmanager
+def swallowing(ip: str, port: int = 0) -> Iterator[Address]:
+    """An address that answers nothing: whoever calls there waits in a queue that is full."""
+    with socket.create_server((ip, port), backlog=0) as server, contextlib.ExitStack() as waiting:
+        place = server.getsockname()
+        for _ in range(4):
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(place)
+        yield Address(socket.AF_INET, ip, place[1])
 
-    def swallow(address: Address, seconds: float) -> socket.socket:
-        given.append(seconds)
-        raise TimeoutError
 
-    monkeypatch.setattr(module, "_open", swallow)
-    addresses = [Address(socket.AF_INET, f"10.0.0.{last}", 993) for last in (1, 2)]
-    with pytest.raises(Unreachable, match=r"Nothing answers at 10\.0\.0\.1:993, 10\.0\.0\.2:993"):
-        connect(addresses, 8, place="x:1")
-    assert 2 < given[0] <= 4  # half of all the time there is
+def test_the_next_address_is_tried_while_one_swallows_packets() -> None:
+    with ScriptedServer(Talk.stay_silent) as server, swallowing("127.0.0.2", server.port) as silent:
+        alive = Address(socket.AF_INET, "127.0.0.1", server.port)
+        opened, address = connect((silent, alive), 3600, place="x:1")
+        assert address == alive
+        opened.close()
+
+
+def test_the_first_address_may_answer_while_the_next_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "NEXT_AFTER", 0.0)
+    with ScriptedServer(Talk.stay_silent) as server, swallowing("127.0.0.2") as silent:
+        alive = Address(socket.AF_INET, "127.0.0.1", server.port)
+        opened, address = connect((alive, silent), PATIENCE, place="x:1")
+        assert address == alive
+        opened.close()
+
+
+def test_addresses_that_swallow_packets_are_left_at_the_deadline() -> None:
+    with (
+        swallowing("127.0.0.2") as first,
+        swallowing("127.0.0.3") as second,
+        pytest.raises(Unreachable, match=f"Nothing answers at {first}, {second}"),
+    ):
+        connect((first, second), 0.2, place="x:1")
+
+
+def test_of_refused_and_silent_addresses_none_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[socket.socket] = []
+    usual = socket.socket
+
+    def noting(*arguments: Any, **named: Any) -> socket.socket:
+        made.append(usual(*arguments, **named))
+        return made[-1]
+
+    with swallowing("127.0.0.2") as silent:
+        refused = Address(socket.AF_INET, "127.0.0.1", free_port())
+        monkeypatch.setattr(module.socket, "socket", noting)
+        with pytest.raises(Unreachable, match="Nothing answers"):
+            connect((refused, silent, refused), 0.2, place="x:1")
+        monkeypatch.undo()
+    assert [one.fileno() for one in made] == [-1] * 3
