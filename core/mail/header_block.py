@@ -20,8 +20,10 @@ LONGEST_LINE = 998
 """Octets of a line, without its CRLF (RFC 5322 §2.1.1)."""
 
 _FOLD_AT = 78
-_WORD_BYTES = 42
-"""Bytes of text in one encoded word: in base64 and with its frame 68 of the 75 that RFC 2047 §2 allows."""
+_WORD_BYTES = 39
+"""Bytes of text in one encoded word: in base64 and with its frame 64, so that behind the name of a field too its line
+has no more than the 76 that RFC 2047 §2 allows.
+"""
 
 
 class HeaderBlock:
