@@ -10,11 +10,14 @@ from core.protocols.pop3 import Pop3Source
 from core.protocols.probe import Incoming
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.sessions import open_imap, open_pop3
+from core.protocols.smtp import SmtpConnection, open_smtp
 from core.protocols.tls import Security, TlsTrust
 from core.protocols.wire import Wire
 from core.secret import Secret
+from tests.protocols.smtp_sessions import Opened, place
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
+from tui.demo.sink import SmtpSink
 
 SHORT = Timeouts(connect=5, login=0.4, command=0.4, settle=0.4)
 """For servers that fall silent on purpose."""
@@ -80,6 +83,23 @@ def pop3(post: Post) -> Iterator[Callable[..., Pop3Source]]:
     yield open_one
     for source in opened:
         source.drop()
+
+
+@pytest.fixture(params=["sent ahead", "one by one"])
+def smtp(request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """Opens SMTP connections to a sink, with and without PIPELINING; they are dropped after the test."""
+    connections: list[SmtpConnection] = []
+
+    def open_one(sink: SmtpSink, login: Login | None = None, timeouts: Timeouts = SHORT) -> SmtpConnection:
+        connection = open_smtp(place(sink), login, ehlo_name="client.example", timeouts=timeouts)
+        if request.param == "one by one":
+            connection._dialogue.features.pop("PIPELINING")
+        connections.append(connection)
+        return connection
+
+    yield open_one
+    for connection in connections:
+        connection.drop()
 
 
 @pytest.fixture
