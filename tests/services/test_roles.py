@@ -126,6 +126,7 @@ ASKED_BY_NOBODY = {
     "tested.untested_among": "names of what was just saved",
     "trying.read_filters": "reads a text",
     "waiting_mail.why_nothing_leaves": "numbers, times and our own reasons; deliver, which asked already",
+    "watching.refuse_migrated_database": "refuses",
     "watching.watch": "which topics moved",
 }
 """Functions that take handles and ask for no role, and why that is fine."""
