@@ -65,7 +65,17 @@ def overview(handles: Handles) -> Overview:
 def live_workers(session: Session) -> int:
     """How many workers are alive."""
     worker = table_of(Worker)
-    return _count(session, worker, worker.c.heartbeat_at > clock.utcnow() - WORKER_ALIVE_FOR)
+    return _count(session, worker, _beats(worker))
+
+
+def is_alive(session: Session, worker_id: str) -> bool:
+    """Whether the worker of this name is alive."""
+    worker = table_of(Worker)
+    return _count(session, worker, worker.c.id == worker_id, _beats(worker)) > 0
+
+
+def _beats(worker: Table) -> ColumnElement[bool]:
+    return worker.c.heartbeat_at > clock.utcnow() - WORKER_ALIVE_FOR
 
 
 def _is_lost(run: Table) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from core.handles import Handles
 from core.models import Request, RequestEvent, RequestState
 from core.services import access, audit
 from core.services.actor import Actor
-from core.services.overview import live_workers
+from core.services.overview import is_alive, live_workers
 
 _request, _event = table_of(Request), table_of(RequestEvent)
 
@@ -81,14 +81,30 @@ def follow(handles: Handles, request_id: int, after_seq: int = 0) -> Progress:
 
     Raises:
         NotFound: there is no such order.
+        WorkerNeeded: nobody is at it any more, or will be; what was told before that is given first.
     """
     newer = select(_event).where(_event.c.request_id == request_id, _event.c.seq > after_seq).order_by(_event.c.seq)
     with handles.database.reading() as session:
         request = session.get(Request, request_id)
         events = tuple(dict(row) for row in session.connection().execute(newer).mappings())
-    if request is None:
-        raise NotFound(f"There is no request {request_id}.")
-    return Progress(RequestState(request.state), events, request.run_id)
+        if request is None:
+            raise NotFound(f"There is no request {request_id}.")
+        progress = Progress(RequestState(request.state), events, request.run_id)
+        if not events:
+            _refuse_abandoned(session, request)
+    return progress
+
+
+def _refuse_abandoned(session: Session, request: Request) -> None:
+    is_lost = request.state == RequestState.CLAIMED and not is_alive(session, request.claimed_by)
+    # Whoever carries an order out has told something by its end; this one was closed because nobody did.
+    if is_lost or (request.state == RequestState.FAILED and not request.last_seq):
+        raise WorkerNeeded("This was not finished: the worker that was at it is gone. Ask for it again.")
+    if request.state == RequestState.ASKED and not live_workers(session):
+        raise WorkerNeeded(
+            "No worker is running any more. What was asked for is done if one starts within ten minutes: "
+            "postroom --worker"
+        )
 
 
 def require_worker(handles: Handles, what: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core.errors import BadInput, NotFound, PostroomError, WorkerNeeded
+from core.errors import BadInput, NotFound, PostroomError
 from core.handles import Handles
 from core.models import Request
 from core.protocols.probe import Step
@@ -159,13 +159,7 @@ def _followed(
                 continue
             yield read_step(event["step"], event["detail"], ok=event["ok"], ms=event["ms"])
         if not is_over:
-            _wait(handles, what_for)
-
-
-def _wait(handles: Handles, what_for: str) -> None:
-    if not requests.any_worker_alive(handles):
-        raise WorkerNeeded(f"{what_for} was not finished: the worker is gone. Try again when one is running.")
-    time.sleep(LOOK)
+            time.sleep(LOOK)
 
 
 def _refuse_diverted(handles: Handles, kind: Kind, values: Mapping[str, Any], name: str | None) -> None:

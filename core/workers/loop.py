@@ -139,13 +139,16 @@ def _fetch_on(handles: Handles, fetcher: Fetcher, stop: threading.Event, wake: t
     idler = Idler(handles, wake)
     idler.start()
     sign_ins = SignIns(handles, stop)
+    orders: list[Order] = []
     try:
         while not stop.is_set():
             try:
                 refuse_migrated(handles.database, "this worker")
                 fetcher.fetch_due()
-                for order in take_orders(handles, ("fetch",)):
-                    _carry_out(handles, fetcher, order)
+                orders += take_orders(handles, ("fetch",))
+                while orders:  # one that the database fails at is tried again, and those behind it
+                    _carry_out(handles, fetcher, orders[0])
+                    del orders[0]
                 sign_ins.take()
                 watcher.wait(LOOK, stop, wake)
                 wake.clear()

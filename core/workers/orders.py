@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 from sqlmodel import Session
 
 from core import clock
 from core.db import bulk
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import Request, RequestEvent, RequestState
+from core.models import Request, RequestEvent, RequestState, Worker
 
 STALE_AFTER = timedelta(minutes=10)
 """An order nobody took for so long is not carried out behind people's backs any more."""
 
-_request, _event = table_of(Request), table_of(RequestEvent)
+_request, _event, _worker = table_of(Request), table_of(RequestEvent), table_of(Worker)
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,21 @@ def take_orders(handles: Handles, kinds: Iterable[str]) -> list[Order]:
         return [Order(row.id, row.kind, row.subject, row.fence + 1) for row in rows]
 
     return handles.database.writing(take)
+
+
+def close_abandoned(handles: Handles, now: datetime) -> None:
+    """Close what nobody will carry out any more: what it brought sealed, and the row, are not kept for ever."""
+    is_alive = exists().where(_worker.c.id == _request.c.claimed_by, _worker.c.heartbeat_at > now - STALE_AFTER)
+    is_stale = (_request.c.state == RequestState.ASKED.value) & (_request.c.asked_at <= now - STALE_AFTER)
+    is_abandoned = is_stale | ((_request.c.state == RequestState.CLAIMED.value) & ~is_alive)
+    with handles.database.reading() as session:
+        if not session.connection().execute(select(_request.c.id).where(is_abandoned).limit(1)).first():
+            return
+    closed = {"state": RequestState.FAILED.value, "ended_at": now, "sealed_values": None}
+    handles.database.writing(
+        lambda session: session.connection().execute(update(_request).where(is_abandoned).values(closed)) and None
+    )
+    handles.changes.moved("request")
 
 
 def report(

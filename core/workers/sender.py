@@ -30,6 +30,8 @@ SETTINGS = frozenset({"mailbox", "template", "setting"})
 PATIENCE_AFTER_FAULT = 2.0
 """Seconds until the next look after the database failed."""
 
+_FAULT = "A fault of ours; the worker's log has the details."
+
 _log = logging.getLogger("postroom.sender")
 
 
@@ -52,15 +54,16 @@ class Sender:
 
     def _work_on(self) -> Summary:
         total = Summary()
+        orders: list[Order] = []
         watcher = Watcher(self._handles.database)
         try:
             while not self._stop.is_set():
                 try:
-                    orders = take_orders(self._handles, ("deliver",))
+                    orders += take_orders(self._handles, ("deliver",))
                     done = self._pass(stays=True) if orders or self._has_work() else Summary()
                     total += done
-                    for order in orders:
-                        self._answer(order, done)
+                    while orders:
+                        self._answer(orders.pop(), ok=True, detail=told_summary(done))
                     self._pool.tidy()
                     if done.left_behind:
                         _log.warning("%s", done.left_behind)
@@ -73,6 +76,8 @@ class Sender:
                 except Exception:  # noqa: BLE001 - the one loop that may
                     # A fault of ours ends one pass, not the worker; what was in hand comes back when its lease is over.
                     _log.exception("a pass over the outbox failed")
+                    while orders:
+                        self._answer(orders.pop(), ok=False, detail=_FAULT)
                     self._stop.wait(PATIENCE_AFTER_FAULT)
         finally:
             watcher.close()
@@ -92,10 +97,10 @@ class Sender:
             now = time_of(session)
             return is_any_due(session, now, now)
 
-    def _answer(self, order: Order, done: Summary) -> None:
+    def _answer(self, order: Order, *, ok: bool, detail: str) -> None:
         try:
-            report(self._handles, order, "deliver", ok=True, detail=told_summary(done))
-            finish(self._handles, order, ok=True)
+            report(self._handles, order, "deliver", ok=ok, detail=detail)
+            finish(self._handles, order, ok=ok)
         except PostroomError as error:
             _log.warning("%s", error)
 

@@ -28,11 +28,13 @@ from core.models import (
     MailboxStatus,
     OutgoingMessage,
     OutgoingState,
+    Suppression,
     Token,
     Worker,
 )
 from core.oauth.web import LONGEST_WAIT as LONGEST_TOKEN
 from core.outbox.claim import time_of
+from core.outbox.suppression import HELD_FOR
 from core.settings import RuntimeSettings
 from core.text import counted
 from core.workers.idle_book import WITHOUT_IDLE
@@ -47,6 +49,7 @@ LONGEST_COOLING = timedelta(minutes=15)
 _account, _status, _message = table_of(Account), table_of(AccountStatus), table_of(OutgoingMessage)
 _handoff, _delivery, _token = table_of(HandoffStatus), table_of(Delivery), table_of(Token)
 _mailbox, _alert, _worker = table_of(MailboxStatus), table_of(Alert), table_of(Worker)
+_suppression = table_of(Suppression)
 _log = logging.getLogger("postroom.sweeper")
 
 
@@ -107,6 +110,7 @@ def _ahead(session: Session, settings: RuntimeSettings, now: datetime) -> list[A
         _beyond(_handoff.c.rests_until, now + LONGEST_OFFER, None),
         _beyond(_delivery.c.next_attempt_at, now + LONGEST_OFFER, now, is_waiting),
         _beyond(_alert.c.command_due, now + LONGEST_PAUSE, now),
+        _beyond(_suppression.c.held_until, now + HELD_FOR, now + HELD_FOR),
         # One that is dead would count as alive until then.
         _beyond(_worker.c.heartbeat_at, now, now),
     ]

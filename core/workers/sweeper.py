@@ -28,6 +28,7 @@ from core.outbox import suppression
 from core.workers.forgetting import forget_secrets
 from core.workers.integrity import check_integrity
 from core.workers.key_watch import tell_missing_key
+from core.workers.orders import close_abandoned
 from core.workers.retention import Retention, since
 from core.workers.set_back import bring_back
 from core.workers.trusted_time import doubt, is_trusted
@@ -66,6 +67,7 @@ def sweep(handles: Handles, stop: threading.Event | None = None) -> None:
     tell_refused_senders(handles, now)
     wake_records(handles, now)
     bring_back(handles, now)
+    close_abandoned(handles, now)
     with handles.database.reading() as session:
         may_remove = is_trusted(session, now)
     if may_remove:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from core.clock import utcnow
 from core.db.bulk import table_of
 from core.db.changes import Watcher
-from core.errors import BadInput, Misuse, NotFound, NotPermitted
+from core.errors import BadInput, Misuse, NotFound, NotPermitted, WorkerNeeded
 from core.handles import Handles
 from core.models import (
     Alert,
@@ -34,6 +34,7 @@ from core.secret import Secret
 from core.services import messages, outbox, overview, quarantine, records, requests, runs, settings
 from core.services.actor import Actor, Role
 from core.services.details import show
+from core.workers.orders import finish, report, take_orders
 from tests.services.worlds import NOW, add, put, shown
 
 OPERATOR = Actor("otto", "h", Role.OPERATOR)
@@ -120,6 +121,7 @@ def test_running_runs_are_those_at_work(handles: Handles, admin: Actor) -> None:
 
 
 def test_an_order_is_a_row_and_its_events_are_followed(handles: Handles) -> None:
+    put(handles, _worker("w", 1))
     watcher = Watcher(handles.database)
     order = requests.ask(handles, OPERATOR, "fetch", "account:support", arguments={"debug": True})
 
@@ -167,12 +169,46 @@ def _worker(name: str, seconds_ago: float) -> Worker:
     return Worker(id=name, host="h", pid=1, started_at=beat, heartbeat_at=beat)
 
 
+def _write_worker(handles: Handles, name: str, seconds_ago: float) -> None:
+    beat = update(table_of(Worker)).where(col(Worker.id) == name)
+    at = utcnow() - timedelta(seconds=seconds_ago)
+    handles.database.writing(lambda session: session.connection().execute(beat.values(heartbeat_at=at)) and None)
+
+
 def test_a_worker_is_alive_while_its_heart_beats(handles: Handles) -> None:
     put(handles, _worker("dead", 120))
     assert not requests.any_worker_alive(handles)
 
     put(handles, _worker("alive", 1))
     assert requests.any_worker_alive(handles)
+
+
+def test_who_follows_an_order_hears_that_nobody_is_at_it_any_more(handles: Handles, admin: Actor) -> None:
+    put(handles, _worker("another", 1))
+    first, second = (requests.ask(handles, admin, "test", "account:support") for _ in range(2))
+    assert not requests.follow(handles, first).is_over
+
+    taken, other = take_orders(handles, ("test",))
+    with pytest.raises(WorkerNeeded, match="the worker that was at it is gone"):
+        requests.follow(handles, first)
+
+    put(handles, _worker(handles.worker_id, 1))
+    assert not requests.follow(handles, first).is_over
+    report(handles, taken, "resolve", ok=True)
+    _write_worker(handles, handles.worker_id, 120)
+    assert [event["step"] for event in requests.follow(handles, first).events] == ["resolve"], (
+        "what was told comes first"
+    )
+    with pytest.raises(WorkerNeeded):
+        requests.follow(handles, first, 1)
+
+    asked = requests.ask(handles, admin, "test", "account:support")
+    _write_worker(handles, "another", 120)
+    with pytest.raises(WorkerNeeded, match="No worker is running any more"):
+        requests.follow(handles, asked)
+    finish(handles, other, ok=False)  # as the sweep does with what nobody carries out
+    with pytest.raises(WorkerNeeded, match="the worker that was at it is gone"):
+        requests.follow(handles, second)
 
 
 # Overview

@@ -167,7 +167,7 @@ def worker(handles: Handles) -> Iterator[Handles]:
             sign_ins.take()
 
     now = utcnow()
-    put(handles, Worker(id="w", host="h", pid=1, started_at=now, heartbeat_at=now))
+    put(handles, Worker(id=with_key.worker_id, host="h", pid=1, started_at=now, heartbeat_at=now))
     thread = threading.Thread(target=work)
     thread.start()
     yield with_key

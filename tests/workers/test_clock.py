@@ -19,9 +19,11 @@ from core.models import (
     HandoffStatus,
     MailboxStatus,
     OutgoingMessage,
+    Suppression,
     Token,
     Worker,
 )
+from core.outbox.suppression import HELD_FOR
 from core.services import settings
 from core.services.actor import Actor
 from core.workers import sweeper
@@ -114,6 +116,20 @@ def test_messages_from_while_the_clock_was_ahead_are_due_and_scheduled_ones_keep
     change(handles, OutgoingMessage, next_attempt_at=now + YEARS)
     sweeper.sweep(handles)
     assert rows(handles)[0].next_attempt_at <= clock.utcnow()
+
+
+def test_an_address_that_was_held_while_the_clock_was_ahead_is_held_no_longer_than_any(handles: Handles) -> None:
+    now = clock.utcnow()
+    put_rows(handles, *(_held(name, until) for name, until in (("a", now + YEARS), ("b", now + timedelta(days=29)))))
+    sweeper.sweep(handles)
+    wrong, right = rows_of(handles, Suppression, "address")
+    assert now + HELD_FOR <= wrong.held_until <= clock.utcnow() + HELD_FOR
+    assert right.held_until == now + timedelta(days=29)
+
+
+def _held(name: str, until: datetime) -> Suppression:
+    at = clock.utcnow()
+    return Suppression(address=f"{name}@example.org", bounces=2, first_at=at, last_at=at, held_until=until)
 
 
 def test_offers_from_while_the_clock_was_ahead_are_due_to_a_receiver_that_rests_no_longer(handles: Handles) -> None:

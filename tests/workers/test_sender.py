@@ -8,7 +8,9 @@ from core.errors import StoreError
 from core.handin import hand_in
 from core.mail.envelope import OutgoingEnvelope
 from core.models import OutgoingMessage
+from core.services.requests import ask, follow
 from core.workers import sender as module
+from core.workers.health import Heartbeat
 from core.workers.sender import Sender
 from tests.outbound.world import add_mailbox, change, mail, put, states
 from tests.waiting import PATIENCE, until
@@ -54,12 +56,41 @@ def test_what_is_handed_in_or_queued_meanwhile_leaves_by_itself(handles, smtp_si
     assert smtp_sink.connections == 1
 
 
-def test_an_order_to_deliver_is_answered(handles, admin, running):
-    from core.services.requests import ask, follow
+@pytest.fixture
+def alive(handles):
+    """Who follows an order looks for a worker that is alive."""
+    heartbeat = Heartbeat(handles, "send")
+    heartbeat.start()
+    yield
+    heartbeat.close()
 
+
+@pytest.mark.usefixtures("running", "alive")
+def test_an_order_to_deliver_is_answered(handles, admin):
     request = ask(handles, admin, "deliver", "outbox:")
-    until(lambda: follow(handles, request).state in ("done", "failed"))
+    until(lambda: follow(handles, request).is_over)
     assert follow(handles, request).state == "done"
+
+
+@pytest.mark.usefixtures("alive")
+@pytest.mark.parametrize(("fails_with", "state"), [(StoreError("away"), "done"), (ValueError("ours"), "failed")])
+def test_an_order_is_answered_though_its_pass_failed(handles, admin, monkeypatch, fails_with, state):
+    monkeypatch.setattr(module, "PATIENCE_AFTER_FAULT", 0.05)
+    stop, failing, deliver = threading.Event(), [fails_with], module.deliver_due
+    request = ask(handles, admin, "deliver", "outbox:")
+
+    def fails_at_first(*args, **named):
+        if failing:
+            raise failing.pop()
+        return deliver(*args, **named)
+
+    monkeypatch.setattr(module, "deliver_due", fails_at_first)
+    thread = threading.Thread(target=Sender(handles, stop).run)
+    thread.start()
+    until(lambda: follow(handles, request).is_over)
+    stop.set()
+    thread.join(PATIENCE)
+    assert follow(handles, request).state == state
 
 
 def test_a_database_that_was_away_is_survived(handles, smtp_sink, monkeypatch):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 
 from core import clock
 from core.db.bulk import table_of
@@ -24,6 +25,7 @@ from core.models import (
     Run,
     Suppression,
     Token,
+    Worker,
 )
 from core.models import Secret as StoredSecret
 from core.outbound.deliver import deliver_due
@@ -69,6 +71,27 @@ def test_what_an_order_brought_sealed_goes_when_it_is_over(handles: Handles, adm
     finish(handles, order, ok=False)
 
     assert rows_of(handles, Request, "id")[0].sealed_values is None
+
+
+def test_an_order_that_nobody_carries_out_is_closed_and_keeps_no_secret(handles: Handles, admin: Actor) -> None:
+    for name in ("killed", "at work", "fresh", "stale"):
+        requests.ask(handles, admin, "test", f"account:{name}", values={"password": Secret("kanarienvogel")})
+        if name == "killed":
+            take_orders(handles, ("test",))
+            _write(handles, Request, col(Request.state) == "claimed", claimed_by="a worker that is gone")
+        elif name == "at work":
+            take_orders(handles, ("test",))
+    now = clock.utcnow()
+    put(handles, Worker(id=handles.worker_id, host="h", pid=1, started_at=now, heartbeat_at=now))
+    _write(handles, Request, col(Request.subject) == "account:stale", asked_at=now - timedelta(minutes=11))
+
+    sweep(handles)
+
+    found = {row.subject.partition(":")[2]: row for row in rows_of(handles, Request, "id")}
+    over = {name for name, row in found.items() if row.state == "failed" and row.ended_at and not row.sealed_values}
+    assert over == {"killed", "stale"}
+    assert found["at work"].state == "claimed"
+    assert found["fresh"].state == "asked"
 
 
 def _write(handles: Handles, model: Any, which: Any, **values: Any) -> None:

@@ -36,7 +36,7 @@ def fetch(
     requests.require_worker(handles, f"Fetching {', '.join(names) or 'all accounts'}")
     since = newest_run(handles)
     asked = [requests.ask(handles, actor, "fetch", f"account:{name}") for name in names or ["*"]]
-    patience = Patience(stop, lambda: _go_on(handles, asked, "fetches"))
+    patience = Patience(stop, lambda: _go_on(handles, asked))
     return follow_asked(handles, accounts, since, patience, listener)
 
 
@@ -67,8 +67,6 @@ def _plans(handles: Handles, order: int) -> Iterator[Rehearsed | RunOutcome]:
                 raise error_named(failure, text)
             yield read_plan(event["detail"])
         if not is_over:
-            if not requests.any_worker_alive(handles):
-                raise WorkerNeeded("The dry run was not finished: the worker is gone. Try again when one is running.")
             time.sleep(LOOK)
 
 
@@ -76,24 +74,26 @@ def deliver(handles: Handles, actor: Actor, stop: threading.Event) -> Summary:
     """Have a worker send what is due, and wait for it.
 
     Raises:
-        WorkerNeeded: no worker is running.
+        WorkerNeeded: no worker is running, or no longer.
     """
     requests.require_worker(handles, "Delivering")
-    asked = [requests.ask(handles, actor, "deliver", "outbox:")]
+    asked = requests.ask(handles, actor, "deliver", "outbox:")
     while not stop.is_set():
-        progress = requests.follow(handles, asked[0])
+        progress = requests.follow(handles, asked)
         if progress.is_over:
-            return read_summary(str(progress.events[-1]["detail"]))
-        _go_on(handles, asked, "delivers")
+            told = progress.events[-1]
+            if not told["ok"]:
+                raise PostroomError(str(told["detail"]))
+            return read_summary(str(told["detail"]))
         stop.wait(LOOK)
     return Summary()
 
 
-def _go_on(handles: Handles, asked: Sequence[int], does: str) -> None:
+def _go_on(handles: Handles, asked: Sequence[int]) -> None:
     for order in asked:
         progress = requests.follow(handles, order)
         for event in progress.events:
             if not event["ok"]:
                 raise PostroomError(str(event["detail"]))
     if not requests.any_worker_alive(handles):
-        raise WorkerNeeded(f"The worker that {does} is gone; what was asked for is done when one is running again.")
+        raise WorkerNeeded("The worker that fetches is gone; what was asked for is done when one is running again.")
