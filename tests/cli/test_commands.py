@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -267,6 +269,27 @@ def test_a_reader_that_stops_reading_ends_a_list_quietly(postroom: Shell) -> Non
     assert process.wait(PATIENCE) == 141  # 128 + SIGPIPE
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+def test_output_that_cannot_be_written_is_told_as_that(postroom: Shell) -> None:
+    postroom.variables["PYTHONUNBUFFERED"] = ""
+    with Path("/dev/full").open("wb") as full:
+        process = postroom.start("list", "setting", stdout=full)
+    assert process.stderr is not None
+    assert process.stderr.read() == b"postroom: Standard output cannot be written: No space left on device.\n"
+    process.stderr.close()
+    assert process.wait(PATIENCE) == 74
+
+
+@pytest.mark.parametrize(
+    "words", ["list setting", "send --help", "intake - --account a", "--worker --once", "send a@b.example"]
+)
+def test_a_caller_may_have_closed_the_standard_streams(postroom: Shell, words: str) -> None:
+    postroom.ok("init")
+    line = " ".join(shlex.quote(each) for each in postroom.command(*words.split()))
+    ended = subprocess.run(f"{line} <&- >&- 2>&-", shell=True, cwd=ROOT, env=postroom.variables, timeout=PATIENCE)
+    assert ended.returncode == {"intake - --account a": 67, "send a@b.example": 65}.get(words, 0)
+    assert not (postroom.home / "faults.log").exists()
 
 
 def test_a_fault_of_ours_is_a_sentence_and_a_traceback_in_the_home(

@@ -214,6 +214,24 @@ def test_what_cannot_be_stored_is_to_be_tried_again(postroom: Shell) -> None:
     assert str(postroom.home) in ended.err
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_is_taken_is_no_failure_though_its_message_id_cannot_be_told(postroom: Shell, unbuffered: str) -> None:
+    postroom.variables["PYTHONUNBUFFERED"] = unbuffered
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            postroom.command("send", "help@example.org"),
+            input=MAIL,
+            cwd=ROOT,
+            env=postroom.variables,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+        )
+    assert done.returncode == 0
+    assert b"The message was taken" in done.stderr
+    assert len(list((postroom.home / "drop").iterdir())) == 1
+
+
 def test_a_disk_that_fills_is_told_and_leaves_nothing_half_written(postroom: Shell) -> None:
     """As a full disk does it: the file may grow to 100 kB, the message is larger."""
     limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "

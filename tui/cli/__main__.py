@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from tui.cli.endings import ended
+from tui.cli.standard_streams import open_standard_streams
 
 VERSION_WORDS = {"--version", "-V"}
 HELP_WORDS = {"--help", "-h", "help"}
@@ -16,6 +17,7 @@ HELP_WORDS = {"--help", "-h", "help"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and give back its exit code."""
+    open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     program = sys.argv[0].rpartition("/")[2] if argv is None else "postroom"
     return ended(lambda: _carried_out(program, words), words)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.errors import Misuse, PostroomError
 from core.text import safe_text
+from tui.cli.standard_streams import discard_output, is_output_refused
 
 INTERNAL_FAULT = 70
 """EX_SOFTWARE."""
@@ -34,10 +35,10 @@ def ended(action: Callable[[], int], words: Sequence[str]) -> int:
         complain("Interrupted.")
         return INTERRUPTED
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
         return BROKEN_PIPE
     except OSError as error:
-        complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        complain(f"{_what_failed(error)}{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
         _show_cause(words)
         return IO_ERROR
     except Exception as error:  # noqa: BLE001 - the outermost place: a fault of ours must still end in a sentence
@@ -52,6 +53,13 @@ def complain(text: str) -> None:
         for line in safe_text(text, multiline=True).splitlines():
             sys.stderr.write(f"postroom: {line}\n")
         sys.stderr.flush()
+
+
+def _what_failed(error: OSError) -> str:
+    if error.filename or not is_output_refused():
+        return ""
+    discard_output()
+    return "Standard output cannot be written: "
 
 
 def unknown_command(word: str) -> Misuse:
@@ -90,9 +98,3 @@ def _append(place: Path, text: str) -> None:
     descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"{text}\n")
-
-
-def _discard_output() -> None:
-    # The interpreter flushes stdout when it ends, and would complain about the same broken pipe once more.
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

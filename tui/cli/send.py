@@ -18,8 +18,10 @@ from core.local_names import LocalNames, read_local_names
 from core.mail.envelope import OutgoingEnvelope, named_in
 from core.mail.strict_address import strict_address
 from core.system_users import this_user
+from tui.cli.endings import complain
 from tui.cli.moments import read_moment
 from tui.cli.sendmail_flags import HELP, asks_for_help, read_flags
+from tui.cli.standard_streams import discard_output
 from tui.cli.submission import from_field, prepared, read_message
 
 
@@ -56,8 +58,18 @@ def send(words: list[str]) -> int:
         expires_at=expires_at,
     )
     message_id = _handed_in(environment, envelope, submission.raw)
-    sys.stdout.write(f"{json.dumps({'message_id': message_id}) if flags.json else message_id}\n")
+    _tell(f"{json.dumps({'message_id': message_id}) if flags.json else message_id}\n")
     return 0
+
+
+def _tell(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # The message is taken all the same: whoever heard that it was not would send it again.
+        discard_output()
+        complain(f"The message was taken; its Message-ID could not be told: {error.strerror}.")
 
 
 def _environment(flags: Namespace) -> Environment:
