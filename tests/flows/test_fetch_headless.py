@@ -1,38 +1,13 @@
 """The worker as it runs for years: fetches what is due, by itself, until it is told to stop."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
 from core import clock
 from core.handles import Handles
 from core.models import Run, Worker
 from core.workers.loop import run_workers
 from tests.accounts import add_account, at, change_status, message, raws, rows_of, status_of
 from tests.servers.dovecot import DovecotServer
-from tests.waiting import PATIENCE
-
-
-@contextmanager
-def working(handles: Handles) -> Iterator[threading.Event]:
-    """A worker that fetches; told to stop at the end."""
-    stop = threading.Event()
-    worker = threading.Thread(target=run_workers, args=(handles,), kwargs={"only": "fetch", "stop": stop})
-    worker.start()
-    try:
-        yield stop
-    finally:
-        stop.set()
-        worker.join(PATIENCE)
-    assert not worker.is_alive()
-
-
-def comes_true(claim: Callable[[], bool], within: float = PATIENCE) -> bool:
-    """Whether it comes true in time."""
-    deadline, pause = clock.Deadline(within), threading.Event()
-    while not claim() and not deadline.is_over():
-        pause.wait(0.02)
-    return claim()
+from tests.waiting import until
+from tests.workers.working import working
 
 
 def test_one_pass_fetches_all_that_is_due_and_returns(handles: Handles, dovecot: DovecotServer) -> None:
@@ -53,12 +28,12 @@ def test_a_worker_fetches_what_becomes_due_until_it_is_stopped(handles: Handles,
     dovecot.deliver(user, [message(1)])
     account = add_account(handles, after_fetch="delete", idle=False, **at(dovecot, user))
     with working(handles):
-        assert comes_true(lambda: raws(handles) == [message(1)])
+        until(lambda: raws(handles) == [message(1)])
         assert len(rows_of(handles, Worker, "id")) == 1
-        assert comes_true(lambda: status_of(handles, account).lease_until is None)
+        until(lambda: status_of(handles, account).lease_until is None)
         dovecot.deliver(user, [message(2)])
         change_status(handles, account, due_at=clock.utcnow())
-        assert comes_true(lambda: raws(handles) == [message(1), message(2)])
+        until(lambda: raws(handles) == [message(1), message(2)])
     assert dovecot.mails(user) == []
     assert rows_of(handles, Worker, "id") == []
     assert {row.state for row in rows_of(handles, Run, "id")} <= {"ok", "stopped"}

@@ -20,7 +20,6 @@ from core.services.actor import Actor
 from core.services.requests import ask
 from core.workers import slots
 from core.workers.fetcher import Fetcher
-from core.workers.loop import run_workers
 from core.workers.slots import ASKED_AT_ONCE
 from tests.accounts import (
     add_account,
@@ -37,6 +36,7 @@ from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
 from tests.fakes.steps import GREETING, Command, Drip, Reply, Silence, Step
 from tests.waiting import PATIENCE, until
+from tests.workers.working import working
 
 IN_AN_HOUR = timedelta(hours=1)
 ENDLESS_GREETING = b"* OK " + b"x" * 10_000
@@ -217,19 +217,6 @@ def test_who_waits_for_a_slot_is_told_so_and_may_leave(handles: Handles, monkeyp
     assert fetch(handles, "waiting", stop=stop, listener=tell).outcomes[0].state == RunState.STOPPED
     assert "slots_per_host" in told[0]
     assert runs_of(handles, waiting) == []
-
-
-@contextmanager
-def working(handles: Handles) -> Iterator[None]:
-    stop = threading.Event()
-    worker = threading.Thread(target=run_workers, args=(handles,), kwargs={"only": "fetch", "stop": stop})
-    worker.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        worker.join(PATIENCE)
-        assert not worker.is_alive()
 
 
 def test_a_person_fetches_pauses_and_resumes_from_anywhere(handles: Handles, admin: Actor) -> None:
