@@ -140,7 +140,7 @@ ACCOUNT = Kind(
         Action("test", "t", "Test", "Try the connection, step by step, without taking anything in"),
         Action("sign in", "o", "Sign in", "Sign in with OAuth2, as its profile says"),
         Action("validity", "v", "Validity", "Switch between valid and invalid"),
-        Action("pause", "p", "Pause", "Fetch it no longer until it is resumed"),
+        Action("pause", "p", "Pause", "Fetch it no longer, or again when it is paused"),
         Action("stop", "s", "Stop", "End its running fetch after the current batch"),
         Action("apply", "a", "Apply rule", "Do to what is stored already as \"after fetching\" says"),
     ),

@@ -428,6 +428,8 @@ async def test_what_was_kept_follows_a_changed_rule_once_that_is_confirmed(
         await console.until_seen("Do it?")
         await console.press("y")
         await console.until_seen("Account support: 3 stored messages")
+        await console.press("a")
+        await console.until_seen("! Nothing to do: no message that support keeps on its server is stored here.")
     assert stored_rule.count(handles, actor, "support").messages == 0
 
 

@@ -12,9 +12,11 @@ from core.errors import Misuse
 from core.filtering import read_filter
 from core.resources.account import ACCOUNT
 from core.resources.catalogue import KINDS
+from core.resources.incoming import MESSAGE
 from core.resources.kind import Field, FieldType
 from core.resources.outbox import OUTBOX
 from core.resources.routing import FILTER
+from core.resources.system import ALERT
 from tui.console.cells import local_moment, moment, size, span, value_in, zone
 from tui.console.dialogs.choose import Choice, ranked
 from tui.console.form_values import defaults, given_of, given_values, typed_of
@@ -237,3 +239,15 @@ def test_times_of_pages_are_local_and_nothing_else_is_taken_for_one(monkeypatch:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_a_long_subject_leaves_the_list_its_place() -> None:
+    row = {"subject": "W" * 300, "state": "recorded", "record": "2026"}
+    said = trouble(MESSAGE, row, NOW).text
+    assert said == f"{'W' * 119}…: recorded in record 2026. enter opens it."
+
+
+def test_an_alert_that_is_over_is_told_as_such() -> None:
+    open_one = {"text": "No worker is alive."}
+    assert trouble(ALERT, open_one, NOW).text == "No worker is alive."
+    assert trouble(ALERT, {**open_one, "closed_at": NOW}, NOW).text == "It is over: No worker is alive."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -167,7 +168,8 @@ async def test_all_that_the_filter_leaves_are_marked_with_one_key(
         await console.press("asterisk")
         assert "marked" not in console.lines[1]
         await console.press("asterisk", "d")
-        assert "Delete these 3 queues?" in console.text
+        await console.until_seen("Delete these 3 queues: Zone 1, Zone 2, Zone 3?")
+        await console.until_seen("They can be brought back with u")
 
 
 async def test_go_to_finds_a_place_by_a_part_of_its_name(open_console: Opener) -> None:
@@ -303,3 +305,20 @@ async def test_an_account_whose_runs_are_over_their_time_was_fetched(
     async with open_console() as console:
         await console.until_seen("✓ ok")
         assert "has not been fetched yet" not in console.text
+
+
+async def test_the_clock_and_the_help_say_which_zone_the_times_of_a_list_are_in(
+    open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        async with open_console() as console:
+            await console.until_seen(" IST")
+            await console.press("question_mark", "G")
+            await console.until_seen("Times are local: IST.")
+        async with open_console(size=(36, 20)) as console:
+            assert "IST" not in console.lines[0]
+    finally:
+        monkeypatch.undo()
+        time.tzset()

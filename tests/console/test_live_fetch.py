@@ -191,3 +191,24 @@ async def test_runs_and_lines_are_narrowed_by_what_each_of_them_has(
         await console.until_seen(f"{len(runs)} running")
         assert {row["account"] for row in console.app.screen.table.window.rows} == runs
         assert {line for line in ("logged in to one", "logged in to two") if line in console.text} == lines
+
+
+async def test_pause_and_resume_are_one_key_here_too(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    add_account(handles, actor, "support")
+    store(handles, [run(1, "support")], "run")
+    async with open_console(screen="live") as console:
+        await console.press("p")
+        await console.until_seen("✓ Paused support; p resumes it.")
+        await console.press("p")
+        await console.until_seen("✓ Resumed support.")
+
+
+async def test_a_run_that_nobody_is_there_to_go_on_with_says_so_before_its_lease_is_over(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "support")
+    soon = clock.utcnow() + timedelta(minutes=1)
+    status = {"account_id": 1, "due_at": soon, "fence": 1, "lease_owner": "w1", "lease_until": soon}
+    store(handles, [AccountStatus(**status), run(1, "support", worker="mail01:worker-1", fence=1)], "run")
+    async with open_console(screen="live") as console:
+        await console.until_seen("support: no worker is alive. The next one goes on where it stood")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core import clock
 from core.models import MessageState
+from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.services import search
 from core.services.json_rows import as_json
@@ -86,15 +87,14 @@ def _pause(desk: Desk, rows: list[Row]) -> str:
     for row in rows:
         verb = accounts.resume if row in paused else accounts.pause
         verb(desk.handles, desk.actor, row["name"])
-    return f"{'Resumed' if len(paused) == len(rows) else 'Paused'} {_named(rows)}."
+    if len(paused) == len(rows):
+        return f"Resumed {_named(rows)}."
+    return f"Paused {_named(rows)}; p resumes {'it' if len(rows) == 1 else 'them'}."
 
 
-def paused(desk: Desk, account: str) -> str:
-    """Hold one account back."""
-    from core.services.accounts import accounts
-
-    accounts.pause(desk.handles, desk.actor, account)
-    return f"Paused {account}. p on Accounts resumes it."
+def switched_pause(desk: Desk, account: str) -> str:
+    """Hold one account back, or let it go again."""
+    return _pause(desk, [desk.show(kind_named("account"), account)])
 
 
 def _stop(desk: Desk, rows: list[Row]) -> str:

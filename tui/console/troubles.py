@@ -16,6 +16,9 @@ from tui.console.nouns import many
 
 Row = Mapping[str, Any]
 
+LONGEST = 120
+"""Letters of a subject in a sentence: more would make the list beside it jump as one moves through it."""
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -66,7 +69,7 @@ def _mailbox(row: Row, now: datetime) -> Trouble:
 
 
 def _outbox(row: Row, now: datetime) -> Trouble:
-    error, subject = sentence(row.get("last_error")), row.get("subject") or "(no subject)"
+    error, subject = sentence(row.get("last_error")), _short(row.get("subject")) or "(no subject)"
     again, by = _next(row.get("next_attempt_at"), now), row.get("mailbox")
     said = {
         "failed": Trouble(f"{subject}: not sent. {error}enter shows it.", BAD),
@@ -117,12 +120,12 @@ def _quarantine(row: Row, _: datetime) -> Trouble:
 
 
 def _record(row: Row, _: datetime) -> Trouble:
-    return Trouble(f"{row.get('title') or '(no title)'} – {row.get('customer') or 'nobody'}. enter opens it.")
+    return Trouble(f"{_short(row.get('title')) or '(no title)'} – {row.get('customer') or 'nobody'}. enter opens it.")
 
 
 def _message(row: Row, _: datetime) -> Trouble:
     record = f" in record {row['record']}" if row.get("record") else ""
-    return Trouble(f"{row.get('subject') or '(no subject)'}: {row.get('state')}{record}. enter opens it.")
+    return Trouble(f"{_short(row.get('subject')) or '(no subject)'}: {row.get('state')}{record}. enter opens it.")
 
 
 def _queue(row: Row, _: datetime) -> Trouble:
@@ -157,7 +160,8 @@ def _delivery(row: Row, now: datetime) -> Trouble:
 
 
 def _alert(row: Row, _: datetime) -> Trouble:
-    return Trouble(str(row.get("text") or ""), DULL if row.get("closed_at") else BAD)
+    text = str(row.get("text") or "")
+    return Trouble(f"It is over: {text}", DULL) if row.get("closed_at") else Trouble(text, BAD)
 
 
 def _worker(row: Row, now: datetime) -> Trouble:
@@ -168,6 +172,12 @@ def _worker(row: Row, now: datetime) -> Trouble:
     return Trouble(
         f"{who} is gone: nothing was heard of it for {span(silent)}. Others take up what it had in hand.", BAD
     )
+
+
+def _short(text: Any) -> str:
+    """A subject that leaves the list its place; the page of the row has all of it."""
+    words = safe_text(str(text or ""))
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1].rstrip()}…"
 
 
 def _times(row: Row) -> str:

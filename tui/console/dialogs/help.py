@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.console.cells import zone
 from tui.console.widgets.sheet import Sheet
 from tui.console.wrapping import hanging
 
@@ -47,6 +48,7 @@ class Help(ModalScreen[None]):
             if self._columns:
                 columns = f"The columns here: {', '.join(self._columns)}."
                 yield Static(Content.assemble(("\nA filter\n", "bold"), FILTERS, columns), markup=False)
+            yield Static(f"\nTimes are local: {zone()}.", markup=False)
 
     def _drawn(self, width: int) -> Content:
         names = max((len(key) for key, _ in self._keys), default=0) + 2

@@ -53,6 +53,8 @@ class ActingList(ResourceList):
         match action.name:
             case "test":
                 self.console.orders.test(kind, str(rows[0][kind.key]))
+            case "sign in" if not rows[0].get("profile"):
+                self.tell(f"{rows[0][kind.key]} signs in with its password; e gives it a sign-in profile.", WARN)
             case "sign in":
                 self.console.orders.sign_in(kind, str(rows[0][kind.key]), self.refresh_data)
             case "fetch":
@@ -80,6 +82,9 @@ class ActingList(ResourceList):
         desk = self.desk
 
         def ask(planned: stored_rule.StoredRule) -> None:
+            if not planned.messages:
+                self.tell(f"Nothing to do: no message that {name} keeps on its server is stored here.", WARN)
+                return
             question = Question(safe_text(f"{planned}\n\nDo it?", multiline=True), yes="Do it", no="Leave")
             self.app.push_screen(Confirm(question), lambda is_sure: self._apply_rule(name) if is_sure else None)
 

@@ -27,6 +27,7 @@ from tui.console.mended_in import field_for
 from tui.console.rehearsing import show_tried
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.fields import FieldsScreen
+from tui.console.widgets.form_field import FormField
 
 
 class FormScreen(FieldsScreen):
@@ -90,7 +91,13 @@ class FormScreen(FieldsScreen):
 
     @property
     def _can_sign_in(self) -> bool:
-        return any(action.name == "sign in" for action in self.kind.actions) and self.desk.may("sign in", self.kind)
+        can = any(action.name == "sign in" for action in self.kind.actions) and self.desk.may("sign in", self.kind)
+        return can and bool(self.fields["profile"].typed)
+
+    def on_form_field_changed(self, message: FormField.Changed) -> None:
+        """With a profile one can sign in, without one not."""
+        if message.field.field.name == "profile":
+            self.refresh_bindings()
 
     def action_sign_in(self) -> None:
         """Sign in for what is saved: that is what the tokens are kept for."""

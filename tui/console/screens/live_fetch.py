@@ -41,9 +41,7 @@ class LiveFetchScreen(FilteredScreen):
     topics = frozenset({"run", "account"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "fetch", "fetch now", tooltip="Fetch all valid accounts now", id="live.fetch"),
-        Binding(
-            "p", "pause", "pause", tooltip="Fetch the selected account no longer until it is resumed", id="live.pause"
-        ),
+        Binding("p", "pause", "pause", tooltip="Fetch the selected account no longer, or again", id="live.pause"),
         Binding("s", "stop", "stop", tooltip="End the selected fetch after its batch", id="live.stop"),
         Binding("enter", "details", "details", tooltip="The selected run with all its lines"),
         Binding("F", "follow", "follow", tooltip="Keep the newest line in sight, or stay"),
@@ -146,14 +144,25 @@ class LiveFetchScreen(FilteredScreen):
         if row["is_lost"]:
             gone = f"{row['account']}: its worker {row['worker']} is gone."
             return f"{gone} The next one goes on where it stood; f asks for one if there is none.", BAD
+        if row["is_running"] and not self._has_workers:
+            return (
+                f"{row['account']}: no worker is alive. The next one goes on where it stood; f asks to start one.",
+                WARN,
+            )
         told = "s stops it after its batch, enter shows its lines." if row["is_running"] else "enter shows its lines."
         return f"{row['account']} at {row['host']}: {row['state']}, {row['fetched']} taken in. {told}", DULL
 
+    @property
+    def _has_workers(self) -> bool:
+        """Whether any is alive, as far as is known: that is known sooner than that a run's lease is over."""
+        standing = self.console.standing
+        return not standing.is_known or bool(standing.workers)
+
     def _show_state(self) -> None:
         log, dot = self.log_view, "*" if self.desk.ascii_only else "●"
-        waiting = many(log.pending, "new line waits", "new lines wait")
-        how = f"{dot} following" if log.is_following else f"F follows, {waiting} below"
-        self._state.update(foreign(f" {how}   level {self._level}   {many(log.held, 'line')}"))
+        waiting = f", {many(log.pending, 'new line waits', 'new lines wait')} below" if log.pending else ""
+        how = f"{dot} following, F stays" if log.is_following else f"F follows{waiting}"
+        self._state.update(foreign(f" {how}   level {self._level}, l changes it   {many(log.held, 'line')}"))
 
     # -- keys -------------------------------------------------------------------------------------------------------
 
@@ -185,9 +194,9 @@ class LiveFetchScreen(FilteredScreen):
         self.calls.ask(lambda: deeds.stopped(self.desk, row["account"]), self.tell)
 
     def action_pause(self) -> None:
-        """Fetch the selected account no longer."""
+        """Fetch the selected account no longer, or again."""
         if (row := self.table.selected) is not None:
-            self.calls.ask(lambda: deeds.paused(self.desk, row["account"]), self.tell)
+            self.calls.ask(lambda: deeds.switched_pause(self.desk, row["account"]), self.tell)
 
     def action_details(self) -> None:
         """The selected run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import ClassVar
@@ -10,6 +11,7 @@ from textual.binding import Binding, BindingType
 
 from core import clock
 from core.errors import PostroomError
+from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.system import SETTING
 from core.services.catalogue import resource_of
@@ -30,6 +32,9 @@ _ON_ROWS = frozenset({"edit", "open", "delete", "details", "mark", "mark_all", "
 
 MARKED_AT_MOST = 1000
 """Rows marked by one key."""
+
+NAMED_AT_MOST = 8
+"""Names in a sentence."""
 
 
 class ResourceScreen(ActingList):
@@ -115,8 +120,7 @@ class ResourceScreen(ActingList):
         names = [str(row[self.kind.key]) for row in self.table.marked_or_selected()]
         if not names:
             return
-        what = f"{self.kind.name} {names[0]}" if len(names) == 1 else f"these {numbered(self.kind, len(names))}"
-        text = f"Delete {what}?\n\nIt can be brought back with u for 24 hours."
+        text = deleting(self.kind, names)
         self.app.push_screen(Confirm(Question(text, yes="Delete", no="Keep")), partial(self._confirmed_delete, names))
 
     def _confirmed_delete(self, names: list[str], is_sure: bool | None) -> None:
@@ -142,7 +146,7 @@ class ResourceScreen(ActingList):
         self.table.unmark_all()
         self.refresh_data()
         if gone:
-            self.tell(f"Deleted {', '.join(gone)}. u brings {'it' if len(gone) == 1 else 'them'} back.")
+            self.tell(f"Deleted {named(gone)}. u brings {'it' if len(gone) == 1 else 'them'} back.")
         if refusal is not None:
             self.app.push_screen(Confirm(Question(safe_text(str(refusal), multiline=True), yes="", no="Close")))
 
@@ -179,7 +183,7 @@ class ResourceScreen(ActingList):
 
     def _restored(self, names: tuple[str, ...]) -> None:
         self.select_named(names[-1])
-        self.tell(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} back.")
+        self.tell(f"{named(names)} {'is' if len(names) == 1 else 'are'} back.")
 
     # -- marking, copying, writing ----------------------------------------------------------------------------------
 
@@ -215,6 +219,21 @@ class ResourceScreen(ActingList):
             self.calls.ask(lambda: deeds.written_whole(desk, kind, rows[0]), self.tell)
         else:
             self.calls.ask(lambda: deeds.written(desk, kind, rows if is_marked else [], text), self.tell)
+
+
+def deleting(kind: Kind, names: Sequence[str]) -> str:
+    """The question before rows of those names are deleted; what it keeps, nobody needs to fear for."""
+    are_several = len(names) > 1
+    what = f"these {numbered(kind, len(names))}: {named(names)}" if are_several else f"{kind.name} {named(names)}"
+    they = "They" if are_several else "It"
+    kept = " What was fetched stays." if kind is ACCOUNT else ""
+    return f"Delete {what}?\n\n{they} can be brought back with u for 24 hours.{kept}"
+
+
+def named(names: Sequence[str]) -> str:
+    """Names in a sentence, no more of them than it can bear."""
+    rest = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return ", ".join(names[:NAMED_AT_MOST]) + rest
 
 
 def resource_screen(kind: Kind) -> type[ResourceScreen]:

@@ -48,12 +48,20 @@ class HeaderLine(Static):
 
     def _draw(self) -> None:
         left = Content.assemble((f" Postroom {self._middle} ", "bold"), (safe_text(self.place), "bold"))
-        facts = [*self._facts(), (0, Content(f"{clock.utcnow().astimezone():%H:%M:%S} "))]
-        while facts and left.cell_length + sum(fact.cell_length + 2 for _, fact in facts) > self.size.width:
+        now = clock.utcnow().astimezone()
+        # Lists give local times without a zone: the clock above them says which.
+        for told in (f"{now:%H:%M:%S %Z} ", f"{now:%H:%M:%S} "):
+            facts = [*self._facts(), (0, Content(told))]
+            if self._fits(left, facts):
+                break
+        while facts and not self._fits(left, facts):
             facts.remove(min(facts, key=lambda fact: fact[0]))
         right = Content("  ").join(fact for _, fact in facts)
         gap = max(1, self.size.width - left.cell_length - right.cell_length)
         self.update(Content.assemble(left, " " * gap, right))
+
+    def _fits(self, left: Content, facts: list[tuple[int, Content]]) -> bool:
+        return left.cell_length + sum(fact.cell_length + 2 for _, fact in facts) <= self.size.width
 
     def _facts(self) -> list[tuple[int, Content]]:
         """What stands on the right, each with its weight: where not all fits, the lightest go first."""
