@@ -112,6 +112,14 @@ class Database:
         with self.reading() as session:
             return bool(session.connection().exec_driver_sql("SHOW fsync").scalar_one() == "on")
 
+    def takes_changes(self) -> bool:
+        """Whether there is a PostgreSQL server that may be written to, which a standby is not."""
+        if self.is_sqlite:
+            return True
+        standby = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
+        with self.reading() as session:
+            return not session.connection().exec_driver_sql(standby).scalar_one()
+
     def close(self) -> None:
         """Give back all connections."""
         self._readers.dispose()

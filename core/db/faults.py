@@ -14,6 +14,10 @@ from core.errors import CannotWrite, NotPermitted, PostroomError, StoreBusy, Sto
 _PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 """Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
 
+READ_ONLY_SERVER = (
+    "It is a standby, or default_transaction_read_only is on. If another is the primary now, name that in database_url."
+)
+
 
 def is_passing(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed when it is tried again."""
@@ -102,6 +106,8 @@ def translated(error: DBAPIError, file: Path | None = None) -> PostroomError:  #
         )
     if "readonly database" in lowered:
         return _cannot_write(file, named)
+    if getattr(error.orig, "sqlstate", "") == "25006":
+        return StoreBusy(f"The PostgreSQL server takes no changes now; nothing was changed. {READ_ONLY_SERVER}")
     if getattr(error.orig, "sqlstate", "") == "42501":
         return NotPermitted(f"This login of the database may not do that: {text}.")
     if "unable to open database file" in lowered:

@@ -18,6 +18,7 @@ from core.credentials import credentials_of, days_told, step_of
 from core.data_folder import free_bytes, home_out_of_reach
 from core.db.bulk import table_of
 from core.db.engine import WAL_SAFE_SINCE, sqlite_version
+from core.db.faults import READ_ONLY_SERVER
 from core.db.integrity import damage_of
 from core.db.schema import revision_of
 from core.environment import Environment
@@ -143,18 +144,24 @@ def _secrets(scene: _Scene) -> Finding:
     return Finding("secrets", Level.OK, "all open")
 
 
+_LITTLE = 64 << 20
+"""Free bytes that are few whatever the setting says."""
+
+
 def _disk(environment: Environment, settings: RuntimeSettings) -> Finding:
     free = free_bytes(environment.home)
     if free < settings.min_free_disk:
         wanted = write_size(settings.min_free_disk)
         return Finding("disk", Level.ERROR, f"{free >> 20} MiB free; fetching stops below {wanted}. Free some space.")
-    level = Level.WARNING if free < 2 * settings.min_free_disk else Level.OK
+    level = Level.WARNING if free < max(2 * settings.min_free_disk, _LITTLE) else Level.OK
     return Finding("disk", level, f"{free >> 20} MiB free")
 
 
 def _engine(scene: _Scene) -> Finding:
     if not scene.handles.environment.is_sqlite:
         version = scene.session.connection().exec_driver_sql("SHOW server_version").scalar_one()
+        if not scene.handles.database.takes_changes():
+            return Finding("engine", Level.ERROR, f"PostgreSQL {version} takes no changes. {READ_ONLY_SERVER}")
         if not scene.handles.database.outlives_power():
             text = f"PostgreSQL {version} runs with fsync = off; nothing is deleted on mail servers. Turn it on."
             return Finding("engine", Level.ERROR, text)
