@@ -1,0 +1,138 @@
+"""Follow-ups within the chain of decisions: which record a message joins, and what it changes there."""
+
+from datetime import timedelta
+
+import pytest
+
+from core.inbound.trail import Stage
+from core.inbound.verdict import Known, KnownRecord
+from tests.inbound.verdicts import N1, N2, NOW, known_record, mail, place, rule, stages
+
+
+@pytest.mark.parametrize(
+    ("subject", "more"),
+    [(f"Re: [Ticket#{N1}] x", ()), ("x", ("In-Reply-To: <old@x>",)), ("x", ("References: <old@x> <unknown@y>",))],
+)
+def test_a_follow_up_joins_its_record_whatever_its_address(subject: str, more: tuple[str, ...]) -> None:
+    placed = place(mail(subject, *more, to="elsewhere@example.org"), known_record())
+    assert placed.is_follow_up
+    assert placed.record is not None
+    assert (placed.record.id, placed.queue, placed.draft) == (7, None, None)
+    assert not placed.changes
+    assert stages(placed) == list(Stage)[:-1]
+
+
+@pytest.mark.parametrize("subject", [f"Ticket#{N2}", "Ticket#2026030111000001"])
+def test_a_number_that_is_not_known_makes_a_new_record(subject: str) -> None:
+    assert place(mail(subject), known_record()).draft is not None
+
+
+def test_the_body_counts_only_by_setting() -> None:
+    facts = mail(body=lambda: f"see Ticket#{N1}")
+    assert place(facts, known_record()).draft is not None
+    assert place(facts, known_record(), followup_in_body=True).is_follow_up
+    attached = mail(attachment_texts=lambda: ["nothing", f"Ticket#{N1}"])
+    assert place(attached, known_record(), followup_in_attachments=True).is_follow_up
+
+
+@pytest.mark.parametrize(
+    ("queue", "state", "is_new", "new_state"),
+    [
+        ("Support", "closed successful", False, "open"),
+        ("Strict", "closed successful", False, None),
+        ("Fresh", "closed unsuccessful", True, None),
+        ("Gone", "closed successful", False, "open"),
+        ("Fresh", "open", False, None),
+        ("Support", "pending reminder", False, None),
+        ("Support", "new", False, None),
+    ],
+)
+def test_a_closed_record_follows_its_queue(queue: str, state: str, is_new: bool, new_state: str | None) -> None:
+    placed = place(mail(f"Ticket#{N1}"), known_record(state, queue))
+    assert (placed.draft is not None) is is_new
+    assert placed.changes.state == new_state
+    if is_new:
+        assert placed.queue == "Support"
+        assert placed.record is None
+
+
+FOLLOW = (
+    "X-OTOBO-Queue: Strict",
+    "X-OTOBO-State: pending reminder",
+    "X-OTOBO-FollowUp-Queue: Fresh",
+    "X-OTOBO-FollowUp-State: pending reminder",
+    "X-OTOBO-FollowUp-State-PendingTime: +2h",
+    "X-OTOBO-FollowUp-Priority: 5 very high",
+    "X-OTOBO-FollowUp-Title: better",
+)
+
+
+def test_follow_up_controls_change_the_record_and_the_others_do_not() -> None:
+    changes = place(mail(f"Ticket#{N1}", *FOLLOW), known_record(), trusted=True).changes
+    assert (changes.queue, changes.state, changes.priority, changes.title) == (
+        "Fresh",
+        "pending reminder",
+        "5 very high",
+        "better",
+    )
+    assert changes.pending_until == NOW + timedelta(hours=2)
+    new = place(mail("x", *FOLLOW), known_record(), trusted=True)
+    assert (new.queue, new.draft and new.draft.state, bool(new.changes)) == ("Strict", "pending reminder", False)
+
+
+def test_follow_ups_may_keep_the_state() -> None:
+    kept = place(
+        mail(f"Ticket#{N1}", "X-OTOBO-FollowUp-State-Keep: 1"), known_record("closed successful"), trusted=True
+    )
+    assert kept.changes.state is None
+    rejected = place(mail(f"Ticket#{N1}", *FOLLOW), known_record("closed successful", "Strict"), trusted=True)
+    assert (rejected.changes.state, rejected.changes.pending_until) == (None, None)
+
+
+def test_an_unknown_follow_up_queue_is_told() -> None:
+    placed = place(mail(f"Ticket#{N1}", "X-OTOBO-FollowUp-Queue: Nowhere"), known_record(), trusted=True)
+    assert placed.changes.queue is None
+    assert [complaint.what for complaint in placed.complaints] == ["FollowUp-Queue"]
+
+
+def test_mail_two_may_answer_mail_one() -> None:
+    known = Known()
+    first = place(mail(message_id="<first@x>"), known)
+    known.note(first, N1)
+    by_reference = place(mail("x", "In-Reply-To: <first@x>", message_id="<second@x>"), known)
+    assert by_reference.record == KnownRecord(N1, "Support", "new")
+    known.note(by_reference)
+    third = place(mail("x", "In-Reply-To: <second@x>", message_id="<third@x>"), known)
+    assert third.record is not None
+    assert third.record.number == N1
+    assert place(mail(f"Ticket#{N1}"), known).is_follow_up
+
+
+def test_mail_two_sees_what_mail_one_changed() -> None:
+    known = known_record("closed successful")
+    first = place(mail(f"Ticket#{N1}", "X-OTOBO-FollowUp-Queue: Fresh"), known, trusted=True)
+    known.note(first)
+    second = place(mail(f"Ticket#{N1}", message_id="<2@x>"), known)
+    assert second.record == KnownRecord(N1, "Fresh", "open", id=7)
+    assert not second.changes
+
+
+def test_a_quarantined_or_ignored_message_leads_nowhere() -> None:
+    known = Known()
+    ignored = place(mail(message_id="<i@x>"), known, filters=(rule("1", "Subject", "hello", Ignore="yes"),))
+    known.note(ignored)
+    assert place(mail("x", "In-Reply-To: <i@x>", message_id="<2@x>"), known).draft is not None
+
+
+def test_a_forged_message_id_does_not_take_over_answers() -> None:
+    known = Known()
+    known.note(place(mail(message_id="<same@x>"), known), N1)
+    known.note(place(mail(message_id="<same@x>", sender="eve@evil.example"), known), N2)
+    answer = place(mail("x", "In-Reply-To: <same@x>", message_id="<3@x>"), known)
+    assert answer.record is not None
+    assert answer.record.number == N1
+
+
+def test_a_new_record_needs_its_number() -> None:
+    with pytest.raises(ValueError, match="number"):
+        Known().note(place(mail()))
