@@ -95,7 +95,7 @@ def choose(wanted: Candidates, known_numbers: Container[str], known_message_ids:
 def _numbers(system_id: int, hooks: tuple[str, ...]) -> re.Pattern[str]:
     # A counter is filled up with zeros to six digits and no further, so that system 1 never reads a number of system
     # 10 as its own. Where digits alone do not decide (101 and 10), only a number that exists counts.
-    any_hook = "|".join(re.escape(hook) for hook in sorted(hooks, key=len, reverse=True))
+    any_hook = "|".join(map(re.escape, hooks))
     day = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
     counter = rf"(?:[0-9]{{{SHORTEST_COUNTER}}}|[1-9][0-9]{{{SHORTEST_COUNTER},15}})"
     return re.compile(rf"(?:{any_hook}):?[ \t]{{0,3}}({day}{system_id}{counter})(?![0-9])", re.IGNORECASE)

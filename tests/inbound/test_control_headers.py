@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -135,8 +136,9 @@ VALUES = ControlValues(
         ("Owner", "bob", {"Owner": "bob"}),
         ("OwnerID", "2", {"Owner": "bob"}),
         ("FollowUp-ResponsibleID", "1", {"FollowUp-Responsible": "ann"}),
-        ("SenderType", "agent", {"SenderType": "agent"}),
+        ("SenderType", " Agent ", {"SenderType": "agent"}),
         ("IsVisibleForCustomer", "1", {"IsVisibleForCustomer": "yes"}),
+        ("IsVisibleForCustomer", "False", {"IsVisibleForCustomer": "no"}),
         ("State-PendingTime", "+3d", {"State-PendingTime": "+3d"}),
         ("DynamicField-room", "7", {"DynamicField-Room": "7"}),
         ("FollowUp-DynamicField-Room", "7", {"FollowUp-DynamicField-Room": "7"}),
@@ -150,29 +152,31 @@ def test_known_values_count(name: str, value: str, expected: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "why"),
     [
-        ("State", "on fire"),
-        ("FollowUp-State", "on fire"),
-        ("Priority", "9"),
-        ("Lock", "maybe"),
-        ("Type", "Nope"),
-        ("Service", "Nope"),
-        ("SLA", "Nope"),
-        ("Owner", "eve"),
-        ("OwnerID", "3"),
-        ("OwnerID", "0"),
-        ("ResponsibleID", "9" * 5000),
-        ("SenderType", "alien"),
-        ("IsVisibleForCustomer", "perhaps"),
-        ("State-PendingTime", "soon"),
-        ("DynamicField-Roof", "7"),
+        ("State", "on fire", "not in the settings"),
+        ("FollowUp-State", "on fire", "not in the settings"),
+        ("Priority", "9", "not in the settings"),
+        ("Lock", "maybe", "not in the settings"),
+        ("Type", "Nope", "not in the settings"),
+        ("Service", "Nope", "not in the settings"),
+        ("SLA", "Nope", "not in the settings"),
+        ("Owner", "eve", "not in the settings"),
+        ("OwnerID", "3", "nobody at that place"),
+        ("OwnerID", "0", "nobody at that place"),
+        ("ResponsibleID", "9" * 5000, "nobody at that place"),
+        ("SenderType", "alien", "one of customer, agent, system"),
+        ("IsVisibleForCustomer", "perhaps", "yes or no"),
+        ("State-PendingTime", "soon", "no time such as"),
+        ("DynamicField-Roof", "7", "no such dynamic field"),
     ],
 )
-def test_unknown_values_fall_back_and_are_told(name: str, value: str) -> None:
+def test_unknown_values_fall_back_and_are_told(name: str, value: str, why: str) -> None:
     controls, complaints = VALUES.checked(Controls({name: value}))
     assert dict(controls) == {}
-    assert [(complaint.what, complaint.value) for complaint in complaints] == [(name, value)]
+    [complaint] = complaints
+    assert (complaint.what, complaint.value) == (name, value)
+    assert why in complaint.text
 
 
 def test_without_a_list_of_owners_anyone_may_own() -> None:
@@ -187,10 +191,11 @@ def test_without_a_list_of_owners_anyone_may_own() -> None:
         ("+15m", NOW + timedelta(minutes=15)),
         ("-2h", NOW - timedelta(hours=2)),
         ("3d", NOW + timedelta(days=3)),
+        (" +3D ", NOW + timedelta(days=3)),
         ("+30", NOW + timedelta(seconds=30)),
         ("2026-04-01 08:30:00", datetime(2026, 4, 1, 8, 30, tzinfo=UTC)),
         ("2026-04-01T08:30+02:00", datetime(2026, 4, 1, 6, 30, tzinfo=UTC)),
-        ("2026-04-01", datetime(2026, 4, 1, tzinfo=UTC)),
+        (" 2026-04-01 ", datetime(2026, 4, 1, tzinfo=UTC)),
         ("+999999999d", None),
         ("0001-01-01T00:00+14:00", None),
         ("tomorrow", None),
@@ -201,3 +206,13 @@ def test_without_a_list_of_owners_anyone_may_own() -> None:
 )
 def test_pending_time(value: str, expected: datetime | None) -> None:
     assert pending_time(value, NOW) == expected
+
+
+def test_a_pending_time_without_zone_is_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert pending_time("2026-04-01T08:30", NOW) == datetime(2026, 4, 1, 8, 30, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

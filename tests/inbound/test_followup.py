@@ -50,6 +50,11 @@ def test_a_number_we_give_is_a_number_we_read(system_id: int, counter: int) -> N
     assert numbers_in(f"Re: [Ticket#{number}]", system_id, HOOKS) == (number,)
 
 
+def test_a_hook_that_begins_like_another_is_found() -> None:
+    for hooks in (("Change", "Change#"), ("Change#", "Change")):
+        assert numbers_in(f"Change#{N}", 10, hooks) == (N,)
+
+
 def test_a_hook_with_signs_of_an_expression_is_plain_text() -> None:
     assert numbers_in(f"A.B(#{N}", 10, ("A.B(#",)) == (N,)
     assert numbers_in(f"AxB(#{N}", 10, ("A.B(#",)) == ()
@@ -59,6 +64,8 @@ def test_a_hostile_number_of_numbers_is_bounded() -> None:
     subject = " ".join(f"Ticket#{record_number(date(2026, 3, 1), 10, n)}" for n in range(400))
     assert len(numbers_in(subject, 10, HOOKS)) == 20
     assert len(candidates("", tuple(f"<{n}@x>" for n in range(1000)), 10, HOOKS).message_ids) == 50
+    in_attachments = [f"Ticket#{record_number(date(2026, 3, 1), 10, n)}" for n in range(400)]
+    assert len(candidates("", (), 10, HOOKS, late_text=in_attachments).late_numbers) == 20
 
 
 WANTED = Candidates(numbers=("1", "2"), message_ids=("<new@x>", "<old@x>"), late_numbers=("9",))
