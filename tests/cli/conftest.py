@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.cli import forked
+from tests.servers.certificates import Certificates
+from tests.servers.dovecot import DovecotServer
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -84,3 +86,21 @@ def postroom(tmp_path: Path) -> Iterator[Shell]:
 def new_shell(tmp_path: Path) -> Callable[[str], Shell]:
     """More of them."""
     return lambda name: Shell(tmp_path / name)
+
+
+AddAccount = Callable[..., str]
+"""Given a name, words of `add account` that differ, and a password; gives back the user."""
+
+
+@pytest.fixture
+def add_account(postroom: Shell, dovecot: DovecotServer, certificates: Certificates) -> AddAccount:
+    """Adds an account on the real server; gives back its user."""
+
+    def add(name: str, *words: str, password: str = "secret") -> str:
+        user = dovecot.fresh_user()
+        given = ["type=IMAPS", f"host={dovecot.host}", f"port={dovecot.ports.imaps}", f"username={user}"]
+        chosen = {word.partition("=")[0]: word for word in [*given, f"tls_ca={certificates.good.authority}", *words]}
+        postroom.ok("add", "account", name, *chosen.values(), "--password-stdin", stdin=password.encode() + b"\n")
+        return user
+
+    return add

@@ -1,4 +1,4 @@
-"""What commands are tried on: a mailbox at a sink, servers that hesitate in the middle of the work."""
+"""What commands are tried on: letters, a mailbox at a sink, servers that hesitate in the middle of the work."""
 
 import threading
 from collections.abc import Iterator
@@ -75,3 +75,11 @@ def add_mailbox(shell: Shell, port: int, name: str = "main", *words: str) -> Non
 def wait_for_worker(shell: Shell) -> None:
     """Wait until a worker has begun."""
     until(lambda: bool(shell.ok("list", "worker", "--json").rows))
+
+
+def mail(number: int, subject: str = "Printer") -> bytes:
+    """A letter that makes a record."""
+    return (
+        f"From: Ada <ada@example.org>\r\nTo: help@example.com\r\nSubject: {subject} {number}\r\n"
+        f"Message-ID: <{number}@example.org>\r\n\r\nIt burns.\r\n"
+    ).encode()

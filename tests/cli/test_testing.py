@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Shell
+from core.protocols.probe import Step
+from tests.cli.conftest import AddAccount, Shell
+from tests.cli.furnished import add_mailbox
 from tests.servers.dovecot import DovecotServer
 from tests.servers.postman import Postman
 from tests.servers.smtp import Phase, RuledSink
+from tui.cli.testing import exit_code_of
 
 
 @pytest.fixture
@@ -123,3 +126,43 @@ def test_a_probe_that_is_not_seen_in_time_may_still_come(postroom: Shell, doveco
         ended = postroom("test", "roundtrip", "out", "in", "--within", "1s", "--json")
     assert ended.code == 75
     assert (ended.rows[-1]["step"], ended.rows[-1]["ok"]) == ("arrived", False)
+
+
+def test_a_test_tells_each_step(postroom: Shell, add_account: AddAccount, smtp_sink: RuledSink) -> None:
+    add_account("work")
+    steps = postroom.ok("test", "account", "work", "--json").rows
+    assert [list(step) for step in steps] == [["step", "ok", "ms", "detail"]] * len(steps)
+    assert {"resolve", "connect", "tls", "login"} <= {step["step"] for step in steps}
+    add_mailbox(postroom, smtp_sink.port)
+    postroom.ok("test", "mailbox", "main")
+    assert smtp_sink.deliveries == []
+
+
+@pytest.mark.parametrize(
+    ("words", "password", "code"),
+    [(["host=no-such-host.invalid"], "secret", 69), ([], "wrong", 77), (["tls_ca="], "secret", 78)],
+)
+def test_a_test_that_fails_tells_why_by_its_code(
+    postroom: Shell, add_account: AddAccount, words: list[str], password: str, code: int
+) -> None:
+    add_account("work", *words, password=password)
+    ended = postroom("test", "account", "work", "--json")
+    assert ended.code == code, ended
+    assert [step["ok"] for step in ended.rows][-1] is False
+
+
+@pytest.mark.parametrize(
+    ("step", "ok", "code"),
+    [
+        ("login", True, 0),
+        ("resolve", False, 69),
+        ("connect", False, 69),
+        ("greeting", False, 69),
+        ("tls", False, 78),
+        ("login", False, 77),
+        ("folder", False, 78),
+        ("mail_from", False, 78),
+    ],
+)
+def test_the_code_of_a_step(step: str, ok: bool, code: int) -> None:
+    assert exit_code_of(Step(step, ok, 1.0, "")) == code

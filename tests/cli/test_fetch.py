@@ -1,23 +1,16 @@
-"""The main job from the command line, on real servers."""
+"""`postroom fetch` on a real server: what it prints, what it keeps, and how it ends."""
 
 import hashlib
 import json
 import signal
 import socket
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.protocols.probe import Step
-from tests.cli.conftest import Shell
-from tests.cli.furnished import add_mailbox, wait_for_worker
-from tests.servers.certificates import Certificates
+from tests.cli.conftest import AddAccount, Shell
+from tests.cli.furnished import add_mailbox, mail
 from tests.servers.dovecot import DovecotServer
-from tests.servers.smtp import RuledSink
 from tests.waiting import PATIENCE
-from tui.cli.testing import exit_code_of
 from tui.demo.ports import free_port
 
 FETCH_KEYS = [
@@ -35,7 +28,6 @@ FETCH_KEYS = [
     "acknowledged",
     "seconds",
 ]
-DELIVER_KEYS = ["event", "sent", "deferred", "failed", "expired", "uncertain", "held", "seconds"]
 
 MESSAGE_KEYS = {
     "id",
@@ -72,46 +64,9 @@ RECORD_KEYS = {
     "created_at",
     "updated_at",
 }
-OUTBOX_KEYS = {
-    "id",
-    "message_id",
-    "state",
-    "lane",
-    "sender",
-    "subject",
-    "mailbox",
-    "attempts",
-    "next_attempt_at",
-    "expires_at",
-    "recipients",
-}
 RUN_KEYS = {"id", "account", "worker", "state", "started_at", "ended_at", "bytes", "error"} | set(FETCH_KEYS[3:-1])
 
 NASTY = "\x1b]52;c;ZXZpbA==\x07 [/] [red] \u202egnol"
-
-
-def mail(number: int, subject: str = "Printer") -> bytes:
-    return (
-        f"From: Ada <ada@example.org>\r\nTo: help@example.com\r\nSubject: {subject} {number}\r\n"
-        f"Message-ID: <{number}@example.org>\r\n\r\nIt burns.\r\n"
-    ).encode()
-
-
-AddAccount = Callable[..., str]
-
-
-@pytest.fixture
-def add_account(postroom: Shell, dovecot: DovecotServer, certificates: Certificates) -> AddAccount:
-    """Adds an account on the real server; gives back its user."""
-
-    def add(name: str, *words: str, password: str = "secret") -> str:
-        user = dovecot.fresh_user()
-        given = ["type=IMAPS", f"host={dovecot.host}", f"port={dovecot.ports.imaps}", f"username={user}"]
-        chosen = {word.partition("=")[0]: word for word in [*given, f"tls_ca={certificates.good.authority}", *words]}
-        postroom.ok("add", "account", name, *chosen.values(), "--password-stdin", stdin=password.encode() + b"\n")
-        return user
-
-    return add
 
 
 def test_mail_becomes_records_and_keeps_its_bytes(
@@ -230,28 +185,6 @@ def test_a_pause_holds_back_and_a_name_overrides_it(
     postroom.ok("resume", "work")
 
 
-def test_a_worker_once_fetches_and_sends(
-    postroom: Shell, dovecot: DovecotServer, add_account: AddAccount, smtp_sink: RuledSink
-) -> None:
-    dovecot.deliver(add_account("work"), [mail(1)])
-    add_mailbox(postroom, smtp_sink.port)
-    postroom.ok("send", "ada@example.org", stdin=mail(2))
-    postroom.ok("--worker", "--once")
-    assert len(postroom.ok("list", "record", "--json").rows) == 1
-    assert len(smtp_sink.deliveries) == 1
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_ends_in_order_on_a_signal(postroom: Shell, number: signal.Signals) -> None:
-    postroom.ok("init")
-    process = postroom.start("--worker")
-    wait_for_worker(postroom)
-    process.send_signal(number)
-    _, complaints = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, complaints
-    assert postroom.ok("list", "worker", "--json").rows == []
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_fetch_that_is_interrupted_ends_in_order(postroom: Shell, number: signal.Signals, code: int) -> None:
     # A server that greets after the signal: the fetch is between connecting and its first batch.
@@ -269,113 +202,6 @@ def test_a_fetch_that_is_interrupted_ends_in_order(postroom: Shell, number: sign
     assert b"Traceback" not in complaints
     (run,) = postroom.ok("list", "run", "--json").rows
     assert run["state"] != "running"
-
-
-def test_what_was_handed_in_is_delivered(postroom: Shell, smtp_sink: RuledSink) -> None:
-    add_mailbox(postroom, smtp_sink.port)
-    message_id = postroom.ok("send", "ada@example.org", stdin=b"Subject: x\n\nhi\n").out.strip()
-    delivered = postroom.ok("deliver", "--json")
-    (summary,) = delivered.rows
-    assert list(summary) == DELIVER_KEYS
-    assert summary["sent"] == 1
-    assert message_id in delivered.err
-    (taken,) = smtp_sink.deliveries
-    assert taken.recipients == ("ada@example.org",)
-    assert b"From: us@example.com" in taken.raw
-    (row,) = postroom.ok("list", "outbox", "--json").rows
-    assert set(row) >= OUTBOX_KEYS
-    assert (row["state"], row["mailbox"], row["message_id"]) == ("sent", "main", message_id)
-    assert set(row["recipients"][0]) == {"address", "state", "reply_code", "enhanced_code", "text"}
-    assert postroom.ok("show", "outbox", str(row["id"]), "--json").rows[0]["history"]
-
-
-def test_a_relay_that_is_away_is_75_and_a_held_message_waits(postroom: Shell) -> None:
-    add_mailbox(postroom, free_port())
-    postroom.ok("send", "ada@example.org", stdin=mail(1))
-    ended = postroom("deliver", "--json")
-    assert (ended.code, ended.rows[0]["deferred"]) == (75, 1)
-    (row,) = postroom.ok("list", "outbox", "--json").rows
-    assert "To be tried again: 1 message, the first at " in postroom.ok("deliver").err
-    postroom.ok("outbox", "hold", str(row["id"]))
-    assert "1 held until somebody releases it" in postroom.ok("deliver").err
-    assert postroom.ok("deliver", "--quiet").err == ""
-    assert postroom.ok("list", "outbox", "state:held", "--json").rows
-    assert postroom.ok("outbox", "release", "--all", "--json").rows == [{"event": "done", "messages": 1}]
-    postroom.ok("outbox", "cancel", str(row["id"]))
-    assert postroom.ok("list", "outbox", "--json").rows[0]["state"] == "cancelled"
-
-
-def test_the_route_is_told_without_taking_a_turn(postroom: Shell) -> None:
-    add_mailbox(postroom, 2525, "one")
-    add_mailbox(postroom, 2525, "two")
-    words = ["route", "--from", "a@example.org", "--to", "b@example.org", "--json"]
-    first = postroom.ok(*words).rows
-    assert [row["mailbox"] for row in first] == ["one", "two"]
-    assert postroom.ok(*words).rows == first
-    down = postroom.ok(*words, "--down", "one").rows
-    assert next(row["mailbox"] for row in down if row["order"] == 1) == "two"
-    *_, nobody = postroom.ok(*words, "--down", "one", "two").rows
-    assert nobody["why"] == "one: taken for down; two: taken for down"
-    assert postroom(*words, "two").code == 64
-
-
-def test_a_test_tells_each_step(postroom: Shell, add_account: AddAccount, smtp_sink: RuledSink) -> None:
-    add_account("work")
-    steps = postroom.ok("test", "account", "work", "--json").rows
-    assert [list(step) for step in steps] == [["step", "ok", "ms", "detail"]] * len(steps)
-    assert {"resolve", "connect", "tls", "login"} <= {step["step"] for step in steps}
-    add_mailbox(postroom, smtp_sink.port)
-    postroom.ok("test", "mailbox", "main")
-    assert smtp_sink.deliveries == []
-
-
-@pytest.mark.parametrize(
-    ("words", "password", "code"),
-    [(["host=no-such-host.invalid"], "secret", 69), ([], "wrong", 77), (["tls_ca="], "secret", 78)],
-)
-def test_a_test_that_fails_tells_why_by_its_code(
-    postroom: Shell, add_account: AddAccount, words: list[str], password: str, code: int
-) -> None:
-    add_account("work", *words, password=password)
-    ended = postroom("test", "account", "work", "--json")
-    assert ended.code == code, ended
-    assert [step["ok"] for step in ended.rows][-1] is False
-
-
-@pytest.mark.parametrize(
-    ("step", "ok", "code"),
-    [
-        ("login", True, 0),
-        ("resolve", False, 69),
-        ("connect", False, 69),
-        ("greeting", False, 69),
-        ("tls", False, 78),
-        ("login", False, 77),
-        ("folder", False, 78),
-        ("mail_from", False, 78),
-    ],
-)
-def test_the_code_of_a_step(step: str, ok: bool, code: int) -> None:
-    assert exit_code_of(Step(step, ok, 1.0, "")) == code
-
-
-def test_the_demo_without_a_terminal_does_the_whole_job(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    from tests.cli.conftest import ROOT
-
-    shell = Shell(tmp_path / "untouched")
-    variables: dict[str, Any] = {**shell.variables, "TMPDIR": "/tmp"}
-    done = subprocess.run(
-        [sys.executable, "-m", "tui.demo", "--once"], cwd=ROOT, env=variables, stdin=subprocess.DEVNULL,
-        capture_output=True, timeout=PATIENCE,
-    )  # fmt: skip
-    assert done.returncode == 0, done
-    told = done.stdout.decode()
-    assert "40 mails wait" in told
-    assert "All of it worked" in told
-    assert not shell.home.exists()
 
 
 def test_json_lines_are_ascii(postroom: Shell) -> None:
