@@ -12,7 +12,7 @@ from typing import TextIO
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from core.data_folder import belong_to_folder, make_home, out_of_reach
+from core.data_folder import belong_to_folder, make_home, out_of_reach, sync_folder
 from core.db.audit_guard import guard_audit
 from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
@@ -183,19 +183,11 @@ def _build_sqlite(file: Path) -> None:
             os.fsync(built.fileno())
         belong_to_folder(building)
         building.rename(file)
-        _sync_folder(file.parent)
+        sync_folder(file.parent)
     except DBAPIError as error:
         raise translated(error) from error
     finally:
         os.umask(previous)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_made(database: Database) -> bool:
