@@ -41,8 +41,29 @@ async def test_what_the_list_can_do_can_be_done_to_what_is_open(
         assert "Account office" in console.lines[0]
         await console.press("v")
         await console.until_seen("office is invalid now")
+        await console.until_seen("✗ invalid")
+        assert "Account office" in console.lines[0], "it stays open"
+        await console.press("escape")
         valid = {row["name"]: row["validity"] for row in console.app.screen.table.window.rows}
         assert valid == {"desk": "valid", "office": "invalid"}, "the marked one was not meant"
+
+
+async def test_one_comes_back_to_what_is_open_from_a_question_or_form(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    add_account(handles, actor, "office")
+    async with open_console() as console:
+        await console.press("j", "i", "e")
+        await console.type(" two")
+        await console.press("ctrl+f")
+        await console.until_seen("Save anyway")
+        await console.press("y")
+        await console.until(lambda: "Account office two" in console.lines[0], "the page under its new name")
+        await console.press("K")
+        await console.until(lambda: "Account desk" in console.lines[0], "the row before")
+        await console.press("escape")
+        assert [row["name"] for row in console.app.screen.table.window.rows] == ["desk", "office two"]
 
 
 async def test_a_run_says_when_and_what_not_which_number(open_console: Opener, handles: Handles) -> None:

@@ -86,6 +86,18 @@ async def test_a_message_is_deleted_after_a_question(open_console: Opener, waiti
     assert gone.state == "ignored"
 
 
+async def test_a_message_that_is_open_is_left_open_until_it_leaves_quarantine(
+    open_console: Opener, waiting: Handles
+) -> None:
+    async with open_console(screen="quarantine") as console:
+        await console.until_seen("Broken")
+        await console.press("enter", "d", "n")
+        assert "Quarantine 1" in console.lines[0]
+        await console.press("d", "y")
+        await console.until_seen("Nothing is in quarantine.")
+        await console.until_seen("✓ Deleted 1 message for good.")
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [

@@ -108,6 +108,8 @@ async def test_the_marked_records_are_moved_and_closed_from_the_list(
         await console.type("closed succ")
         await console.press("enter")
         await console.until_seen("state closed successful.")
+        await console.until(lambda: "closed successful" in console.lines[2], "the page to say so too")
+        await console.press("escape")
         rows = {row["id"]: (row["queue"], row["state"]) for row in console.app.screen.table.window.rows}
         assert rows == {3: ("Support", "closed successful"), 2: ("Support", "new"), 1: (rows[1][0], "new")}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.errors import StoreBusy
+from core.errors import Misuse, StoreBusy
 from core.resources.kind import Kind
 from core.services import access, details, handed_in, overview, search, watching
 from core.services.actor import Actor
@@ -69,6 +69,16 @@ class Desk:
         """The rows that precede one."""
         page = search.matching(self.handles, self.actor, kind, filter_text, limit=PAGE, before=before)
         return Window(tuple(page.rows), has_before=page.has_more, has_after=True)
+
+    def row_now(self, kind: Kind, row: Row) -> Row | None:
+        """A row as it stands by now; `None`: it is not in its list any more."""
+        key = key_of(kind, row)
+        try:
+            before = search.matching(self.handles, self.actor, kind, limit=1, before=key).rows
+        except Misuse:  # it is gone for good
+            return None
+        here = self.window_after(kind, "", key_of(kind, before[0]), 1) if before else self.first_window(kind, "", 1)
+        return next((one for one in here.rows if key_of(kind, one) == key), None)
 
     def counted(self, kind: Kind, filter_text: str) -> tuple[int, int]:
         """How many rows a filter leaves, and how many there are."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from core.resources.kind import Action, Kind
 from core.text import safe_text
 from tui.console import deeds, record_changes
 from tui.console.dialogs.confirm import Confirm, Question
-from tui.console.glyphs import WARN
+from tui.console.glyphs import GOOD, WARN
 from tui.console.nouns import noun, numbered
 from tui.console.screens.resource_list import ResourceList
 from tui.console.window import Row
+
+if TYPE_CHECKING:
+    from tui.console.screens.detail import DetailScreen
 
 _ON_ONE = frozenset({"test", "sign in", "route", "roundtrip", "apply", "edit", "explain"})
 """What is done to the selected row alone, whatever is marked."""
@@ -31,6 +34,25 @@ class ActingList(ResourceList):
     def act_on(self, name: str, row: Row) -> None:
         """Do one of the kind's own actions to a row."""
         self._ask_and_act(name, [row])
+
+    @property
+    def _page(self) -> DetailScreen | None:
+        """The page of a row that is open over this list."""
+        pages = (one for one in self.app.screen_stack if getattr(one, "origin", None) is self)
+        return cast("DetailScreen | None", next(pages, None))
+
+    def refresh_data(self) -> None:
+        """Ask again for the rows; the page of one does so, too."""
+        super().refresh_data()
+        if (page := self._page) is not None:
+            page.look_again()
+
+    def tell(self, text: str, tone: str = GOOD) -> None:
+        """Say in passing what was done, where it can be seen."""
+        if (page := self._page) is not None:
+            page.tell(text, tone)
+        else:
+            super().tell(text, tone)
 
     def _ask_and_act(self, name: str, rows: list[Row]) -> None:
         action = next(one for one in self.kind.actions if one.name == name)
@@ -114,6 +136,7 @@ class ActingList(ResourceList):
             show_explained(self.app, self.desk, int(rows[0]["id"]))
 
     def _acted(self, said: Any) -> None:
-        self.table.unmark_all()
+        if self._page is None:  # else one row alone was meant
+            self.table.unmark_all()
         self.refresh_data()
         self.tell(str(said))

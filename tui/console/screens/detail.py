@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, Protocol
 
 from textual.app import ComposeResult
@@ -16,7 +16,7 @@ from core.resources.kind import Kind
 from core.text import safe_text
 from tui.console import deeds
 from tui.console.desk import Desk
-from tui.console.glyphs import WARN
+from tui.console.glyphs import GOOD, WARN
 from tui.console.screens.base import DeskScreen
 from tui.console.sections import is_part, section, value_of
 from tui.console.troubles import trouble
@@ -41,6 +41,9 @@ class Reading(VerticalScroll, can_focus=True):
 
 class Origin(Protocol):
     """The list a row was opened from: what comes next there, and what may be done to it."""
+
+    def refresh_data(self) -> None:
+        """Ask again for the rows, and have the page of one do so."""
 
     def step(self, rows: int) -> Row | None:
         """Select the row so many further down, or up; none when there is none."""
@@ -70,6 +73,8 @@ class DetailScreen(DeskScreen):
         self.origin = origin
         self.sheet = Sheet()
         """All that is shown."""
+        self._was_shown = False
+        self._told: tuple[str, str] | None = None
 
     @staticmethod
     def title_of(kind: Kind, row: Row) -> str:
@@ -89,7 +94,10 @@ class DetailScreen(DeskScreen):
     def _begin(self) -> None:
         kind, row, ascii_only = self.kind, self.row, self.desk.ascii_only
         self.sheet.show(lambda width: in_columns(facts_of(kind, row, ascii_only=ascii_only), width))
-        said = trouble(kind, row, clock.utcnow())
+        self._say_of_it()
+
+    def _say_of_it(self) -> None:
+        said = trouble(self.kind, self.row, clock.utcnow())
         # It is open already.
         self.say(said.text.partition(" enter ")[0], said.tone)
 
@@ -98,6 +106,35 @@ class DetailScreen(DeskScreen):
         kind, key = self.kind, self.row[self.kind.id_column if self.kind.name != "event" else "run"]
         if kind.name != "event":
             self.calls.ask(lambda: self.desk.show(kind, key), self._arrived, lane="row")
+
+    def on_screen_resume(self) -> None:
+        """Back from a dialog or a form: what was done there is seen in the list, too."""
+        if self._was_shown and self.origin is not None:
+            self.origin.refresh_data()
+        self._was_shown = True
+
+    def look_again(self) -> None:
+        """Something was done to the row: show it as it stands by now, or leave when it went elsewhere."""
+        kind, row = self.kind, self.row
+        self.calls.ask(lambda: self.desk.row_now(kind, row), partial(self._looked_again, row), lane="row now")
+
+    def _looked_again(self, before: Row, row: Row | None) -> None:
+        if self.row is not before:
+            return  # one has gone on meanwhile
+        if row is not None:
+            self.row = row
+            self.header.rename(self.title_of(self.kind, row))
+            self._say_of_it()
+            self.refresh_data()
+        elif self.is_current:
+            self.app.pop_screen()
+            if self._told is not None:
+                self.console.tell(*self._told)
+
+    def tell(self, text: str, tone: str = GOOD) -> None:
+        """Say in passing what was done; the list says it when this closes because of it."""
+        self._told = (text, tone)
+        super().tell(text, tone)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What the list can do is done there; without one, nothing is."""
@@ -126,15 +163,14 @@ class DetailScreen(DeskScreen):
         self.refresh_data()
 
     def action_act(self, name: str) -> None:
-        """One of the kind's own actions on it, in the list."""
+        """One of the kind's own actions on it, in the list; this stays open while it is there."""
         if self.origin is not None:
-            self.app.pop_screen()
+            self._told = None
             self.origin.act_on(name, self.row)
 
     def action_edit(self) -> None:
-        """Its form, in place of this."""
+        """Its form, and then this again."""
         if self.origin is not None:
-            self.app.pop_screen()
             self.origin.edit(self.row)
 
     def action_copy(self) -> None:
