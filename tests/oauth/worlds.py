@@ -1,5 +1,6 @@
 """Profiles, and accounts and mailboxes that sign in with them."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -10,6 +11,8 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Account, Alert, Profile, Token
 from core.oauth.app import App
+from core.oauth.cache import keep_grant
+from core.oauth.grant import Grant
 from core.secret import Secret
 from tests.accounts import add_account, rows_of
 from tests.fakes.token_server import TokenServer
@@ -89,3 +92,15 @@ def alerts(handles: Handles) -> dict[str, str]:
     with handles.database.reading() as session:
         rows = session.connection().execute(select(table).where(table.c.closed_at.is_(None))).all()
     return {row.subject: row.text for row in rows}
+
+
+def sign_in(handles: Handles, provider: TokenServer, account_id: int, **values: object) -> None:
+    """Have a person sign in for an account."""
+    provider.refresh["signed in"] = "user"
+    grant = {
+        "access_token": Secret("access"),
+        "expires_at": clock.utcnow() + timedelta(hours=1),
+        "refresh_token": Secret("signed in"),
+        **values,
+    }
+    keep_grant(handles, "account", account_id, account_row(handles, account_id).profile_id, Grant(**grant))
