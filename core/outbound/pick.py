@@ -117,13 +117,11 @@ def _forced(roster: Roster, search: _Search, forced: int) -> Choice | Wait | NoM
     mailbox = roster.mailboxes.get(forced)
     if mailbox is None:
         return NoMailbox("no mailbox: the one that was asked for is gone")
-    search.from_class = FromClass.NONE
     if mailbox.active:
         search.add(mailbox, "asked for")
     else:
         search.pass_over(mailbox, "not active")
-    if not search.is_out_of_rate(mailbox):
-        search.add_failovers(mailbox)
+    search.add_failovers(mailbox)
     return search.outcome(forced, replace_from=False)
 
 
@@ -179,12 +177,12 @@ class _Search:
 
     def whose_turn(self, queue: Iterable[MailboxFacts]) -> MailboxFacts | None:
         """The first in turn that may take it. A cooling one keeps its turn; one out of rate gives it to the next."""
-        able = (mailbox for mailbox in queue if self._fits(mailbox) and not self._lacks_utf8(mailbox))
+        able = filter(self._suits, queue)
         return next((mailbox for mailbox in able if not self.is_out_of_rate(mailbox)), None)
 
     def waits_for_rate(self, mailbox: MailboxFacts) -> bool:
         """Whether only its rate keeps it from taking its turn."""
-        return self.is_out_of_rate(mailbox) and not self._lacks_utf8(mailbox)
+        return self.is_out_of_rate(mailbox) and self._suits(mailbox)
 
     def is_out_of_rate(self, mailbox: MailboxFacts) -> bool:
         """Whether its rate is used up."""
@@ -253,6 +251,10 @@ class _Search:
             others = tuple(hop for hop in passed_over if hop.mailbox not in asked)
             return Choice(tuple(self._lacking), self._lacking[0].mailbox, self.from_class, replace, others)
         return NoMailbox(f"no mailbox: {reasons}", bool(self._too_small), passed_over)
+
+    def _suits(self, mailbox: MailboxFacts) -> bool:
+        """Whether it takes messages like this one."""
+        return self._fits(mailbox) and not self._lacks_utf8(mailbox)
 
     def _lacks_utf8(self, mailbox: MailboxFacts) -> bool:
         return self._needs_utf8 and mailbox.takes_utf8 is False

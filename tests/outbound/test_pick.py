@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.outbound.pick import Choice, MailboxFacts, NoMailbox, Roster, Wait, loop_in_failovers, pick
+from core.outbound.pick import Choice, Hop, MailboxFacts, NoMailbox, Roster, Wait, loop_in_failovers, pick
 from core.outbound.roster import FromClass
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -59,11 +59,24 @@ def test_lowest_priority_number_first_then_the_next() -> None:
     assert chain([box(1, priority=20), box(2, priority=10), box(3, priority=10, last_turn=1)]) == (2, 3, 1)
 
 
+def test_each_hop_says_why_it_stands_there_and_the_first_takes_the_turn() -> None:
+    boxes = [box(1, failover=2), box(2, active=False), box(3, last_turn=1), box(4, priority=20, last_turn=-1)]
+    choice = pick(Roster(boxes), "x@example.org", NOW)
+    assert isinstance(choice, Choice)
+    assert choice.turn_of == 1
+    assert choice.hops == (
+        Hop(1, "its turn"),
+        Hop(2, "failover of A"),
+        Hop(3, "next in turn of its priority"),
+        Hop(4, "next priority, 20"),
+    )
+
+
 @pytest.mark.parametrize(
     ("address", "first", "from_class"),
     [
         ("boss@example.org", 1, FromClass.EXACT),
-        ("BOSS@Example.ORG", 1, FromClass.EXACT),
+        (" BOSS@Example.ORG ", 1, FromClass.EXACT),
         ("any@example.org", 2, FromClass.DOMAIN),
         ("any@example.com", 3, FromClass.OPEN),
         ("any@sub.example.org", 3, FromClass.OPEN),
@@ -148,12 +161,14 @@ def test_cooling_mailbox_without_failover_gives_to_its_peers() -> None:
     assert (choice.chain, choice.turn_of) == ((2,), 1)
 
 
-def test_all_cooling_waits_for_the_earliest_end() -> None:
-    boxes = [box(1, cooling_until=MUCH_LATER, failover=2), box(2, cooling_until=LATER, active=False)]
+@pytest.mark.parametrize(("first", "second"), [(LATER, MUCH_LATER), (MUCH_LATER, LATER)])
+def test_all_cooling_waits_for_the_earliest_end(first: datetime, second: datetime) -> None:
+    boxes = [box(1, cooling_until=first, failover=2), box(2, cooling_until=second, active=False)]
     outcome = pick(Roster(boxes), "x@example.org", NOW)
     assert isinstance(outcome, Wait)
-    assert outcome.until == LATER
+    assert (outcome.until, outcome.rate_of) == (LATER, None)
     assert "A: cools down" in outcome.why
+    assert [(hop.mailbox, hop.may_come) for hop in outcome.passed_over] == [(1, True), (2, True)]
 
 
 def test_cooling_that_is_over_is_forgotten() -> None:
@@ -178,6 +193,43 @@ def test_all_out_of_rate_waits_and_uses_no_worse_priority() -> None:
     assert (outcome.until, outcome.rate_of) == (LATER, 1)
 
 
+def test_a_worse_priority_without_rate_keeps_no_message_waiting() -> None:
+    assert chain([box(1), box(2, priority=20)], out_of_rate={2: LATER}) == (1,)
+
+
+def test_a_rate_is_waited_for_though_others_are_too_small() -> None:
+    boxes = [box(1, max_size=100), box(2), box(3, priority=20)]
+    outcome = pick(Roster(boxes), "x@example.org", NOW, size=500, out_of_rate={2: LATER})
+    assert isinstance(outcome, Wait)
+    assert (outcome.until, outcome.rate_of) == (LATER, 2)
+
+
+@pytest.mark.parametrize(
+    ("facts", "asked"),
+    [
+        ({"max_size": 100}, {"size": 500}),
+        ({"max_size": 100}, {"size": 500, "out_of_rate": {1: LATER}}),
+        ({"takes_utf8": False}, {"needs_utf8": True, "out_of_rate": {1: LATER}}),
+    ],
+)
+def test_who_could_not_take_it_anyway_is_not_waited_for(facts: dict[str, object], asked: dict[str, object]) -> None:
+    assert chain([box(1, **facts), box(2, priority=20)], **asked) == (2,)
+
+
+def test_a_message_too_large_for_all_in_turn_goes_to_a_failover_that_takes_the_turn() -> None:
+    boxes = [box(1, max_size=100, failover=3), box(2, last_turn=1, max_size=100), box(3, active=False)]
+    choice = pick(Roster(boxes), "x@example.org", NOW, size=500)
+    assert isinstance(choice, Choice)
+    assert (choice.chain, choice.turn_of) == ((3,), 3)
+
+
+def test_the_failover_of_who_has_the_turn_comes_before_that_of_who_could_not_take_it() -> None:
+    boxes = [
+        box(1, max_size=100, failover=3), box(2, last_turn=1, failover=4), box(3, active=False), box(4, active=False),
+    ]  # fmt: skip
+    assert chain(boxes, size=500) == (2, 4, 3)
+
+
 def test_a_message_over_the_limit_goes_to_who_takes_it() -> None:
     boxes = [box(1, max_size=100), box(2, last_turn=5, max_size=1000)]
     choice = pick(Roster(boxes), "x@example.org", NOW, size=500)
@@ -196,8 +248,15 @@ def test_a_message_over_every_limit_has_no_mailbox() -> None:
 def test_nobody_is_there(boxes: list[MailboxFacts]) -> None:
     outcome = pick(Roster(boxes), "x@example.org", NOW)
     assert isinstance(outcome, NoMailbox)
-    assert outcome.why.startswith("no mailbox")
+    assert outcome.why == "no mailbox: none is active with a template that can send"
     assert not outcome.is_too_large
+
+
+def test_a_failover_that_has_no_server_is_passed_over() -> None:
+    choice = pick(Roster([box(1, failover=2), box(2, active=False, can_send=False)]), "x@example.org", NOW)
+    assert isinstance(choice, Choice)
+    assert choice.chain == (1,)
+    assert choice.passed_over == (Hop(2, "its template is gone or has no server to send to"),)
 
 
 def test_the_mailbox_asked_for_and_its_failovers_alone() -> None:
@@ -209,8 +268,19 @@ def test_the_mailbox_asked_for_and_its_failovers_alone() -> None:
 
 def test_the_mailbox_asked_for_is_inactive_or_gone() -> None:
     boxes = [box(1), box(2, active=False)]
-    assert isinstance(pick(Roster(boxes), "x@example.org", NOW, forced=2), NoMailbox)
-    assert isinstance(pick(Roster(boxes), "x@example.org", NOW, forced=7), NoMailbox)
+    inactive, gone = (pick(Roster(boxes), "x@example.org", NOW, forced=forced) for forced in (2, 7))
+    assert inactive == NoMailbox("no mailbox: B: not active", False, (Hop(2, "not active"),))
+    assert gone == NoMailbox("no mailbox: the one that was asked for is gone")
+
+
+def test_the_failover_of_an_inactive_mailbox_that_was_asked_for_sends() -> None:
+    assert chain([box(1), box(2, active=False, failover=3), box(3)], forced=2) == (3,)
+
+
+def test_the_mailbox_asked_for_is_waited_for_when_its_rate_is_used_up() -> None:
+    outcome = pick(Roster([box(1, failover=2), box(2)]), "x@example.org", NOW, forced=1, out_of_rate={1: LATER})
+    assert isinstance(outcome, Wait)
+    assert (outcome.until, outcome.rate_of) == (LATER, 1)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +323,14 @@ def test_mailboxes_that_are_all_failovers_of_another_class_take_turns() -> None:
 )
 def test_who_needs_smtputf8_goes_where_it_may_be_offered(boxes: list[MailboxFacts], expected: tuple[int, ...]) -> None:
     assert chain(boxes, needs_utf8=True) == expected
+
+
+def test_who_is_asked_anew_for_smtputf8_is_not_passed_over() -> None:
+    boxes = [box(1, takes_utf8=False), box(2, max_size=100)]
+    choice = pick(Roster(boxes), "x@example.org", NOW, size=500, needs_utf8=True)
+    assert isinstance(choice, Choice)
+    assert (choice.chain, choice.turn_of) == ((1,), 1)
+    assert [hop.mailbox for hop in choice.passed_over] == [2]
 
 
 def test_who_needs_smtputf8_waits_for_the_mailbox_that_may_offer_it() -> None:
