@@ -9,7 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 from core.errors import BadInput, Problem
-from core.inbound.control_headers import LONGEST_CONTROL, NO_CONTROLS, Controls, canonical_name, canonical_settings
+from core.inbound.control_headers import (
+    LONGEST_CONTROL,
+    NO_CONTROLS,
+    Controls,
+    canonical_name,
+    canonical_settings,
+    is_control,
+)
 from core.inbound.expression import Expression
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.addresses import bare_addresses
@@ -213,8 +220,6 @@ def _condition(name: str, place: str, entry: Mapping[str, Any], problems: list[P
         problems.append(Problem(name, place, "A condition needs a header, or Body."))
     if not expression:
         problems.append(Problem(name, place, "A condition needs an expression."))
-    if not header or not expression:
-        return None
     is_address = expression.startswith(EMAIL_ADDRESS)
     expression = expression.removeprefix(EMAIL_ADDRESS)
     try:
@@ -232,4 +237,4 @@ def _condition(name: str, place: str, entry: Mapping[str, Any], problems: list[P
 
 
 def _control_of(header: str) -> str | None:
-    return canonical_name(header) if header.lower().startswith(("x-otobo-", "x-postroom-")) else None
+    return canonical_name(header) if is_control(header) else None

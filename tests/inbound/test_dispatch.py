@@ -101,9 +101,15 @@ def test_an_invalid_queue_counts_as_absent() -> None:
     by_address = dispatched(("To", "old@example.org, sales@example.org"))
     assert by_address.queue == "Sales"
     assert by_address.complaints
-    by_account = dispatched(mode="queue", account_queue="Gone")
-    assert by_account.queue == "Raw"
-    assert by_account.complaints
+    only = dispatched(("To", "old@example.org"))
+    assert (only.queue, [(one.what, one.value) for one in only.complaints]) == ("Raw", [("To", "old@example.org")])
+
+
+@pytest.mark.parametrize("account_queue", ["Gone", None])
+def test_without_a_valid_queue_of_the_account_the_default_stands(account_queue: str | None) -> None:
+    found = dispatched(("To", "help@example.org"), mode="queue", account_queue=account_queue)
+    assert found.queue == "Raw"
+    assert [(one.what, one.value) for one in found.complaints] == [("account", account_queue or "")]
 
 
 def test_without_system_addresses_all_is_default() -> None:

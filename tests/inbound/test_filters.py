@@ -14,8 +14,11 @@ MAIL = Headers(
         ("To", "help@example.org, =?utf-8?q?=2C_x?= <sales@example.org>"),
         ("Subject", "=?utf-8?q?Order_4711_for_B=C3=BCro?="),
         ("X-Spam-Flag", "YES"),
+        ("Priority", "urgent"),
     ]
 )
+FORGED = Headers([("From", "=?utf-8?q?boss=40example=2Eorg=2C?= <eve@x.example>")])
+"""Its display name, once decoded, reads like an address before the real one."""
 
 
 def rule(name: str, *match: dict[str, object], stop: bool = False, **settings: str) -> CompiledFilter:
@@ -38,6 +41,9 @@ def run(
     [
         ([cond("Subject", "order")], True),
         ([cond("SUBJECT", "BÜRO")], True),
+        ([cond(" Subject ", "order")], True),
+        # A header of the mail that is called as a control header is without its prefix.
+        ([cond("Priority", "urgent")], True),
         ([cond("Subject", "^order$")], False),
         ([cond("Subject", "order"), cond("X-Spam-Flag", "yes")], True),
         ([cond("Subject", "order"), cond("X-Spam-Flag", "no")], False),
@@ -45,6 +51,7 @@ def run(
         ([cond("X-Absent", ".*")], False),
         ([cond("X-Absent", ".*", negate=True)], True),
         ([cond("Subject", "invoice", negate=True)], True),
+        ([cond("X-Absent", ".*", negate=True), cond("Subject", "invoice")], False),
         ([cond("Received", "two")], True),
         ([cond("Received", "three", negate=True)], True),
         ([cond("Body", "unsubscribe")], True),
@@ -63,6 +70,12 @@ def test_conditions(conditions: list[dict[str, object]], holds: bool) -> None:
     assert [step.rule for step in verdict.steps] == (["one"] if holds else [])
 
 
+def test_an_address_is_no_part_of_a_display_name() -> None:
+    boss = rule("boss", cond("From", r"EMAILADDRESS:boss@example\.org"))
+    sender = rule("sender", cond("From", r"EMAILADDRESS:eve@x\.example"))
+    assert [step.rule for step in run(boss, sender, headers=FORGED).steps] == ["sender"]
+
+
 @pytest.mark.parametrize(
     ("conditions", "value", "expected"),
     [
@@ -74,6 +87,9 @@ def test_conditions(conditions: list[dict[str, object]], holds: bool) -> None:
         ([cond("Subject", "order")], "x [***] [**\\nobody**] y", "x   y"),
         ([cond("From", r"EMAILADDRESS:(.+)@.*")], "[***]", "ann"),
         ([cond("Body", r"code (\S+)")], "[***]", r"[**\who**]"),
+        # Of two that exclude each other one captured.
+        ([cond("Subject", r"(order)|(invoice)")], "[***]", "Order"),
+        ([cond("Subject", r"(?P<a>order)|(?P<b>invoice)")], r"[**\a**]-[**\b**]", "Order-"),
     ],
 )
 def test_captures(conditions: list[dict[str, object]], value: str, expected: str) -> None:
@@ -81,8 +97,11 @@ def test_captures(conditions: list[dict[str, object]], value: str, expected: str
     assert verdict.set["Title"] == expected
 
 
-def test_an_empty_capture_sets_nothing() -> None:
-    assert dict(run(rule("one", cond("Subject", "order"), Queue="[***]")).set) == {}
+@pytest.mark.parametrize("expression", ["order", "order( )"])
+def test_an_empty_capture_sets_nothing_and_the_trail_says_so(expression: str) -> None:
+    verdict = run(rule("one", cond("Subject", expression), Queue="[***]"))
+    assert dict(verdict.set) == {}
+    assert [step.why for step in verdict.steps] == ["sets nothing"]
 
 
 def test_captured_text_is_cleaned_and_bounded() -> None:
@@ -103,6 +122,9 @@ def test_order_is_by_code_point_and_stop_ends() -> None:
     verdict = run(*filters)
     assert [step.rule for step in verdict.steps] == ["10", "Z", "b"]
     assert dict(verdict.set) == {"Queue": "ten", "Title": "b"}
+    assert [step.why for step in verdict.steps] == [
+        "sets Queue = ten", "sets Title = Z", "sets Title = b; no filter after it",
+    ]  # fmt: skip
 
 
 def test_later_filters_see_what_earlier_ones_set() -> None:
@@ -148,6 +170,8 @@ def test_an_expression_that_runs_too_long_is_stopped_and_told(negate: bool) -> N
     )
     assert [step.rule for step in verdict.steps] == ["then"]
     assert [complaint.what for complaint in verdict.complaints] == ["filter slow"]
+    alone = run(rule("slow", cond("Body", "(a+)+$", negate)), body="a" * 50_000 + "b")
+    assert (dict(alone.set), alone.steps, len(alone.complaints)) == ({}, (), 1)
 
 
 @pytest.mark.parametrize(

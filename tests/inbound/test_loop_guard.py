@@ -51,6 +51,21 @@ def test_twenty_records_in_two_hours_are_the_most(recorded: list[datetime], stop
         assert found.rule is LoopCause.TOO_MANY
 
 
+@pytest.mark.parametrize(
+    ("sender", "window", "why"),
+    [
+        ("a@x", timedelta(hours=2), "a@x has made 20 records in 2 hours"),
+        ("a@x", timedelta(hours=1), "a@x has made 20 records in 1 hour"),
+        ("a@x", timedelta(minutes=45), "a@x has made 20 records in 45 minutes"),
+        ("", timedelta(hours=2), "nobody has made 20 records in 2 hours"),
+    ],
+)
+def test_it_says_who_made_how_many_in_which_time(sender: str, window: timedelta, why: str) -> None:
+    found = guard(sender, NOW, times(20), LoopRule(window=window))
+    assert found is not None
+    assert found.why == why
+
+
 def test_limits_are_settings_and_zero_is_off() -> None:
     assert guard("a@x", NOW, times(1000), LoopRule(records=0)) is None
     assert guard("a@x", NOW, times(3), LoopRule(records=3)) is not None

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from core.inbound.facts import Bounce
 from core.inbound.known import Sent
-from core.inbound.trail import Stage
+from core.inbound.trail import Stage, Step
 from core.inbound.verdict import Ending, Known, KnownRecord, MessageFacts, Verdict, judge, settle
 from core.mail.summary import summarise
-from tests.inbound.verdicts import N1, NOW, RULES, mail, place, rule, stages
+from tests.inbound.verdicts import N1, N2, NOW, RULES, mail, place, rule, stages
 
 
 def test_a_plain_message_makes_a_record_and_its_trail_tells_every_stage() -> None:
@@ -40,7 +40,7 @@ def test_untrusted_controls_are_removed_before_anything_sees_them() -> None:
     assert (placed.state, placed.queue) == (Ending.RECORDED, "Support")
     assert placed.draft is not None
     assert placed.draft.title == "hello"
-    assert placed.trail[0].why == "3 control headers removed"
+    assert (placed.trail[0].rule, placed.trail[0].why) == ("untrusted", "3 control headers removed")
 
 
 def test_untrusted_controls_that_nobody_knows_are_removed_too() -> None:
@@ -50,6 +50,21 @@ def test_untrusted_controls_that_nobody_knows_are_removed_too() -> None:
         rule("2", "X-Postroom-AttachmentCount", "9", Queue="Strict"),
     )
     assert place(facts, filters=filters).queue == "Support"
+
+
+@pytest.mark.parametrize(
+    ("more", "trusted", "rule", "why"),
+    [
+        ((), False, "untrusted", "no control headers"),
+        ((), True, "trusted", "no control headers"),
+        (("X-OTOBO-Queue: Strict",), True, "trusted", "says Queue"),
+        (("X-OTOBO-Colour: red",), True, "trusted", "says nothing"),
+    ],
+)
+def test_the_trail_says_what_became_of_control_headers(
+    more: tuple[str, ...], trusted: bool, rule: str, why: str
+) -> None:
+    assert place(mail("hello", *more), trusted=trusted).trail[0] == Step(Stage.TRUST, rule, why)
 
 
 def test_trusted_controls_are_executed() -> None:
@@ -73,6 +88,28 @@ def test_filters_set_controls_on_any_mail() -> None:
     assert placed.draft is not None
     assert placed.draft.priority == "5 very high"
     assert [step.rule for step in placed.trail if step.stage is Stage.FILTERS] == ["1"]
+
+
+def test_without_a_filter_that_matches_the_trail_says_so() -> None:
+    placed = place(mail(), filters=(rule("1", "Subject", "invoice", Queue="Strict"),))
+    assert Step(Stage.FILTERS, "", "no filter matched") in placed.trail
+
+
+def test_a_filter_that_takes_too_long_is_told() -> None:
+    # Not stopped, this one would not end.
+    slow = rule("slow", "Subject", "(a+)+$", Queue="Strict")
+    placed = place(mail("a" * 5_000 + "b"), filters=(slow,))
+    assert placed.queue == "Support"
+    assert [complaint.what for complaint in placed.complaints] == ["filter slow"]
+
+
+def test_which_headers_name_an_address_is_a_setting() -> None:
+    tagged, behind = (
+        mail(to="help+x@example.org"),
+        mail("hello", "X-Envelope-To: help@example.org", to="list@x.example"),
+    )
+    assert (place(tagged).queue, place(tagged, plus_addressing=True).queue) == ("Raw", "Support")
+    assert (place(behind).queue, place(behind, use_x_envelope_to=True).queue) == ("Raw", "Support")
 
 
 def test_a_filter_beats_what_a_trusted_message_says() -> None:
@@ -110,12 +147,22 @@ def test_a_bounce_of_our_mail_goes_to_its_record() -> None:
     placed = place(mail(bounce=BOUNCED), known)
     assert (placed.state, placed.record and placed.record.number) == (Ending.BOUNCE, N1)
     assert stages(placed) == [Stage.TRUST, Stage.BOUNCE, Stage.BOUNCE]
+    assert placed.trail[-1].why == f"we sent <out@host>, for record {N1}"
 
 
-@pytest.mark.parametrize("outgoing", [(), (Sent((7,), "<out@host>"),)])
-def test_a_bounce_without_a_record_makes_none(outgoing: tuple[Sent, ...]) -> None:
-    placed = place(mail(bounce=BOUNCED), Known(outgoing=outgoing))
+@pytest.mark.parametrize(
+    ("bounce", "outgoing", "why"),
+    [
+        (BOUNCED, (), "we did not send <out@host>"),
+        (Bounce("", ("gone@y.example",)), (), "we did not send what it reports"),
+        (BOUNCED, (Sent((7,), "<out@host>"),), "we sent <out@host>"),
+        (BOUNCED, (Sent((7,), "<out@host>", N2),), "we sent <out@host>"),
+    ],
+)
+def test_a_bounce_without_a_record_makes_none(bounce: Bounce, outgoing: tuple[Sent, ...], why: str) -> None:
+    placed = place(mail(bounce=bounce), Known([KnownRecord(N1, "Support", "open")], outgoing=outgoing))
     assert (placed.state, placed.record, placed.draft) == (Ending.BOUNCE, None, None)
+    assert placed.trail[-1].why == why
 
 
 def test_the_same_message_in_two_folders_is_one_record() -> None:

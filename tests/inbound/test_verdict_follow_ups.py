@@ -31,8 +31,21 @@ def test_the_body_counts_only_by_setting() -> None:
     facts = mail(body=lambda: f"see Ticket#{N1}")
     assert place(facts, known_record()).draft is not None
     assert place(facts, known_record(), followup_in_body=True).is_follow_up
+    assert place(facts, known_record(), followup_in_attachments=True).draft is not None
     attached = mail(attachment_texts=lambda: ["nothing", f"Ticket#{N1}"])
     assert place(attached, known_record(), followup_in_attachments=True).is_follow_up
+    assert place(attached, known_record(), followup_in_body=True).draft is not None
+
+
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        ("hello", "no record number, answers nothing"),
+        (f"Ticket#{N2}", "what it names or answers is on no record"),
+    ],
+)
+def test_the_trail_says_why_it_is_no_follow_up(subject: str, why: str) -> None:
+    assert [step.why for step in place(mail(subject), known_record()).trail if step.stage is Stage.FOLLOW_UP] == [why]
 
 
 @pytest.mark.parametrize(
