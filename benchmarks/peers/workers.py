@@ -20,6 +20,10 @@ from core.db.bulk import table_of
 from core.db.doors import Database
 from core.models import Run
 from core.services.overview import live_workers
+from core.workers import seat
+
+SETTLED = seat.LOOK + 1
+"""Seconds in which those that have just started come to know of each other."""
 
 LOOK = 0.2
 """Seconds between two looks at how far they are."""
@@ -36,6 +40,7 @@ def workers(count: int = 1) -> Peer:
         database = Database(f"sqlite:///{place / 'home' / 'postroom.db'}")
         with working([command(place, "--worker", "--only", "fetch")] * count) as processes:
             wait_until(lambda: _alive(database) == count, processes)
+            time.sleep(SETTLED)
             with watched_memory([one.pid for one in processes]) as memory:
                 os.sync()
                 configure(place, source, processes=count)

@@ -13,6 +13,7 @@ from core.db.changes import Watcher
 from core.db.schema import refuse_migrated
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
+from core.workers import seat
 from core.workers.collector import spare_the_collector
 from core.workers.fetcher import Fetcher
 from core.workers.handoff import Handover
@@ -108,6 +109,8 @@ def _parts(
         from core.outbound.listener import Listener
 
         parts["listen"] = lambda stop: Listener(handles, stop).run()
+    if not once and seat.IS_POSSIBLE:
+        parts["seat"] = lambda stop: seat.Seat(handles, stop).run()
     if not once:
         parts["tell"] = lambda stop: Teller(handles, stop).run()
         parts["metrics"] = lambda stop: Metrics(handles, stop).run()
