@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from core.errors import BadInput
@@ -163,15 +165,20 @@ def test_the_body_is_read_once_and_only_when_asked() -> None:
 
 
 @pytest.mark.parametrize("negate", [False, True])
-def test_an_expression_that_runs_too_long_is_stopped_and_told(negate: bool) -> None:
-    # Not stopped, this one would not end.
-    verdict = run(
-        rule("slow", cond("Body", "(a+)+$", negate)), rule("then", cond("Subject", "order")), body="a" * 50_000 + "b"
-    )
-    assert [step.rule for step in verdict.steps] == ["then"]
-    assert [complaint.what for complaint in verdict.complaints] == ["filter slow"]
-    alone = run(rule("slow", cond("Body", "(a+)+$", negate)), body="a" * 50_000 + "b")
-    assert (dict(alone.set), alone.steps, len(alone.complaints)) == ({}, (), 1)
+@pytest.mark.parametrize(("header", "expression"), [("Body", "(a+)+$"), ("From", "EMAILADDRESS:(a|aa)+")])
+def test_an_expression_that_runs_too_long_is_stopped_and_told(
+    header: str, expression: str, negate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.inbound.expression.SECONDS", 0.1)
+    # Not stopped, these would not end.
+    slow = rule("slow", cond(header, expression, negate))
+    hostile: dict[str, Any] = {
+        "headers": Headers([("From", "a" * 200 + "b@x.example"), ("Subject", "order")]), "body": "a" * 50_000 + "b",
+    }  # fmt: skip
+    alone, followed = run(slow, **hostile), run(slow, rule("then", cond("Subject", "order")), **hostile)
+    for verdict, steps in ((alone, []), (followed, ["then"])):
+        assert [step.rule for step in verdict.steps] == steps
+        assert [complaint.what for complaint in verdict.complaints] == ["filter slow"]
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ def test_without_a_filter_that_matches_the_trail_says_so() -> None:
     assert Step(Stage.FILTERS, "", "no filter matched") in placed.trail
 
 
-def test_a_filter_that_takes_too_long_is_told() -> None:
+def test_a_filter_that_takes_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.inbound.expression.SECONDS", 0.1)
     # Not stopped, this one would not end.
     slow = rule("slow", "Subject", "(a+)+$", Queue="Strict")
     placed = place(mail("a" * 5_000 + "b"), filters=(slow,))
