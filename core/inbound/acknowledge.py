@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from core.failpoints import fp
 from core.handles import Handles
 from core.inbound.due import Claimed
 from core.inbound.marks import Pending, note_acknowledged
-from core.inbound.reading import Line
+from core.inbound.reading import Line, came
 from core.models import AfterFetch
 from core.protocols.source import Key, Removal
 from core.runlog import Counts, RunLog, Written
@@ -48,6 +48,8 @@ class Acknowledger:
     claimed: Claimed
     line: Line
     log: RunLog
+    is_impatient: Callable[[], bool]
+    """Whether the run is to stop and has waited for its server long enough; the next run tells it what is left."""
     _ordered: deque[_Order] = field(default_factory=deque)
     _at_close: dict[Key, Pending] = field(default_factory=dict)
     _outlives_power: bool | None = None
@@ -64,6 +66,8 @@ class Acknowledger:
     def collect(self, *, leave: int = 0) -> None:
         """Note what the server confirmed, waiting until at most `leave` orders are open."""
         while self._ordered and (len(self._ordered) > leave or self._ordered[0].removal.done()):
+            if not came(self._ordered[0].removal, self.is_impatient):
+                return
             self._note(self._ordered.popleft())
 
     def _is_safe_here(self) -> bool:
@@ -79,7 +83,10 @@ class Acknowledger:
         self.collect()
         if self._at_close:
             self._require_lease()
-        removed = self.line.ask(self.line.source.close)
+        closing = self.line.order(self.line.source.close)
+        if not came(closing, self.is_impatient):
+            return
+        removed = closing.result()
         if self._at_close:
             fp("K6")
         done = [self._at_close[key] for key in removed if key in self._at_close]

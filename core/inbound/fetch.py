@@ -106,7 +106,7 @@ def _pass(
     source, unchanged = connect(handles, claimed, log, options.timeouts, noted=noted, kept=options.kept)
     line = Line(source)
     try:
-        acknowledger = Acknowledger(handles, claimed, line, log)
+        acknowledger = Acknowledger(handles, claimed, line, log, halting.is_impatient)
         has_more = _take_folders(
             handles,
             claimed,
@@ -118,7 +118,7 @@ def _pass(
             settled=settled,
         )
         acknowledger.collect()
-        if not pass_on(line, claimed, options.kept):
+        if halting.is_wanted() or not pass_on(line, claimed, options.kept):
             acknowledger.close()
     finally:
         line.end()

@@ -98,7 +98,8 @@ class FolderPass:
         self._take(taken.others, mark, moves_mark=False)
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
-        for bulk in read_ahead(self.line, keys, self.claimed.account.max_size, self.intake.judge):
+        max_size, is_impatient = self.claimed.account.max_size, self.acknowledger.is_impatient
+        for bulk in read_ahead(self.line, keys, max_size, self.intake.judge, is_impatient):
             if bulk.cut_off is not None:
                 self._take_what_came(bulk, mark)
                 raise bulk.cut_off

@@ -13,6 +13,9 @@ from core.inbound.due import Claimed, is_stop_requested
 LOOK_EVERY = 0.5
 """Seconds between two looks into the database and at the disk."""
 
+PATIENCE = 5.0
+"""Seconds from then on for the batch that is being read, what is being removed, and a goodbye; then it hangs up."""
+
 
 class Halting:
     """Says of one run whether it is to end after the batch in hand."""
@@ -23,12 +26,19 @@ class Halting:
         self._stop = stop
         self._looked = clock.Deadline(LOOK_EVERY)
         self._reason: PostroomError | None = None
+        self._patience: clock.Deadline | None = None
 
     def is_wanted(self) -> bool:
         """Whether to end now; once it is, it stays so."""
         if self._reason is None:
             self._reason = self._found()
         return self._reason is not None
+
+    def is_impatient(self) -> bool:
+        """Whether the server, too, is waited for no longer: megabytes may be on their way over a slow line."""
+        if self._patience is None and self.is_wanted():
+            self._patience = clock.Deadline(PATIENCE)
+        return self._patience is not None and self._patience.is_over()
 
     def raise_if_wanted(self) -> None:
         """End the run, if it is to end.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -25,6 +25,9 @@ AHEAD = 2
 
 SIZES_AT_ONCE = 1000
 """How many sizes are asked for in one command."""
+
+LOOK = 0.5
+"""Seconds of waiting for the connection between two looks whether to go on."""
 
 
 class Line:
@@ -53,6 +56,14 @@ class Line:
         if not self._is_passed_on:
             self.source.drop()
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def came(ordered: Future[T], gives_up: Callable[[], bool]) -> bool:
+    """Wait until what was ordered is done; false if it was given up, and is not."""
+    while not ordered.done():
+        if wait([ordered], LOOK).not_done and gives_up():
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -114,18 +125,27 @@ def load_of(judged: Sequence[Judged]) -> float:
     return min(1.0, max(len(judged) / BATCH_MESSAGES, size / BATCH_BYTES))
 
 
-def read_ahead(line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fetched], Judged]) -> Iterator[Bulk]:
+def read_ahead(
+    line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fetched], Judged], gives_up: Callable[[], bool]
+) -> Iterator[Bulk]:
     """The messages of these keys in batches; while one is taken in, the next are being read and judged.
 
-    `judge` runs on the connection's thread: taking in waits for the disk, judging for the processor.
+    `judge` runs on the connection's thread: taking in waits for the disk, judging for the processor. Once the run gives
+    up, what has not come yet is waited for no longer; what was ordered is not begun when nobody wants it any more.
     """
     coming: deque[Future[Bulk]] = deque()
-    for plan, following in _with_next(_plans(line, keys, limit)):
-        coming.append(line.order(_read, line.source, plan, following, judge))
-        if len(coming) > AHEAD:
+    try:
+        for plan, following in _with_next(_plans(line, keys, limit)):
+            coming.append(line.order(_read, line.source, plan, following, judge))
+            if len(coming) > AHEAD:
+                if not came(coming[0], gives_up):
+                    return
+                yield coming.popleft().result()
+        while coming and came(coming[0], gives_up):
             yield coming.popleft().result()
-    while coming:
-        yield coming.popleft().result()
+    finally:
+        for ordered in coming:
+            ordered.cancel()
 
 
 def _with_next(plans: Iterable[_Plan]) -> Iterator[tuple[_Plan, tuple[Key, ...]]]:

@@ -1,6 +1,7 @@
 """How a run ends when something is wrong: what the account's row says, whose turn it is, and when it is due again."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -36,6 +37,7 @@ from tests.fakes.proxy import Line, Proxy
 from tests.fakes.steps import GREETING, Drip, Silence
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
+from tests.waiting import PATIENCE, until
 from tui.demo.ports import free_port
 
 SHORT = Timeouts(connect=0.3, login=0.3, command=0.3, settle=0.3)
@@ -266,6 +268,39 @@ def test_a_run_that_is_stopped_finishes_its_batch_and_leaves_the_rest(
 
     fetched_well(handles)
     assert raws(handles) == mails
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
+@pytest.mark.parametrize("rule", ["keep", "delete"])
+def test_a_stop_waits_for_nothing_that_is_still_on_its_way(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch, kind: str, rule: str
+) -> None:
+    monkeypatch.setattr("core.inbound.halting.PATIENCE", 0.0)
+    user = dovecot.fresh_user()
+    mails = [message(number) for number in range(320)]
+    dovecot.deliver(user, mails)
+    asked = {"IMAP": rb"UID 250 RFC822.SIZE \d+ INTERNALDATE", "POP3": rb"Subject: .*\b249\b"}[kind]
+    silent = Rule(Direction.TO_CLIENT, Fault.BLACKHOLE, at=asked)
+    port = dovecot.ports.imap if kind == "IMAP" else dovecot.ports.pop3
+    stop = threading.Event()
+    with Proxy(port, silent) as proxy:
+        account = add_account(handles, **{**at(dovecot, user, kind), "port": proxy.port}, after_fetch=rule)
+        claimed = claim_account(handles, account)
+        assert claimed is not None
+        with ThreadPoolExecutor(1) as pool:
+            fetching = pool.submit(fetch_account, handles, claimed, stop=stop)
+            until(lambda: len(raws(handles)) >= 100)
+            stop.set()
+            outcome = fetching.result(PATIENCE)
+        assert (outcome.state, outcome.fault) == ("stopped", "")
+        assert len(raws(handles)) in (100, 200)
+        assert status_of(handles, account).lease_until is None
+
+        proxy.rules.clear()
+        fetched_well(handles)
+    assert raws(handles) == mails
+    assert len(dovecot.mails(user)) == (320 if rule == "keep" else 0)
 
 
 def test_a_person_stops_a_run_through_the_account(handles: Handles, dovecot: DovecotServer) -> None:

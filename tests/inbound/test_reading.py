@@ -48,7 +48,7 @@ def judged(one: Fetched) -> Judged:
 def read(source: Noting, count: int) -> list[int]:
     keys = [Key("INBOX", 7, uid, "") for uid in range(1, count + 1)]
     with line_to(source) as line:
-        bulks = list(read_ahead(line, keys, 10_000, judged))
+        bulks = list(read_ahead(line, keys, 10_000, judged, lambda: False))
     return [one.key.uid for bulk in bulks for one in bulk.judged]
 
 
