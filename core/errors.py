@@ -23,6 +23,7 @@ PostroomError
 │   └── CannotWrite            a file or folder that cannot be created or written    (73)
 ├── WorkerNeeded               only a worker could do it, and none is running         (75)
 ├── ScriptFailed               a mailbox's MIME script that did not do its part       (75)
+├── Shortage                   too little memory, too many open files or threads      (75)
 ├── FaultOfOurs                something in Postroom, not in the mail or a server     (70)
 ├── LeaseLost                  another worker has taken over: stop, write nothing
 ├── Stopped                    a person or a signal asked for an orderly end
@@ -191,6 +192,12 @@ class WorkerNeeded(PostroomError):
 
 class ScriptFailed(PostroomError):
     """A MIME script cannot be run, or did not do its part; what it was to change is not sent."""
+
+    exit_code = 75
+
+
+class Shortage(PostroomError):
+    """The system gives this process no more memory, files or threads; when it does, the same works."""
 
     exit_code = 75
 

@@ -39,8 +39,9 @@ class ChangeFeed:
         with self._lock:
             self._dirty.update(topics)
             if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(target=self._run, name="change-feed", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="change-feed", daemon=True)
+                thread.start()
+                self._thread = thread  # one that could not begin is not waited for
 
     def flush(self) -> None:
         """Write what is noted now."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
 from core.errors import CannotWrite, NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
+from core.shortage import TOO_MANY_FILES
 
 _PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 """Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
@@ -77,7 +78,7 @@ def _cannot_write(file: Path | None, named: str) -> StoreError:
 def _cannot_open(file: Path | None, named: str) -> StoreError:
     """SQLite does not say why it could not; it needs files of its own beside the database."""
     if _is_out_of_files():
-        return StoreBusy("This process has too many files and connections open to open the database once more.")
+        return StoreBusy(TOO_MANY_FILES)
     fault = _fault_beside(file)
     if fault in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(

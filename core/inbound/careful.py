@@ -128,7 +128,9 @@ class Alone:
 
 def limit_myself() -> None:
     """Bound the memory of this process: a message that needs more kills it, not the machine."""
-    resource.setrlimit(resource.RLIMIT_AS, (ALONE_MEMORY, ALONE_MEMORY))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = ALONE_MEMORY if hard == resource.RLIM_INFINITY else min(hard, ALONE_MEMORY)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 @dataclass

@@ -31,6 +31,7 @@ from core.protocols.causes import advice
 from core.protocols.imap import FolderStatus
 from core.protocols.server import Timeouts
 from core.runlog import Counts, Listener, RunLog
+from core.shortage import shortage_of
 
 _log = logging.getLogger("postroom.fetch")
 
@@ -80,8 +81,11 @@ def fetch_account(
         error = problem
         log.failed(advice(problem), phase=problem.phase if isinstance(problem, WireError) else "")
     except Exception as fault:  # noqa: BLE001 - one account's run ends, the worker goes on
-        _log.exception("account %s: a run ended unexpectedly", claimed.account.name)
-        return abandon_run(handles, claimed, log, fault)
+        error = shortage_of(fault)
+        if error is None:
+            _log.exception("account %s: a run ended unexpectedly", claimed.account.name)
+            return abandon_run(handles, claimed, log, fault)
+        log.failed(str(error), phase="")
     finally:
         handles.renewer.let_go(claimed.lease)
     outcome = outcome_of(claimed, log, error, has_more=has_more)

@@ -8,10 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from core.errors import WireError
+from core.errors import Shortage, WireError
 from core.failpoints import fp
 from core.inbound.judging import Judged
 from core.protocols.source import Fetched, Key, Missing, Source
+from core.shortage import shortage_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,9 +80,9 @@ class Bulk:
     """What was no longer there when sizes were asked for."""
     last: Key
     """The last key that this batch settles."""
-    cut_off: WireError | None = None
-    """Why not all of it came: the connection is lost. What came whole is here; of the rest only the first is told as
-    `missing`, and nothing is settled."""
+    cut_off: WireError | Shortage | None = None
+    """Why not all of it came: the connection is lost, or there is no memory for a message. What came whole is here; of
+    the rest only the first is told as `missing`, and nothing is settled."""
 
 
 @dataclass(frozen=True)
@@ -182,12 +183,15 @@ def _read(source: Source, plan: _Plan, following: Sequence[Key], judge: Callable
         if source.is_usable:
             raise
         return _cut_off(source, plan, judge, lost)
+    except MemoryError as error:
+        source.drop()  # in the middle of an answer
+        return _cut_off(source, plan, judge, shortage_of(error) or Shortage())
     fp("K2")
     judged = tuple(judge(one) for one in fetched if one.raw is not None)
     return Bulk(judged, tuple(one for one in fetched if one.raw is None), plan.too_large, plan.gone, plan.last)
 
 
-def _cut_off(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged], lost: WireError) -> Bulk:
+def _cut_off(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged], lost: WireError | Shortage) -> Bulk:
     """What came whole before the connection broke: a line that never lasts for a whole batch brings mail, too."""
     arrived = source.arrived(plan.keys)
     here = {one.key for one in arrived}

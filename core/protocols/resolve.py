@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from core.clock import Deadline
 from core.errors import Unreachable
+from core.shortage import TOO_MANY_FILES
 
 NEXT_AFTER = 0.5
 """Seconds after which the next address is tried beside one that has not answered. RFC 8305 has half of it: here nobody
@@ -167,5 +168,5 @@ def _no_answer(error: OSError, tried: str) -> str:
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return f"There is no way from here to {tried}. Is this machine's network up?"
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return "Too many files and connections are open on this machine to open another."
+        return TOO_MANY_FILES
     return f"The connection to {tried} failed: {error.strerror or error}"

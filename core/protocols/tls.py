@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import re
@@ -16,6 +17,10 @@ from core.clock import utcnow
 from core.errors import ConnectionLost, DeadlineExceeded, TlsFailed, WireError
 from core.protocols.certificate import Certificate, read_certificate
 from core.protocols.tls_stream import TlsStream
+
+# Which TLS needs for a host's name, and loads when it is first wanted. Had there been no files to be opened just then,
+# Python would hold for good that there is no such codec, and no connection would be made until the process ends.
+codecs.lookup("idna")
 
 
 class Security(StrEnum):

@@ -15,6 +15,7 @@ from core.outbound.pool import Pool
 from core.outbound.summary import Summary
 from core.outbox.claim import is_any_due, time_of
 from core.outbox.pick_up import has_mail, warn_if_closed
+from core.shortage import shortage_of
 from core.workers.delivered import told_summary
 from core.workers.orders import Order, finish, report, take_orders
 
@@ -73,9 +74,12 @@ class Sender:
                 except StoreError as error:
                     _log.warning("%s", error)
                     self._stop.wait(PATIENCE_AFTER_FAULT)
-                except Exception:  # noqa: BLE001 - the one loop that may
+                except Exception as error:  # noqa: BLE001 - the one loop that may
                     # A fault of ours ends one pass, not the worker; what was in hand comes back when its lease is over.
-                    _log.exception("a pass over the outbox failed")
+                    if (shortage := shortage_of(error)) is not None:
+                        _log.warning("a pass over the outbox failed: %s", shortage)
+                    else:
+                        _log.exception("a pass over the outbox failed")
                     while orders:
                         self._answer(orders.pop(), ok=False, detail=_FAULT)
                     self._stop.wait(PATIENCE_AFTER_FAULT)

@@ -5,6 +5,7 @@ import pytest
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
 from core.models import Alert, Leftover
+from core.protocols.wire import Wire
 from tests.accounts import ON_SQLITE, add_account, at, fetch, fetch_once, fetched_well, lines, message, raws, rows_of
 from tests.fakes.faults import Direction, Fault, Rule
 from tests.fakes.holding import holding, is_named
@@ -151,3 +152,27 @@ def test_a_message_at_which_dovecot_ends_the_connection_stops_no_other(
     for _ in range(3):
         fetch(handles)
     assert raws(handles) == [message(number) for number in (0, 1, 3, 4)]
+
+
+def test_a_message_that_does_not_fit_into_memory_stops_no_other(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Wire.read
+
+    def short(wire: Wire, count: int) -> bytes:
+        if count > 5000:
+            raise MemoryError
+        return usual(wire, count)
+
+    user = dovecot.fresh_user()
+    mails = [message(1), message(2, body="x" * 5000), message(3)]
+    dovecot.deliver(user, mails)
+    account = add_account(handles, **at(dovecot, user))
+    with monkeypatch.context() as little:
+        little.setattr(Wire, "read", short)
+        [first, *_] = [fetch(handles).outcomes[0] for _ in range(3)]
+        assert first.state == "failed"
+        assert "not enough memory" in first.error
+        assert raws(handles, account) == [mails[0], mails[2]]
+        assert noted(handles) == [("cut off", 3)]
+    assert fetched_well(handles, "a").counts.fetched == 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.errors import Misuse, PostroomError
+from core.shortage import shortage_of
 from core.text import safe_text
 from tui.cli.standard_streams import discard_output, is_output_refused
 
@@ -38,10 +39,15 @@ def ended(action: Callable[[], int], words: Sequence[str]) -> int:
         discard_output()
         return BROKEN_PIPE
     except OSError as error:
-        complain(f"{_what_failed(error)}{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        said = f"{_what_failed(error)}{error.strerror or error}{f': {error.filename}' if error.filename else ''}."
+        complain(str(shortage_of(error) or said))
         _show_cause(words)
         return IO_ERROR
     except Exception as error:  # noqa: BLE001 - the outermost place: a fault of ours must still end in a sentence
+        if (shortage := shortage_of(error)) is not None:
+            complain(str(shortage))
+            _show_cause(words)
+            return shortage.exit_code
         complain(f"Something went wrong inside Postroom ({type(error).__name__}). {_keep_traceback(words)}")
         return INTERNAL_FAULT
     return exit_code
