@@ -71,6 +71,7 @@ def test_every_control_header_has_one_name(prefix: str, name: str) -> None:
         "X-OTOBO-DynamicField-",
         "X-OTOBO-FollowUp-Ignore",
         "X-OTRS-Queue",
+        "X-OTOBO-X-Postroom-Queue",
     ],
 )
 def test_what_is_no_control_header_has_none(name: str) -> None:
@@ -109,6 +110,24 @@ def test_trusted_mail_is_read_and_what_is_unknown_is_told() -> None:
     controls, complaints = read_controls(read_header_block(SPOOFED))
     assert dict(controls) == {"Queue": "Junk", "Ignore": "yes", "Priority": "5 very high", "Loop": "host"}
     assert [complaint.what for complaint in complaints] == ["X-OTOBO-Never-Heard-Of"]
+
+
+def test_of_headers_that_say_the_same_thing_the_first_that_says_something_counts() -> None:
+    said = [("X-OTOBO-Queue", ""), ("X-Postroom-Queue", "Junk"), ("X-OTOBO-queue", "Boss")]
+    assert read_controls(Headers(said)) == (Controls({"Queue": "Junk"}), ())
+
+
+@pytest.mark.parametrize(("value", "says"), [("yes", True), (" TRUE ", True), ("1", True), ("no", False), ("0", False)])
+def test_a_control_says_yes_or_does_not(value: str, says: bool) -> None:
+    assert Controls({"Ignore": value}).says("Ignore") is says
+    assert not Controls({"Ignore": value}).says("Loop")
+
+
+@pytest.mark.parametrize("name", ["X-OTOBO-Queue", "X-Postroom-Queue"])
+def test_a_control_header_of_either_kind_is_seen_and_removed(name: str) -> None:
+    alone = Headers([("Subject", "x"), (name, "Junk")])
+    assert has_controls(alone)
+    assert strip(alone).raw_items() == (("Subject", "x"),)
 
 
 def test_encoded_values_are_decoded_and_cleaned() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import BadInput
+from core.errors import BadInput, Problem
 from core.inbound.control_headers import NO_CONTROLS, Controls
 from core.inbound.expression import Expression
 from core.inbound.filters import CompiledFilter, FilterVerdict, compile_filter, in_order, run_filters
@@ -209,10 +209,24 @@ def test_every_problem_of_a_filter_is_told() -> None:
             "x", stop=False, match=[cond("", ""), cond("A", "(")], settings={"Subject": "a", "X-OTOBO-Foo": "b"}
         )
     assert len(refused.value.problems) == 5
-    with pytest.raises(BadInput):
-        compile_filter("x", stop=False, match=[], settings={"X-OTOBO-Queue": "a"})
-    with pytest.raises(BadInput):
-        compile_filter("x", stop=False, match=[cond("A", "b")], settings={})
+
+
+@pytest.mark.parametrize(
+    ("match", "settings", "field", "text"),
+    [
+        ([], {"X-OTOBO-Queue": "a"}, "match", "A filter needs at least one condition."),
+        ([cond("A", "b")], {}, "set", "A filter needs at least one value to set."),
+        ([cond("A", "b")], {"Queue": "a"}, "set", "Queue is no control header."),
+        ([cond(" ", "b")], {"X-OTOBO-Queue": "a"}, "match 1", "A condition needs a header, or Body."),
+        ([cond("A", "")], {"X-OTOBO-Queue": "a"}, "match 1", "A condition needs an expression."),
+    ],
+)
+def test_what_a_filter_lacks_is_told_with_its_place(
+    match: list[dict[str, object]], settings: dict[str, str], field: str, text: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        compile_filter("x", stop=False, match=match, settings=settings)
+    assert refused.value.problems == (Problem("x", field, text),)
 
 
 @pytest.mark.parametrize("expression", ["yes", "^a.b$", r"\d\d-\w", "[abc]x"])

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from core.inbound.changes import RecordChanges
+from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.trail import Stage
 from core.inbound.verdict import Known, KnownRecord
 from tests.inbound.verdicts import N1, N2, NOW, known_record, mail, place, rule, stages
@@ -91,6 +93,28 @@ def test_follow_up_controls_change_the_record_and_the_others_do_not() -> None:
     assert changes.pending_until == NOW + timedelta(hours=2)
     new = place(mail("x", *FOLLOW), known_record(), trusted=True)
     assert (new.queue, new.draft and new.draft.state, bool(new.changes)) == ("Strict", "pending reminder", False)
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "changed"),
+    [
+        ("Lock", "lock", {"lock": "lock"}),
+        ("Owner", "ann", {"owner": "ann"}),
+        ("OwnerID", "1", {"owner": "ann"}),
+        ("Responsible", "ann", {"responsible": "ann"}),
+        ("Type", "Incident", {"fields": {"Type": "Incident"}}),
+        ("Service", "Mail", {"fields": {"Service": "Mail"}}),
+        ("SLA", "Gold", {"fields": {"SLA": "Gold"}}),
+        ("DynamicField-Room", "7", {"fields": {"Room": "7"}}),
+    ],
+)
+def test_what_a_follow_up_may_change(header: str, value: str, changed: dict[str, object]) -> None:
+    lists = AllowedValues(
+        types=("Incident",), services=("Mail",), slas=("Gold",), owners=("ann",), dynamic_fields=("Room",)
+    )
+    asked = mail(f"Ticket#{N1}", f"X-OTOBO-FollowUp-{header}: {value}", f"X-OTOBO-{header}: {value}")
+    placed = place(asked, known_record(), trusted=True, values=ControlValues(lists))
+    assert placed.changes == RecordChanges(**changed)
 
 
 def test_follow_ups_may_keep_the_state() -> None:
