@@ -97,7 +97,8 @@ class SmtpDialogue(Dialogue):
             self._auth_login(login)
         elif not offered:
             raise NotOffered(
-                "The server offers no login here. Use TLS or STARTTLS, or the submission port (587).",
+                "The server offers no login here. Use TLS or STARTTLS, or the submission port (587); if it takes mail "
+                "without one, switch Login off in the template (smtp_auth = false).",
                 host=self.wire.place,
                 phase="login",
             )
