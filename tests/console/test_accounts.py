@@ -474,3 +474,17 @@ async def test_all_buttons_of_a_form_have_room(open_console: Opener) -> None:
         await console.until_seen("Save and finish")
         [buttons] = [line for line in console.lines if "Test connection" in line]
         assert buttons.split() == ["Test", "connection", "Save", "Save", "and", "finish", "Back"]
+
+
+async def test_help_is_there_where_letters_are_typed(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        assert "f1 help" in console.lines[-1]
+        await console.press("question_mark")
+        await console.press("f1")
+        await console.until_seen("To the next section")
+        await console.press("f1")
+        console.app.screen.fields["tls_ca"].widget.focus()
+        await console.settled()
+        assert "? help" not in console.lines[-1], "a letter there, too"
+        assert "f1 help" in console.lines[-1]

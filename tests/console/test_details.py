@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from core import clock
 from core.handles import Handles
@@ -145,3 +146,17 @@ async def test_a_state_that_lists_shorten_is_told_whole(open_console: Opener, ha
     async with open_console() as console:
         await console.press("i")
         await console.until_seen("· never fetched")
+
+
+async def test_q_leaves_what_is_open_and_in_a_list_the_console(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    async with open_console() as console:
+        await console.press("i", "q")
+        assert "Accounts" in console.lines[0]
+        await console.press("e", "down", "q")
+        assert "Accounts" in console.lines[0]
+        assert console.app.return_code is None
+        console.app.post_message(events.Key("q", "q"))
+        await console.until(lambda: console.app.return_code == 0, "the console to be left")

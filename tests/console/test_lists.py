@@ -322,3 +322,30 @@ async def test_the_clock_and_the_help_say_which_zone_the_times_of_a_list_are_in(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+async def test_what_a_filter_found_stays_selected_when_it_is_cleared(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(number, f"Printer {number}") for number in range(1, 401)], "record")
+    async with open_console(screen="records") as console:
+        await console.press("slash")
+        await console.type("title:12")
+        await console.press("enter", "G")
+        assert console.app.screen.table.selected["id"] == 12
+        await console.press("escape")
+        await console.until_seen("400 records")
+        assert console.app.screen.table.selected["id"] == 12
+        await console.press("j")
+        assert console.app.screen.table.selected["id"] == 11
+        await console.press("g")
+        assert console.app.screen.table.selected["id"] == 400
+
+
+async def test_a_filter_that_is_thought_better_of_leads_to_the_beginning(
+    open_console: Opener, handles: Handles
+) -> None:
+    store(handles, [record(number, f"Printer {number}") for number in range(1, 4)], "record")
+    async with open_console(screen="records") as console:
+        await console.press("slash")
+        await console.type("printer 1")
+        await console.press("escape")
+        assert console.app.screen.table.selected["id"] == 3

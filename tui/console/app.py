@@ -81,6 +81,7 @@ class PostroomApp(App[int]):
         Binding("ctrl+z", "suspend_process", "Suspend", tooltip="To the shell; fg comes back", show=False),
         Binding("ctrl+l", "redraw", "Redraw", tooltip="Draw the whole screen anew", show=False),
         Binding("q", "leave", "Quit", tooltip="Leave the console; what runs goes on", show=False, id="app.quit"),
+        Binding("ctrl+q", "quit", "Quit", tooltip="Leave the console; what runs goes on", show=False, priority=True),
         *(Binding(str(number), f"go_to_number({number})", f"Screen {number}", show=False) for number in range(1, 10)),
     ]
 

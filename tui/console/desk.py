@@ -51,14 +51,17 @@ class Desk:
     def window_around(self, kind: Kind, filter_text: str, name: str) -> tuple[Window, Cursor] | None:
         """The rows among which the one of that name stands, and what names it; `None`: it is not in the list."""
         key = search.cursor_named(self.handles, self.actor, kind, name)
-        if key is None:
-            return None
+        window = self.window_around_row(kind, filter_text, key) if key is not None else None
+        return (window, key) if window is not None and key is not None else None
+
+    def window_around_row(self, kind: Kind, filter_text: str, key: Cursor) -> Window | None:
+        """The rows among which one stands; `None`: it is not in the list."""
         before = search.matching(self.handles, self.actor, kind, filter_text, limit=PAGE // 2, before=key)
         if before.has_more:
             window = self.window_after(kind, filter_text, key_of(kind, before.rows[0]))
         else:
             window = self.first_window(kind, filter_text)
-        return (window, key) if any(key_of(kind, row) == key for row in window.rows) else None
+        return window if any(key_of(kind, row) == key for row in window.rows) else None
 
     def window_after(self, kind: Kind, filter_text: str, after: Cursor, rows: int = PAGE) -> Window:
         """The rows that follow one."""

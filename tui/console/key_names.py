@@ -10,7 +10,17 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-_WORDS = {"enter": "enter", "escape": "esc", "ctrl+s": "^s", "ctrl+f": "^f", "ctrl+t": "^t", "up": "up", "down": "down"}
+_WORDS = {
+    "enter": "enter",
+    "escape": "esc",
+    "ctrl+s": "^s",
+    "ctrl+f": "^f",
+    "ctrl+t": "^t",
+    "up": "up",
+    "down": "down",
+    "left": "left",
+    "right": "right",
+}
 """Names of keys that are no letters, in words and ASCII."""
 
 

@@ -27,7 +27,7 @@ class Help(ModalScreen[None]):
     """What every key does here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close"),
+        Binding("escape,question_mark,f1,q,enter", "dismiss", "Close"),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
         Binding("g", "scroll(-999)", show=False),

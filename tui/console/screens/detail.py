@@ -60,6 +60,7 @@ class DetailScreen(DeskScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,left", "back", "back", tooltip="Back to the list"),
+        Binding("q", "back", "Back", tooltip="Back to the list", show=False),
         Binding("J", "neighbour(1)", "next", tooltip="The next one of the list"),
         Binding("K", "neighbour(-1)", "previous", tooltip="The previous one of the list", show=False),
         Binding("y", "copy", "copy", tooltip="Copy its name", show=False),

@@ -47,8 +47,10 @@ class FormScreen(FieldsScreen):
             "ctrl+o", "sign_in", "sign in", tooltip="Sign in with the profile chosen", priority=True, id="form.sign_in"
         ),
         Binding("escape", "leave", "back", tooltip="Back, without saving", id="form.leave"),
-        Binding("up", "app.focus_previous", "Up", show=False),
-        Binding("down", "app.focus_next", "Down", show=False),
+        Binding("q", "leave", "Back", tooltip="Back, without saving", show=False),
+        Binding("f1", "app.help", "help", tooltip="What every key does here"),
+        Binding("down,tab", "app.focus_next", "Down", tooltip="To the next field", show=False),
+        Binding("up,shift+tab", "app.focus_previous", "Up", tooltip="To the field before", show=False),
         Binding("pagedown", "section(1)", "Next section", tooltip="To the next section", show=False, priority=True),
         Binding(
             "pageup", "section(-1)", "Previous section", tooltip="To the section before", show=False, priority=True

@@ -50,6 +50,8 @@ class ResourceList(FilteredScreen):
         self._wanted_name = ""
         self._anchor: Cursor | None = None
         self._begins_anew = False
+        self._widened_at: Row | None = None
+        """The row that was selected when the filter was cleared."""
 
     def compose_body(self) -> ComposeResult:
         """Filter above, table, details beside it."""
@@ -80,8 +82,19 @@ class ResourceList(FilteredScreen):
     def on_filter_box_changed(self, message: FilterBox.Changed) -> None:
         """Another filter: the list from its beginning."""
         self._filter, self._anchor, self._begins_anew = message.text, None, True
-        self._ask_rows(lambda: self.desk.first_window(self.kind, message.text), self._loaded)
+        self._wanted_name = ""
+        kind, row, self._widened_at = self.kind, self._widened_at, None
+        if row is None or message.text:
+            self._ask_rows(lambda: self.desk.first_window(kind, message.text), self._loaded)
+        else:
+            self._ask_rows(lambda: self._around(row), self._loaded_around)
         self.count()
+
+    def _around(self, row: Row) -> tuple[Window, Cursor]:
+        """The whole list where a row stands in it, else from its beginning."""
+        key = key_of(self.kind, row)
+        window = self.desk.window_around_row(self.kind, "", key)
+        return window or self.desk.first_window(self.kind, ""), key
 
     def on_row_table_edge_neared(self, message: RowTable.EdgeNeared) -> None:
         """More rows before they are needed."""
@@ -195,11 +208,12 @@ class ResourceList(FilteredScreen):
         return trouble(self.kind, row, clock.utcnow())
 
     def action_back(self) -> None:
-        """Unmark, else clear the filter."""
+        """Unmark, else clear the filter; what it found stays selected."""
         if self.table.marked:
             self.table.unmark_all()
             self.count()
         elif self.filter_box.text:
+            self._widened_at = self.table.selected
             self.filter_box.text = ""
 
     def count(self) -> None:

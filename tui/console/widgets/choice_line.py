@@ -17,8 +17,8 @@ class ChoiceLine(ValueLine):
     """All choices beside each other; when they do not fit, the chosen one between arrows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,space,l", "step(1)", "Next choice", show=False),
-        Binding("left,h", "step(-1)", "Previous choice", show=False),
+        Binding("right,space,l", "step(1)", "Next choice", tooltip="The next choice", show=False),
+        Binding("left,h", "step(-1)", "Previous choice", tooltip="The choice before", show=False),
     ]
 
     def __init__(self, choices: Sequence[str], value: str, *, ascii_only: bool = False) -> None:

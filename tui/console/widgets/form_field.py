@@ -32,8 +32,8 @@ _SEVERAL_LINES = {FieldType.NOTE, *_EXAMPLES}
 class _LineInput(SafeInput):
     # An input scrolls, so it would keep the arrows to itself.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("enter,down", "app.focus_next", tooltip="To the next field", show=False),
+        Binding("up", "app.focus_previous", tooltip="To the field before", show=False),
     ]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Input, Static, TextArea
 
 from tui.console.key_names import name_of
 
-LAST = ("slash", "colon", "question_mark")
+LAST = ("slash", "colon", "question_mark", "f1")
 """Keys that stand at the end, in this order, before others may take the room."""
 
 SAME = {"open": "edit"}
@@ -37,8 +37,9 @@ class KeyLine(Static):
         if not self.is_attached or not self.screen.is_current:
             return
         shown = [active.binding for active in self.screen.active_bindings.values() if active.binding.show]
-        if isinstance(self.screen.focused, Input):
-            shown = [binding for binding in shown if binding.key not in LAST]  # typed there, they are letters
+        # Where one types, the others are letters.
+        hidden = LAST[:-1] if isinstance(self.screen.focused, Input | TextArea) else LAST[-1:]
+        shown = [binding for binding in shown if binding.key not in hidden]
         first: list[Binding] = []
         last: list[Binding] = []
         offered = {binding.action for binding in shown}

@@ -18,7 +18,7 @@ class ReferenceLine(ValueLine):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "choose", "choose", tooltip="Choose from a list; a letter narrows it at once"),
-        Binding("backspace,delete", "clear", "Nothing", show=False),
+        Binding("backspace,delete", "clear", "Nothing", tooltip="Choose none", show=False),
     ]
 
     class Asked(Message):

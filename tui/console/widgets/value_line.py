@@ -14,8 +14,8 @@ class ValueLine(Static, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # What holds the form scrolls, so it would take the arrows.
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", tooltip="To the next field", show=False),
+        Binding("up", "app.focus_previous", tooltip="To the field before", show=False),
     ]
 
     class Changed(Message):
