@@ -43,7 +43,6 @@ def changes_of(
 ) -> tuple[RecordChanges, tuple[Complaint, ...]]:
     """What a follow-up changes. `opens`: the record is closed and this opens it; `keeps_state`: its state is fixed."""
     keeps_state = keeps_state or controls.says(f"{FOLLOW_UP}State-Keep")
-    opens = opens and not keeps_state
     asked_for = {name[len(FOLLOW_UP) :]: value for name, value in controls.items() if name.startswith(FOLLOW_UP)}
     if not asked_for:
         return (_REOPENS if opens else NO_CHANGES), ()
