@@ -105,7 +105,7 @@ def test_way(monkeypatch: pytest.MonkeyPatch, failure: OSError, port: int, cause
     def fail(*_: object) -> socket.socket:
         raise failure
 
-    monkeypatch.setattr(resolve, "_open", fail)
+    monkeypatch.setattr(resolve._Attempts, "first_to_answer", fail)
     failed(smtp(Server("127.0.0.1", port)), cause, "connect")
 
 
