@@ -82,6 +82,12 @@ def sent(handles: Handles, smtp_sink: RuledSink) -> list[str]:
     return message_ids
 
 
+def note(handles: Handles, *outgoing_ids: int) -> None:
+    """Bob bounced for good, as a report on these rows says."""
+    report = Report(outgoing_ids, (BouncedRecipient("bob@example.net", Action.FAILED, "5.1.1", ""),))
+    handles.database.writing(lambda session: note_bounces(session, [report], clock.utcnow()))
+
+
 def of_first(handles: Handles) -> dict[str, Any]:
     """The recipients of the first message."""
     first = rows(handles)[0].id
@@ -207,11 +213,56 @@ def test_the_report_is_added_to_the_record_that_our_mail_answered(
 @ON_SQLITE
 def test_a_bounce_of_what_was_uncertain_settles_it(handles: Handles, admin: Actor, sent: list[str]) -> None:
     change(handles, Recipient, state="uncertain")
-    change(handles, OutgoingMessage, state="uncertain")
+    change(handles, OutgoingMessage, state="uncertain", settled_at=None)
 
-    take(handles, admin, report(1, of=sent[0]), report(2, of=sent[0], address="carol@example.net"))
+    take(handles, admin, report(1, of=sent[0]))
+    assert [(row.state, row.settled_at) for row in rows(handles)] == [("uncertain", None)] * 2
 
-    assert [row.state for row in rows(handles)] == ["sent", "uncertain"]
+    take(handles, admin, report(2, of=sent[0], address="carol@example.net"))
+    settled, waiting = rows(handles)
+    assert (settled.state, waiting.state) == ("sent", "uncertain")
+    assert (settled.settled_at is None, waiting.settled_at) == (False, None)
+
+
+@ON_SQLITE
+def test_a_bcc_that_waits_keeps_no_message_waiting_when_all_others_bounced(handles: Handles, sent: list[str]) -> None:
+    row = rows(handles)[0]
+    change(handles, OutgoingMessage, state="uncertain", settled_at=None)
+    change(handles, Recipient, state="uncertain")
+    copied = of_first(handles)["carol@example.net"].id
+    handles.database.writing(lambda session: setattr(session.get(Recipient, copied), "is_bcc", True))
+
+    note(handles, row.id)
+
+    assert (rows(handles)[0].state, of_first(handles)["carol@example.net"].state) == ("sent", "uncertain")
+
+
+@ON_SQLITE
+def test_a_report_on_a_message_put_in_twice_is_noted_on_each_that_is_still_there(
+    handles: Handles, sent: list[str]
+) -> None:
+    before = {row.id: row.settled_at for row in rows(handles)}
+    note(handles, *before, 9999)
+
+    of_bob = [row.state for row in rows_of(handles, Recipient, "id") if row.address == "bob@example.net"]
+    assert of_bob == ["bounced", "bounced"]
+    assert {row.id: row.settled_at for row in rows(handles)} == before, "they were settled when they were sent"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("state", "handing_over", "expected"),
+    [("sending", True, "bounced"), ("sending", False, "queued"), ("deferred", True, "queued")],
+)
+def test_only_what_is_being_handed_over_may_bounce_before_it_is_noted(
+    handles: Handles, sent: list[str], state: str, handing_over: bool, expected: str
+) -> None:
+    change(handles, OutgoingMessage, state=state, handing_over=handing_over)
+    change(handles, Recipient, state="queued")
+
+    note(handles, rows(handles)[0].id)
+
+    assert of_first(handles)["bob@example.net"].state == expected
 
 
 @ON_SQLITE
@@ -219,9 +270,8 @@ def test_a_report_that_is_faster_than_the_senders_note_is_kept(handles: Handles,
     row = rows(handles)[0]
     change(handles, OutgoingMessage, state="sending", handing_over=True)
     change(handles, Recipient, state="queued")
-    outcome = BouncedRecipient("bob@example.net", Action.FAILED, "5.1.1", "")
     now = clock.utcnow()
-    handles.database.writing(lambda session: note_bounces(session, [Report((row.id,), (outcome,))], now))
+    note(handles, row.id)
 
     results = {one.id: RecipientResult(OutgoingState.SENT, 250) for one in of_first(handles).values()}
     ending = Ending(OutgoingState.SENT, 1, now)

@@ -24,7 +24,10 @@ def said(address, status=HARD, action=Action.FAILED):
         ([to("bob@x.example")], said("Bob@X.example"), {1: ("bounced", True)}),
         ([to("bob@x.example")], said("bob@x.example", SOFT), {1: ("bounced", False)}),
         ([to("bob@x.example")], said("bob@x.example", ("", "")), {1: ("bounced", False)}),
+        # Case tells no addresses apart, ours or the report's.
+        ([to("Bob@x.example"), to("eve@x.example", key=2)], said("bOB@x.example"), {1: ("bounced", True)}),
         # Passed on: the report names where to.
+        ([to("Bob@x.example"), to("copy@x.example", key=2, is_bcc=True)], said("robert@y.example"), {1: ("bounced", True)}),
         ([to("bob@x.example")], said("robert@y.example"), {1: ("bounced", True)}),
         ([to("bob@x.example"), to("eve@x.example", key=2)], said("robert@y.example"), {}),
         ([to("bob@x.example"), to("copy@x.example", key=2, is_bcc=True)], said("copy@x.example"), {2: ("bounced", True)}),
@@ -41,6 +44,8 @@ def said(address, status=HARD, action=Action.FAILED):
         ([to("bob@x.example", "bounced", status="5.1.1")], said("bob@x.example", SOFT), {}),
         # Delayed: it may still come.
         ([to("bob@x.example")], said("bob@x.example", SOFT, Action.DELAYED), {1: ("sent", False)}),
+        ([to("bob@x.example", "uncertain")], said("bob@x.example", SOFT, Action.DELAYED), {}),
+        ([to("bob@x.example", "bounced", status="4.2.2")], said("bob@x.example", SOFT, Action.DELAYED), {}),
         ([to("bob@x.example")], said("bob@x.example", ("2.0.0", ""), Action.DELIVERED), {}),
     ],
 )  # fmt: skip
@@ -56,3 +61,17 @@ def test_the_text_says_who_how_and_why():
     assert hard.text == "bob@x.example bounced for good: 5.1.1 no such user"
     assert soft.text.startswith("bob@x.example bounced for now: 4.2.2 a")
     assert "\x1b" not in soft.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (("5.1.1", ""), "bounced for good: 5.1.1"),
+        (("", "no such user"), "bounced for now: no such user"),
+        (("", ""), "bounced for now: no reason was given"),
+    ],
+)
+def test_the_text_names_what_the_report_gives(reason, text):
+    assert [one.text for one in noted([to("bob@x.example")], [said("bob@x.example", reason)])] == [
+        f"bob@x.example {text}"
+    ]
