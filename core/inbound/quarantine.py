@@ -50,7 +50,10 @@ def release(handles: Handles, message_id: int, queue: str) -> MessageState:
     row, account, raw = _load(handles, message_id)
     rules = load_rules(handles, account)
     if queue not in rules.queue_ids:
-        raise NotFound(f"There is no queue {queue!r}. `postroom list queue` shows them all.")
+        from core.resources.routing import QUEUE
+        from core.resources.unknown import unknown
+
+        raise NotFound(unknown(QUEUE, queue, rules.queue_ids))
     bare = replace(rules, rules=replace(rules.rules, filters=(), trusted=False))
     judged = judge_message(_fetched(row, raw), bare.rules, clock.utcnow())
     return _settled(handles, row, account, bare, judged, queue=queue)
@@ -118,7 +121,7 @@ def _load(handles: Handles, message_id: int) -> tuple[Message, Account, bytes]:
 
 
 def _not_there(message_id: int) -> NotFound:
-    return NotFound(f"There is no message {message_id} in quarantine. `postroom list quarantine` shows what is.")
+    return NotFound(f"There is no message {message_id} in quarantine. To see what is: postroom list quarantine")
 
 
 def _fetched(row: Message, raw: bytes) -> Fetched:

@@ -188,7 +188,10 @@ def _mailbox_ids(session: Session, names: set[str]) -> dict[str, int]:
         return {}
     found = known_mailboxes(session, names)
     for name in sorted(names - found.keys()):
-        raise NotFound(f"There is no mailbox {name!r}; nothing was taken.")
+        from core.resources.mailbox import MAILBOX
+        from core.resources.unknown import unknown
+
+        raise NotFound(f"Nothing was taken. {unknown(MAILBOX, name)}")
     return found
 
 

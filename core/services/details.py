@@ -17,6 +17,7 @@ from core.resources.incoming import MESSAGE
 from core.resources.kind import Kind
 from core.resources.outbox import OUTBOX
 from core.resources.system import SETTING
+from core.resources.unknown import unknown
 from core.services import access, recipients, settings
 from core.services.actor import Actor
 from core.services.catalogue import RESOURCES
@@ -81,13 +82,14 @@ def _conditions(kind: Kind, name: str | int) -> list[ColumnElement[bool]]:
 
 
 def _setting(handles: Handles, name: str) -> dict[str, Any]:
-    for row in settings.rows(handles):
+    rows = settings.rows(handles)
+    for row in rows:
         if row["name"] == name:
             from core.services.setting_sections import section_of
 
             field = section_of(name).kind.field(name.rpartition(".")[2])
             return row if field is None else {**row, "default": field.default, "help": field.help}
-    raise NotFound(f"There is no setting {name!r}. To see what there is: postroom list setting")
+    raise NotFound(unknown(SETTING, name, (row["name"] for row in rows)))
 
 
 def _replies(session: Session, record_id: int) -> list[dict[str, Any]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
@@ -12,6 +11,7 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.errors import NotFound
 from core.resources.kind import Kind
+from core.resources.unknown import unknown
 
 Stored = Mapping[str, Any]
 """A row of a resource's table, by column."""
@@ -51,17 +51,12 @@ def as_id(name: str | int) -> int | None:
 
 def not_found(session: Session, kind: Kind, name: str) -> NotFound:
     """The error for a name that nothing has, with the nearest one that something has."""
-    near: list[str] = []
+    names: Sequence[str] = ()
     if kind.is_editable:
         table = table_of(kind.model)
-        names = select(table.c[kind.key]).where(table.c.deleted_at.is_(None)).limit(5000)
-        near = difflib.get_close_matches(name, session.connection().execute(names).scalars().all(), n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"To see what there is: postroom list {kind.name}"
-    return NotFound(f"There is no {_NOUNS.get(kind.name, kind.name)} {name!r}. {hint}")
-
-
-_NOUNS = {"outbox": "outgoing message", "quarantine": "quarantined message", "audit": "line of the audit log"}
-"""What a row is called where it is not by its kind's name."""
+        asked = select(table.c[kind.key]).where(table.c.deleted_at.is_(None)).limit(5000)
+        names = session.connection().execute(asked).scalars().all()
+    return NotFound(unknown(kind, name, names))
 
 
 def _is_named(kind: Kind, name: str) -> ColumnElement[bool]:

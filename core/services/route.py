@@ -16,6 +16,8 @@ from core.outbound.roster import Roster
 from core.outbound.route import load_standing
 from core.outbox.claim import time_of
 from core.outbox.suppression import Held, held_among
+from core.resources.mailbox import MAILBOX
+from core.resources.unknown import unknown
 from core.services import access
 from core.services.actor import Actor
 from core.settings import RuntimeSettings
@@ -62,7 +64,7 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
     names = {mailbox.id: mailbox.name for mailbox in roster.mailboxes.values()}
     for name in down:
         if name not in names.values():
-            raise NotFound(f"There is no mailbox {name!r}. To see what there is: postroom list mailbox")
+            raise NotFound(unknown(MAILBOX, name, names.values()))
     without = Roster(
         replace(mailbox, cooling_until=now + _DOWN_FOR) if mailbox.name in down else mailbox
         for mailbox in roster.mailboxes.values()

@@ -125,15 +125,18 @@ def chosen(handles: Handles, names: Sequence[str] | None) -> Sequence[Account]:
         InvalidAccount: a named account is invalid.
     """
     accounts = accounts_named(handles, names)
-    _refuse(names, accounts)
+    _refuse(handles, names or (), accounts)
     return accounts
 
 
-def _refuse(names: Sequence[str] | None, accounts: Sequence[Account]) -> None:
+def _refuse(handles: Handles, names: Sequence[str], accounts: Sequence[Account]) -> None:
     found = {account.name: account for account in accounts}
-    for name in names or ():
+    for name in names:
         if name not in found:
-            raise NotFound(f"There is no account {name!r}. `postroom list account` shows them all.")
+            from core.resources.account import ACCOUNT
+            from core.resources.unknown import unknown
+
+            raise NotFound(unknown(ACCOUNT, name, (valid.name for valid in accounts_named(handles, None))))
         if found[name].validity != Validity.VALID:
             raise InvalidAccount(
                 f"Account {name} is {found[name].validity} and was not fetched. Make it valid first: "

@@ -1,5 +1,6 @@
 """Many accounts at once: none starves another, and a person's word counts."""
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from core import clock
 from core.db import bulk
+from core.errors import NotFound
 from core.handles import Handles
 from core.inbound.fetch import FetchOptions
 from core.models import AccountStatus, Run, RunState, Setting
@@ -239,3 +241,9 @@ def test_a_person_fetches_pauses_and_resumes_from_anywhere(handles: Handles, adm
             accounts.resume(handles, admin, "support")
             until(lambda: len(runs_of(handles, account)) == 3)
             until(lambda: runs_of(handles, account)[-1].state == RunState.OK)
+
+
+def test_a_name_that_no_account_has_brings_the_nearest_to_mind(handles: Handles) -> None:
+    add_account(handles, name="support")
+    with pytest.raises(NotFound, match=re.escape("There is no account 'suport'. Did you mean 'support'?")):
+        fetch(handles, "suport")
