@@ -9,6 +9,7 @@ from core.mail.headers import Headers
     [
         (("Auto-Submitted", "auto-replied (vacation)"), "Auto-Submitted: auto-replied"),
         (("Auto-Submitted", "auto-generated; owner-email=x"), "Auto-Submitted: auto-generated"),
+        (("Auto-Submitted", " Auto-Replied"), "Auto-Submitted: auto-replied"),
         (("Precedence", "Bulk"), "Precedence: bulk"),
         (("Precedence", "list"), "Precedence: list"),
         (("Return-Path", "<>"), "null return path"),
@@ -18,6 +19,7 @@ from core.mail.headers import Headers
         (("X-Auto-Response-Suppress", "All"), "x-auto-response-suppress is set"),
         (("From", "Mail Delivery System <MAILER-DAEMON@example.org>"), "from is a mail system"),
         (("Sender", "postmaster@example.org"), "sender is a mail system"),
+        (("From", "a@example.org, postmaster@example.org"), "from is a mail system"),
         (("From", "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.org"), "from is a mail system"),
         (("Sender", "owner-friends@example.org"), "sender is a mail system"),
         (("Sender", "Friends <friends-bounces@example.org>"), "sender is a mail system"),

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -22,15 +23,34 @@ from tests.corpus.nasty import small_messages
         ("Nov 20, 2023 10:11:12", (2023, 11, 20, 10, 11, 12)),
         ("2023-11-20T10:11:12+01:00", (2023, 11, 20, 9, 11, 12)),
         ("2023-11-20 10:11:12", (2023, 11, 20, 10, 11, 12)),
-        # A zone of 99 hours is none: the time is kept.
+        ("  Nov 20 2023 10:11:12 cet", (2023, 11, 20, 9, 11, 12)),
+        # Two digits (RFC 5322 4.3).
+        ("20 Nov 49 10:11:12 +0000", (2049, 11, 20, 10, 11, 12)),
+        ("20 Nov 70 10:11:12 +0000", (1970, 11, 20, 10, 11, 12)),
+        # A zone of 24 hours or 60 minutes is none: the time is kept.
         ("Mon, 20 Nov 2023 10:11:12 +9999", (2023, 11, 20, 10, 11, 12)),
+        ("Mon, 20 Nov 2023 10:11:12 +2400", (2023, 11, 20, 10, 11, 12)),
+        ("Mon, 20 Nov 2023 10:11:12 +0060", (2023, 11, 20, 10, 11, 12)),
+        ("Mon, 20 Nov 2023 10:11:12 +2359", (2023, 11, 19, 10, 12, 12)),
         # A leap second.
         ("Sat, 31 Dec 2016 23:59:60 +0000", (2017, 1, 1, 0, 0, 0)),
+        ("Sat, 31 Dec 2016 23:59:99 +0000", (2017, 1, 1, 0, 0, 0)),
         ("1 Jan 1970 00:30:00 +0000", (1970, 1, 1, 0, 30, 0)),
+        ("31 Dec 2100 23:30:00 +0000", (2100, 12, 31, 23, 30, 0)),
     ],
 )
 def test_dates_are_read_in_utc(value: str, moment: tuple[int, int, int, int, int, int]) -> None:
     assert read_date(value) == datetime(*moment, tzinfo=UTC)
+
+
+def test_a_time_without_zone_is_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert read_date("2023-11-20 10:11:12") == datetime(2023, 11, 20, 10, 11, 12, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -39,6 +59,8 @@ def test_dates_are_read_in_utc(value: str, moment: tuple[int, int, int, int, int
         None,
         "",
         "yesterday",
+        "Mon Nov 20 10:11:12",
+        "20 Nov 50 10:11:12 +0000",  # 1950
         "Tue, 31 Feb 2023 10:00:00 +0000",
         "Mon, 20 Nov 2023 25:61:00 +0100",
         "20 Xyz 2023 10:11:12 +0000",
