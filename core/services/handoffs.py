@@ -23,7 +23,11 @@ def judged(session: Session, draft: Draft) -> list[Problem]:
     command, url = draft.values["command"], draft.values["url"]
     complaints: dict[str, str] = {}
     if bool(command) == bool(url):
-        complaints["command"] = "and url exclude each other: give one of the two." if url else "or url must be given."
+        complaints["command"] = (
+            "and the address (url) exclude each other: give one of the two."
+            if url
+            else "or the address (url) must be given."
+        )
     elif command:
         complaints |= _of_command(command)
     else:

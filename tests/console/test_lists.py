@@ -349,3 +349,11 @@ async def test_a_filter_that_is_thought_better_of_leads_to_the_beginning(
         await console.type("printer 1")
         await console.press("escape")
         assert console.app.screen.table.selected["id"] == 3
+
+
+async def test_what_a_filter_lacks_is_said_as_it_is_typed_here(open_console: Opener) -> None:
+    async with open_console(screen="filters") as console:
+        await console.press("n", "ctrl+s")
+        await console.until_seen("Not saved: Name is missing; it must be given. 2 more below.")
+        await console.until_seen("✗ holds at least one condition. A line each:")
+        assert "[{" not in console.text

@@ -17,6 +17,7 @@ from core.text import safe_text
 from tui.console import deeds
 from tui.console.desk import Desk
 from tui.console.glyphs import GOOD, WARN
+from tui.console.nouns import noun
 from tui.console.screens.base import DeskScreen
 from tui.console.sections import is_part, section, value_of
 from tui.console.troubles import trouble
@@ -80,7 +81,8 @@ class DetailScreen(DeskScreen):
     @staticmethod
     def title_of(kind: Kind, row: Row) -> str:
         """What the header says."""
-        return f"{kind.name.capitalize()} {safe_text(str(row[kind.key]))}"
+        what = noun(kind) if kind.is_editable else kind.name
+        return f"{what.capitalize()} {safe_text(str(row[kind.key]))}"
 
     def compose_body(self) -> ComposeResult:
         """One text."""

@@ -231,9 +231,9 @@ class FieldsScreen(DeskScreen):
             self.complain(error)
             return
         wrong[0].widget.focus()
-        rest = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        rest = f" {len(wrong) - 1} more below." if len(wrong) > 1 else ""
         first = going_on(texts[wrong[0].field.name].rstrip("."))
-        self.tell(f"{what}: {wrong[0].field.label} {first}{rest}.", BAD)
+        self.tell(f"{what}: {wrong[0].field.label} {first}.{rest}", BAD)
 
     # -- leaving ----------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from tui.console.dialogs.untested import AskUntested, Untested
 from tui.console.form_values import given_values
 from tui.console.glyphs import BAD, GOOD, WARN
 from tui.console.mended_in import field_for
+from tui.console.nouns import noun
 from tui.console.rehearsing import show_tried
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.fields import FieldsScreen
@@ -58,7 +59,7 @@ class FormScreen(FieldsScreen):
     ]
 
     def __init__(self, desk: Desk, kind: Kind, name: str | None = None, *, verbs: Any = None) -> None:
-        title = self.title_of(kind, name) if name else f"New {kind.name}"
+        title = self.title_of(kind, name) if name else f"New {noun(kind)}"
         super().__init__(desk, title, kind, verbs or resource_of(kind), name)
         self._passed: tuple[dict[str, str] | None, Sequence[Any]] = (None, ())
         self._stopped: tuple[dict[str, str] | None, str, str] = (None, "", "")
@@ -68,7 +69,7 @@ class FormScreen(FieldsScreen):
 
     def title_of(self, kind: Kind, name: str) -> str:
         """What the header says."""
-        return f"{kind.name.capitalize()} {safe_text(name)}"
+        return f"{noun(kind).capitalize()} {safe_text(name)}"
 
     def buttons(self) -> ComposeResult:
         """Test, save, back."""

@@ -22,7 +22,7 @@ from tui.console.desk import key_of
 from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.glyphs import WARN
-from tui.console.nouns import numbered
+from tui.console.nouns import noun, numbered
 from tui.console.screens.acting import ActingList
 from tui.console.widgets.row_table import RowTable
 from tui.console.window import Row, Window
@@ -224,7 +224,7 @@ class ResourceScreen(ActingList):
 def deleting(kind: Kind, names: Sequence[str]) -> str:
     """The question before rows of those names are deleted; what it keeps, nobody needs to fear for."""
     are_several = len(names) > 1
-    what = f"these {numbered(kind, len(names))}: {named(names)}" if are_several else f"{kind.name} {named(names)}"
+    what = f"these {numbered(kind, len(names))}: {named(names)}" if are_several else f"{noun(kind)} {named(names)}"
     they = "They" if are_several else "It"
     kept = " What was fetched stays." if kind is ACCOUNT else ""
     return f"Delete {what}?\n\n{they} can be brought back with u for 24 hours.{kept}"

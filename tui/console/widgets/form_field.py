@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from textual import events
@@ -25,6 +26,9 @@ _EXAMPLES = {FieldType.CONDITIONS: "Subject: invoice", FieldType.VALUES: "X-OTOB
 
 _BETWEEN_LINES = {FieldType.WORDS: ", ", FieldType.SECRET: ""}
 """What is put between pasted lines: a list has a word a line, and a token was broken by a terminal."""
+
+_IN_TOML = re.compile(r": (\[\{|\{).*\}\]?\.$")
+"""How a complaint ends that shows what stands in a configuration."""
 
 _SEVERAL_LINES = {FieldType.NOTE, *_EXAMPLES}
 
@@ -118,8 +122,10 @@ class FormField(Vertical):
     def complain(self, text: str) -> None:
         """Say what is wrong with it; nothing is, when the text is empty."""
         self.set_class(bool(text), "-wrong")
-        how = f" {self.field.help}" if self.field.type in _EXAMPLES else ""
-        self._problem.update(foreign(f"{self._sign} {going_on(text)}{how}") if text else "")
+        if self.field.type in _EXAMPLES:
+            # Here it is written otherwise than in the text of a configuration: by lines, as the help says.
+            text = f"{_IN_TOML.sub('.', text)} {self.field.help}" if text else ""
+        self._problem.update(foreign(f"{self._sign} {going_on(text)}") if text else "")
 
     @property
     def is_wrong(self) -> bool:
