@@ -66,7 +66,7 @@ class Field:
     label: str
     help: str = ""
     """One sentence for the form and the docs."""
-    default: Any = ""
+    default: Any = field(default="", hash=False)  # a list or an object has no hash
     is_required: bool = False
     choices: tuple[str, ...] = ()
     refers_to: str = ""

@@ -8,6 +8,7 @@ from core.errors import BadInput, Problem
 from core.inbound.filters import compile_filter
 from core.resources.routing import FILTER
 from core.services.drafts import Draft
+from core.services.filter_queues import warned
 from core.services.guards import Guards
 from core.services.verbs import Resource
 
@@ -27,4 +28,4 @@ def _problem(draft: Draft, problem: Problem) -> Problem:
     return draft.problem(field, f"condition {number}: {problem.text}" if number else problem.text)
 
 
-filters = Resource(FILTER, Guards(judge=judged))
+filters = Resource(FILTER, Guards(judge=judged, warn=warned))

@@ -8,8 +8,8 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.errors import Problem
 from core.models import Record, Validity
-from core.resources.routing import QUEUE
-from core.services import settings
+from core.resources.routing import FILTER, QUEUE
+from core.services import filter_queues, settings
 from core.services.drafts import Draft
 from core.services.guards import Change, Guards
 from core.services.lookup import Stored
@@ -31,13 +31,17 @@ def judged(session: Session, draft: Draft) -> list[Problem]:
 def _written(change: Change, draft: Draft) -> None:
     if not draft.is_new and draft.moved("name"):
         settings.rename(change.session, "default_queue", draft.before["name"], draft.name)
+        filter_queues.follow(change.session, draft.before["name"], draft.name, change.now)
 
 
 def _in_use(session: Session, row: Stored) -> str | None:
     name = row["name"]
     if settings.value_of(session, "default_queue") == name:
         return f"Queue {name} was not deleted: it is the default queue. Choose another default queue first."
-    if users := users_of(session, QUEUE, row["id"]):
+    users = users_of(session, QUEUE, row["id"])
+    if filters := filter_queues.filters_naming(session, name):
+        users[FILTER] = filters
+    if users:
         return refusal(QUEUE, name, users)
     if session.connection().execute(select(exists().where(table_of(Record).c.queue_id == row["id"]))).scalar():
         return f"Queue {name} was not deleted: records lie in it. Make it invalid instead, and it counts as absent."
