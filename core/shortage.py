@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from core.errors import Shortage
 
@@ -28,3 +29,12 @@ def shortage_of(error: BaseException) -> Shortage | None:
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return Shortage(NO_THREAD)
     return None
+
+
+def is_out_of_files() -> bool:
+    """Whether this process can open nothing at all just now; SQLite and OpenSSL do not say why they could not."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False

@@ -47,3 +47,22 @@ def test_who_takes_messages_alone_lives_with_less_memory_than_it_would_be_given(
         "assert resource.getrlimit(resource.RLIMIT_AS) == (2 << 30, 2 << 30)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE)
+
+
+def test_authorities_that_could_not_be_read_for_lack_of_files_are_not_remembered_as_none() -> None:
+    program = """if True:
+        import resource
+        from core.errors import Unreachable
+        from core.protocols.tls import TlsTrust, context_for
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            context_for(TlsTrust())
+        except Unreachable as error:
+            assert not error.is_permanent
+        else:
+            raise SystemExit("a context was made")
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        context_for(TlsTrust())
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
 from core.errors import CannotWrite, NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
-from core.shortage import TOO_MANY_FILES
+from core.shortage import TOO_MANY_FILES, is_out_of_files
 
 _PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 """Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
@@ -36,15 +36,6 @@ def is_passing(error: DBAPIError) -> bool:
         or "server closed the connection" in text
         or "connection refused" in text
     )
-
-
-def _is_out_of_files() -> bool:
-    """Whether this process can open nothing at all just now; SQLite does not say why it could not."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError as error:
-        return error.errno in (errno.EMFILE, errno.ENFILE)
-    return False
 
 
 def _fault_beside(file: Path | None) -> int:
@@ -77,9 +68,11 @@ def _cannot_write(file: Path | None, named: str) -> StoreError:
 
 def _cannot_open(file: Path | None, named: str) -> StoreError:
     """SQLite does not say why it could not; it needs files of its own beside the database."""
-    if _is_out_of_files():
+    if is_out_of_files():
         return StoreBusy(TOO_MANY_FILES)
     fault = _fault_beside(file)
+    if fault in (errno.EMFILE, errno.ENFILE):
+        return StoreBusy(TOO_MANY_FILES)
     if fault in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(
             f"The disk of the database{named} has no room for one more file (df -i shows inodes); nothing was changed. "
@@ -87,8 +80,11 @@ def _cannot_open(file: Path | None, named: str) -> StoreError:
         )
     if fault == errno.EROFS:
         return _cannot_write(file, named)
-    is_closed = fault in (errno.EACCES, errno.EPERM) or (file is not None and os.access(file, os.F_OK))
-    why = "this user has no right to it" if is_closed else "it was moved away or removed"
+    why = "it was moved away or removed"
+    if file is not None and os.access(file, os.F_OK):
+        why = "what kept it closed is over; try again" if os.access(file, os.R_OK) else "this user has no right to it"
+    if fault in (errno.EACCES, errno.EPERM):
+        why = "this user has no right to its folder"
     return StoreBusy(f"The file of the database{named} cannot be opened: {why}; nothing was changed.")
 
 

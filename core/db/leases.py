@@ -154,8 +154,9 @@ class Renewer:
         with self._lock:
             self._held.update(dict.fromkeys(leases, clock.monotonic() + self.seconds))
             if leases and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
+                thread.start()
+                self._thread = thread  # one that could not begin would renew nothing, for good
 
     def let_go(self, *leases: Lease) -> None:
         """Renew them no longer."""

@@ -14,9 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.clock import utcnow
-from core.errors import ConnectionLost, DeadlineExceeded, TlsFailed, WireError
+from core.errors import ConnectionLost, DeadlineExceeded, TlsFailed, Unreachable, WireError
 from core.protocols.certificate import Certificate, read_certificate
 from core.protocols.tls_stream import TlsStream
+from core.shortage import TOO_MANY_FILES, is_out_of_files, shortage_of
 
 # Which TLS needs for a host's name, and loads when it is first wanted. Had there been no files to be opened just then,
 # Python would hold for good that there is no such codec, and no connection would be made until the process ends.
@@ -154,6 +155,9 @@ def explain(error: ssl.SSLCertVerificationError, host: str, certificate: Certifi
 @lru_cache(maxsize=256)
 def _context(trust: TlsTrust, ca_changed_at: float) -> ssl.SSLContext:
     context = ssl.create_default_context()
+    if is_out_of_files():
+        # The system's authorities may not have been read, without a word, and for good: nobody would be trusted.
+        raise Unreachable(TOO_MANY_FILES, phase="tls")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if trust.pin:
         # The fingerprint is compared after the handshake; it says more than a chain can.
@@ -171,6 +175,8 @@ def _add_authority(context: ssl.SSLContext, ca: str) -> None:
         else:
             context.load_verify_locations(cafile=ca)
     except (OSError, ValueError) as error:
+        if (shortage := shortage_of(error)) is not None:
+            raise Unreachable(str(shortage), phase="tls") from error
         what = "text" if _is_pem(ca) else f"file {ca}"
         why = getattr(error, "strerror", None) or str(error)
         raise TlsFailed(f"The extra CA {what} cannot be used: {why}.", phase="tls") from error

@@ -242,7 +242,8 @@ def test_a_database_that_has_become_read_only_is_told_with_what_to_do(
     [
         (errno.ENOSPC, StoreFull, "inodes"),
         (errno.EROFS, CannotWrite, "dmesg"),
-        (errno.EACCES, StoreBusy, "no right to it"),
+        (errno.EACCES, StoreBusy, "no right to its folder"),
+        (errno.EMFILE, StoreBusy, "too many files"),
     ],
 )
 def test_why_its_file_cannot_be_opened_is_found_out(

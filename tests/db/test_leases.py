@@ -118,6 +118,27 @@ def test_a_kept_lease_is_renewed_and_a_lost_one_noticed(handles: Handles, accoun
         renewer.close()
 
 
+def test_leases_are_renewed_though_the_thread_for_it_could_not_begin_at_first(
+    handles: Handles, account: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lease = _claim(handles, account, "one", seconds=0.3)
+    assert lease is not None
+    claimed_until = _lease_until(handles, account)
+    renewer = Renewer(handles.database, 0.3)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refused)
+        with pytest.raises(RuntimeError):
+            renewer.keep(lease)
+    renewer.keep(lease)
+    try:
+        until(lambda: _lease_until(handles, account) > claimed_until)
+    finally:
+        renewer.close()
+
+
 def test_a_lease_outlives_only_what_is_shorter(handles: Handles, account: int) -> None:
     lease = _claim(handles, account, "one")
     assert lease is not None
