@@ -287,6 +287,13 @@ CAUSES = (
         "no mail taken", "The server does not take mail like this; its words say why.", (SmtpRefused,), ("data", "dot")
     ),
     # In the middle.
+    Cause(
+        "large packets lost",
+        "Where connecting works and TLS never does, large packets are lost on the way (a VPN, a tunnel, a firewall "
+        "that drops ICMP): try ping -M do -s 1400 HOST, and make this machine's MTU smaller. Else the server is slow.",
+        (DeadlineExceeded,),
+        ("tls",),
+    ),
     Cause("too slow", "The server or the way to it is slow; try again later.", (DeadlineExceeded,)),
     Cause("cut", "Try again; if it stays, look for a firewall or proxy in between.", (ConnectionLost,)),
     Cause("out of step", "The server behaves against its protocol; its operator should know.", (ProtocolViolation,)),

@@ -77,6 +77,7 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (smtp(451, "4.7.1", "later", "mail_from"), "not now"),
     (smtp(550, "5.1.0", "no", "mail_from"), "sender refused"),
     (smtp(550, "5.2.1", "no", "rcpt_to"), "recipient refused"),
+    (DeadlineExceeded("slow", phase="tls"), "large packets lost"),
     (DeadlineExceeded("slow", phase="fetch"), "too slow"),
     (ConnectionLost("cut", phase="fetch"), "cut"),
     (ProtocolViolation("odd", phase="fetch"), "out of step"),

@@ -293,6 +293,12 @@ def test_over_quota() -> None:
         failed(imap(server), "over quota", "folder")
 
 
+def test_a_handshake_that_never_ends() -> None:
+    with ScriptedServer(Talk.stay_silent) as server:
+        place = Server("127.0.0.1", server.port, Security.TLS)
+        failed(imap(place, Timeouts(connect=0.3)), "large packets lost", "tls")
+
+
 @pytest.mark.parametrize(
     ("answer", "cause"),
     [(Talk.stay_silent, "too slow"), (Talk.close, "cut"), ((b"* OK", b"%s OK done"), "out of step")],
