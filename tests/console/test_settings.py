@@ -133,3 +133,9 @@ async def test_a_save_leaves_what_was_changed_elsewhere_meanwhile(
         await console.press("left", "ctrl+s")
         await console.until_seen("Saved")
     assert shown(handles, actor, "hold_all", "fetch_slots") == [True, 7]
+
+
+async def test_d_on_a_default_asks_nothing(open_console: Opener) -> None:
+    async with open_console(screen="settings", filter_text="hold_all") as console:
+        await console.press("d")
+        await console.until_seen("! hold_all: the default already.")

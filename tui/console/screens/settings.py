@@ -13,8 +13,9 @@ from core.services.setting_sections import section_of
 from core.services.setting_values import DEFAULTS
 from core.text import safe_text
 from tui.console.dialogs.confirm import Confirm, Question
+from tui.console.glyphs import WARN
 from tui.console.screens.form import FormScreen
-from tui.console.screens.resource import ResourceScreen
+from tui.console.screens.resource import ResourceScreen, named
 from tui.console.troubles import Trouble
 from tui.console.window import Row
 
@@ -76,9 +77,12 @@ class SettingsScreen(ResourceScreen):
 
     def action_delete(self) -> None:
         """Ask, then give the marked ones their defaults back."""
-        names = [str(row["name"]) for row in self.table.marked_or_selected()]
-        if names:
-            text = f"Give {safe_text(', '.join(names))} {'its default' if len(names) == 1 else 'their defaults'} back?"
+        rows = self.table.marked_or_selected()
+        names = [str(row["name"]) for row in rows if row["value"] != DEFAULTS.get(str(row["name"]))]
+        if rows and not names:
+            self.tell(f"{named([str(row['name']) for row in rows])}: the default already.", WARN)
+        elif names:
+            text = f"Give {safe_text(named(names))} {'its default' if len(names) == 1 else 'their defaults'} back?"
             question = Question(text, yes="Default", no="Keep")
             self.app.push_screen(Confirm(question), partial(self._confirmed_default, names))
 
@@ -90,4 +94,4 @@ class SettingsScreen(ResourceScreen):
     def _defaulted(self, names: list[str]) -> None:
         self.table.unmark_all()
         self.refresh_data()
-        self.tell(f"{', '.join(names)}: the default again.")
+        self.tell(f"{named(names)}: the default again.")
