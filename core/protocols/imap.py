@@ -35,8 +35,6 @@ class FolderStatus:
     messages: int
     uidnext: int
     uidvalidity: int
-    highestmodseq: int
-    """Grows with every change (RFC 7162); 0 if the server does not know it."""
 
 
 class ImapSource:
@@ -155,11 +153,11 @@ class ImapSource:
 
     def status(self, folder: str, *, seconds: float | None = None) -> FolderStatus:
         """Whether there is anything to do, without selecting the folder."""
-        modseq = b" HIGHESTMODSEQ" if self._dialogue.offers("CONDSTORE") else b""
-        items = b"(MESSAGES UIDNEXT UIDVALIDITY" + modseq + b")"
+        # Not HIGHESTMODSEQ: asking for it has the server tell MODSEQ with all that follows (RFC 7162 §3.1).
+        items = b"(MESSAGES UIDNEXT UIDVALIDITY)"
         answer = self._dialogue.command(b"STATUS", folder_name(folder), items, phase="folder", seconds=seconds)
         values = status_values(answer.untagged)
-        return FolderStatus(*(values.get(name, 0) for name in ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "HIGHESTMODSEQ")))
+        return FolderStatus(*(values.get(name, 0) for name in ("MESSAGES", "UIDNEXT", "UIDVALIDITY")))
 
     def oldest(self) -> datetime | None:
         """When the oldest message of the selected folder came; None if it is empty or the server does not tell."""
