@@ -41,6 +41,7 @@ class Request(SQLModel, table=True):
     asked_by: str
     asked_at: datetime = moment()
     wanted_home: str = ""
+    """Read by nobody; it stands in the first tables that were released."""
     state: str = RequestState.ASKED
     claimed_by: str = ""
     lease_until: datetime | None = moment(nullable=True)
