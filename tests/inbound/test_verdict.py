@@ -178,6 +178,12 @@ def test_the_same_message_in_two_folders_is_one_record() -> None:
     assert place(mail(folder="Archive", sha256="aa", message_id=""), known).draft is not None
 
 
+@pytest.mark.parametrize(("record", "is_copy"), [(KnownRecord(N1, "Support", "open"), True), (None, False)])
+def test_a_copy_of_what_an_earlier_run_stored_goes_to_its_record(record: KnownRecord | None, is_copy: bool) -> None:
+    known = Known([record] if record else [], copies={("aa", "<1@x>"): ("INBOX", N1)})
+    assert place(mail(folder="Archive", sha256="aa"), known).is_copy is is_copy
+
+
 @given(
     st.lists(
         st.sampled_from(

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from core.inbound import record_types
 from core.inbound.changes import RecordChanges
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.trail import Stage
 from core.inbound.verdict import Known, KnownRecord
-from tests.inbound.verdicts import N1, N2, NOW, known_record, mail, place, rule, stages
+from tests.inbound.verdicts import N1, N2, N3, NOW, known_record, mail, place, rule, stages
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_what_a_follow_up_may_change(header: str, value: str, changed: dict[str,
     lists = AllowedValues(
         types=("Incident",), services=("Mail",), slas=("Gold",), owners=("ann",), dynamic_fields=("Room",)
     )
-    asked = mail(f"Ticket#{N1}", f"X-OTOBO-FollowUp-{header}: {value}", f"X-OTOBO-{header}: {value}")
+    asked = mail(f"Ticket#{N1}", f"X-OTOBO-FollowUp-{header}: {value}")
     placed = place(asked, known_record(), trusted=True, values=ControlValues(lists))
     assert (placed.changes, placed.complaints) == (RecordChanges(**changed), ())
 
@@ -168,6 +169,36 @@ def test_a_forged_message_id_does_not_take_over_answers() -> None:
     answer = place(mail("x", "In-Reply-To: <same@x>", message_id="<3@x>"), known)
     assert answer.record is not None
     assert answer.record.number == N1
+
+
+@pytest.mark.parametrize(
+    ("control", "expected"),
+    [
+        ("X-OTOBO-FollowUp-Queue: Fresh", KnownRecord(N1, "Fresh", "new", id=7)),
+        ("X-OTOBO-FollowUp-State: open", KnownRecord(N1, "Support", "open", id=7)),
+        ("X-OTOBO-FollowUp-Title: x", KnownRecord(N1, "Support", "new", id=7)),
+    ],
+)
+def test_what_mail_one_left_as_it_was_mail_two_finds_so(control: str, expected: KnownRecord) -> None:
+    known = known_record("new")
+    known.note(place(mail(f"Ticket#{N1}", control), known, trusted=True))
+    assert place(mail(f"Ticket#{N1}", message_id="<2@x>"), known).record == expected
+
+
+def test_mail_two_knows_the_type_of_the_record_that_mail_one_made() -> None:
+    known = Known()
+    known.note(place(mail(message_id="<first@x>", body=str), known, record_type=record_types.get("Grievance")), N1)
+    answer = place(mail("x", "In-Reply-To: <first@x>", message_id="<2@x>"), known)
+    assert answer.record == KnownRecord(N1, "Support", "new", type="Grievance")
+
+
+def test_a_message_of_this_account_leads_before_the_same_one_of_another_account() -> None:
+    known = Known([KnownRecord(N2, "Support", "open")], {"<1@x>": N2}, of_others={"<1@x>"})
+    known.note(place(mail(), known), N1)
+    known.note(place(mail(), known), N3)
+    answer = place(mail("x", "In-Reply-To: <1@x>", message_id="<2@x>"), known)
+    assert answer.record is not None
+    assert answer.record.number == N1, "the first of this account"
 
 
 def test_a_new_record_needs_its_number() -> None:

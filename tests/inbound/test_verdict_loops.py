@@ -22,6 +22,26 @@ def test_the_twenty_first_record_of_a_sender_goes_to_quarantine() -> None:
     assert stages(placed)[-1] == Stage.LOOP_GUARD
 
 
+def test_records_of_earlier_runs_count_in_whatever_order_they_are_known() -> None:
+    recent = [NOW - timedelta(minutes=number) for number in range(20)]
+    old = [NOW - timedelta(days=1)] * 20
+    for times, ending in ((recent + old, Ending.QUARANTINED), (old + recent[:19], Ending.RECORDED)):
+        known = Known(recorded_at={"ann@x.example": times})
+        assert place(mail(sender="ann@x.example"), known).state is ending
+
+
+def test_a_copy_in_another_folder_counts_only_once_though_we_sent_it() -> None:
+    known = Known()
+    folders = ["INBOX", "Archive"] * 20
+    for number, folder in enumerate(folders):
+        facts = mail(
+            message_id=f"<{number // 2}@x>", sha256=f"{number // 2}", folder=folder, sender="help@example.org",
+        )  # fmt: skip
+        placed = place(facts, known)
+        assert placed.state is Ending.RECORDED
+        known.note(placed, f"20260301100000{number:02}" if placed.draft else None)
+
+
 def test_years_of_old_mail_fetched_at_once_are_no_loop() -> None:
     known = Known()
     for number in range(60):

@@ -1,6 +1,6 @@
 import pytest
 
-from core.mail.addresses import Address, addresses_in, bare_addresses, domain_of, read_addresses
+from core.mail.addresses import Address, address_of, addresses_in, bare_addresses, domain_of, read_addresses
 from core.mail.headers import Headers
 
 
@@ -46,6 +46,10 @@ from core.mail.headers import Headers
         ("a@example.org@example.com", [("a@example.org@example.com", "")]),
         ("alice@example.org<bob@example.com>", [("alice@example.org", "bob@example.com")]),
         ("nobody at all", [("nobody at all", "")]),
+        ("A <not an address>, B <b@x@y.example>", [("A", ""), ("B", "")]),
+        ("see @me a@b.example", [("see @me a@b.example", "")]),
+        ("<a@b.example> (Joe)", [("Joe", "a@b.example")]),
+        ("< @relay.example: u@d.example >", [("", "u@d.example")]),
         ("a\x8db@example.org", [("a\ufffdb@example.org", "")]),
         ('"a\0b"@example.org', [('a\ufffdb"@example.org', "")]),
     ],
@@ -56,6 +60,19 @@ def test_address_fields_are_read_as_they_are_written(value: str, addresses: list
 
 def test_bare_addresses_leave_out_what_is_none() -> None:
     assert bare_addresses("A <a@example.org>, nobody, b@example.org") == ("a@example.org", "b@example.org")
+
+
+@pytest.mark.parametrize(
+    ("sender", "address"),
+    [
+        ("Support <support@example.org>", "support@example.org"),
+        (" support@example.org ", "support@example.org"),
+        ("<>", ""),
+        ("", ""),
+    ],
+)
+def test_a_sender_may_stand_with_its_name(sender: str, address: str) -> None:
+    assert address_of(sender) == address
 
 
 def test_addresses_come_in_the_order_of_the_names() -> None:
