@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select, update
 from sqlmodel import Session
@@ -26,6 +26,9 @@ from core.protocols.causes import advice
 from core.runlog import Counts, RunLog, Written
 from core.text import bounded, clean
 
+RunFault = Literal["", "passing", "configuration"]
+"""What kept a run from ending well: nothing; what may be gone later; what a person must mend."""
+
 _account, _status, _run = table_of(Account), table_of(AccountStatus), table_of(Run)
 
 
@@ -38,8 +41,7 @@ class RunOutcome:
     state: RunState
     counts: Counts
     error: str = ""
-    fault: str = ""
-    """Empty, `passing` (try again later) or `configuration` (a person must mend it)."""
+    fault: RunFault = ""
     has_more: bool = False
     """Whether it stopped at its bound of messages and goes on at once."""
     next_turn: Claimed | None = None
@@ -52,7 +54,7 @@ def outcome_of(claimed: Claimed, log: RunLog, error: PostroomError | None, *, ha
         return RunOutcome(claimed.run_id, claimed.account.name, RunState.OK, log.counts, has_more=has_more)
     if isinstance(error, Stopped):
         return RunOutcome(claimed.run_id, claimed.account.name, RunState.STOPPED, log.counts, has_more=has_more)
-    fault = "configuration" if kind_of(error).needs_a_person else "passing"
+    fault: RunFault = "configuration" if kind_of(error).needs_a_person else "passing"
     return RunOutcome(claimed.run_id, claimed.account.name, RunState.FAILED, log.counts, advice(error), fault)
 
 

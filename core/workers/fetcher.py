@@ -12,7 +12,7 @@ from core import clock
 from core.errors import InvalidAccount, NotFound, PostroomError, StoreFull
 from core.handles import Handles
 from core.inbound.backoff import kind_of
-from core.inbound.closing import RunOutcome
+from core.inbound.closing import RunFault, RunOutcome
 from core.inbound.disk_guard import DiskGuard, shortage
 from core.inbound.due import accounts_named, claim_asked, holder_of
 from core.inbound.fetch import FetchOptions, fetch_account
@@ -113,7 +113,7 @@ def rehearse_now(
         try:
             yield from rehearse(handles, account, options)
         except PostroomError as error:
-            fault = "configuration" if kind_of(error).needs_a_person else "passing"
+            fault: RunFault = "configuration" if kind_of(error).needs_a_person else "passing"
             yield RunOutcome(0, account.name, RunState.FAILED, Counts(), advice(error), fault)
 
 
