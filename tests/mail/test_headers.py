@@ -64,6 +64,7 @@ def test_subject_of_a_damaged_message(defect: str, subject: str | None) -> None:
         (b"\rA: b", b"A: b"),
         (b"A: b\r\nHello there", b"Hello there"),
         (b"From x@example.org Mon\nA: b\nHello there", b"Hello there"),
+        (b"Hello there\nA: b", b"Hello there\nA: b"),
         (b"A: b", b""),
         (b"", b""),
     ],
@@ -84,6 +85,17 @@ def test_fields_keep_their_order_and_every_value() -> None:
     assert "c" not in headers
     assert set(headers.names()) == {"a", "b"}
     assert len(headers) == 3
+
+
+def test_a_line_goes_on_behind_a_space_or_a_tab() -> None:
+    assert read_header_block(b"A: b\r\n\tc\r\n d\r\nE: f\r\n\r\n").raw_items() == (("A", "b\tc d"), ("E", "f"))
+
+
+@pytest.mark.parametrize(
+    "line", [b"nonsense", b"two words: x", b"A\x01B: x", b"\xc3\xbc: x", b": x", b"N" * 1000 + b": x"]
+)
+def test_a_line_that_is_no_field_is_passed_over(line: bytes) -> None:
+    assert read_header_block(b"A: b\r\n" + line + b"\r\nC: d\r\n\r\n").raw_items() == (("A", "b"), ("C", "d"))
 
 
 def test_control_headers_are_taken_out_in_every_disguise() -> None:
@@ -111,6 +123,31 @@ def test_what_is_too_much_is_cut() -> None:
     assert LONGEST_VALUE - 50 < len(recipients) <= LONGEST_VALUE
     assert recipients.endswith("@example.org,")
     assert read_header_block(b"A: b\r\n" * 10 + b"X" * 300_000).get_all("a") == ("b",) * 10
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("x" * LONGEST_VALUE, "x" * LONGEST_VALUE),
+        ("x" * (LONGEST_VALUE + 1), "x" * LONGEST_VALUE),
+        ("x" * (LONGEST_VALUE - 5) + " " * 9, "x" * (LONGEST_VALUE - 5)),
+        ("a " + "x" * LONGEST_VALUE, "a"),
+        ("x" * LONGEST_VALUE + " a", "x" * LONGEST_VALUE),
+    ],
+)
+def test_a_value_that_is_too_long_is_cut_between_words(written: str, kept: str) -> None:
+    assert read_header_block(f"A: {written}\r\n\r\n".encode()).raw("a") == kept
+
+
+@pytest.mark.parametrize("blank", [b"\r\n\r\n", b"\n\n"])
+def test_behind_a_block_that_is_too_long_the_body_is_found(blank: bytes) -> None:
+    block = b"X-Long: " + b"x" * 990 + b"\r\n"
+    raw = b"A: b\r\n" + block * 1000 + b"Z: last" + blank + b"body\r\n\r\nmore\n\nmore"
+    headers, start = read_headers_and_body_start(raw)
+    assert raw[start:] == b"body\r\n\r\nmore\n\nmore"
+    assert headers.get("a") == "b"
+    assert "z" not in headers
+    assert set(map(len, headers.get_all("x-long"))) == {990}, "no field is cut in two"
 
 
 def test_headers_are_equal_by_what_they_hold() -> None:
