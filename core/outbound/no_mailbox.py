@@ -11,6 +11,7 @@ from core import alerts
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import OutgoingMessage
+from core.outbound.pick import GONE
 from core.outbound.roster import Roster
 from core.outbound.route import load_standing
 from core.outbox.claim import WAITING, time_of
@@ -20,6 +21,12 @@ SUBJECT = "outbox:no mailbox"
 
 REASON = "no mailbox"
 """What the reason of such a message begins with."""
+
+_MAKE_ONE = "Make a mailbox active, or give one a template with an SMTP server."
+_BRING_BACK = (
+    "Bring it back within a day (u in the console); or have another one send it: postroom outbox hold ID, then "
+    "postroom outbox release ID"
+)
 
 _m = table_of(OutgoingMessage)
 
@@ -34,7 +41,7 @@ def tell(handles: Handles) -> None:
     with handles.database.reading() as session:
         why = session.connection().execute(select(_m.c.last_error).where(_is_without()).limit(1)).scalar()
         now = time_of(session)
-    text = f"Outgoing mail waits: {why}. Make a mailbox active, or give one a template with an SMTP server."
+    text = f"Outgoing mail waits: {why}. {_BRING_BACK if why == GONE else _MAKE_ONE}"
     alerts.settle(handles, SUBJECT, {SUBJECT: text} if why else {}, now)
 
 

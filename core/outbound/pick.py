@@ -71,6 +71,10 @@ class NoMailbox:
     passed_over: tuple[Hop, ...] = ()
 
 
+GONE = "no mailbox: the one that was asked for is gone"
+"""What is said of a message that was handed in for a mailbox which was deleted since."""
+
+
 def pick(
     roster: Roster,
     from_address: str,
@@ -116,7 +120,7 @@ def pick(
 def _forced(roster: Roster, search: _Search, forced: int) -> Choice | Wait | NoMailbox:
     mailbox = roster.mailboxes.get(forced)
     if mailbox is None:
-        return NoMailbox("no mailbox: the one that was asked for is gone")
+        return NoMailbox(GONE)
     if mailbox.active:
         search.add(mailbox, "asked for")
     else:

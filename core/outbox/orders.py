@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, or_, select, true, update
+from sqlalchemy import ColumnElement, case, exists, or_, select, true, update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import OutgoingMessage, OutgoingState, Recipient
+from core.models import Mailbox, OutgoingMessage, OutgoingState, Recipient
 from core.outbox.claim import STILL_TO_BE_SENT, time_of
 from core.outbox.enqueue import TOPIC
 
 _m = table_of(OutgoingMessage).c
 AT_ONCE = 500
 """Messages changed in one transaction."""
+
+_is_there = exists().where(table_of(Mailbox).c.id == _m.mailbox_id, table_of(Mailbox).c.deleted_at.is_(None))
+_BY_ANY_IF_GONE = {"mailbox_id": case((_is_there, _m.mailbox_id), else_=None)}
 
 
 def retry(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
@@ -42,8 +45,8 @@ def hold(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
 
 
 def release(handles: Handles, ids: Sequence[int] | None = None) -> list[int]:
-    """Send what was held."""
-    return _order(handles, Order(OutgoingState.QUEUED, (OutgoingState.HELD,)), ids)
+    """Send what was held; where the mailbox it was handed in for was deleted, by any other."""
+    return _order(handles, Order(OutgoingState.QUEUED, (OutgoingState.HELD,), also=_BY_ANY_IF_GONE), ids)
 
 
 def hold_what_waits(handles: Handles, because: str) -> int:
@@ -78,6 +81,8 @@ class Order:
     which: ColumnElement[bool] = field(default_factory=true)
     because: str | None = None
     """The reason that is noted with them."""
+    also: Mapping[str, Any] = field(default_factory=dict)
+    """What else is written into each."""
 
     def values(self, now: datetime) -> dict[str, Any]:
         """What is written into each."""
@@ -95,7 +100,7 @@ class Order:
             values |= {"next_attempt_at": first, "first_due_at": first, "last_error": ""}
         if self.because is not None:
             values["last_error"] = self.because
-        return values
+        return values | dict(self.also)
 
 
 def _holding(because: str) -> Order:

@@ -4,10 +4,12 @@ import threading
 
 from sqlalchemy import select
 
+from core import clock
 from core.db.bulk import table_of
 from core.models import Alert, Mailbox
 from core.outbound import no_mailbox
 from core.outbound.deliver import deliver_due
+from core.outbox import orders
 from core.workers import sender as sender_module
 from core.workers.sender import Sender
 from tests.outbound.world import QUICK, add_mailbox, change, put, rows, states
@@ -52,6 +54,32 @@ def test_the_mailbox_that_was_asked_for_must_be_there_itself(handles, smtp_sink)
     change(handles, Mailbox, active=True)
     assert deliver_due(handles, timeouts=QUICK).sent == 1
     assert [is_open for _, is_open in alerts(handles)] == [False]
+
+
+def test_what_was_handed_in_for_a_mailbox_that_is_deleted_goes_by_another_once_a_person_says_so(handles, smtp_sink):
+    add_mailbox(handles, "asked", smtp_sink)
+    put(handles, mailbox="asked")
+    change(handles, Mailbox, deleted_at=clock.utcnow())
+    add_mailbox(handles, "other", smtp_sink)
+    for order in (orders.retry, orders.retry):
+        assert deliver_due(handles, timeouts=QUICK).sent == 0, "nobody else takes it by itself"
+        order(handles)
+    [(text, is_open)] = alerts(handles)
+    assert (is_open, "postroom outbox hold ID, then postroom outbox release ID" in text) == (True, True)
+
+    orders.hold(handles)
+    orders.release(handles)
+    assert deliver_due(handles, timeouts=QUICK).sent == 1
+    assert [is_open for _, is_open in alerts(handles)] == [False]
+
+
+def test_a_mailbox_that_is_there_goes_on_being_the_one_that_was_asked_for(handles, smtp_sink):
+    add_mailbox(handles, "asked", smtp_sink)
+    put(handles, mailbox="asked")
+    before = rows(handles)[0].mailbox_id
+    orders.hold(handles)
+    orders.release(handles)
+    assert rows(handles)[0].mailbox_id == before is not None
 
 
 def test_a_worker_sends_as_soon_as_a_mailbox_appears(handles, smtp_sink, monkeypatch):
