@@ -2,119 +2,25 @@
 
 import os
 import pwd
-import shutil
 import smtplib
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from core import local_names
-from core.db.bulk import table_of
-from core.environment import Environment
-from core.errors import BadInput, StoreBusy, StoreFull
-from core.gateway import open_gateway
+from core.errors import StoreBusy, StoreFull
 from core.handles import Handles
-from core.models import Alert, OutgoingRaw
-from core.outbound import listener as listener_module
-from core.outbound import listener_desk, listener_dialogue, listener_server, listener_session
-from core.outbound.listener import Listener
+from core.outbound import listener_desk
 from core.secret import Secret
 from core.services import settings
-from core.services.actor import Actor, Role
+from core.services.actor import Actor
+from tests.outbound.listening import MAIL, Listening, at_work, stripped
 from tests.outbound.world import add_mailbox, recipients, rows
-from tests.waiting import PATIENCE, until
-from tui.demo.ports import free_port
 
-MAIL = b"From: app@example.org\r\nTo: b@example.net\r\nSubject: x\r\n\r\nHello.\r\n"
 USER = pwd.getpwuid(os.geteuid()).pw_name
-
-
-@pytest.fixture
-def house(sqlite_template: Path, environment: Environment) -> Iterator[Handles]:
-    """A home on SQLite: what the listener does is the same on either engine."""
-    shutil.copytree(sqlite_template, environment.home)
-    handles = open_gateway(environment)
-    yield handles
-    handles.close()
-
-
-class Listening:
-    """A listener at work, and ways to speak to it."""
-
-    def __init__(self, handles: Handles, port: int) -> None:
-        self.handles, self.port = handles, port
-
-    def client(self) -> smtplib.SMTP:
-        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="app.example", timeout=PATIENCE)
-
-    def said(self, *pieces: bytes) -> list[str]:
-        """What is answered to bytes that are sent as they are, then our half is closed."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
-            for piece in pieces:
-                connection.sendall(piece)
-            connection.shutdown(socket.SHUT_WR)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        return answer.decode().splitlines()
-
-    def answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
-                return connection.recv(4) == b"220 "
-        except OSError:
-            return False
-
-    def raws(self) -> list[bytes]:
-        with self.handles.database.reading() as session:
-            asked = select(table_of(OutgoingRaw).c.data).order_by("outgoing_id")
-            return [bytes(raw) for raw in session.connection().scalars(asked)]
-
-
-@contextmanager
-def at_work(handles: Handles, admin: Actor, **given: Any) -> Iterator[Listening]:
-    port = free_port("127.0.0.1")
-    values = {"listener.enabled": True, "listener.port": port}
-    values |= {f"listener.{name}": value for name, value in given.items()}
-    settings.change(handles, admin, values)
-    stop = threading.Event()
-    thread = threading.Thread(target=Listener(handles, stop).run)
-    thread.start()
-    listening = Listening(handles, port)
-    try:
-        until(listening.answers)
-        yield listening
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
-
-
-@pytest.fixture
-def anna(house: Handles) -> Actor:
-    return Actor("anna", house.host, Role.SUPER_SECURITY_ADMIN)
-
-
-@pytest.fixture
-def listening(house: Handles, anna: Actor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listening]:
-    monkeypatch.setattr(listener_module, "LOOK", 0.05)
-    monkeypatch.setattr(listener_module, "TRY_AGAIN", 0.1)
-    with at_work(house, anna) as opened:
-        yield opened
-
-
-def stripped(raw: bytes) -> bytes:
-    """Without the trace that the listener puts on top."""
-    assert raw.startswith(b"Received: from ")
-    lines = raw.split(b"\r\n")
-    return b"\r\n".join(lines[next(i for i, line in enumerate(lines) if i and line[:1] not in b" \t") :])
 
 
 def test_a_message_is_in_the_outbox_when_it_is_answered(listening: Listening) -> None:
@@ -268,31 +174,6 @@ def test_orders_in_a_message_from_elsewhere_are_a_strangers_words(listening: Lis
     assert b"X-Postroom" not in listening.raws()[0]
 
 
-def test_what_is_larger_than_the_limit_is_refused_and_the_session_goes_on(house: Handles, anna: Actor) -> None:
-    with at_work(house, anna, max_size="64KiB") as listening, listening.client() as client:
-        client.ehlo()
-        assert client.esmtp_features["size"] == "65536"
-        with pytest.raises(smtplib.SMTPSenderRefused) as refused:
-            client.sendmail("a@example.org", "b@example.net", MAIL + b"x" * 70_000)
-        assert refused.value.smtp_code == 552
-        client.mail("a@example.org")
-        client.rcpt("b@example.net")
-        assert client.data(MAIL + b"x" * 70_000)[0] == 552
-        client.sendmail("a@example.org", "b@example.net", MAIL)
-        assert len(rows(house)) == 1
-
-
-def test_what_all_bring_at_once_is_bounded(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener_dialogue, "MOST_IN_HAND", 100_000)
-    with listening.client() as client:
-        with pytest.raises(smtplib.SMTPDataError) as refused:
-            client.sendmail("a@example.org", "b@example.net", MAIL + b"x" * 150_000)
-        assert refused.value.smtp_code == 452
-        for _ in range(3):
-            client.sendmail("a@example.org", "b@example.net", MAIL + b"x" * 90_000)
-    assert len(rows(listening.handles)) == 3
-
-
 @pytest.mark.parametrize(
     ("error", "code"),
     [(StoreFull("The disk is full."), 452), (StoreBusy("The database is away."), 451), (RuntimeError("a fault"), 451)],
@@ -341,101 +222,3 @@ def test_a_login_is_asked_for_and_its_password_lies_in_the_vault(house: Handles,
             client.login("shop", "another")
     assert [row.submitted_by for row in rows(house)] == ["shop (smtp)"] * 2
     assert all(b"ESMTPA" in raw for raw in listening.raws())
-
-
-def test_settings_move_it_while_it_runs(listening: Listening, anna: Actor) -> None:
-    old, listening.port = listening.port, free_port("127.0.0.1")
-    settings.change(listening.handles, anna, {"listener.port": listening.port, "listener.max_size": "1MiB"})
-    until(listening.answers)
-    with listening.client() as client:
-        client.ehlo()
-        assert client.esmtp_features["size"] == str(1 << 20)
-    settings.change(listening.handles, anna, {"listener.enabled": False})
-    until(lambda: not listening.answers())
-    listening.port = old
-    assert not listening.answers()
-
-
-def alerts(handles: Handles) -> list[tuple[str, bool]]:
-    with handles.database.reading() as session:
-        found = session.connection().execute(select(table_of(Alert)).order_by("id"))
-        return [(row.text, row.closed_at is None) for row in found]
-
-
-def test_a_taken_port_is_an_alert_until_it_is_free(listening: Listening, anna: Actor) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        listening.port = taken.getsockname()[1]
-        settings.change(listening.handles, anna, {"listener.port": listening.port})
-        until(lambda: bool(alerts(listening.handles)))
-        [(text, is_open)] = alerts(listening.handles)
-        assert is_open
-        assert f"127.0.0.1:{listening.port}: another program listens there" in text
-    until(lambda: listening.answers() and not alerts(listening.handles)[0][1])
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "mail.example.org", ""])
-def test_where_others_could_reach_it_it_does_not_listen(house: Handles, anna: Actor, host: str) -> None:
-    with pytest.raises(BadInput, match="not on loopback"):
-        settings.change(house, anna, {"listener.host": host})
-
-
-def test_a_login_without_password_keeps_it_closed(house: Handles, anna: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.change(house, anna, {"listener.enabled": True, "listener.username": "shop"})
-    Listener(house, threading.Event()).follow()
-    [(text, _)] = alerts(house)
-    assert "no password" in text
-
-
-def test_two_workers_of_one_database_share_the_port_in_peace(listening: Listening, tmp_path: Path) -> None:
-    elsewhere = replace(listening.handles.environment, home=tmp_path / "another home")
-    second = Listener(replace(listening.handles, environment=elsewhere), threading.Event())
-    second.follow()
-    assert alerts(listening.handles) == []
-
-
-def test_one_connection_too_many_is_asked_to_come_again(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener_server, "MOST_CONNECTIONS", 2)
-    with listening.client(), listening.client():
-        with pytest.raises(smtplib.SMTPConnectError) as refused:
-            listening.client()
-        assert refused.value.smtp_code == 421
-    until(listening.answers)
-
-
-def test_who_is_silent_for_too_long_is_shown_the_door(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.outbound.listener_dialogue.IDLE", 0.2)
-    with socket.create_connection(("127.0.0.1", listening.port), timeout=PATIENCE) as connection:
-        said = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert said.decode().splitlines()[-1].startswith("421 4.4.2")
-
-
-def test_a_recipient_too_many_is_put_off(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener_session, "MOST_RECIPIENTS", 2)
-    with listening.client() as client:
-        refused = client.sendmail("a@example.org", ["b@example.net", "c@example.net", "d@example.net"], MAIL)
-    assert {address: code for address, (code, _) in refused.items()} == {"d@example.net": 452}
-
-
-def test_an_end_waits_for_what_is_being_taken(house: Handles, anna: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    enqueue = listener_desk.enqueue
-
-    def slow(*given: Any) -> str:
-        begun.set()
-        assert go_on.wait(PATIENCE)
-        return enqueue(*given)
-
-    monkeypatch.setattr(listener_desk, "enqueue", slow)
-    answers: list[Any] = []
-    with at_work(house, anna) as listening:
-        client = listening.client()
-        sender = threading.Thread(
-            target=lambda: answers.append(client.sendmail("a@example.org", "b@example.net", MAIL))
-        )
-        sender.start()
-        assert begun.wait(PATIENCE)
-        threading.Timer(0.3, go_on.set).start()
-    sender.join(PATIENCE)
-    assert answers == [{}]
-    client.close()
-    assert len(rows(house)) == 1
