@@ -96,3 +96,27 @@ async def test_a_form_that_cannot_be_read_is_not_shown_with_defaults_to_be_saved
         await console.press("e")
         await console.until_seen("The database is out of reach.")
         assert not isinstance(console.app.screen, FormScreen)
+
+
+async def test_what_is_being_saved_is_not_said_to_be_thrown_away(open_console: Opener, handles: Handles) -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        held.set()
+        done.wait(20)
+
+    writer = threading.Thread(target=handles.database.writing, args=(hold,))
+    async with open_console(screen="queues") as console:
+        await console.press("n")
+        await console.type("Later")
+        writer.start()
+        held.wait(20)
+        console.app.screen.action_finish()
+        await console.until(lambda: console.app.screen.calls.is_asked("write"), "the save to be on its way")
+        console.app.post_message(events.Key("escape", None))
+        await console.until_seen("This is being saved")
+        console.app.post_message(events.Key("y", "y"))
+        await console.until(lambda: "Queues" in console.lines[0], "the list")
+        done.set()
+        await console.until_seen("Later")
+    writer.join()

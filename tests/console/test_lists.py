@@ -357,3 +357,11 @@ async def test_what_a_filter_lacks_is_said_as_it_is_typed_here(open_console: Ope
         await console.until_seen("Not saved: Name is missing; it must be given. 2 more below.")
         await console.until_seen("✗ holds at least one condition. A line each:")
         assert "[{" not in console.text
+
+
+async def test_what_was_saved_is_selected_also_when_its_form_stayed_open(open_console: Opener) -> None:
+    async with open_console(screen="queues") as console:
+        await console.press("n")
+        await console.type("Zebra")
+        await console.press("ctrl+s", "escape")
+        assert console.app.screen.table.selected["name"] == "Zebra"

@@ -57,6 +57,10 @@ class Calls:
         """Whether an answer is still to come."""
         return bool(self._waiting)
 
+    def is_asked(self, lane: str) -> bool:
+        """Whether an answer in that lane is still to come."""
+        return lane in self._waiting
+
     @property
     def waited(self) -> float:
         """For how many seconds the oldest of the questions has been waiting for its answer; 0 when none does."""

@@ -246,8 +246,14 @@ class FieldsScreen(DeskScreen):
         if not self.is_changed:
             go()
             return
-        text = "What you changed here is not saved.\n\nThrow it away?"
-        self.app.push_screen(Confirm(Question(text, yes="Throw away", no="Stay here")), partial(self._left, go))
+        if self.calls.is_asked("write"):
+            # What a thread has begun goes on without this screen.
+            text = "This is being saved, and will be once the database answers.\n\nLeave without waiting for it?"
+            ask = Question(text, yes="Leave", no="Wait here", is_grave=False)
+        else:
+            text = "What you changed here is not saved.\n\nThrow it away?"
+            ask = Question(text, yes="Throw away", no="Stay here")
+        self.app.push_screen(Confirm(ask), partial(self._left, go))
 
     def _left(self, go: Callable[[], Any], is_sure: bool | None) -> None:
         if is_sure:

@@ -209,7 +209,7 @@ class FormScreen(FieldsScreen):
                 tested.remember(desk.handles, self.kind, name, steps)
             return name
 
-        self.calls.ask(work, then, lane="save", otherwise=self._unwritten)
+        self.calls.ask(work, then, lane="write", otherwise=self._unwritten)
 
     @property
     def to_write(self) -> dict[str, Any]:
@@ -250,6 +250,7 @@ class FormScreen(FieldsScreen):
         self.header.rename(self.title_of(self.kind, name))
         self._is_loaded = False
         self._ask_values(name)
+        self.console.show_saved(self.kind, name)
         self.tell(*self._told(f"Saved {name}.{' ctrl+t tests it.' if self._can_test else ''}"))
 
     def _go_back(self, name: str) -> None:
