@@ -15,6 +15,8 @@ CASES = [
     (552, "", "too big", "mail", Blame.TOO_LARGE),
     (554, "5.3.4", "too big", "mail", Blame.TOO_LARGE),
     (452, "4.3.1", "no space", "mail", Blame.MAILBOX),
+    (452, "5.3.4", "no space", "mail", Blame.MAILBOX),
+    (552, "5.2.2", "mailbox full", "mail", Blame.MAILBOX),
     # 421 anywhere
     (421, "4.7.0", "too many connections", "rcpt", Blame.MAILBOX),
     (421, "", "closing", "data", Blame.MAILBOX),
@@ -43,6 +45,9 @@ CASES = [
     (554, "5.2.252", "SendAsDenied", "dot", Blame.SENDER),
     (550, "5.7.60", "SMTP; Client does not have permissions to send as this sender", "dot", Blame.SENDER),
     (554, "", "5.2.252 SendAsDenied", "dot", Blame.SENDER),
+    (554, "", "5.7.60 no", "dot", Blame.SENDER),
+    (550, "5.7.1", "Sender address rejected: not owned by user bob", "rcpt", Blame.SENDER),
+    (554, "5.7.1", "<Alice@Example.org>: not allowed here", "rcpt", Blame.SENDER),
     (
         554,
         "5.2.0",
@@ -71,6 +76,7 @@ CASES = [
     (550, "5.7.708", "Access denied, traffic not accepted from this IP", "dot", Blame.MAILBOX),
     (550, "5.7.606", "Access denied, banned sending IP", "rcpt", Blame.MAILBOX),
     (530, "5.7.0", "Authentication required", "rcpt", Blame.MAILBOX),
+    (530, "", "no", "dot", Blame.MAILBOX),
     (530, "5.7.57", "Client was not authenticated to send anonymous mail during MAIL FROM", "mail", Blame.MAILBOX),
     (554, "5.7.1", "Service unavailable; Client host [192.0.2.1] blocked using a list", "rcpt", Blame.MAILBOX),
     # Exchange's recipients who take mail from their own organisation alone
@@ -107,6 +113,7 @@ CASES = [
 @pytest.mark.parametrize(("code", "enhanced", "text", "phase", "expected"), CASES)
 def test_reply_says_whose_fault_it_is(code: int, enhanced: str, text: str, phase: str, expected: Blame) -> None:
     assert judge_reply(code, enhanced, text, phase, sender="alice@example.org") is expected
+    assert judge_reply(code, enhanced, text, phase, sender="Alice@Example.ORG") is expected
 
 
 @pytest.mark.parametrize("phase", ["connect", "tls", "greeting", "ehlo", "login", "mail", "rset", "anything"])
