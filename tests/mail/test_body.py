@@ -127,3 +127,54 @@ def test_an_outer_delimiter_ends_inner_parts() -> None:
 def test_a_line_that_only_begins_like_a_delimiter_is_text() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n--bb\r\n--b is text\r\n-- \r\nsig\r\n--b-- \r\nepilogue"
     assert read_body(raw).text == "--bb\n--b is text\n-- \nsig"
+
+
+@pytest.mark.parametrize(
+    ("fields", "text", "attached"),
+    [
+        ("Content-Type: text/plain", "hello\nmore", []),
+        ("Content-Type: text/plain\nContent-Disposition: inline", "hello\nmore", []),
+        # A text that is called something is a file, wherever the sender wants it shown.
+        ("Content-Type: text/plain; name=notes.txt", "hello", [("notes.txt", False)]),
+        ("Content-Type: text/plain\nContent-Disposition: inline; filename=n.txt", "hello", [("n.txt", True)]),
+        ("Content-Type: text/plain\nContent-Disposition: attachment", "hello", [("attachment", False)]),
+        ("Content-Type: image/png", "hello", [("attachment", False)]),
+        ("Content-Type: image/png\nContent-ID: <1@x>", "hello", [("attachment", True)]),
+        ("Content-Type: image/png\nContent-ID: <1@x>\nContent-Disposition: attachment", "hello", [("attachment", False)]),
+        ("Content-Type: image/png\nContent-Disposition: inline", "hello", [("attachment", True)]),
+    ],
+)  # fmt: skip
+def test_what_is_shown_and_what_is_attached(fields: str, text: str, attached: list[tuple[str, bool]]) -> None:
+    raw = f"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\n{fields}\n\nmore\n--b--\n"
+    body = read_body(raw.replace("\n", "\r\n").encode())
+    assert body.text == text
+    assert [(part.name, part.is_inline) for part in body.parts] == attached
+
+
+@pytest.mark.parametrize(
+    ("fields", "text", "attached"),
+    [
+        ("Content-Type: text/plain; name=mail.txt", "Grüße", []),
+        ("Content-Type: text/plain; name=mail.txt\nContent-Disposition: attachment", "", ["mail.txt"]),
+        ("Content-Type: text/plain; charset=\"'iso-8859-1' (Latin)\"", "GrÃ¼ÃŸe", []),
+        ("Content-Type: text/plain; Format=Flowed", "Grüße", []),
+    ],
+)
+def test_a_message_that_is_one_text(fields: str, text: str, attached: list[str]) -> None:
+    body = read_body(f"{fields}\r\n\r\nGrüße".encode())
+    assert (body.text, [part.name for part in body.parts]) == (text, attached)
+
+
+def test_flowed_lines_are_joined_whatever_the_case_of_the_word() -> None:
+    flowed = b"Content-Type: text/plain; format=Flowed; delsp=Yes\r\n\r\nend \r\nless\r\n"
+    assert read_body(flowed).text.rstrip() == "endless"
+    html = flowed.replace(b"text/plain", b"text/html").replace(b"end ", b"<pre>end ")
+    assert read_body(html).text.split() == ["end", "less"]
+
+
+def test_behind_the_limit_no_further_text_is_read() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n\r\nmore\r\n--b--\r\n"
+    whole, cut = read_body(raw, limit=20), read_body(raw, limit=4)
+    assert (whole.text, whole.is_cut) == ("hello\nmore", False)
+    assert cut.is_cut
+    assert "more" not in cut.text
