@@ -54,6 +54,11 @@ def home_out_of_reach(home: Path) -> NotPermitted:
     return out_of_reach(f"The data folder {home}", home, "To use another: set POSTROOM_HOME.")
 
 
+def closed_to_owner(home: Path) -> str:
+    """What whoever owns a data folder must do that was closed to him."""
+    return f"The data folder {home} is closed to its own user. Run: chmod u+rwx {home}"
+
+
 def out_of_reach(what: str, path: Path, remedy: str) -> NotPermitted:
     """The error for something that a folder above it keeps from us."""
     return NotPermitted(f"{what} cannot be reached or made: {_closed_above(path)} is closed to this user. {remedy}")
@@ -101,6 +106,8 @@ def _refuse_closed(home: Path) -> None:
             "whether its disk has failed; else mount it for writing again."
         )
     found = home.stat()
+    if found.st_uid == os.geteuid():
+        raise NotPermitted(closed_to_owner(home))
     if not found.st_mode & stat.S_IRWXG:
         whose = user_name(found.st_uid)
         raise NotPermitted(f"The data folder {home} is for the user {whose} alone. To use another: set POSTROOM_HOME.")

@@ -11,12 +11,13 @@ from sqlmodel import Session, select
 
 from core.db import file_system
 from core.environment import Environment, read_environment
-from core.errors import CannotWrite, ExposedFile, SecretUnreadable
+from core.errors import CannotWrite, ExposedFile, NotPermitted, SecretUnreadable
 from core.gateway import make_drop_folder, open_gateway
 from core.handles import Handles
 from core.models import Queue, Setting, Template
 from core.secret import Secret
 from core.services.actor import Actor, Role, current_actor
+from core.services.doctor import Level, examine
 from core.services.templates import templates
 from core.system_users import this_user
 
@@ -148,6 +149,18 @@ def test_a_home_on_a_read_only_file_system_is_told_as_that(
 
     with pytest.raises(CannotWrite, match="is read-only"):
         open_gateway(environment)
+
+
+def test_a_home_that_was_closed_to_its_owner_is_told_with_the_command_that_opens_it(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_gateway(environment).close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    with pytest.raises(NotPermitted, match=f"chmod u.rwx {environment.home}"):
+        open_gateway(environment)
+    findings = {one.check: one for one in examine(environment, lambda: open_gateway(environment))}
+    assert (findings["home"].level, f"chmod u+rwx {environment.home}" in findings["home"].text) == (Level.ERROR, True)
 
 
 def test_a_database_on_a_network_file_system_is_refused(

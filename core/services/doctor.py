@@ -15,7 +15,7 @@ from sqlmodel import Session
 from core import clock
 from core.attendance import unattended
 from core.credentials import credentials_of, days_told, step_of
-from core.data_folder import free_bytes, home_out_of_reach
+from core.data_folder import closed_to_owner, free_bytes, home_out_of_reach
 from core.db.bulk import table_of
 from core.db.engine import WAL_SAFE_SINCE, sqlite_version
 from core.db.faults import READ_ONLY_SERVER
@@ -106,7 +106,10 @@ def _home(environment: Environment) -> Finding:
         return Finding("home", Level.ERROR, str(home_out_of_reach(environment.home)))
     if not is_there:
         return Finding("home", Level.OK, f"{environment.home} is made at first use")
-    if environment.home.stat().st_mode & stat.S_IRWXO:
+    found = environment.home.stat()
+    if found.st_uid == os.geteuid() and not os.access(environment.home, os.R_OK | os.W_OK | os.X_OK):
+        return Finding("home", Level.ERROR, closed_to_owner(environment.home))
+    if found.st_mode & stat.S_IRWXO:
         return Finding("home", Level.WARNING, f"{environment.home} is open to others. Run: chmod o= {environment.home}")
     return Finding("home", Level.OK, str(environment.home))
 
@@ -120,7 +123,7 @@ def _key(environment: Environment) -> Finding:
     except PostroomError as error:
         # The home, or the key alone: a unit hands its service a copy of what is root's.
         places = (environment.home, Path(place.name))
-        is_anothers = any(one.exists() and one.stat().st_uid != os.geteuid() for one in places)
+        is_anothers = any(os.access(one, os.F_OK) and one.stat().st_uid != os.geteuid() for one in places)
         if isinstance(error, SecretUnreadable) and is_anothers and place.exists():
             return Finding("key", Level.OK, f"{place.name} is for the service alone")
         return Finding("key", Level.ERROR, str(error))
