@@ -165,9 +165,9 @@ class RunLog:
         text = f"The last run was cut off; what it may have had in hand is taken one at a time: {many}"
         self._note("warning", "recover", text)
 
-    def stopped(self) -> None:
+    def stopped(self, why: str) -> None:
         """A person or a signal ended it between two batches."""
-        self._note("info", "stop", "stopped after the current batch; the rest waits on the server")
+        self._note("info", "stop", why)
 
     def failed(self, reason: str, *, phase: str = "") -> None:
         """It ends with an error, in the phase that the error names or else at what the run was doing."""

@@ -62,7 +62,7 @@ def take_in_by_hand(
         log.done(clock.monotonic() - started)
     except Stopped as stopped:
         error = stopped
-        log.stopped()
+        log.stopped(str(stopped))
     except PostroomError as problem:
         error = problem
         log.failed(str(problem))
@@ -144,7 +144,7 @@ class _ByHand:
             self.intake.take_in(bulk, self.mark, moves_mark=False)
         self.judged, self.too_large, self.names = [], [], {}
         if self.stop.is_set():
-            raise Stopped("Stopped after the current batch; the same command takes in the rest.")
+            raise Stopped("stopped after the current batch; the same command takes in the rest")
 
     def _tell_known(self) -> None:
         with self.handles.database.reading() as session:

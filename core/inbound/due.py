@@ -190,8 +190,15 @@ def accounts_named(handles: Handles, names: Sequence[str] | None) -> list[Accoun
         return list(session.scalars(statement))
 
 
-def is_stop_requested(handles: Handles, claimed: Claimed) -> bool:
-    """Whether a person asked this run to stop after the current batch."""
+def why_stop(handles: Handles, claimed: Claimed) -> str:
+    """Why this run shall stop after the current batch, as far as people said so; empty: they did not."""
+    asked = (
+        select(_status.c.stop_requested, _account.c.deleted_at)
+        .join(_account, _account.c.id == _status.c.account_id)
+        .where(_status.c.account_id == claimed.account.id)
+    )
     with handles.database.reading() as session:
-        asked = select(_status.c.stop_requested).where(_status.c.account_id == claimed.account.id)
-        return bool(session.connection().execute(asked).scalar())
+        found = session.connection().execute(asked).first()
+    if found is None or not found.stop_requested:
+        return ""
+    return "the account was deleted" if found.deleted_at is not None else "somebody asked for it"

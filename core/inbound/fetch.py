@@ -76,7 +76,7 @@ def fetch_account(
         return RunOutcome(claimed.run_id, claimed.account.name, RunState.ABORTED, log.counts, str(lost), "passing")
     except Stopped as stopped:
         error = stopped
-        log.stopped()
+        log.stopped(str(stopped))
     except PostroomError as problem:
         error = problem
         log.failed(advice(problem), phase=problem.phase if isinstance(problem, WireError) else "")

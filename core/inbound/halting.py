@@ -8,7 +8,7 @@ from core import clock
 from core.errors import PostroomError, Stopped, StoreFull
 from core.handles import Handles
 from core.inbound.disk_guard import shortage
-from core.inbound.due import Claimed, is_stop_requested
+from core.inbound.due import Claimed, why_stop
 
 LOOK_EVERY = 0.5
 """Seconds between two looks into the database and at the disk."""
@@ -52,11 +52,11 @@ class Halting:
 
     def _found(self) -> PostroomError | None:
         if self._stop.is_set():
-            return Stopped("Stopped after the current batch.")
+            return Stopped("stopped after the current batch; the rest waits on the server")
         if not self._looked.is_over():
             return None
         self._looked = clock.Deadline(LOOK_EVERY)
-        if is_stop_requested(self._handles, self._claimed):
-            return Stopped("Stopped after the current batch.")
+        if why := why_stop(self._handles, self._claimed):
+            return Stopped(f"{why}: stopped after the current batch; the rest waits on the server")
         short = shortage(self._handles)
         return StoreFull(short) if short is not None else None

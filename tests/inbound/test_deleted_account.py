@@ -1,12 +1,29 @@
 """An account that is deleted: its fetch stops, what it brought stays, its name is free, and it can come back."""
 
+import threading
+
 from core.handles import Handles
 from core.models import Run
 from core.resources.catalogue import kind_named
 from core.services import quarantine, runs, search
 from core.services.accounts import accounts
 from core.services.actor import Actor
-from tests.accounts import ON_SQLITE, add_account, at, fetch, fetched_well, message, records, rows_of, stored
+from tests.accounts import (
+    ON_SQLITE,
+    add_account,
+    at,
+    fetch,
+    fetched_well,
+    lines,
+    message,
+    raws,
+    records,
+    rows_of,
+    status_of,
+    stored,
+)
+from tests.fakes.faults import Direction, Fault, Rule
+from tests.fakes.proxy import Line, Proxy
 from tests.outbound.world import set_setting
 from tests.servers.dovecot import DovecotServer
 
@@ -35,6 +52,33 @@ def test_what_a_deleted_account_brought_stays_and_its_name_is_free(
     add_account(handles, name="support", **at(dovecot, user))
     assert fetched_well(handles, "support").counts.records == 2
     assert listed(handles, admin, "record") == ["support", "support", "deleted account", "deleted account"]
+
+
+def test_one_that_is_deleted_while_it_is_fetched_stops_and_says_why(
+    handles: Handles, dovecot: DovecotServer, admin: Actor
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(number, body="x" * 100_000) for number in range(150)])
+    deleted = threading.Event()
+
+    def delete(line: Line) -> None:
+        if "BODY.PEEK" in line.text and not deleted.is_set():
+            deleted.set()
+            accounts.delete(handles, admin, "support")
+
+    slow = Rule(Direction.TO_CLIENT, Fault.DELAY, at=rb"BODY\[\]", pause=0.7)
+    with Proxy(dovecot.ports.imap, slow, watch=delete) as proxy:
+        at_proxy = {**at(dovecot, user), "port": proxy.port}
+        account = add_account(handles, name="support", after_fetch="delete", **at_proxy)
+        [outcome] = fetch(handles, "support").outcomes
+        taken = len(raws(handles))
+        assert (outcome.state, 0 < taken < 150, len(dovecot.mails(user))) == ("stopped", True, 150 - taken)
+        told = "the account was deleted: stopped after the current batch; the rest waits on the server"
+        assert any(told in line for line in lines(handles, outcome.run_id))
+        assert status_of(handles, account).lease_until is None
+
+        accounts.restore(handles, admin, "support")
+        assert fetched_well(handles, "support").counts.fetched == 150 - taken
 
 
 def test_what_an_account_brought_is_shown_with_the_name_that_it_has_now(
