@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from core.mail.strict_address import ascii_domain, needs_smtputf8, strict_address
 
+LONGEST = "l" * 64 + "@" + ".".join(["d" * 63, "d" * 62, "d" * 62])
+
 
 @pytest.mark.parametrize(
     ("written", "address"),
@@ -20,6 +22,11 @@ from core.mail.strict_address import ascii_domain, needs_smtputf8, strict_addres
         # A name that is a mailbox only in quotes.
         ('"a..b"@example.org', '"a..b"@example.org'),
         ("l" * 64 + "@example.org", "l" * 64 + "@example.org"),
+        # The longest there is (RFC 5321 4.5.3.1.3).
+        (LONGEST, LONGEST),
+        # Half of an encoded word is none.
+        ("=?a@example.org", "=?a@example.org"),
+        ("a?=@example.org", "a?=@example.org"),
     ],
 )
 def test_unambiguous_addresses_pass(written: str, address: str) -> None:
@@ -78,6 +85,8 @@ def test_unambiguous_addresses_pass(written: str, address: str) -> None:
         "alice@example.org%eth0",
         "alice@[192.0.2.300]",
         "alice@[192.0.2.1",
+        "alice@[192.0.2.12",
+        "alice@[IPv6:alice]",
         "alice@[IPv6:fe80::1%eth0]",
         "alice@[tag:x]",
         # Two readers of international names, two domains.
@@ -97,6 +106,33 @@ def test_anything_doubtful_is_refused_with_a_sentence(written: str) -> None:
         strict_address(written)
     assert str(refusal.value).isprintable()
     assert len(str(refusal.value)) < 1200
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("", "is empty"),
+        ("a b@example.org", "holds a space"),
+        ("a\r\n@example.org", "a line break"),
+        ("a\u202e@example.org", "another character"),
+        ("alice", "is not of the form name@domain"),
+        ("@example.org", "is not of the form name@domain"),
+        ("alice@", "is not of the form name@domain"),
+        ("x" + LONGEST, "longer than 254 octets"),
+        ("l" * 64 + "@" + "ü" * 20 + "." + "ü" * 20 + ".example" * 18, "longer than 254 octets"),
+        ("a@" + "ü" * 100, "has no ASCII form"),
+    ],
+)
+def test_the_sentence_says_what_is_wrong(written: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        strict_address(written)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(80, "x" * 80), (81, "x" * 79 + "\\u2026")])
+def test_of_a_long_text_the_beginning_is_shown(length: int, shown: str) -> None:
+    with pytest.raises(ValueError, match="name@domain") as refusal:
+        strict_address("x" * length)
+    assert f"'{shown}'" in str(refusal.value)
 
 
 def test_a_utf8_local_part_passes_where_the_path_carries_it() -> None:
