@@ -7,7 +7,9 @@ import pwd
 import pytest
 
 from core.errors import NotPermitted
+from core.gateway import FIRST_ADMIN
 from core.handles import Handles
+from core.models import Setting
 from core.services import access, settings
 from core.services.actor import Actor, Role, current_actor, groups_of, role_of
 from core.settings import RoleSettings
@@ -82,8 +84,48 @@ def test_a_stranger_has_no_role_until_the_settings_give_one(
     assert current_actor(handles).role is Role.SUPER_SECURITY_ADMIN
 
 
+@pytest.mark.parametrize(
+    ("user", "first", "is_admin"),
+    [
+        ("root", "anna", True),
+        ("root", None, True),
+        ("nobody", "nobody", True),
+        ("nobody", "anna", False),
+        ("nobody", None, False),
+    ],
+)
+def test_root_and_who_made_the_first_start_are_admins_whatever_the_settings_say(
+    handles: Handles, monkeypatch: pytest.MonkeyPatch, user: str, first: str | None, is_admin: bool
+) -> None:
+    handles.database.writing(lambda session: session.delete(session.get_one(Setting, FIRST_ADMIN)))
+    if first is not None:
+        handles.database.writing(lambda session: session.add(Setting(name=FIRST_ADMIN, value=first)))
+    _as(monkeypatch, pwd.getpwnam(user))
+
+    if is_admin:
+        assert current_actor(handles) == Actor(user, handles.host, Role.SUPER_SECURITY_ADMIN)
+    else:
+        with pytest.raises(NotPermitted):
+            current_actor(handles)
+
+
+@pytest.mark.parametrize(
+    ("role", "hidden"),
+    [(Role.SUPER_SECURITY_ADMIN, set()), (Role.OPERATOR, {"template"}), (Role.VIEWER, {"template"})],
+)
+def test_what_the_audit_log_hides_from_whom(role: Role, hidden: set[str]) -> None:
+    assert access.hidden_from(Actor("x", "h", role)) == hidden
+
+
 def test_an_unknown_user_is_in_no_group() -> None:
     assert groups_of("no-such-user") == []
+
+
+def test_a_group_without_a_name_hides_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {7: "mail", 9: "staff"}
+    monkeypatch.setattr(os, "getgrouplist", lambda _user, _group: [7, 8, 9])
+    monkeypatch.setattr(grp, "getgrgid", lambda key: grp.struct_group((names[key], "x", key, [])))
+    assert groups_of("nobody") == ["mail", "staff"]
 
 
 def test_the_audit_log_names_user_and_machine() -> None:
