@@ -36,7 +36,7 @@ OUTBOX = Kind(
     columns=(
         Column("id", "Id", _c.id, ColumnType.NUMBER, width=7),
         Column("message_id", "Message-ID", _c.message_id),
-        Column("state", "State", _c.state, ColumnType.STATE, width=10),
+        Column("state", "State", _c.state, ColumnType.STATE, width=11),
         Column("lane", "Lane", _c.lane, width=6),
         Column("sender", "Sender", _c.sender, width=18),
         Column(
@@ -46,7 +46,7 @@ OUTBOX = Kind(
             width=18,
             sought=_recipients(func.aggregate_strings(_r.address, " ")),
         ),
-        Column("subject", "Subject", _c.subject, width=26),
+        Column("subject", "Subject", _c.subject, width=25),
         Column("mailbox", "Mailbox", name_of(Mailbox, _c.sent_by_id), width=12),
         Column("attempts", "Tries", _c.attempts, ColumnType.NUMBER, width=5, is_filtered=False),
         Column("next_attempt_at", "Next", _NEXT, ColumnType.TIME, is_filtered=False),
@@ -60,7 +60,7 @@ OUTBOX = Kind(
         Action("retry", "r", "Retry", "Try these now"),
         Action("hold", "h", "Hold", "Send these only when they are released"),
         Action("release", "l", "Release", "Send what was held"),
-        Action("cancel", "x", "Cancel", "Take these back", asks="Cancel these messages? They will not be sent."),
+        Action("cancel", "x", "Cancel", "Take these back", asks="Cancel? What is cancelled will not be sent."),
     ),
     is_newest_first=True,
     extras=("recipients", "history"),

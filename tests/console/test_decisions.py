@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 import pytest
 
 from core import clock
 from core.errors import Misuse
 from core.filtering import read_filter
+from core.models import MessageState, OutgoingState
 from core.resources.account import ACCOUNT
 from core.resources.catalogue import KINDS
 from core.resources.incoming import MESSAGE
-from core.resources.kind import Field, FieldType
+from core.resources.kind import Field, FieldType, Kind
 from core.resources.outbox import OUTBOX
 from core.resources.routing import FILTER
 from core.resources.system import ALERT
-from tui.console.cells import local_moment, moment, size, span, value_in, zone
+from tui.console.cells import cell, local_moment, moment, size, span, value_in, zone
 from tui.console.dialogs.choose import Choice, ranked
 from tui.console.form_values import defaults, given_of, given_values, typed_of
 from tui.console.glyphs import bar, chart, folded
@@ -251,3 +253,11 @@ def test_an_alert_that_is_over_is_told_as_such() -> None:
     open_one = {"text": "No worker is alive."}
     assert trouble(ALERT, open_one, NOW).text == "No worker is alive."
     assert trouble(ALERT, {**open_one, "closed_at": NOW}, NOW).text == "It is over: No worker is alive."
+
+
+@pytest.mark.parametrize(
+    ("kind", "states"), [(OUTBOX, OutgoingState), (MESSAGE, MessageState)], ids=["outbox", "message"]
+)
+def test_every_state_can_be_read_in_its_column(kind: Kind, states: type[StrEnum]) -> None:
+    column = next(one for one in kind.columns if one.name == "state")
+    assert {state.value for state in states if len(cell(column, state.value).text) > column.width} == set()
