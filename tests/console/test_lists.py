@@ -365,3 +365,10 @@ async def test_what_was_saved_is_selected_also_when_its_form_stayed_open(open_co
         await console.type("Zebra")
         await console.press("ctrl+s", "escape")
         assert console.app.screen.table.selected["name"] == "Zebra"
+
+
+async def test_the_help_names_the_digits_once(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("question_mark", "G")
+        await console.until_seen("1-9")
+        assert console.text.count("To one of the first screens") == 1

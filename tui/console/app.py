@@ -82,7 +82,13 @@ class PostroomApp(App[int]):
         Binding("ctrl+l", "redraw", "Redraw", tooltip="Draw the whole screen anew", show=False),
         Binding("q", "leave", "Quit", tooltip="Leave the console; what runs goes on", show=False, id="app.quit"),
         Binding("ctrl+q", "quit", "Quit", tooltip="Leave the console; what runs goes on", show=False, priority=True),
-        *(Binding(str(number), f"go_to_number({number})", f"Screen {number}", show=False) for number in range(1, 10)),
+        # Without a description: the palette has the screens by their names.
+        *(
+            Binding(
+                str(number), f"go_to_number({number})", tooltip="To one of the first screens; : tells which", show=False
+            )
+            for number in range(1, 10)
+        ),
     ]
 
     standing: reactive[Standing] = reactive(Standing())

@@ -36,7 +36,13 @@ def explained(screen: Screen[Any]) -> list[tuple[str, str]]:
     keys: dict[str, list[str]] = {}
     for binding in sorted(ours, key=lambda one: not one.show):
         keys.setdefault(binding.tooltip, []).append(name_of(screen.app, binding))
-    return [(" ".join(names), told) for told, names in keys.items()]
+    return [(_together(names), told) for told, names in keys.items()]
+
+
+def _together(names: list[str]) -> str:
+    """Keys that do the same; many digits as a range."""
+    are_many_digits = len(names) > 2 and all(name.isdigit() for name in names)
+    return f"{names[0]}-{names[-1]}" if are_many_digits else " ".join(names)
 
 
 def commands(screen: Screen[Any]) -> Iterator[SystemCommand]:
