@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -10,12 +11,14 @@ from core.errors import BadInput
 from core.handles import Handles
 from core.models import Worker
 from core.resources.catalogue import AUDIT, kind_named
+from core.secret import Secret
 from core.services import audit
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.paging import cursor_of
 from core.services.queues import queues
 from core.services.search import matching
+from tests.accounts import ON_SQLITE
 from tests.services.worlds import add, put
 
 
@@ -44,6 +47,20 @@ def test_a_line_names_who_and_when(handles: Handles, admin: Actor) -> None:
     (row,) = matching(handles, admin, AUDIT).rows
     assert (row["actor"], row["kind"], row["name"]) == (f"anna@{handles.host}", "queue", "Q")
     assert before <= row["at"] <= utcnow()
+
+
+@ON_SQLITE
+def test_whatever_is_noted_a_secret_is_masked_and_a_time_is_text(handles: Handles, admin: Actor) -> None:
+    values = {
+        "password": Secret("kanarienvogel"),
+        "until": datetime(2026, 3, 1, 12, tzinfo=UTC),
+        "day": date(2026, 3, 1),
+    }
+    handles.database.writing(lambda session: audit.note(session, admin, "change", "x", "y", before=values, after={}))
+
+    assert _lines(handles, admin) == [
+        ("change", {"password": "****", "until": "2026-03-01T12:00:00+00:00", "day": "2026-03-01"}, {})
+    ]
 
 
 def test_secrets_are_masked_in_log_and_journal(
