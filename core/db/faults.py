@@ -15,6 +15,12 @@ from core.shortage import TOO_MANY_FILES, is_out_of_files
 _PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 """Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
 
+_PASSING_WORDS = (
+    "locked", "busy", "connection failed", "connection refused", "connection timeout", "server closed the connection",
+    "failed to resolve host",
+)  # fmt: skip
+"""What SQLite and psycopg say where there is no code: in the way, or on the way to the server."""
+
 READ_ONLY_SERVER = (
     "It is a standby, or default_transaction_read_only is on. If another is the primary now, name that in database_url."
 )
@@ -28,14 +34,7 @@ def is_passing(error: DBAPIError) -> bool:
     if sqlstate:
         return str(sqlstate).startswith(_PASSING_SQLSTATES)
     text = str(error.orig).lower()
-    return (
-        "locked" in text
-        or "busy" in text
-        or error.connection_invalidated
-        or "connection failed" in text
-        or "server closed the connection" in text
-        or "connection refused" in text
-    )
+    return error.connection_invalidated or any(words in text for words in _PASSING_WORDS)
 
 
 def _fault_beside(file: Path | None) -> int:

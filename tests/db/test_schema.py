@@ -20,6 +20,7 @@ from core.errors import NoInput, SchemaMismatch, StoreBusy
 from core.handles import Handles
 from core.models import Mailbox, MailboxStatus, Setting, Template
 from tests.servers.postgres import Postgres
+from tui.demo.ports import free_port
 
 
 def test_the_newest_migration_is_the_one_the_program_expects() -> None:
@@ -152,7 +153,9 @@ def test_a_backup_of_nothing_is_refused(environment: Environment, tmp_path: Path
 
 
 def test_a_server_out_of_reach_is_named(environment: Environment) -> None:
-    away = Environment(environment.home, "postgresql://nobody@127.0.0.1:1/none", environment.drop)
+    away = Environment(
+        environment.home, f"postgresql://nobody@127.0.0.1:{free_port('127.0.0.1')}/none", environment.drop
+    )
 
     with pytest.raises(StoreBusy, match=re.escape("127.0.0.1")):
         open_database(away)

@@ -1,0 +1,25 @@
+"""What a driver says, told apart: what may pass, and what has to be mended."""
+
+import psycopg
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from core.db.faults import is_passing, translated
+from core.errors import StoreBusy
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        psycopg.errors.ConnectionTimeout("connection timeout expired"),
+        psycopg.OperationalError("failed to resolve host 'db.example.org': [Errno -3] Temporary failure"),
+        psycopg.OperationalError('connection failed: connection to server at "192.0.2.1" failed: Connection refused'),
+        psycopg.OperationalError("server closed the connection unexpectedly"),
+    ],
+    ids=["silent", "no name server", "refused", "gone"],
+)
+def test_a_server_that_is_not_reached_may_be_there_the_next_time(fault: psycopg.Error) -> None:
+    error = OperationalError("connect", None, fault)
+    assert is_passing(error)
+    assert isinstance(translated(error), StoreBusy)
+    assert "out of reach" in str(translated(error))
