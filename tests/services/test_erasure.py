@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel
 from core.errors import BadInput, InUse, NotFound, NotPermitted
 from core.handles import Handles
 from core.mail.envelope import OutgoingEnvelope
-from core.models import Alert, Audit, Message, MessageState, Recipient, Record, Run, RunEvent, Suppression
+from core.models import Alert, Audit, Message, MessageState, Recipient, Record, Run, RunEvent, Suppression, Token
 from core.outbound.deliver import deliver_due
 from core.outbox import suppression
 from core.outbox.enqueue import enqueue
@@ -21,6 +21,7 @@ from core.outbox.orders import cancel
 from core.resources.catalogue import kind_named
 from core.services import erasure, messages, reply
 from core.services.actor import Actor, Role
+from core.services.queues import queues
 from core.services.search import matching
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, records, rows_of, stored
 from tests.outbound.world import QUICK, add_mailbox, mail, put
@@ -304,6 +305,26 @@ def test_the_audit_log_and_the_configuration_are_left_and_told(handles: Handles,
     assert there.removes_nothing
     assert left(there)["queue"] == ("Support (comment)",)
     assert len(left(there)["audit"]) == 1
+
+
+@ON_SQLITE
+def test_of_what_is_left_only_her_own_address_is_told_and_who_signed_in(handles: Handles, admin: Actor) -> None:
+    for name, who in (("Hers", JANE), ("Longer", f"Mary{JANE}"), ("Other", JANE.replace(".D", "xD"))):
+        worlds.add(handles, admin, "queue", name, comment=f"ask {who}")
+    queues.delete(handles, admin, "Hers")
+    hers, others = (add_account(handles, name=name) for name in ("hers", "others"))
+    worlds.put(
+        handles,
+        Token(kind="account", owner_id=hers, signed_in_as=JANE.lower()),
+        Token(kind="account", owner_id=others, signed_in_as=f"mary{JANE}"),
+    )
+
+    told = left(found(handles, admin))
+
+    assert told["queue"] == ("Hers (comment, deleted)",)
+    assert told["sign-in"] == (f"account {hers}",)
+    verbs = [(line.verb, line.name) for line in rows_of(handles, Audit, "id") if str(line.id) in told["audit"]]
+    assert set(verbs) == {("add", "Hers"), ("delete", "Hers")}
 
 
 @ON_SQLITE
