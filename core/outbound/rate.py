@@ -47,7 +47,7 @@ class Rate:
             if wanted <= 0:
                 return _end_of(second)
         # Those before have taken all of it once more, perhaps several times.
-        last = held[-1][0] if held else int(now.timestamp())
+        last = held[-1][0] if held else int(now.timestamp()) - SECONDS
         return _end_of(last + SECONDS * -(-wanted // ceiling))
 
     def with_taken(self, now: datetime, count: int = 1) -> Rate:

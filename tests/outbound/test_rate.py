@@ -65,9 +65,32 @@ def test_each_that_waits_has_a_place_of_its_own() -> None:
     assert places == [after(60.5), *[after(70.5)] * 3, *[after(131.5)] * 2]
 
 
+def test_with_room_there_is_no_wait() -> None:
+    rate = Rate(5).with_taken(NOW, 3)
+    assert rate.free_at(NOW, 0, is_urgent=False) == NOW
+    assert rate.free_at(NOW, 1, is_urgent=False) == after(60.5)
+    assert Rate(5).free_at(NOW, 4, is_urgent=False) == after(60.5), "those before have taken it all"
+
+
+def test_what_is_taken_is_kept_by_the_second_and_a_clock_set_back_mixes_up_none() -> None:
+    second = int(NOW.timestamp())
+    rate = Rate(10).with_taken(NOW).with_taken(after(0.4), 2)
+    assert rate.taken == ((second, 3),)
+    assert rate.with_taken(after(5)).taken == ((second, 3), (second + 5, 1))
+    # What is taken before the last second counts as taken in it: it is free again no sooner.
+    assert rate.with_taken(after(5)).with_taken(after(2)).taken == ((second, 3), (second + 5, 2))
+
+
+def test_when_less_was_sent_than_the_rate_now_allows_nothing_is_owed() -> None:
+    lowered = Rate(2, Rate(10).with_taken(NOW, 8).taken)
+    assert lowered.left(NOW, is_urgent=True) == 0
+
+
 def test_what_was_not_needed_is_given_back_from_the_newest() -> None:
     rate = Rate(10).with_taken(NOW, 3).with_taken(after(5), 2)
     assert rate.with_given_back(3).taken == ((*rate.taken[0][:1], 2),)
+    assert rate.with_given_back(2).taken == rate.taken[:1]
+    assert rate.with_given_back(0) == rate
     assert rate.with_given_back(9).taken == ()
 
 
