@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from core.errors import Shortage, WireError
+from core.errors import Shortage, Throttled, WireError
 from core.failpoints import fp
 from core.inbound.judging import Judged
 from core.protocols.source import Fetched, Key, Missing, Source
@@ -195,6 +195,7 @@ def _cut_off(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged], lo
     """What came whole before the connection broke: a line that never lasts for a whole batch brings mail, too."""
     arrived = source.arrived(plan.keys)
     here = {one.key for one in arrived}
-    broken_at = [key for key in plan.keys if key not in here][:1]
+    # A server that asks for peace means all, and no message is to blame.
+    broken_at = [] if isinstance(lost, Throttled) else [key for key in plan.keys if key not in here][:1]
     missing = tuple(Fetched(key, None, 0, None, Missing.CUT_OFF) for key in broken_at)
     return Bulk(tuple(judge(one) for one in arrived), missing, (), (), plan.last, cut_off=lost)

@@ -72,13 +72,14 @@ def test_what_was_stored_before_an_imap_server_asked_for_peace_stays(
         assert len(asked) == 2
         assert asked[0].connection == asked[1].connection
     status = status_of(handles, account)
-    assert (outcome.fault, status.status, len(raws(handles))) == ("passing", "throttled", BATCH_MESSAGES)
+    came = BATCH_MESSAGES + (5 if "BYE" in words else 0)  # where the connection ends, what came whole is kept
+    assert (outcome.fault, status.status, len(raws(handles))) == ("passing", "throttled", came)
     assert minutes_from_now(status.due_at) == pytest.approx(minutes or 10, abs=0.5)
     assert (status.retry_after is None) is ("Backoff" not in words)
     assert rows_of(handles, Leftover, "uid") == []
     with ScriptedImap(holding(held)) as server:
         change_account(handles, account, port=server.port)
-        assert fetched_well(handles).counts.fetched == 10
+        assert fetched_well(handles).counts.fetched == MANY - came
     assert raws(handles) == [message(uid) for uid in held]
 
 
@@ -113,11 +114,11 @@ def test_what_was_stored_before_a_pop3_server_asked_for_peace_stays(
         account = add_account(handles, type="POP3", port=server.port, interval=600)
         outcome = fetch(handles).outcomes[0]
         status = status_of(handles, account)
-        assert (outcome.fault, status.status, len(raws(handles))) == ("passing", "throttled", BATCH_MESSAGES)
+        assert (outcome.fault, status.status, len(raws(handles))) == ("passing", "throttled", last)
         assert minutes_from_now(status.due_at) == pytest.approx(minutes or 10, abs=0.5)
         assert rows_of(handles, Leftover, "uidl") == []
-        last = MANY
-        assert fetched_well(handles).counts.fetched == 10
+        came, last = last, MANY
+        assert fetched_well(handles).counts.fetched == MANY - came
     assert raws(handles) == [message(number) for number in numbers]
 
 
