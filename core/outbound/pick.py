@@ -67,7 +67,7 @@ class NoMailbox:
 
     why: str
     is_too_large: bool = False
-    """There are mailboxes, but the message is over the limit of each."""
+    """It is over the limit of every mailbox that might send it, also once all are as they should be."""
     passed_over: tuple[Hop, ...] = ()
 
 
@@ -124,7 +124,7 @@ def _forced(roster: Roster, search: _Search, forced: int) -> Choice | Wait | NoM
     if mailbox.active:
         search.add(mailbox, "asked for")
     else:
-        search.pass_over(mailbox, "not active")
+        search.pass_over_until_mended(mailbox, "not active")
     search.add_failovers(mailbox)
     return search.outcome(forced, replace_from=False)
 
@@ -140,6 +140,7 @@ class _Search:
     __slots__ = (
         "_address",
         "_hops",
+        "_is_mendable",
         "_lacking",
         "_needs_utf8",
         "_now",
@@ -175,6 +176,7 @@ class _Search:
         self._lacking: list[Hop] = []
         self._passed_over: list[Hop] = []
         self._too_small = 0
+        self._is_mendable = False
         self._out_of_rate = out_of_rate
         self._until: datetime | None = None
         self._rate_of: int | None = None
@@ -197,7 +199,7 @@ class _Search:
         if mailbox.id in self._seen:
             return
         if not mailbox.can_send:
-            self.pass_over(mailbox, "its template is gone or has no server to send to")
+            self.pass_over_until_mended(mailbox, "its template is gone or has no server to send to")
         elif not self._fits(mailbox):
             self._too_small += 1
             self.pass_over(mailbox, f"takes at most {mailbox.max_size} bytes")
@@ -233,6 +235,11 @@ class _Search:
         if until is not None and (self._until is None or until < self._until):
             self._until, self._rate_of = until, mailbox.id if is_for_rate else None
 
+    def pass_over_until_mended(self, mailbox: MailboxFacts, why: str) -> None:
+        """Leave a mailbox out until a person does something about it; it might take the message then."""
+        self._is_mendable = True
+        self.pass_over(mailbox, why)
+
     def wait_for_rate(self, queue: Iterable[MailboxFacts]) -> Choice | Wait | NoMailbox:
         """The rate is used up all around: it waits; neither a failover nor a worse priority is there for that."""
         for mailbox in queue:
@@ -254,7 +261,7 @@ class _Search:
             asked = {hop.mailbox for hop in self._lacking}
             others = tuple(hop for hop in passed_over if hop.mailbox not in asked)
             return Choice(tuple(self._lacking), self._lacking[0].mailbox, self.from_class, replace, others)
-        return NoMailbox(f"no mailbox: {reasons}", bool(self._too_small), passed_over)
+        return NoMailbox(f"no mailbox: {reasons}", self._too_small > 0 and not self._is_mendable, passed_over)
 
     def _suits(self, mailbox: MailboxFacts) -> bool:
         """Whether it takes messages like this one."""

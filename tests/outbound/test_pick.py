@@ -244,6 +244,14 @@ def test_a_message_over_every_limit_has_no_mailbox() -> None:
     assert outcome.is_too_large
 
 
+@pytest.mark.parametrize("facts", [{"active": False}, {"can_send": False}])
+def test_a_large_message_waits_for_who_may_take_it_once_a_person_has_mended_something(facts: dict[str, object]) -> None:
+    boxes = [box(1, failover=2, **facts), box(2, active=False, max_size=100)]
+    outcome = pick(Roster(boxes), "x@example.org", NOW, size=500, forced=1)
+    assert isinstance(outcome, NoMailbox)
+    assert not outcome.is_too_large
+
+
 @pytest.mark.parametrize("boxes", [[], [box(1, active=False)], [box(1, can_send=False)]])
 def test_nobody_is_there(boxes: list[MailboxFacts]) -> None:
     outcome = pick(Roster(boxes), "x@example.org", NOW)
