@@ -12,11 +12,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from core import clock
+from core.errors import PostroomError
 from core.resources.kind import Kind
 from core.text import safe_text
 from tui.console import deeds
 from tui.console.desk import Desk
-from tui.console.glyphs import GOOD, WARN
+from tui.console.glyphs import BAD, GOOD, WARN
 from tui.console.nouns import noun
 from tui.console.screens.base import DeskScreen
 from tui.console.sections import is_part, section, value_of
@@ -138,6 +139,10 @@ class DetailScreen(DeskScreen):
         """Say in passing what was done; the list says it when this closes because of it."""
         self._told = (text, tone)
         super().tell(text, tone)
+
+    def complain(self, error: PostroomError) -> None:
+        """Say what could not be read; it is no answer to what was done, as when a row went elsewhere by that."""
+        super().tell(str(error) or type(error).__name__, BAD)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What the list can do is done there; without one, nothing is."""
