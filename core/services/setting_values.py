@@ -81,11 +81,27 @@ def _unknown(name: str, where: str) -> Problem:
     return Problem(where, name, f"is no setting.{f' Did you mean {near[0]}?' if near else ''}")
 
 
+_WRONG = {
+    "int_parsing": "is no whole number",
+    "int_type": "is no whole number",
+    "int_from_float": "is no whole number",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
+    "string_type": "is no text",
+    "list_type": "is no list",
+    "enum": "is not one of {expected}",
+    "greater_than_equal": "is less than {ge}",
+    "less_than_equal": "is more than {le}",
+}
+"""What is wrong with a value, by pydantic's word for it (docs.pydantic.dev, "Validation Errors")."""
+
+
 def _invalid(fault: Any, where: str) -> Problem:
     place = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
+    if wrong := _WRONG.get(fault["type"]):
+        return Problem(where, place, f"{_shown(fault['input'])} {wrong.format(**fault.get('ctx', {}))}.")
     text = str(fault["msg"]).removeprefix("Value error, ")
-    given = "" if fault["type"] == "value_error" else f"; {_shown(fault.get('input'))} is not right"
-    return Problem(where, place, f"{text[0].lower()}{text[1:].rstrip('.')}{given}.")
+    return Problem(where, place, f"{text[0].lower()}{text[1:].rstrip('.')}.")
 
 
 def _shown(given: object) -> str:

@@ -10,20 +10,26 @@ from core.services.setting_values import read_settings, unnested
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"fetch_slots": 0}, ["fetch_slots: input should be greater than or equal to 1; 0 is not right."]),
-        ({"roles.admins": 5}, ["roles.admins: input should be a valid list; 5 is not right."]),
-        ({"roles.admins": "x" * 58}, [f"roles.admins: input should be a valid list; '{'x' * 58}' is not right."]),
-        ({"roles.admins": "x" * 59}, ["roles.admins: input should be a valid list; this is not right."]),
+        ({"fetch_slots": 0}, ["fetch_slots: 0 is less than 1."]),
+        ({"roles.admins": 5}, ["roles.admins: 5 is no list."]),
+        ({"roles.admins": "x" * 58}, [f"roles.admins: '{'x' * 58}' is no list."]),
+        ({"roles.admins": "x" * 59}, ["roles.admins: this is no list."]),
+        ({"fetch_slots": "abc"}, ["fetch_slots: 'abc' is no whole number."]),
+        ({"idle_max": 1.5}, ["idle_max: 1.5 is no whole number."]),
+        ({"listener.port": 65536}, ["listener.port: 65536 is more than 65535."]),
+        ({"hold_all": "perhaps"}, ["hold_all: 'perhaps' is neither true nor false."]),
+        ({"default_queue": 5}, ["default_queue: 5 is no text."]),
+        ({"retry.uncertain": "drop"}, ["retry.uncertain: 'drop' is not one of 'retry' or 'hold'."]),
         ({"retry.first": "soon"}, ["retry.first: 'soon' is no duration: write it as 90s, 10m, 2h or 5d."]),
         ({"fetchslots": 1}, ["fetchslots: is no setting. Did you mean fetch_slots?"]),
         ({"zzz": 1}, ["zzz: is no setting."]),
         ({"alerts.to": ["x@"]}, ["alerts.to: The address 'x@' is not of the form name@domain."]),
         # Each once, and all of them.
-        ({"alerts.to": "x@"}, ["alerts.to: input should be a valid list; 'x@' is not right."]),
+        ({"alerts.to": "x@"}, ["alerts.to: 'x@' is no list."]),
         (
             {"fetch_slots": 0, "staging_redirect": "x@"},
             [
-                "fetch_slots: input should be greater than or equal to 1; 0 is not right.",
+                "fetch_slots: 0 is less than 1.",
                 "staging_redirect: The address 'x@' is not of the form name@domain.",
             ],
         ),
