@@ -222,12 +222,17 @@ def test_a_pipe_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         check_terminal({"TERM": "xterm"})
 
 
-def test_an_account_that_was_never_fetched_is_not_called_well() -> None:
-    new = {"status": "ok", "last_run_at": None}
-    assert value_in(new, "status") == "never fetched"
-    assert value_in({**new, "last_run_at": NOW}, "status") == "ok"
-    assert value_in({**new, "status": "paused"}, "status") == "paused"
-    assert value_in({"status": "ok"}, "status") == "ok", "other kinds have no runs"
+@pytest.mark.parametrize(
+    ("new", "untried"),
+    [({"last_run_at": None}, "never fetched"), ({"last_sent_at": None, "tested_at": None}, "never used")],
+)
+def test_what_was_never_at_work_is_not_called_well(new: dict[str, object], untried: str) -> None:
+    ok = {"status": "ok", **new}
+    assert value_in(ok, "status") == untried
+    for at_work in new:
+        assert value_in({**ok, at_work: NOW}, "status") == "ok"
+    assert value_in({**ok, "status": "inactive"}, "status") == "inactive"
+    assert value_in({"status": "ok"}, "status") == "ok", "other kinds have no such time"
 
 
 def test_times_of_pages_are_local_and_nothing_else_is_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:

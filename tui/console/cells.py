@@ -81,11 +81,17 @@ def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only
     return Cell(told(value))
 
 
+_UNTRIED = {"never fetched": ("last_run_at",), "never used": ("last_sent_at", "tested_at")}
+"""What an account or a mailbox is that was never at work, and the columns that say when it was."""
+
+
 def value_in(row: Mapping[str, Any], column: str) -> Any:
-    """What a row shows in a column: that an account is ok says nothing before it was fetched for the first time."""
+    """What a row shows in a column: that something is ok says nothing before it was at work for the first time."""
     value = row.get(column)
-    is_untried = column == "status" and value == "ok" and row.get("last_run_at", ...) is None
-    return "never fetched" if is_untried else value
+    if column == "status" and value == "ok":
+        never = (state for state, times in _UNTRIED.items() if all(row.get(time, ...) is None for time in times))
+        return next(never, value)
+    return value
 
 
 def words(value: Any) -> str:

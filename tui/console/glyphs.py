@@ -41,6 +41,7 @@ SIGNS: dict[str, Sign] = {
     **dict.fromkeys(("deferred", "throttled", "bounce"), _AGAIN),
     "invalid-temporarily": Sign("!", "!", WARN, short="for now"),
     "never fetched": Sign("·", ".", DULL, short="untried"),
+    "never used": Sign("·", ".", DULL, short="unused"),
     "needs sign-in": Sign("!", "!", WARN, short="sign in"),
     "closed successful": Sign("✓", "+", GOOD, short="closed"),
     "closed unsuccessful": Sign("–", "-", DULL, short="closed"),
