@@ -19,6 +19,7 @@ from tests.accounts import message, rows_of
 from tests.handoff.handing_over import ANSWER, hand_in, hand_over, handoff, let_time_pass, posting, states
 from tests.handoff.receiver import Posted, Receiver
 from tests.waiting import PATIENCE, until
+from tests.workers.working import at_work
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -122,19 +123,12 @@ def test_one_that_hangs_holds_up_no_other(handles: Handles, admin: Actor) -> Non
 
 
 def test_a_worker_hands_over_what_comes_until_it_is_told_to_stop(handles: Handles, admin: Actor) -> None:
-    stop = threading.Event()
     with Receiver() as receiver:
         posting(handles, admin, receiver)
-        worker = threading.Thread(target=Handover(handles, stop).run)
-        worker.start()
-        try:
+        with at_work(lambda stop: Handover(handles, stop).run()):
             for number in (1, 2):
                 hand_in(handles, admin, message(number))
                 until(lambda number=number: len(receiver.posted) == number)
-        finally:
-            stop.set()
-            worker.join(PATIENCE)
-        assert not worker.is_alive()
 
 
 def test_two_workers_do_not_offer_the_same_twice(handles: Handles, admin: Actor) -> None:

@@ -2,7 +2,6 @@
 
 import smtplib
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from core.outbound.listener import Listener
 from core.services import settings
 from core.services.actor import Actor
 from tests.waiting import PATIENCE, until
+from tests.workers.working import at_work as part_at_work
 from tui.demo.ports import free_port
 
 MAIL = b"From: app@example.org\r\nTo: b@example.net\r\nSubject: x\r\n\r\nHello.\r\n"
@@ -58,17 +58,10 @@ def at_work(handles: Handles, admin: Actor, **given: Any) -> Iterator[Listening]
     values = {"listener.enabled": True, "listener.port": port}
     values |= {f"listener.{name}": value for name, value in given.items()}
     settings.change(handles, admin, values)
-    stop = threading.Event()
-    thread = threading.Thread(target=Listener(handles, stop).run)
-    thread.start()
     listening = Listening(handles, port)
-    try:
+    with part_at_work(lambda stop: Listener(handles, stop).run()):
         until(listening.answers)
         yield listening
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
 
 
 def stripped(raw: bytes) -> bytes:

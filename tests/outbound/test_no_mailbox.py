@@ -1,7 +1,5 @@
 """Nobody there to send: the message waits with that reason, an alert opens at once, and both pass when somebody is there."""
 
-import threading
-
 from sqlalchemy import select
 
 from core import clock
@@ -11,9 +9,9 @@ from core.outbound import no_mailbox
 from core.outbound.deliver import deliver_due
 from core.outbox import orders
 from core.workers import sender as sender_module
-from core.workers.sender import Sender
 from tests.outbound.world import QUICK, add_mailbox, change, put, rows, states
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
+from tests.workers.working import at_work
 
 
 def alerts(handles) -> list[tuple[str, bool]]:
@@ -85,14 +83,9 @@ def test_a_mailbox_that_is_there_goes_on_being_the_one_that_was_asked_for(handle
 def test_a_worker_sends_as_soon_as_a_mailbox_appears(handles, smtp_sink, monkeypatch):
     monkeypatch.setattr(sender_module, "REAP", 600.0)
     put(handles)
-    stop = threading.Event()
-    thread = threading.Thread(target=Sender(handles, stop).run)
-    thread.start()
-    until(lambda: bool(alerts(handles)))
-    add_mailbox(handles, "main", smtp_sink)
-    handles.changes.moved("mailbox")
-    until(lambda: states(handles) == ["sent"])
-    stop.set()
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
+    with at_work(lambda stop: sender_module.Sender(handles, stop).run()):
+        until(lambda: bool(alerts(handles)))
+        add_mailbox(handles, "main", smtp_sink)
+        handles.changes.moved("mailbox")
+        until(lambda: states(handles) == ["sent"])
     assert [is_open for _, is_open in alerts(handles)] == [False]

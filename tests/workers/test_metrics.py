@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection
 
@@ -23,6 +23,7 @@ from tests.outbound.world import add_mailbox, put
 from tests.servers.dovecot import DovecotServer
 from tests.servers.smtp import RuledSink
 from tests.waiting import PATIENCE, until
+from tests.workers.working import at_work
 from tui.demo.ports import free_port
 
 Figures = dict[tuple[str, str], float]
@@ -70,16 +71,8 @@ def port(handles: Handles, admin: Actor, monkeypatch: pytest.MonkeyPatch) -> int
     return port
 
 
-@contextmanager
-def answering(handles: Handles) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=Metrics(handles, stop).run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
+def answering(handles: Handles) -> AbstractContextManager[object]:
+    return at_work(lambda stop: Metrics(handles, stop).run())
 
 
 def test_nothing_is_answered_until_it_is_wanted_and_never_beyond_this_machine(

@@ -2,8 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from core.models import WORKER_ALIVE_FOR, Worker
 from core.workers.seat import Seat, processors_for
 from tests import waiting
 from tests.accounts import ON_SQLITE
-from tests.waiting import PATIENCE
+from tests.workers.working import at_work
 
 FOUR = frozenset({0, 1, 4, 5})
 
@@ -47,7 +46,7 @@ def test_all_threads_of_a_worker_keep_to_its_processor_while_it_works(handles: H
     _add(handles, os.getpid())
     for number in others:
         _add(handles, -1 - number)
-    with _seated(handles):
+    with at_work(lambda stop: Seat(handles, stop).run()):
         waiting.until(lambda: len(os.sched_getaffinity(threading.main_thread().native_id or 0)) == 1)
 
     assert os.sched_getaffinity(0) == allowed
@@ -61,18 +60,6 @@ def test_workers_elsewhere_and_dead_ones_do_not_count(handles: Handles) -> None:
     _add(handles, os.getpid())
 
     assert Seat(handles, threading.Event())._workers() == [os.getpid()]
-
-
-@contextmanager
-def _seated(handles: Handles) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=Seat(handles, stop).run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
 
 
 def _add(handles: Handles, pid: int, *, host: str = "", silent_for: timedelta = timedelta(0)) -> None:

@@ -14,6 +14,7 @@ from core.workers.health import Heartbeat
 from core.workers.sender import Sender
 from tests.outbound.world import add_mailbox, change, mail, put, states
 from tests.waiting import PATIENCE, until
+from tests.workers.working import at_work
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_an_order_to_deliver_is_answered(handles, admin):
 @pytest.mark.parametrize(("fails_with", "state"), [(StoreError("away"), "done"), (ValueError("ours"), "failed")])
 def test_an_order_is_answered_though_its_pass_failed(handles, admin, monkeypatch, fails_with, state):
     monkeypatch.setattr(module, "PATIENCE_AFTER_FAULT", 0.05)
-    stop, failing, deliver = threading.Event(), [fails_with], module.deliver_due
+    failing, deliver = [fails_with], module.deliver_due
     request = ask(handles, admin, "deliver", "outbox:")
 
     def fails_at_first(*args, **named):
@@ -85,18 +86,14 @@ def test_an_order_is_answered_though_its_pass_failed(handles, admin, monkeypatch
         return deliver(*args, **named)
 
     monkeypatch.setattr(module, "deliver_due", fails_at_first)
-    thread = threading.Thread(target=Sender(handles, stop).run)
-    thread.start()
-    until(lambda: follow(handles, request).is_over)
-    stop.set()
-    thread.join(PATIENCE)
+    with at_work(lambda stop: Sender(handles, stop).run()):
+        until(lambda: follow(handles, request).is_over)
     assert follow(handles, request).state == state
 
 
 def test_a_database_that_was_away_is_survived(handles, smtp_sink, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE_AFTER_FAULT", 0.05)
     add_mailbox(handles, "main", smtp_sink)
-    stop = threading.Event()
     deliver, calls = module.deliver_due, []
 
     def away_at_first(*args, **named):
@@ -106,13 +103,9 @@ def test_a_database_that_was_away_is_survived(handles, smtp_sink, monkeypatch):
         return deliver(*args, **named)
 
     monkeypatch.setattr(module, "deliver_due", away_at_first)
-    thread = threading.Thread(target=Sender(handles, stop).run)
-    thread.start()
-    put(handles)
-    until(lambda: states(handles) == ["sent"])
-    stop.set()
-    thread.join(PATIENCE)
-    assert not thread.is_alive()
+    with at_work(lambda stop: Sender(handles, stop).run()):
+        put(handles)
+        until(lambda: states(handles) == ["sent"])
 
 
 def test_nothing_due_means_no_pass(handles, smtp_sink, monkeypatch):
