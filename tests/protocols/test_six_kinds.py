@@ -13,6 +13,7 @@ from core.protocols.sessions import open_imap, open_pop3
 from core.protocols.source import Source
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
+from tests import waiting
 from tests.protocols.conftest import ENCRYPTED, ENCRYPTED_NAMES, KIND_NAMES, KINDS, Post
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
@@ -112,9 +113,12 @@ def test_a_certificate_that_is_not_trusted_ends_it_before_the_password(
     assert raised.value.is_permanent
     assert raised.value.phase == "tls"
     assert "SHA-256: " in str(raised.value), "the sentence must hold what pinning needs"
-    endings = [line for line in post.dovecot.log().splitlines() if "Disconnected" in line]
-    assert endings
-    assert all("(no auth attempts" in line for line in endings), "a password was tried"
+    waiting.until(lambda: _endings(post.dovecot) != [])  # it is written after we have hung up
+    assert all("(no auth attempts" in line for line in _endings(post.dovecot)), "a password was tried"
+
+
+def _endings(server: DovecotServer) -> list[str]:
+    return [line for line in server.log().splitlines() if "Disconnected" in line]
 
 
 @pytest.mark.parametrize(("incoming", "security"), ENCRYPTED, ids=ENCRYPTED_NAMES)
