@@ -85,7 +85,7 @@ def fetch_account(
         if error is None:
             _log.exception("account %s: a run ended unexpectedly", claimed.account.name)
             return abandon_run(handles, claimed, log, fault)
-        log.failed(str(error), phase="")
+        log.failed(str(error))
     finally:
         handles.renewer.let_go(claimed.lease)
     outcome = outcome_of(claimed, log, error, has_more=has_more)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 from sqlmodel import Session
 
 from core.db.bulk import table_of
@@ -46,9 +47,9 @@ def warned(session: Session, draft: Draft) -> list[str]:
     ]
 
 
-def _living(session: Session) -> list[Filter]:
+def _living(session: Session) -> Sequence[Row[Any]]:
     wanted = select(_filter).where(_filter.c.deleted_at.is_(None)).order_by(_filter.c.name)
-    return list(session.connection().execute(wanted).all())  # type: ignore[arg-type]
+    return session.connection().execute(wanted).all()
 
 
 def _named(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
