@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -29,6 +29,20 @@ from core.runlog import Counts, RunLog, Written
 
 MOST_SENDERS = 10_000
 """Senders that a run remembers for the loop guard before it begins anew."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one transaction takes in."""
+
+    mark: FolderMark
+    judged: Sequence[Judged] = ()
+    too_large: Sequence[tuple[Key, int]] = ()
+    """What was left on the server, with its size in bytes."""
+    left: Sequence[tuple[Key, str]] = ()
+    """What did not come, and why."""
+    settled: Key | None = None
+    """The last key up to which the folder is settled by it; `None`: the mark stays where it is."""
 
 
 @dataclass
@@ -73,16 +87,16 @@ class Intake:
             left += [(key, Missing.GONE) for key in bulk.gone if not is_nameless(key)]
         too_large = [(self.names.of_size(key, size), size) for key, size in bulk.too_large]
         fp("K3")
-        settled = bulk.last if moves_mark else None
+        batch = _Batch(mark, bulk.judged, too_large, left, bulk.last if moves_mark else None)
         try:
-            return self._commit(bulk.judged, too_large, left, mark, settled)
+            return self._commit(batch)
         except StoreRefused:
             # Only bad mail walks slowly: the batch again, one by one.
-            return self._one_by_one(bulk.judged, too_large, left, mark, settled)
+            return self._one_by_one(batch)
 
     def quarantine(self, one: Judged, mark: FolderMark) -> list[Pending]:
         """Store a message that was not looked at."""
-        return self._commit([one], (), (), mark, None)
+        return self._commit(_Batch(mark, [one]))
 
     def judge(self, fetched: Fetched, *, stored_as: Key | None = None) -> Judged:
         """Decide what can be decided without the rows of others; runs on the connection's thread, one by one."""
@@ -90,34 +104,21 @@ class Intake:
         key = stored_as or self.names.of_bytes(fetched.key, judged.sha256)
         return judged if key == judged.key else judged._replace(key=key)
 
-    def _one_by_one(
-        self,
-        judged: Sequence[Judged],
-        too_large: Sequence[tuple[Key, int]],
-        left: Sequence[tuple[Key, str]],
-        mark: FolderMark,
-        settled: Key | None,
-    ) -> list[Pending]:
+    def _one_by_one(self, batch: _Batch) -> list[Pending]:
         pending: list[Pending] = []
-        for one in judged:
+        for one in batch.judged:
             try:
-                pending += self._commit([one], (), (), mark, None)
+                pending += self._commit(_Batch(batch.mark, [one]))
             except StoreRefused as error:
                 bare = one._replace(verdict=None, reason=str(error), detail="")
-                pending += self._commit([bare], (), (), mark, None)
-        return pending + self._commit([], too_large, left, mark, settled)
+                pending += self._commit(_Batch(batch.mark, [bare]))
+        return pending + self._commit(replace(batch, judged=()))
 
-    def _commit(
-        self,
-        judged: Sequence[Judged],
-        too_large: Sequence[tuple[Key, int]],
-        left: Sequence[tuple[Key, str]],
-        mark: FolderMark,
-        settled: Key | None,
-    ) -> list[Pending]:
+    def _commit(self, batch: _Batch) -> list[Pending]:
+        judged, mark, settled = batch.judged, batch.mark, batch.settled
         started = clock.monotonic()
         now = clock.utcnow()
-        wanted = (len(judged) + len(too_large), sum(1 for one in judged if one.verdict and one.verdict.draft))
+        wanted = (len(judged) + len(batch.too_large), sum(1 for one in judged if one.verdict and one.verdict.draft))
         ready = None if self.handles.database.is_sqlite else self._reserved(wanted, now)
 
         def store(session: Session) -> _Taken:
@@ -125,21 +126,21 @@ class Intake:
             leases.hold(session, lease, now, self.handles.renewer.seconds)
             block = ready.fresh() if ready else reserve_block(session, *wanted, now)
             rows = Rows(account, self.claimed.run_id, now, self.rules.queue_ids, self.rules.handoffs)
-            batch = Fold(
+            fold = Fold(
                 account, self.rules, self.log, session, mark, block, rows, settled is None, recorded_at=self.recorded_at
             )
-            batch.decide(judged, too_large)
-            batch.rows.write(session)
+            fold.decide(judged, batch.too_large)
+            rows.write(session)
             if settled is None:
                 marks.forget_leftovers(session, account, [one.key for one in judged])
-            marks.note_leftovers(session, account, left)
+            marks.note_leftovers(session, account, batch.left)
             if settled is not None and settled.folder:
                 marks.write_mark(session, mark, uid_settled=settled.uid)
             if judged:
-                batch.lines.append(self.log.line("info", "stored", batch_line(judged), ms=clock.elapsed_ms(started)))
-            written = self.log.write(session, self.log.counts + Counts(**batch.tally), batch.lines)
+                fold.lines.append(self.log.line("info", "stored", batch_line(judged), ms=clock.elapsed_ms(started)))
+            written = self.log.write(session, self.log.counts + Counts(**fold.tally), fold.lines)
             topics = ("message", "record", *(("outbox", "suppression") if rows.reports else ()))
-            return _Taken(written, batch.pending, batch.recorded_at, topics)
+            return _Taken(written, fold.pending, fold.recorded_at, topics)
 
         taken = self.handles.database.writing(store, load=load_of(judged))
         fp("K4")
