@@ -13,9 +13,9 @@ from core import clock
 from core.errors import LeaseLost, WireError
 from core.failpoints import fp
 from core.handles import Handles
+from core.inbound.connection import Connection, came
 from core.inbound.due import Claimed
 from core.inbound.marks import Pending, note_acknowledged
-from core.inbound.reading import Line, came
 from core.models import AfterFetch
 from core.protocols.source import Key, Removal
 from core.runlog import Counts, RunLog, Written
@@ -46,7 +46,7 @@ class Acknowledger:
 
     handles: Handles
     claimed: Claimed
-    line: Line
+    connection: Connection
     log: RunLog
     is_impatient: Callable[[], bool]
     """Whether the run is to stop and has waited for its server long enough; the next run tells it what is left."""
@@ -59,7 +59,7 @@ class Acknowledger:
         for (rule, target), group in _by_rule(messages).items():
             if rule != AfterFetch.KEEP and not self._is_safe_here():
                 continue
-            removal = self.line.order(self._carry_out, rule, target, [one.key for one in group])
+            removal = self.connection.order(self._carry_out, rule, target, [one.key for one in group])
             self._ordered.append(_Order(tuple(group), rule, clock.monotonic(), removal))
         self.collect(leave=MOST_ORDERED)
 
@@ -83,7 +83,7 @@ class Acknowledger:
         self.collect()
         if self._at_close:
             self._require_lease()
-        closing = self.line.order(self.line.source.close)
+        closing = self.connection.order(self.connection.source.close)
         if not came(closing, self.is_impatient):
             return
         removed = closing.result()
@@ -96,7 +96,7 @@ class Acknowledger:
 
     def _carry_out(self, rule: str, target: str, keys: Sequence[Key]) -> Removal:
         self._require_lease()
-        source = self.line.source
+        source = self.connection.source
         try:
             if rule == AfterFetch.KEEP:
                 source.mark_seen(keys)

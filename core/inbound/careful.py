@@ -22,10 +22,10 @@ from core import clock, failpoints
 from core.environment import Environment
 from core.errors import LeaseLost, StoreError
 from core.handles import Handles
+from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.judging import Judged, unparsed
 from core.inbound.marks import Pending
-from core.inbound.reading import Line
 from core.inbound.suspects import acquit, deaths_of, mark_attempt, take_back_attempt
 from core.models import Account
 from core.protocols.source import Fetched, Key
@@ -150,7 +150,7 @@ class TakenCarefully:
 def take_suspects(
     handles: Handles,
     claimed: Claimed,
-    line: Line,
+    connection: Connection,
     log: RunLog,
     suspects: Sequence[Key],
     *,
@@ -161,11 +161,11 @@ def take_suspects(
     taken = TakenCarefully()
     alone = Alone(handles, claimed, log)
     deaths: list[str] = []
-    sizes = line.ask(line.source.sizes, suspects)
+    sizes = connection.ask(connection.source.sizes, suspects)
     try:
         for key in suspects:
             fetched = (
-                line.ask(line.source.fetch, [key])[0]
+                connection.ask(connection.source.fetch, [key])[0]
                 if sizes.get(key, account.max_size + 1) <= account.max_size
                 else None
             )

@@ -8,11 +8,11 @@ from datetime import timedelta
 from core.credentials import note_certificate
 from core.errors import WireError
 from core.handles import Handles
+from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.kept import KeptSources
 from core.inbound.noted import Noted
 from core.inbound.opening import open_source, server_of
-from core.inbound.reading import Line
 from core.inbound.unchanged import unchanged_folders
 from core.models import Account
 from core.protocols.imap import FolderStatus, ImapSource
@@ -58,19 +58,19 @@ def connect(
         raise
 
 
-def pass_on(line: Line, claimed: Claimed, kept: KeptSources | None) -> bool:
+def pass_on(connection: Connection, claimed: Claimed, kept: KeptSources | None) -> bool:
     """Keep the connection for the next poll; false: it is to be closed."""
-    source = line.source
+    source = connection.source
     if kept is None or not isinstance(source, ImapSource) or not kept.has_room_for(claimed.account):
         return False
     try:
         # Of a folder that is selected, STATUS may tell what was true when it was selected (RFC 3501 §6.3.10).
-        is_free = line.ask(source.unselect)
+        is_free = connection.ask(source.unselect)
     except WireError:
         return False
     if not is_free:
         return False
-    line.pass_on()
+    connection.pass_on()
     if not kept.keep(claimed.account, source):
         source.drop()
     return True

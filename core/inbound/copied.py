@@ -16,8 +16,8 @@ from sqlalchemy import select
 from core.db.bulk import table_of
 from core.errors import Throttled, WireError
 from core.handles import Handles
+from core.inbound.connection import Connection
 from core.inbound.marks import Pending
-from core.inbound.reading import Line
 from core.models import AfterFetch, Message
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key
@@ -31,9 +31,11 @@ _BYTES_AT_ONCE = 4 << 20
 _m = table_of(Message)
 
 
-def told_apart(handles: Handles, line: Line, log: RunLog, folder: str, pending: Sequence[Pending]) -> Sequence[Pending]:
+def told_apart(
+    handles: Handles, connection: Connection, log: RunLog, folder: str, pending: Sequence[Pending]
+) -> Sequence[Pending]:
     """The same messages, of which those that have a copy in their target already are merely to be deleted, first."""
-    source = line.source
+    source = connection.source
     targets = {one.move_to for one in pending if one.after_fetch == AfterFetch.MOVE}
     if not targets or not isinstance(source, ImapSource) or "MOVE" in source.facts.capabilities:
         return pending
@@ -41,13 +43,13 @@ def told_apart(handles: Handles, line: Line, log: RunLog, folder: str, pending: 
     for target in sorted(targets):
         ours = [one.id for one in pending if one.after_fetch == AfterFetch.MOVE and one.move_to == target]
         try:
-            copied |= _copied(handles, line, source, target, ours)
+            copied |= _copied(handles, connection, source, target, ours)
         except WireError as error:
             # Not made yet, or not to be looked into: new mail must not wait for that.
             if isinstance(error, Throttled) or not source.is_usable:
                 raise
     # The folder as it is now; under another numbering nothing is removed from it.
-    line.ask(source.select, folder, writable=True)
+    connection.ask(source.select, folder, writable=True)
     if "UIDPLUS" not in source.facts.capabilities and not _is_where_it_stopped(pending, copied):
         return pending
     if copied:
@@ -67,13 +69,13 @@ def _is_where_it_stopped(pending: Sequence[Pending], copied: set[int]) -> bool:
     return in_order == sorted(in_order, reverse=True)
 
 
-def _copied(handles: Handles, line: Line, source: ImapSource, target: str, ids: Sequence[int]) -> set[int]:
+def _copied(handles: Handles, connection: Connection, source: ImapSource, target: str, ids: Sequence[int]) -> set[int]:
     """Which of these messages are in the target; as often as they are there."""
-    selected = line.ask(source.select, target, writable=False)
+    selected = connection.ask(source.select, target, writable=False)
     wanted = _described(handles, ids)
     above = max(0, selected.uidnext - 1 - NEWEST)
-    keys = line.ask(source.list_new, target, above).keys[-NEWEST:]
-    there = Counter(_digests(line, source, keys, {size for size, _ in wanted.values()}))
+    keys = connection.ask(source.list_new, target, above).keys[-NEWEST:]
+    there = Counter(_digests(connection, source, keys, {size for size, _ in wanted.values()}))
     copied = set()
     for key, (_, digest) in wanted.items():
         if there[digest]:
@@ -92,14 +94,14 @@ def _described(handles: Handles, ids: Sequence[int]) -> dict[int, tuple[int, str
     return found
 
 
-def _digests(line: Line, source: ImapSource, keys: Sequence[Key], sizes: set[int]) -> Iterator[str]:
+def _digests(connection: Connection, source: ImapSource, keys: Sequence[Key], sizes: set[int]) -> Iterator[str]:
     """The digests of those messages that have one of these sizes, a few in memory at a time."""
-    announced = line.ask(source.sizes, keys) if keys else {}
+    announced = connection.ask(source.sizes, keys) if keys else {}
     alike = [key for key in keys if announced.get(key) in sizes]
     while alike:
         few, total = [alike.pop()], 0
         while alike and (total := total + announced[few[-1]]) < _BYTES_AT_ONCE:
             few.append(alike.pop())
-        for one in line.ask(source.fetch, few):
+        for one in connection.ask(source.fetch, few):
             if one.raw is not None:
                 yield hashlib.sha256(one.raw).hexdigest()

@@ -17,13 +17,13 @@ from core.handles import Handles
 from core.inbound.acknowledge import Acknowledger
 from core.inbound.closing import RunOutcome, abandon_run, close_run, outcome_of
 from core.inbound.connecting import connect, pass_on
+from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.folder import FolderPass
 from core.inbound.halting import Halting
 from core.inbound.intake import Intake
 from core.inbound.kept import KeptSources
 from core.inbound.noted import Noted, read_noted
-from core.inbound.reading import Line
 from core.inbound.rules import load_rules
 from core.inbound.turns import Waiting
 from core.models import AccountType, FolderMark, RunState
@@ -108,9 +108,9 @@ def _pass(
     """Fetch all folders; gives back whether more is left than one run takes, and adds what is `settled` whole."""
     noted = read_noted(handles, claimed.account)
     source, unchanged = connect(handles, claimed, log, options.timeouts, noted=noted, kept=options.kept)
-    line = Line(source)
+    connection = Connection(source)
     try:
-        acknowledger = Acknowledger(handles, claimed, line, log, halting.is_impatient)
+        acknowledger = Acknowledger(handles, claimed, connection, log, halting.is_impatient)
         has_more = _take_folders(
             handles,
             claimed,
@@ -122,10 +122,10 @@ def _pass(
             settled=settled,
         )
         acknowledger.collect()
-        if halting.is_wanted() or not pass_on(line, claimed, options.kept):
+        if halting.is_wanted() or not pass_on(connection, claimed, options.kept):
             acknowledger.close()
     finally:
-        line.end()
+        connection.end()
     halting.raise_if_wanted()
     return has_more
 
@@ -150,9 +150,9 @@ def _take_folders(
             log.counts += Counts(skipped=status.messages)
             continue
         intake = intake or Intake(handles, claimed, load_rules(handles, account), log)
-        line = acknowledger.line
+        connection = acknowledger.connection
         one = FolderPass(
-            handles, claimed, line, log, intake, acknowledger, folder, noted[folder], halting.is_wanted, settled
+            handles, claimed, connection, log, intake, acknowledger, folder, noted[folder], halting.is_wanted, settled
         )
         left -= one.run(left)
         has_more = has_more or one.has_more

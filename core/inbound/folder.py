@@ -12,13 +12,14 @@ from core.failpoints import fp
 from core.handles import Handles
 from core.inbound import careful, marks
 from core.inbound.acknowledge import Acknowledger
+from core.inbound.connection import Connection
 from core.inbound.copied import told_apart
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
 from core.inbound.marks import Pending
 from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
 from core.inbound.noted import Noted
-from core.inbound.reading import Bulk, Line, read_ahead
+from core.inbound.reading import Bulk, read_ahead
 from core.inbound.suspects import acquit, suspects_among
 from core.inbound.too_large import describe_too_large
 from core.models import AfterFetch, FolderMark
@@ -34,7 +35,7 @@ class FolderPass:
 
     handles: Handles
     claimed: Claimed
-    line: Line
+    connection: Connection
     log: RunLog
     intake: Intake
     acknowledger: Acknowledger
@@ -52,7 +53,7 @@ class FolderPass:
         account = self.claimed.account
         pending = self.noted.pending
         writable = marks.is_server_told(account) or bool(pending)
-        selected = self.line.ask(self.line.source.select, self.folder, writable=writable)
+        selected = self.connection.ask(self.connection.source.select, self.folder, writable=writable)
         fp("K1")
         mark = self._current_mark(selected)
         listing = self._list(selected, mark)
@@ -74,7 +75,7 @@ class FolderPass:
         if not self.has_more and not self.wants_stop():
             self._take(_without(risky, suspects), mark, moves_mark=False)
         if self.log.counts.too_large > too_large_before:
-            describe_too_large(self.handles, self.claimed, self.line, self.folder)
+            describe_too_large(self.handles, self.claimed, self.connection, self.folder)
         if not self.has_more and not self.wants_stop():
             self._settle_mark(selected, mark, new)
             self._settle_renumbered(pending, mark)
@@ -86,7 +87,7 @@ class FolderPass:
             return
         self.log.took_over(len(suspects))
         taken = careful.take_suspects(
-            self.handles, self.claimed, self.line, self.log, suspects, name=self.intake.names.of_bytes
+            self.handles, self.claimed, self.connection, self.log, suspects, name=self.intake.names.of_bytes
         )
         self.acknowledger.acknowledge(taken.pending)
         for unparsed in taken.deadly:
@@ -99,7 +100,7 @@ class FolderPass:
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
         max_size, is_impatient = self.claimed.account.max_size, self.acknowledger.is_impatient
-        for bulk in read_ahead(self.line, keys, max_size, self.intake.judge, is_impatient):
+        for bulk in read_ahead(self.connection, keys, max_size, self.intake.judge, is_impatient):
             if bulk.cut_off is not None:
                 self._take_what_came(bulk, mark)
                 raise bulk.cut_off
@@ -113,7 +114,7 @@ class FolderPass:
         """Store what came whole before the connection broke; the next run tells the server of it.
 
         The message at which it broke is noted: the second time it is asked for last from then on, the third time it is
-        given up, but only if others came; else not this message is to blame but the line.
+        given up, but only if others came; else not this message is to blame but the connection.
         """
         others_came = bool(bulk.judged) or self.log.counts.fetched > 0
         is_next_in_turn = not self.noted.risky & {one.key for one in bulk.missing}
@@ -150,10 +151,10 @@ class FolderPass:
         return fresh
 
     def _list(self, selected: Selected, mark: FolderMark) -> Listing:
-        source = self.line.source
+        source = self.connection.source
         if selected.uidnext and mark.uid_settled >= selected.uidnext - 1:
             return Listing(self.folder, selected.uidvalidity, selected.exists)
-        listing = self.line.ask(source.list_new, self.folder, mark.uid_settled)
+        listing = self.connection.ask(source.list_new, self.folder, mark.uid_settled)
         if (not listing.has_uidl or listing.duplicates) and self.claimed.account.after_fetch == AfterFetch.KEEP:
             raise NotOffered(
                 f"The server of {self.claimed.account.name} does not give every message a UIDL of its own, so what is "
@@ -199,9 +200,9 @@ class FolderPass:
         return [key for key in new if key.uid in wanted]
 
     def _since(self, day: date) -> set[int]:
-        source = self.line.source
+        source = self.connection.source
         if isinstance(source, ImapSource):
-            return self.line.ask(source.since, day)
+            return self.connection.ask(source.since, day)
         raise NotOffered(
             f'POP3 does not tell when mail came. Set "start from" of {self.claimed.account.name} to all or now.',
             host=self.claimed.account.host,
@@ -235,7 +236,7 @@ class FolderPass:
             gone = [one for one in current if one.key.uidl not in listed and not is_made_up(one.key)]
             current = [one for one in current if one.key.uidl in named]
             self._note_gone(gone)
-        self.acknowledger.acknowledge(told_apart(self.handles, self.line, self.log, self.folder, current))
+        self.acknowledger.acknowledge(told_apart(self.handles, self.connection, self.log, self.folder, current))
         self.acknowledger.collect()
 
     def _note_gone(self, gone: Sequence[Pending]) -> None:

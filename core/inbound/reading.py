@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
 
 from core.errors import Shortage, Throttled, WireError
 from core.failpoints import fp
+from core.inbound.connection import Connection, came
 from core.inbound.judging import Judged
 from core.protocols.source import Fetched, Key, Missing, Source
 from core.shortage import shortage_of
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 BATCH_MESSAGES = 100
 BATCH_BYTES = 4 << 20
@@ -26,45 +23,6 @@ AHEAD = 2
 
 SIZES_AT_ONCE = 1000
 """How many sizes are asked for in one command."""
-
-LOOK = 0.5
-"""Seconds of waiting for the connection between two looks whether to go on."""
-
-
-class Line:
-    """The one thread that talks on a connection; orders are carried out in the order they are given."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-line")
-        self._is_passed_on = False
-
-    def order(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have something done on the connection, after what was ordered before."""
-        return self._thread.submit(call, *args, **kwargs)
-
-    def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Have it done and wait for it."""
-        return self.order(call, *args, **kwargs).result()
-
-    def pass_on(self) -> None:
-        """The connection stays open and is somebody else's from now on."""
-        self._is_passed_on = True
-        self._thread.shutdown(wait=True)
-
-    def end(self) -> None:
-        """Abandon what is still ordered; the connection is dropped first, so that nothing keeps waiting."""
-        if not self._is_passed_on:
-            self.source.drop()
-        self._thread.shutdown(wait=True, cancel_futures=True)
-
-
-def came(ordered: Future[T], gives_up: Callable[[], bool]) -> bool:
-    """Wait until what was ordered is done; false if it was given up, and is not."""
-    while not ordered.done():
-        if wait([ordered], LOOK).not_done and gives_up():
-            return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -127,7 +85,11 @@ def load_of(judged: Sequence[Judged]) -> float:
 
 
 def read_ahead(
-    line: Line, keys: Sequence[Key], limit: int, judge: Callable[[Fetched], Judged], gives_up: Callable[[], bool]
+    connection: Connection,
+    keys: Sequence[Key],
+    limit: int,
+    judge: Callable[[Fetched], Judged],
+    gives_up: Callable[[], bool],
 ) -> Iterator[Bulk]:
     """The messages of these keys in batches; while one is taken in, the next are being read and judged.
 
@@ -136,8 +98,8 @@ def read_ahead(
     """
     coming: deque[Future[Bulk]] = deque()
     try:
-        for plan, following in _with_next(_plans(line, keys, limit)):
-            coming.append(line.order(_read, line.source, plan, following, judge))
+        for plan, following in _with_next(_plans(connection, keys, limit)):
+            coming.append(connection.order(_read, connection.source, plan, following, judge))
             if len(coming) > AHEAD:
                 if not came(coming[0], gives_up):
                     return
@@ -160,11 +122,11 @@ def _with_next(plans: Iterable[_Plan]) -> Iterator[tuple[_Plan, tuple[Key, ...]]
         yield last, ()
 
 
-def _plans(line: Line, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
+def _plans(connection: Connection, keys: Sequence[Key], limit: int) -> Iterator[_Plan]:
     coming: deque[tuple[Sequence[Key], Future[dict[Key, int]]]] = deque()
     for start in range(0, len(keys), SIZES_AT_ONCE):
         chunk = keys[start : start + SIZES_AT_ONCE]
-        coming.append((chunk, line.order(line.source.sizes, chunk)))
+        coming.append((chunk, connection.order(connection.source.sizes, chunk)))
         # The sizes of the next are asked for before the first of these are read, so that nobody waits for them.
         if len(coming) > 1:
             yield from _planned(*coming.popleft(), limit)
@@ -192,7 +154,7 @@ def _read(source: Source, plan: _Plan, following: Sequence[Key], judge: Callable
 
 
 def _cut_off(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged], lost: WireError | Shortage) -> Bulk:
-    """What came whole before the connection broke: a line that never lasts for a whole batch brings mail, too."""
+    """What came whole before the connection broke: a connection that never lasts for a whole batch brings mail, too."""
     arrived = source.arrived(plan.keys)
     here = {one.key for one in arrived}
     # A server that asks for peace means all, and no message is to blame.

@@ -10,9 +10,9 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.errors import WireError
 from core.handles import Handles
+from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.nameless import is_made_up
-from core.inbound.reading import Line
 from core.inbound.rows import described
 from core.mail.summary import summarise
 from core.models import Message, MessageState
@@ -24,7 +24,7 @@ MOST = 100
 _message = table_of(Message)
 
 
-def describe_too_large(handles: Handles, claimed: Claimed, line: Line, folder: str) -> None:
+def describe_too_large(handles: Handles, claimed: Claimed, connection: Connection, folder: str) -> None:
     """Read the headers of messages of a folder that were left on the server, and note what they say.
 
     Raises:
@@ -35,9 +35,9 @@ def describe_too_large(handles: Handles, claimed: Claimed, line: Line, folder: s
         if is_made_up(key):
             continue  # the server has no name to ask for it by
         try:
-            header = line.ask(line.source.header, key)
+            header = connection.ask(connection.source.header, key)
         except WireError:
-            if not line.source.is_usable:
+            if not connection.source.is_usable:
                 raise
             return
         if header:

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import cast
 
 from core import clock
+from core.inbound.connection import Connection
 from core.inbound.judging import Judged
-from core.inbound.reading import BATCH_MESSAGES, SIZES_AT_ONCE, Line, read_ahead
+from core.inbound.reading import BATCH_MESSAGES, SIZES_AT_ONCE, read_ahead
 from core.protocols.source import Fetched, Key, Source
 
 
@@ -33,12 +34,12 @@ def uids(keys: Sequence[Key]) -> list[int]:
 
 
 @contextmanager
-def line_to(source: Noting) -> Iterator[Line]:
-    line = Line(cast(Source, source))
+def connection_to(source: Noting) -> Iterator[Connection]:
+    connection = Connection(cast(Source, source))
     try:
-        yield line
+        yield connection
     finally:
-        line.end()
+        connection.end()
 
 
 def judged(one: Fetched) -> Judged:
@@ -47,8 +48,8 @@ def judged(one: Fetched) -> Judged:
 
 def read(source: Noting, count: int) -> list[int]:
     keys = [Key("INBOX", 7, uid, "") for uid in range(1, count + 1)]
-    with line_to(source) as line:
-        bulks = list(read_ahead(line, keys, 10_000, judged, lambda: False))
+    with connection_to(source) as connection:
+        bulks = list(read_ahead(connection, keys, 10_000, judged, lambda: False))
     return [one.key.uid for bulk in bulks for one in bulk.judged]
 
 

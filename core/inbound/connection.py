@@ -1,0 +1,51 @@
+"""A run's connection to its server, and the one thread that talks on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import ParamSpec, TypeVar
+
+from core.protocols.source import Source
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOOK = 0.5
+"""Seconds of waiting for what was ordered between two looks whether to go on."""
+
+
+class Connection:
+    """A source and the one thread that talks to it; orders are carried out in the order they are given."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-connection")
+        self._is_passed_on = False
+
+    def order(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have something done on the connection, after what was ordered before."""
+        return self._thread.submit(call, *args, **kwargs)
+
+    def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Have it done and wait for it."""
+        return self.order(call, *args, **kwargs).result()
+
+    def pass_on(self) -> None:
+        """The connection stays open and is somebody else's from now on."""
+        self._is_passed_on = True
+        self._thread.shutdown(wait=True)
+
+    def end(self) -> None:
+        """Abandon what is still ordered; the connection is dropped first, so that nothing keeps waiting."""
+        if not self._is_passed_on:
+            self.source.drop()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def came(ordered: Future[T], gives_up: Callable[[], bool]) -> bool:
+    """Wait until what was ordered is done; false if it was given up, and is not."""
+    while not ordered.done():
+        if wait([ordered], LOOK).not_done and gives_up():
+            return False
+    return True
