@@ -20,7 +20,10 @@ from tests.servers.dovecot import DovecotServer
 from tui.demo.sink import SmtpSink
 
 SHORT = Timeouts(connect=5, login=0.4, command=0.4, settle=0.4)
-"""For servers that fall silent on purpose."""
+"""For servers that fall silent on purpose, wherever it is noticed. One that answers may be as slow as the machine is."""
+
+SHORT_AT_LAST = Timeouts(command=2, settle=0.4)
+"""For servers that fall silent at a certain point: what they answer before has its time."""
 
 KINDS = [(incoming, security) for incoming in Incoming for security in Security]
 KIND_NAMES = [f"{incoming}-{security}" for incoming, security in KINDS]
@@ -90,7 +93,7 @@ def smtp(request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Opens SMTP connections to a sink, with and without PIPELINING; they are dropped after the test."""
     connections: list[SmtpConnection] = []
 
-    def open_one(sink: SmtpSink, login: Login | None = None, timeouts: Timeouts = SHORT) -> SmtpConnection:
+    def open_one(sink: SmtpSink, login: Login | None = None, timeouts: Timeouts | None = None) -> SmtpConnection:
         connection = open_smtp(place(sink), login, ehlo_name="client.example", timeouts=timeouts)
         if request.param == "one by one":
             connection._dialogue.features.pop("PIPELINING")

@@ -9,7 +9,6 @@ from core.protocols.sessions import open_imap
 from core.protocols.source import Key
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
-from tests.protocols.conftest import SHORT
 from tests.protocols.scripted import Answer, Script, ScriptedServer, imap_script
 
 LOGIN = Login("ann", Secret("canary-9f2"))
@@ -18,7 +17,7 @@ KEY = Key("INBOX", 7, 42, "")
 
 @contextmanager
 def session(
-    answers: dict[bytes, Answer], timeouts: Timeouts = SHORT, caps: Caps | None = None, **how: bytes
+    answers: dict[bytes, Answer], timeouts: Timeouts | None = None, caps: Caps | None = None, **how: bytes
 ) -> Iterator[ImapSource]:
     with ScriptedServer(imap_script(answers, **how)) as server:
         source = open_imap(server.server(), LOGIN, timeouts=timeouts, caps=caps)
@@ -29,11 +28,16 @@ def session(
             source.drop()
 
 
-def opened(script: Script, security: Security = Security.NONE, trust: TlsTrust | None = None) -> list[bytes]:
+def opened(
+    script: Script,
+    security: Security = Security.NONE,
+    trust: TlsTrust | None = None,
+    timeouts: Timeouts | None = None,
+) -> list[bytes]:
     """Try to open a session; gives back all that the server heard, when that fails as it should."""
     with ScriptedServer(script) as server:
         try:
-            open_imap(server.server(security, trust), LOGIN, timeouts=SHORT).drop()
+            open_imap(server.server(security, trust), LOGIN, timeouts=timeouts).drop()
         except BaseException as error:
             error.__dict__["heard"] = server.heard
             raise

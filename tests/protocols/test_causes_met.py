@@ -19,15 +19,14 @@ from core.protocols.probe import Incoming, Step, probe_incoming, probe_smtp
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
-from tests.protocols.conftest import Post
+from tests.protocols.conftest import SHORT, SHORT_AT_LAST, Post
 from tests.protocols.scripted import ScriptedServer, Talk, imap_script, line_script
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Phase as At
 from tests.servers.smtp import RuledSink
 from tui.demo.certificates import LOOPBACK, ServerCertificate, write
+from tui.demo.ports import free_port
 
-SHORT = Timeouts(connect=2, login=0.3, command=0.3, settle=0.3)
-"""For servers that fall silent on purpose."""
 LOGIN = Login("ann", Secret("canary-5a5"))
 CAUSE = {cause.name: cause for cause in CAUSES}
 
@@ -88,9 +87,7 @@ def test_name(monkeypatch: pytest.MonkeyPatch, number: int, cause: str) -> None:
 
 
 def test_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    failed(imap(Server("127.0.0.1", port)), "refused", "connect")
+    failed(imap(Server("127.0.0.1", free_port())), "refused", "connect")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +293,7 @@ def test_over_quota() -> None:
 def test_a_handshake_that_never_ends() -> None:
     with ScriptedServer(Talk.stay_silent) as server:
         place = Server("127.0.0.1", server.port, Security.TLS)
-        failed(imap(place, Timeouts(connect=0.3)), "large packets lost", "tls")
+        failed(imap(place, Timeouts(connect=1)), "large packets lost", "tls")
 
 
 @pytest.mark.parametrize(
@@ -305,7 +302,7 @@ def test_a_handshake_that_never_ends() -> None:
 )
 def test_in_the_middle(answer: tuple[bytes, ...] | Callable[[Talk], object], cause: str) -> None:
     with ScriptedServer(imap_script({b"EXAMINE": answer})) as server:
-        failed(imap(server.server(), SHORT), cause, "folder")
+        failed(imap(server.server(), SHORT_AT_LAST), cause, "folder")
 
 
 # -- sending ------------------------------------------------------------------------------------------------------------

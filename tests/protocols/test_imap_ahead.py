@@ -11,7 +11,6 @@ from core.protocols.server import Login
 from core.protocols.sessions import open_imap
 from core.protocols.source import Key, Missing
 from core.secret import Secret
-from tests.protocols.conftest import SHORT
 from tests.protocols.scripted import Answer, ScriptedServer, Talk, imap_script
 from tests.protocols.test_imap import MAILS
 from tests.servers.dovecot import DovecotServer
@@ -33,7 +32,7 @@ def session(fetches: Callable[[Talk], object], **answers: Answer) -> Iterator[tu
     """A session whose first UID FETCH is answered by a script that takes over, after its tag was read."""
     said = {name.replace("_", " ").encode(): answer for name, answer in answers.items()}
     with ScriptedServer(imap_script({**said, b"UID FETCH": fetches})) as server:
-        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")), timeouts=SHORT)
+        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")))
         try:
             source.select("INBOX", writable=True)
             yield source, server
@@ -149,7 +148,7 @@ def test_what_removes_a_message_is_said_at_once() -> None:
         talk.stay_silent()
 
     with ScriptedServer(imap_script({b"UID STORE": waits_for_all})) as server:
-        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")), timeouts=SHORT)
+        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")))
         source.select("INBOX", writable=True)
         assert source.delete([FIRST]).done == (FIRST,)
         source.drop()
@@ -178,7 +177,7 @@ def test_what_a_server_keeps_is_not_taken_for_removed_though_it_says_so_while_it
 
 def test_marking_that_is_refused_is_told_though_more_was_said() -> None:
     with ScriptedServer(imap_script({b"UID STORE": (b"%s NO [NOPERM] not yours",)})) as server:
-        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")), timeouts=SHORT)
+        source = open_imap(server.server(), Login("ann", Secret("canary-9f2")))
         source.select("INBOX", writable=True)
         with pytest.raises(WireError, match="not yours"):
             source.delete([FIRST])

@@ -16,7 +16,6 @@ from core.protocols.server import Login, Server
 from core.protocols.sessions import open_imap
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
-from tests.protocols.conftest import SHORT
 from tests.protocols.imap_sessions import LOGIN, opened
 from tests.protocols.scripted import ScriptedServer, Talk, imap_script
 from tests.servers.certificates import Certificates
@@ -87,7 +86,7 @@ def test_what_was_offered_in_clear_is_forgotten_with_tls(certificates: Certifica
     script = imap_script({b"STARTTLS": starttls}, capabilities=b"* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED SASL-IR")
     with ScriptedServer(script) as server:
         trust = TlsTrust(ca=str(certificates.good.authority))
-        source = open_imap(server.server(Security.STARTTLS, trust), LOGIN, timeouts=SHORT)
+        source = open_imap(server.server(Security.STARTTLS, trust), LOGIN)
         source.drop()
         assert b"P4 AUTHENTICATE PLAIN" in server.heard, "SASL-IR was announced in clear only"
     assert source.facts.capabilities == {"IMAP4REV1", "AUTH=PLAIN"}
@@ -103,7 +102,7 @@ def test_a_login_that_is_disabled_is_not_tried() -> None:
 def test_a_user_name_cannot_smuggle_a_command(user: str) -> None:
     with ScriptedServer(imap_script()) as server:
         with pytest.raises(Exception, match="line break"):
-            open_imap(server.server(), Login(user, Secret("x")), timeouts=SHORT)
+            open_imap(server.server(), Login(user, Secret("x")))
         assert not any(b"DELETE" in line for line in server.heard)
 
 
@@ -115,16 +114,16 @@ def test_a_refused_token_is_answered_with_an_empty_line_and_told() -> None:
 
     script = imap_script({b"AUTHENTICATE": refuse}, capabilities=b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR")
     with ScriptedServer(script) as server, pytest.raises(LoginRefused):
-        open_imap(server.server(), Login("ann", token=lambda: "tok"), timeouts=SHORT)
+        open_imap(server.server(), Login("ann", token=lambda: "tok"))
 
 
 def test_a_token_is_not_given_to_a_server_that_takes_none() -> None:
     with ScriptedServer(imap_script()) as server:
         with pytest.raises(NotOffered, match="OAuth"):
-            open_imap(server.server(), Login("ann", token=lambda: "tok"), timeouts=SHORT)
+            open_imap(server.server(), Login("ann", token=lambda: "tok"))
         assert server.heard == [b"P1 CAPABILITY"]
 
 
 def test_tls_from_the_first_byte_on_a_port_in_clear_is_told() -> None:
     with ScriptedServer(imap_script()) as server, pytest.raises((TlsFailed, ConnectionLost)):
-        open_imap(Server("127.0.0.1", server.port, Security.TLS), LOGIN, timeouts=SHORT)
+        open_imap(Server("127.0.0.1", server.port, Security.TLS), LOGIN)

@@ -9,6 +9,7 @@ from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation
 from core.protocols.imap import ImapSource
 from core.protocols.server import Caps, Timeouts
 from core.protocols.source import Key, Missing
+from tests.protocols.conftest import SHORT, SHORT_AT_LAST
 from tests.protocols.imap_sessions import KEY, opened, session
 from tests.protocols.scripted import Answer, Script, Talk
 
@@ -24,7 +25,7 @@ def read_and_delete(source: ImapSource) -> None:
 def test_a_server_that_never_finishes_is_left_in_time(verb: bytes, manner: str) -> None:
     pause = threading.Event()
     quiet: Script = Talk.stay_silent if manner == "silent" else lambda talk: talk.drip(pause)
-    with pytest.raises(DeadlineExceeded) as raised, session({verb: quiet}) as source:
+    with pytest.raises(DeadlineExceeded) as raised, session({verb: quiet}, SHORT) as source:
         read_and_delete(source)
     pause.set()
     assert not raised.value.is_permanent
@@ -33,12 +34,12 @@ def test_a_server_that_never_finishes_is_left_in_time(verb: bytes, manner: str) 
 
 def test_a_server_that_never_greets_is_left_in_time() -> None:
     with pytest.raises(DeadlineExceeded) as raised:
-        opened(Talk.stay_silent)
+        opened(Talk.stay_silent, timeouts=SHORT)
     assert raised.value.phase == "greeting"
 
 
 def test_a_goodbye_that_is_not_answered_does_not_hold_up() -> None:
-    with session({b"LOGOUT": Talk.stay_silent}) as source:
+    with session({b"LOGOUT": Talk.stay_silent}, SHORT_AT_LAST) as source:
         assert source.close() == ()
         assert not source.is_usable
 
@@ -193,6 +194,6 @@ def test_a_folder_without_uidvalidity_or_count_is_not_taken(said: tuple[bytes, .
 
 def test_a_fake_count_of_messages_costs_nothing(given_seconds: list[float]) -> None:
     said = (b"* 4000000000 EXISTS", b"* OK [UIDVALIDITY 7] x", b"%s OK done")
-    with session({b"SELECT": said, b"UID SEARCH": (b"* SEARCH 1", b"%s OK done")}) as source:
+    with session({b"SELECT": said, b"UID SEARCH": (b"* SEARCH 1", b"%s OK done")}, SHORT_AT_LAST) as source:
         assert source.list_new("INBOX").exists == 4_000_000_000
     assert max(given_seconds) < 300

@@ -4,7 +4,6 @@ import pytest
 
 from core.errors import ConnectionLost, LoginRefused, NoSuchFolder, NotOffered, Throttled, WireError
 from core.protocols.sessions import open_imap
-from tests.protocols.conftest import SHORT
 from tests.protocols.imap_sessions import KEY, LOGIN, session
 from tests.protocols.scripted import Answer, ScriptedServer, Talk, imap_script
 
@@ -85,7 +84,7 @@ def test_gmail_deletes_by_moving_to_the_folder_that_is_its_trash() -> None:
         )
     }
     with ScriptedServer(imap_script(answers, capabilities=GMAIL)) as server:
-        source = open_imap(server.server(), LOGIN, timeouts=SHORT)
+        source = open_imap(server.server(), LOGIN)
         source.select("INBOX", writable=True)
         assert source.deletes_into_trash
         assert source.delete([KEY]).done == (KEY,)
@@ -103,7 +102,7 @@ def test_gmail_without_a_visible_trash_says_what_to_do() -> None:
 
 def test_a_target_that_is_missing_is_made_once() -> None:
     with ScriptedServer(imap_script({b"UID MOVE": (b"%s NO [TRYCREATE] no such",)})) as server:
-        source = open_imap(server.server(), LOGIN, timeouts=SHORT)
+        source = open_imap(server.server(), LOGIN)
         source.select("INBOX", writable=True)
         with pytest.raises(NoSuchFolder):
             source.move([KEY], "Other")

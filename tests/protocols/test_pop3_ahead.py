@@ -4,7 +4,6 @@ import pytest
 
 from core.errors import ConnectionLost
 from core.protocols.sessions import open_pop3
-from tests.protocols.conftest import SHORT
 from tests.protocols.scripted import Answer, ScriptedServer, Talk
 from tests.protocols.test_pop3_misbehaviour import LOGIN, keys_of, script, session
 
@@ -59,7 +58,7 @@ def test_a_connection_that_is_cut_in_the_next_batch_loses_only_that() -> None:
 def test_a_server_without_pipelining_is_asked_one_by_one() -> None:
     unasked: dict[bytes, Answer] = {b"CAPA": ALONE}
     with ScriptedServer(script(unasked)) as server:
-        source = open_pop3(server.server(), LOGIN, timeouts=SHORT)
+        source = open_pop3(server.server(), LOGIN)
         source.select(writable=True)
         first, second = keys_of(source)
         source.fetch([first], [second])

@@ -16,12 +16,12 @@ from core.errors import (
     WireError,
 )
 from core.protocols.pop3 import Pop3Source
-from core.protocols.server import Caps, Login
+from core.protocols.server import Caps, Login, Timeouts
 from core.protocols.sessions import open_pop3
 from core.protocols.source import Key, Missing
 from core.protocols.tls import Security
 from core.secret import Secret
-from tests.protocols.conftest import SHORT
+from tests.protocols.conftest import SHORT, SHORT_AT_LAST
 from tests.protocols.scripted import Answer, Script, ScriptedServer, Talk, line_script
 
 LOGIN = Login("ann", Secret("canary-4d8"))
@@ -40,9 +40,11 @@ def script(answers: dict[bytes, Answer] | None = None, greeting: bytes = b"+OK r
 
 
 @contextmanager
-def session(answers: dict[bytes, Answer], caps: Caps | None = None) -> Iterator[Pop3Source]:
+def session(
+    answers: dict[bytes, Answer], timeouts: Timeouts | None = None, caps: Caps | None = None
+) -> Iterator[Pop3Source]:
     with ScriptedServer(script(answers)) as server:
-        source = open_pop3(server.server(), LOGIN, timeouts=SHORT, caps=caps)
+        source = open_pop3(server.server(), LOGIN, timeouts=timeouts, caps=caps)
         try:
             source.select(writable=True)
             yield source
@@ -66,7 +68,7 @@ def use(source: Pop3Source) -> None:
 def test_a_server_that_never_finishes_is_left_in_time(verb: bytes, manner: str) -> None:
     pause = threading.Event()
     quiet: Script = Talk.stay_silent if manner == "silent" else lambda talk: talk.drip(pause)
-    with pytest.raises(DeadlineExceeded), session({verb: quiet}) as source:
+    with pytest.raises(DeadlineExceeded), session({verb: quiet}, SHORT) as source:
         use(source)
     pause.set()
 
@@ -88,7 +90,7 @@ def test_a_quit_that_is_refused_removes_nothing_that_we_would_know_of() -> None:
 
 def test_after_an_answer_out_of_step_there_is_no_quit() -> None:
     with ScriptedServer(script({b"RETR": (b"what?",)})) as server:
-        source = open_pop3(server.server(), LOGIN, timeouts=SHORT)
+        source = open_pop3(server.server(), LOGIN)
         source.select(writable=True)
         keys = keys_of(source)
         source.delete(keys[:1])
@@ -194,7 +196,7 @@ def test_a_list_of_what_is_no_number_is_a_violation(line: bytes) -> None:
 
 
 def test_a_fake_count_of_messages_costs_nothing(given_seconds: list[float]) -> None:
-    with session({b"STAT": (b"+OK 4000000000 1",)}) as source:
+    with session({b"STAT": (b"+OK 4000000000 1",)}, SHORT_AT_LAST) as source:
         source.sizes(keys_of(source))
     assert max(given_seconds) < 300
 
@@ -227,13 +229,13 @@ def test_what_a_refused_login_means(said: bytes, expected: type[WireError]) -> N
 @pytest.mark.parametrize("greeting", [b"* OK imap", b"220 smtp", b"\x15\x03\x01\x00"])
 def test_what_is_no_pop3_server_is_told(greeting: bytes) -> None:
     with ScriptedServer(script(greeting=greeting)) as server, pytest.raises(ProtocolViolation, match="no POP3 server"):
-        open_pop3(server.server(), LOGIN, timeouts=SHORT)
+        open_pop3(server.server(), LOGIN)
 
 
 def test_required_tls_that_is_not_offered_ends_it_before_the_password() -> None:
     with ScriptedServer(script()) as server:
         with pytest.raises(TlsMissing):
-            open_pop3(server.server(Security.STARTTLS), LOGIN, timeouts=SHORT)
+            open_pop3(server.server(Security.STARTTLS), LOGIN)
         assert server.heard == [b"CAPA"]
 
 
@@ -245,7 +247,7 @@ def test_what_was_said_in_clear_behind_the_leave_for_tls_is_not_used() -> None:
     answers: dict[bytes, Answer] = {b"CAPA": (b"+OK", b"STLS", b"."), b"STLS": inject}
     with ScriptedServer(script(answers)) as server:
         with pytest.raises(ProtocolViolation, match="in clear after agreeing"):
-            open_pop3(server.server(Security.STARTTLS), LOGIN, timeouts=SHORT)
+            open_pop3(server.server(Security.STARTTLS), LOGIN)
         assert server.heard == [b"CAPA", b"STLS"]
 
 
@@ -258,4 +260,4 @@ def test_a_refused_token_is_answered_with_an_empty_line_and_told() -> None:
         talk.say(b"-ERR [AUTH] refused")
 
     with ScriptedServer(script({b"AUTH": refuse})) as server, pytest.raises(LoginRefused):
-        open_pop3(server.server(), Login("ann", token=lambda: "tok"), timeouts=SHORT)
+        open_pop3(server.server(), Login("ann", token=lambda: "tok"))

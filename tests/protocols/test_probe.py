@@ -73,7 +73,7 @@ RECEIVED = b"Received: from a by b;\r\n\tWed, 6 Mar 2019 10:00:00 +0100"
 def test_pop3_tells_the_oldest_where_its_first_header_does(top: tuple[bytes, ...], line: str) -> None:
     answers = {b"UIDL": (b"+OK", b"1 a", b"."), b"STAT": (b"+OK 1 10",), b"TOP": top, b"CAPA": (b"-ERR",)}
     with ScriptedServer(line_script(b"+OK ready", answers, b"+OK")) as server:
-        steps = list(probe_incoming(server.server(), LOGIN, Incoming.POP3, timeouts=SHORT))
+        steps = list(probe_incoming(server.server(), LOGIN, Incoming.POP3))
     assert (steps[-1].step, steps[-1].detail) == ("count", line)
 
 
@@ -128,7 +128,7 @@ def test_a_silent_port_hints_at_tls() -> None:
 
 def test_a_probe_that_is_broken_off_leaves_no_connection() -> None:
     with ScriptedServer(lambda talk: (talk.say(b"* OK ready"), talk.stay_silent())) as server:
-        steps = probe_incoming(server.server(), LOGIN, Incoming.IMAP, timeouts=SHORT)
+        steps = probe_incoming(server.server(), LOGIN, Incoming.IMAP)
         assert [next(steps).step for _ in range(3)] == ["resolve", "connect", "greeting"]
         steps.close()  # type: ignore[attr-defined]
         # The server's end waits for ours to go; leaving the block would fail otherwise.

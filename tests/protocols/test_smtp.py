@@ -3,10 +3,11 @@
 import pytest
 
 from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, WireError
-from core.protocols.server import Server, Timeouts
+from core.protocols.server import Server
 from core.protocols.smtp import open_smtp
 from core.protocols.submission import Phase
 from core.protocols.tls import Security, TlsTrust
+from tests.protocols.conftest import SHORT_AT_LAST
 from tests.protocols.smtp_sessions import LOGIN, RAW, Opened, hand_over, hand_over_all, place
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Action, RuledSink
@@ -92,7 +93,7 @@ def test_a_refusal_at_each_phase_is_a_value(
 def test_a_break_at_each_phase_is_a_value_and_uncertain_only_after_the_dot(
     smtp_sink: RuledSink, smtp: Opened, at: At, phase: Phase, action: Action, expected: type[WireError]
 ) -> None:
-    connection = smtp(smtp_sink)
+    connection = smtp(smtp_sink, timeouts=SHORT_AT_LAST)
     smtp_sink.rule(at, action)
     result = hand_over(connection)
     assert isinstance(result.error, expected)
@@ -107,11 +108,11 @@ def test_a_reply_lost_after_the_dot_is_uncertain_since_the_relay_may_have_it(
     smtp_sink: RuledSink, smtp: Opened, action: Action
 ) -> None:
     smtp_sink.rule(At.DOT, action)
-    result = hand_over(smtp(smtp_sink))
+    result = hand_over(smtp(smtp_sink, timeouts=SHORT_AT_LAST))
     assert result.uncertain
     assert not result.taken
     assert [reply is not None and reply.is_positive for _, reply in result.recipients] == [True]
-    assert len(smtp_sink.deliveries) == 1
+    assert len(smtp_sink.wait_for(1)) == 1
 
 
 def test_one_refused_recipient_of_three_does_not_stop_the_others(smtp_sink: RuledSink, smtp: Opened) -> None:
@@ -137,7 +138,7 @@ def test_when_all_recipients_are_refused_nothing_is_sent(smtp_sink: RuledSink, s
 
 def test_hundreds_of_recipients_are_all_told(smtp_sink: RuledSink, smtp: Opened) -> None:
     recipients = [f"r{number}@example.com" for number in range(450)]
-    result = hand_over(smtp(smtp_sink, timeouts=Timeouts()), *recipients)
+    result = hand_over(smtp(smtp_sink), *recipients)
     assert result.accepted == tuple(recipients)
     assert smtp_sink.deliveries[0].recipients == tuple(recipients)
 
@@ -164,7 +165,7 @@ def test_a_connection_that_died_while_idle_is_found_out(smtp_sink: RuledSink, sm
 
 
 def test_quit_does_not_wait_for_a_silent_relay(smtp_sink: RuledSink, smtp: Opened) -> None:
-    connection = smtp(smtp_sink)
+    connection = smtp(smtp_sink, timeouts=SHORT_AT_LAST)
     smtp_sink.rule(At.QUIT, Action.HANG)
     connection.quit()
     assert not connection.is_usable

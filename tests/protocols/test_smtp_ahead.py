@@ -10,7 +10,7 @@ from core.protocols.smtp_exchange import Exchange
 from core.protocols.steps import waited
 from core.protocols.submission import SubmitResult
 from core.protocols.tls import Security
-from tests.protocols.conftest import SHORT
+from tests.protocols.conftest import SHORT_AT_LAST
 from tests.protocols.scripted import ScriptedServer
 from tests.protocols.test_smtp import place
 from tests.protocols.test_smtp_offers import relay
@@ -19,7 +19,7 @@ from tests.servers.smtp import Action, Phase, RuledSink
 
 @pytest.fixture
 def connection(smtp_sink: RuledSink) -> Iterator[SmtpConnection]:
-    opened = open_smtp(place(smtp_sink, Security.NONE), None, ehlo_name="client.example", timeouts=SHORT)
+    opened = open_smtp(place(smtp_sink, Security.NONE), None, ehlo_name="client.example", timeouts=SHORT_AT_LAST)
     yield opened
     opened.drop()
 
@@ -42,7 +42,7 @@ def recipients(sink: RuledSink) -> list[str]:
 @pytest.mark.parametrize(("features", "is_ahead"), [([b"PIPELINING"], True), ([], False)])
 def test_the_next_envelope_goes_with_the_dot_where_that_is_offered(features: list[bytes], is_ahead: bool) -> None:
     with ScriptedServer(relay(*features)) as server:
-        connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        connection = open_smtp(server.server(), None, ehlo_name="c")
         first, second = prepared(connection, "one", "two")
         assert run(connection, first, second).taken
         assert second.is_ahead == is_ahead
@@ -80,6 +80,7 @@ def test_only_the_message_whose_dot_was_sent_is_uncertain(
     smtp_sink.rule(Phase.DOT, action)
     one, two = prepared(connection, "one", "two")
     assert run(connection, one, two).uncertain
+    smtp_sink.wait_for(1)
     after = run(connection, two)
     assert (after.dot_sent, after.uncertain, isinstance(after.error, ConnectionLost)) == (False, False, True)
     assert recipients(smtp_sink) == ["one"]

@@ -9,7 +9,6 @@ from core.protocols.smtp_reply import Reply, parse_reply
 from core.protocols.submission import Phase
 from core.protocols.tls import Security
 from core.secret import Secret
-from tests.protocols.conftest import SHORT
 from tests.protocols.scripted import Answer, Script, ScriptedServer, Talk, line_script
 
 LOGIN = Login("ann", Secret("canary-1e5"))
@@ -43,7 +42,7 @@ def test_all_refused_in_a_group_and_the_leave_given_all_the_same() -> None:
         return True
 
     with ScriptedServer(relay({b"RCPT": iter([(b"550 no",), (b"250 ok",)]), b"DATA": iter([leave, take])})) as server:
-        connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        connection = open_smtp(server.server(), None, ehlo_name="c")
         first = connection.submit("a@b.c", ["d@e.f"], b"x\r\n")
         second = connection.submit("a@b.c", ["d@e.f"], b"x\r\n")
         connection.drop()
@@ -53,7 +52,7 @@ def test_all_refused_in_a_group_and_the_leave_given_all_the_same() -> None:
 
 def test_the_relay_hears_the_envelope_in_one_group_and_the_message_only_after_its_leave() -> None:
     with ScriptedServer(relay()) as server:
-        connection = open_smtp(server.server(), None, ehlo_name="c.example", timeouts=SHORT)
+        connection = open_smtp(server.server(), None, ehlo_name="c.example")
         assert connection.submit("a@b.c", ["d@e.f"], b"one\r\n.two\r\n").taken
         connection.quit()
     assert server.heard == [
@@ -70,7 +69,7 @@ def test_the_relay_hears_the_envelope_in_one_group_and_the_message_only_after_it
 
 def test_a_relay_that_knows_helo_only_is_served() -> None:
     with ScriptedServer(relay({b"EHLO": (b"502 what?",)})) as server:
-        connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        connection = open_smtp(server.server(), None, ehlo_name="c")
         assert not connection.offers("PIPELINING")
         assert connection.submit("a@b.c", ["d@e.f"], b"x\r\n").taken
         connection.drop()
@@ -82,7 +81,7 @@ def test_a_relay_that_hangs_up_in_the_middle_of_a_large_message_has_not_got_it()
         talk.hear()
 
     with ScriptedServer(relay({b"DATA": enough})) as server:
-        connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        connection = open_smtp(server.server(), None, ehlo_name="c")
         result = connection.submit("a@b.c", ["d@e.f"], b"x" * 70 + b"\r\n" + b"y" * 30_000_000 + b"\r\n")
     assert (result.phase, result.taken, result.dot_sent, result.uncertain) == (Phase.DOT, False, False, False)
     assert isinstance(result.error, ConnectionLost)
@@ -94,7 +93,7 @@ def test_a_reply_that_makes_no_sense_is_out_of_step(reply: bytes) -> None:
     """250 in place of the leave to send: what follows would be read as commands."""
     answers: dict[bytes, Answer] = {b"DATA": (reply,)} if reply.startswith(b"250") else {b"MAIL": (reply,)}
     with ScriptedServer(relay(answers)) as server:
-        connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        connection = open_smtp(server.server(), None, ehlo_name="c")
         result = connection.submit("a@b.c", ["d@e.f"], b"x\r\n")
         connection.drop()
     assert isinstance(result.error, ProtocolViolation)
@@ -106,15 +105,15 @@ def test_a_reply_that_makes_no_sense_is_out_of_step(reply: bytes) -> None:
 def test_what_is_no_smtp_server_is_told(greeting: bytes) -> None:
     with ScriptedServer(relay(greeting=greeting)) as server:
         if greeting == b"220":
-            open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT).drop()
+            open_smtp(server.server(), None, ehlo_name="c").drop()
             return
         with pytest.raises(ProtocolViolation):
-            open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+            open_smtp(server.server(), None, ehlo_name="c")
 
 
 def test_a_reply_of_endless_lines_is_a_violation() -> None:
     with ScriptedServer(lambda talk: talk.send(b"220-x\r\n" * 100_000)) as server, pytest.raises(ProtocolViolation):
-        open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        open_smtp(server.server(), None, ehlo_name="c")
 
 
 def test_what_was_said_in_clear_behind_the_leave_for_tls_is_not_used() -> None:
@@ -125,7 +124,7 @@ def test_what_was_said_in_clear_behind_the_leave_for_tls_is_not_used() -> None:
     answers: dict[bytes, Answer] = {b"EHLO": (b"250-relay", b"250 STARTTLS"), b"STARTTLS": inject}
     with ScriptedServer(relay(answers)) as server:
         with pytest.raises(ProtocolViolation, match="in clear after agreeing"):
-            open_smtp(server.server(Security.STARTTLS), LOGIN, ehlo_name="c", timeouts=SHORT)
+            open_smtp(server.server(Security.STARTTLS), LOGIN, ehlo_name="c")
         assert server.heard == [b"EHLO c", b"STARTTLS"]
 
 
@@ -138,7 +137,7 @@ def test_a_refused_token_is_answered_with_an_empty_line_and_told() -> None:
     answers: dict[bytes, Answer] = {b"EHLO": (b"250-relay", b"250 AUTH LOGIN XOAUTH2"), b"AUTH": refuse}
     with ScriptedServer(relay(answers)) as server:
         with pytest.raises(LoginRefused) as raised:
-            open_smtp(server.server(), Login("ann", token=lambda: "canary-token"), ehlo_name="c", timeouts=SHORT)
+            open_smtp(server.server(), Login("ann", token=lambda: "canary-token"), ehlo_name="c")
         assert server.heard[1].startswith(b"AUTH XOAUTH2 ")
     assert "canary" not in f"{raised.value}{raised.value.reply}"
 
@@ -146,7 +145,7 @@ def test_a_refused_token_is_answered_with_an_empty_line_and_told() -> None:
 def test_a_relay_with_mechanisms_that_we_do_not_know_is_sent_no_password() -> None:
     with ScriptedServer(relay({b"EHLO": (b"250-relay", b"250 AUTH GSSAPI NTLM")})) as server:
         with pytest.raises(NotOffered, match="GSSAPI, NTLM"):
-            open_smtp(server.server(), LOGIN, ehlo_name="c", timeouts=SHORT)
+            open_smtp(server.server(), LOGIN, ehlo_name="c")
         assert server.heard == [b"EHLO c"]
 
 
@@ -154,7 +153,7 @@ def test_a_relay_with_mechanisms_that_we_do_not_know_is_sent_no_password() -> No
 def test_an_ehlo_name_cannot_smuggle_a_command(name: str) -> None:
     with ScriptedServer(relay()) as server:
         with pytest.raises(Exception, match="line break"):
-            open_smtp(server.server(), None, ehlo_name=name, timeouts=SHORT)
+            open_smtp(server.server(), None, ehlo_name=name)
         assert server.heard == []
 
 
@@ -162,7 +161,7 @@ def test_a_refused_starttls_is_no_leave() -> None:
     answers: dict[bytes, Answer] = {b"EHLO": (b"250-relay", b"250 STARTTLS"), b"STARTTLS": (b"454 not now",)}
     with ScriptedServer(relay(answers)) as server:
         with pytest.raises(SmtpRefused) as raised:
-            open_smtp(server.server(Security.STARTTLS), LOGIN, ehlo_name="c", timeouts=SHORT)
+            open_smtp(server.server(Security.STARTTLS), LOGIN, ehlo_name="c")
         assert not raised.value.is_permanent
         assert not any(b"AUTH" in line for line in server.heard)
 

@@ -8,7 +8,6 @@ import pytest
 
 from core.protocols.smtp import SmtpConnection, open_smtp
 from core.protocols.submission import SubmitResult
-from tests.protocols.conftest import SHORT
 from tests.protocols.scripted import Script, ScriptedServer, Talk
 
 UTF8 = "Subject: grün\r\nMessage-ID: <a+b=c@example.org>\r\n\r\nschön\r\n".encode()
@@ -45,7 +44,7 @@ def submitted(
     raw: bytes, *features: bytes, sender: str = "a@b.c", to: tuple[str, ...] = ("d@e.f",)
 ) -> tuple[SubmitResult, list[bytes]]:
     with ScriptedServer(relay(*features)) as server:
-        connection: SmtpConnection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        connection: SmtpConnection = open_smtp(server.server(), None, ehlo_name="c")
         result = connection.submit(sender, to, raw, "a+b=c")
         connection.quit()
     return result, server.heard[1:]
@@ -126,7 +125,7 @@ def test_a_relay_that_lists_nothing_offers_nothing_whatever_its_greeting_says() 
         talk.stay_silent()
 
     with ScriptedServer(script) as server:
-        connection = open_smtp(server.server(), None, ehlo_name="c", timeouts=SHORT)
+        connection = open_smtp(server.server(), None, ehlo_name="c")
         assert not connection.offers("PIPELINING")
         assert not connection.offers("SMTPUTF8")
         connection.drop()

@@ -12,7 +12,6 @@ from core.protocols.sessions import open_imap
 from core.protocols.source import Key
 from core.protocols.transcript import Direction, Spoken, Transcript
 from core.secret import Secret
-from tests.protocols.conftest import SHORT
 from tests.protocols.scripted import Answer, ScriptedServer, imap_script
 
 CANARY = "canary-8e1"
@@ -46,7 +45,7 @@ def test_messages_are_told_by_their_size_alone() -> None:
     spoken: list[Spoken] = []
     with ScriptedServer(imap_script(answers)) as server:
         login = Login("ann", Secret(CANARY))
-        source = open_imap(server.server(), login, timeouts=SHORT, transcript=Transcript(spoken.append))
+        source = open_imap(server.server(), login, transcript=Transcript(spoken.append))
         source.select("INBOX", writable=False)
         source.fetch([Key("INBOX", 7, 42, "")])
         source.drop()
@@ -62,7 +61,7 @@ def test_a_token_is_hidden_although_it_comes_late() -> None:
     spoken: list[Spoken] = []
     with ScriptedServer(imap_script(answers, capabilities=capabilities)) as server:
         login = Login("ann", token=lambda: CANARY)
-        open_imap(server.server(), login, timeouts=SHORT, transcript=Transcript(spoken.append)).drop()
+        open_imap(server.server(), login, transcript=Transcript(spoken.append)).drop()
         assert any(base64.b64encode(xoauth2("ann", CANARY)) in line for line in server.heard)
     texts = [each.text for each in spoken]
     assert "P2 AUTHENTICATE XOAUTH2 ****" in texts
