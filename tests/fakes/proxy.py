@@ -107,6 +107,8 @@ class Proxy:
             return
         link = _Link(self, number, inner, server)
         self._links.append(link)
+        if self.stopping.is_set():
+            link.end(reset=False)  # the end of the `with` block may not have known of it yet
         link.run()
 
 

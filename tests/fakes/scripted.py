@@ -128,6 +128,7 @@ class _Connection:
         self._stream: BinaryIO = accepted.makefile("rb")
 
     def serve(self) -> None:
+        self._give_way()
         if self._server.context is not None:
             self._speak_tls(self._server.context)
         self._carry_out(Command(self._number, time.monotonic(), "", GREETING, ""))
@@ -148,6 +149,7 @@ class _Connection:
         self._server.sockets.append(protected)
         self._socket = protected
         self._stream = protected.makefile("rb")
+        self._give_way()
         protected.do_handshake()
 
     def _carry_out(self, command: Command) -> None:
@@ -181,9 +183,13 @@ class _Connection:
             case StartTls(certificate):
                 self._speak_tls(certificate.server_context())
 
-    def _send(self, data: bytes) -> None:
+    def _give_way(self) -> None:
+        """Whoever stops the server wakes the sockets that it knows; it may not have known this one yet."""
         if self._server.stopping.is_set():
             raise EOFError
+
+    def _send(self, data: bytes) -> None:
+        self._give_way()
         self._socket.sendall(data)
 
     def _line(self) -> bytes:

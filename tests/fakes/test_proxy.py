@@ -13,7 +13,7 @@ from tests.fakes.pop3 import ScriptedPop3
 from tests.fakes.proxy import Line, Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 GREETING = b"+OK ready\r\n"
 
@@ -104,6 +104,7 @@ def test_blackhole_stays_connected_and_says_nothing() -> None:
         connection.sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.noop()
+        until(lambda: len(server.keys) == 2)
         connection.shutdown()
         assert server.keys == ["CAPABILITY", "NOOP"]
 

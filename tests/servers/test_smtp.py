@@ -150,11 +150,16 @@ def test_after_the_dot_the_ledger_says_what_the_client_cannot_know(
     smtp_sink.rule(Phase.DOT, action)
     with client(smtp_sink) as connection:
         connection.ehlo()
+        connection.mail("a@example.com")
+        connection.rcpt("b@example.com")
+        connection.putcmd("data")
+        assert connection.getreply()[0] == 354
         assert connection.sock is not None
         connection.sock.settimeout(0.3)
+        connection.send(b"x\r\n.\r\n")
         with pytest.raises((smtplib.SMTPServerDisconnected, TimeoutError)):
-            send(connection)
-    assert len(smtp_sink.deliveries) == taken
+            connection.getreply()
+    assert len(smtp_sink.wait_for(taken)) == taken
 
 
 def test_garbage_is_no_reply(smtp_sink: RuledSink) -> None:
