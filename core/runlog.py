@@ -21,7 +21,7 @@ from core import clock
 from core.db.bulk import insert_rows, table_of
 from core.errors import LeaseLost
 from core.handles import Handles
-from core.models import Run, RunEvent, RunState
+from core.models import EventLevel, Run, RunEvent, RunState
 from core.text import bounded, clean, counted
 
 FLUSH_INTERVAL = 0.25
@@ -64,7 +64,7 @@ class Line(NamedTuple):
     """Its number in the run; 0 until it is written."""
     at: datetime
     account: str
-    level: str
+    level: EventLevel
     step: str
     text: str
     ms: float | None = None
@@ -238,7 +238,7 @@ class RunLog:
 
     def line(
         self,
-        level: str,
+        level: EventLevel,
         step: str,
         text: str,
         *,
@@ -250,7 +250,7 @@ class RunLog:
         shown = bounded(clean(text), LONGEST_LINE)
         return Line(self._run_id, 0, at or clock.utcnow(), self._account, level, step, shown, ms, message_id)
 
-    def _note(self, level: str, step: str, text: str, ms: float | None = None) -> None:
+    def _note(self, level: EventLevel, step: str, text: str, ms: float | None = None) -> None:
         line = self.line(level, step, text, ms=ms)
         with self._lock:
             self._pending.append(line)

@@ -23,7 +23,7 @@ from core.inbound.placement import Ending, Placement
 from core.inbound.rows import Rows
 from core.inbound.rules import LoadedRules
 from core.inbound.verdict import settle
-from core.models import Account, AfterFetch, FolderMark, Message, MessageState
+from core.models import Account, AfterFetch, EventLevel, FolderMark, Message, MessageState
 from core.protocols.source import Key
 from core.runlog import Line, RunLog
 
@@ -175,7 +175,7 @@ class Fold:
             self.pending.append(Pending(message_id, one.server_key, account.after_fetch, account.move_to))
 
 
-def _told(placement: Placement, number: str | None) -> tuple[str, str]:
+def _told(placement: Placement, number: str | None) -> tuple[EventLevel, str]:
     if placement.state is Ending.QUARANTINED:
         return "warning", f"quarantined: {placement.reason}"
     if placement.state is Ending.IGNORED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal, get_args
 
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
@@ -24,6 +25,13 @@ class RunState(StrEnum):
     """Ended by a person or a signal."""
     ABORTED = "aborted"
     """Its worker died; closed by the one that took over."""
+
+
+EventLevel = Literal["debug", "info", "warning", "error"]
+"""How grave a run event is."""
+
+EVENT_LEVELS: tuple[EventLevel, ...] = get_args(EventLevel)
+"""From the least grave on."""
 
 
 class Run(SQLModel, table=True):
@@ -71,7 +79,7 @@ class RunEvent(SQLModel, table=True):
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     at: datetime = moment()
     level: str = "info"
-    """debug, info, warning or error."""
+    """An `EventLevel`."""
     step: str = ""
     text: str = ""
     ms: float | None = Field(default=None)

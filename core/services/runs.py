@@ -45,9 +45,7 @@ def recent(handles: Handles, actor: Actor, *, at_most: int = 100) -> list[dict[s
         return [dict(row) for row in session.connection().execute(newest).mappings()]
 
 
-def tail(
-    handles: Handles, actor: Actor, seen: Mapping[int, int], *, at_most: int = AT_ONCE, level: str = "debug"
-) -> list[dict[str, Any]]:
+def tail(handles: Handles, actor: Actor, seen: Mapping[int, int], *, at_most: int = AT_ONCE) -> list[dict[str, Any]]:
     """The newest lines beyond those that were seen, with their account and host, in order of time.
 
     Args:
@@ -55,7 +53,6 @@ def tail(
         actor: who looks.
         seen: the last number seen of each run; runs that are new since are found by themselves.
         at_most: the most lines; what is older was written faster than it can be read.
-        level: lines below it are left out.
     """
     access.require(actor, access.SEE, "event")
     newest_seen = max(seen, default=0)
@@ -71,14 +68,9 @@ def tail(
         beyond = or_(*(and_(_event.c.run_id == run, _event.c.seq > since[run]) for run in behind))
         newest = (_event.c.at.desc(), _event.c.run_id.desc(), _event.c.seq.desc())
         lines = select(_event).where(beyond).order_by(*newest).limit(at_most)
-        found = session.connection().execute(lines.where(_event.c.level.in_(_from(level)))).mappings().all()
+        found = session.connection().execute(lines).mappings().all()
         return [{**row, **_whose(behind[row["run_id"]])} for row in reversed(found)]
 
 
 def _whose(run: Row[Any]) -> dict[str, str]:
     return {"account": run.account, "host": run.host}
-
-
-def _from(level: str) -> tuple[str, ...]:
-    levels = ("debug", "info", "warning", "error")
-    return levels[levels.index(level) :]

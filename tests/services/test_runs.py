@@ -39,14 +39,6 @@ def test_a_tail_gives_whoever_is_far_behind_the_newest_lines(handles: Handles, a
     assert _texts(runs.tail(handles, admin, {1: 48, 2: 10}, at_most=3)) == ["1.49", "2.49", "1.50"]
 
 
-def test_a_tail_leaves_out_what_is_below_its_level(handles: Handles, admin: Actor) -> None:
-    put(handles, Run(account_id=1, account="a", started_at=NOW))
-    add_lines(handles, 1, 1, 2, "debug")
-    add_lines(handles, 1, 3, 3, "warning")
-
-    assert _texts(runs.tail(handles, admin, {}, level="info")) == ["1.3"]
-
-
 def test_running_runs_are_those_at_work(handles: Handles, admin: Actor) -> None:
     put(
         handles,

@@ -30,12 +30,10 @@ def outgoing_row(state: str = "queued") -> OutgoingMessage:
     return OutgoingMessage(message_id="<1@h>", created_at=NOW, next_attempt_at=NOW, state=state)
 
 
-def add_lines(handles: Handles, run: int, first: int, last: int, level: str = "info") -> None:
+def add_lines(handles: Handles, run: int, first: int, last: int) -> None:
     def work(session: Session) -> None:
         for seq in range(first, last + 1):
-            session.add(
-                RunEvent(run_id=run, seq=seq, at=NOW + timedelta(seconds=seq), text=f"{run}.{seq}", level=level)
-            )
+            session.add(RunEvent(run_id=run, seq=seq, at=NOW + timedelta(seconds=seq), text=f"{run}.{seq}"))
         table = table_of(Run)
         session.connection().execute(update(table).where(table.c.id == run).values(last_seq=last))
 

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from core.filtering import Filter, Term
+from core.models import EVENT_LEVELS, EventLevel
 from core.text import safe_text
-
-LEVELS = ("debug", "info", "warning", "error")
 
 Event = Mapping[str, Any]
 
@@ -22,7 +21,7 @@ class LogLine:
     at: datetime
     account: str
     host: str
-    level: str
+    level: EventLevel
     step: str
     text: str
     ms: float | None
@@ -34,16 +33,15 @@ class LogLine:
             event["at"],
             safe_text(str(event.get("account") or "")),
             safe_text(str(event.get("host") or "")),
-            str(event.get("level") or "info"),
+            next((level for level in EVENT_LEVELS if level == event.get("level")), "info"),
             safe_text(str(event.get("step") or "")),
             safe_text(str(event.get("text") or "")),
             event.get("ms"),
         )
 
-    def is_at_least(self, level: str) -> bool:
+    def is_at_least(self, level: EventLevel) -> bool:
         """Whether it is of that level or above."""
-        own = LEVELS.index(self.level) if self.level in LEVELS else 1
-        return own >= LEVELS.index(level)
+        return EVENT_LEVELS.index(self.level) >= EVENT_LEVELS.index(level)
 
     def written(self) -> str:
         """As it stands in a file."""

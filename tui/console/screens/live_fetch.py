@@ -14,13 +14,14 @@ from textual.widgets import Static
 
 from core import clock
 from core.filtering import read_filter
+from core.models import EVENT_LEVELS, EventLevel
 from core.services import runs
 from tui.console import deeds
 from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.foreign import foreign
 from tui.console.glyphs import BAD, DULL, WARN
-from tui.console.log_lines import LEVELS, LogLine, line_matches, newest_seen, run_matches
+from tui.console.log_lines import LogLine, line_matches, newest_seen, run_matches
 from tui.console.nouns import many
 from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
 from tui.console.screens.filtered import FilteredScreen
@@ -61,7 +62,7 @@ class LiveFetchScreen(FilteredScreen):
         self.log_view = LogView()
         self._state = Static("", markup=False, classes="log-state")
         self._filter = read_filter(filter_text)
-        self._level = "info"
+        self._level: EventLevel = "info"
         self._lines: deque[LogLine] = deque(maxlen=HELD)
         self._runs: list[Mapping[str, Any]] = []
         self._seen: dict[int, int] = {}
@@ -214,7 +215,7 @@ class LiveFetchScreen(FilteredScreen):
 
     def action_level(self) -> None:
         """From the next level on."""
-        self._level = LEVELS[(LEVELS.index(self._level) + 1) % len(LEVELS)]
+        self._level = EVENT_LEVELS[(EVENT_LEVELS.index(self._level) + 1) % len(EVENT_LEVELS)]
         self._show_lines()
 
     def action_page(self, pages: int) -> None:
