@@ -5,6 +5,7 @@ import re
 from encodings.aliases import aliases
 from functools import lru_cache
 
+from core.mail.japanese import decode_iso2022_jp
 from core.text import REPLACEMENT
 
 # A closed list: `codecs.lookup` imports a module by the name it is given and remembers each miss for ever, and some
@@ -76,11 +77,15 @@ def _codec_of(charset: str) -> str | None:
 def decode(encoded: bytes, charset: str | None = None) -> str:
     """Read bytes as text by the declared charset if it fits, otherwise by the likeliest one."""
     codec = (codec_of(charset) if charset else None) or "utf-8"
-    for tried in (codec, "utf-8"):
+    # Escape sequences and what stands between them are ASCII, which is UTF-8 as well, and no text.
+    has_escapes = codec.startswith("iso2022") and b"\x1b" in encoded
+    for tried in (codec,) if has_escapes else (codec, "utf-8"):
         try:
             return encoded.decode(tried)
         except ValueError:
             continue
+    if has_escapes and codec.startswith("iso2022_jp"):
+        return decode_iso2022_jp(encoded)
     return _decode_damaged(encoded, codec)
 
 

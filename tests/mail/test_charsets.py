@@ -22,6 +22,15 @@ from core.mail.charsets import codec_of, decode
         ("朱镕基".encode("gbk"), "gb2312", "朱镕基"),
         ("日本語".encode("cp932"), "Shift_JIS", "日本語"),
         ("日本語".encode("iso2022_jp"), "iso-2022-jp", "日本語"),
+        # What NEC and IBM added stands in Japanese mail every day; Python's codecs do not know it.
+        (b"\x1b$BJs9p=q-!\x1b(B.txt", "iso-2022-jp", "報告書①.txt"),
+        (b"\x1b$B-j\x1b(B \x1b$B|b\x1b(B", "ISO-2022-JP", "㈱ 髙"),
+        (b"a \x1b(I1\x1b(B b", "iso-2022-jp", "a ｱ b"),
+        (b"\x1b$BJs9p", "iso-2022-jp", "報告"),
+        (b"\x1b$BJs9p\r\n=", "iso-2022-jp", "報告\r\n="),
+        (b"plain", "iso-2022-jp", "plain"),
+        ("Grüße".encode(), "iso-2022-jp", "Grüße"),
+        ("한국어".encode("iso2022_kr") + b"\xff", "iso-2022-kr", "한국어ÿ"),
         ("한국어".encode("cp949"), "ks_c_5601-1987", "한국어"),
         ("Привет".encode("koi8-r"), "koi8-r", "Привет"),
         ("\ufeffx".encode(), "utf-8", "x"),
@@ -49,6 +58,9 @@ def test_unknown_charsets_leave_nothing_behind() -> None:
     assert len(encodings._cache) == remembered  # pyright: ignore
 
 
-@given(st.binary(), st.sampled_from([None, "utf-8", "utf-7", "utf-16", "gb18030", "iso-2022-kr", "hz", "cp037", "x"]))
+@given(
+    st.binary(),
+    st.sampled_from([None, "utf-8", "utf-7", "utf-16", "gb18030", "iso-2022-kr", "iso-2022-jp", "hz", "cp037", "x"]),
+)
 def test_any_bytes_give_text(encoded: bytes, charset: str | None) -> None:
     assert isinstance(decode(encoded, charset), str)
