@@ -13,7 +13,7 @@ from tests.oauth.worlds import add_profile, add_signer
 
 @pytest.fixture
 def later(monkeypatch) -> Callable[..., None]:
-    """Lets time pass."""
+    """Lets time pass, and stand still in between; without a span it only stands still."""
 
     def pass_by(**span: float) -> None:
         moment = clock.utcnow() + timedelta(**span)

@@ -38,6 +38,7 @@ def test_a_token_is_kept_and_renewed_some_minutes_before_its_end(handles, provid
 
 def test_a_token_that_lives_shortly_is_used_for_most_of_its_life(handles, provider, account_id, later):
     provider.lasts = 5
+    later()
     first = access_token(handles, "account", account_id)
     later(seconds=4)
     assert access_token(handles, "account", account_id) == first
@@ -102,6 +103,7 @@ def test_a_token_that_is_still_good_outlives_a_provider_that_is_not(answer, hand
 @pytest.mark.parametrize(("answer", "wait"), [(DOWN, 30), (HTML, 30), (THROTTLED, 120)])
 def test_a_provider_is_left_alone_for_as_long_as_it_asks(answer, wait, handles, provider, account_id, later):
     provider.instead = [answer]
+    later()
     with pytest.raises(OAuthUnavailable) as first:
         access_token(handles, "account", account_id)
     later(seconds=wait - 1)
