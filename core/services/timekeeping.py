@@ -28,15 +28,17 @@ def clock_of(session: Session, now: datetime) -> Finding:
     if session.get_bind().dialect.name == "postgresql":
         theirs: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
         if abs(theirs - now) > MOST:
-            return _wrong(f"the database server's says {theirs:%Y-%m-%d %H:%M:%S}", now)
+            return _wrong(f"the database server's says {_shown(theirs)}", now)
     latest = max(filter(None, map(session.connection().scalar, _WRITTEN)), default=now)
     if latest - now > MOST:
-        return _wrong(f"the database holds what was written at {latest:%Y-%m-%d %H:%M:%S}", now)
-    return Finding("clock", Level.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+        return _wrong(f"the database holds what was written at {_shown(latest)}", now)
+    return Finding("clock", Level.OK, _shown(now))
 
 
 def _wrong(others: str, now: datetime) -> Finding:
-    text = (
-        f"This machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, and {others}. Set the wrong one right (timedatectl)."
-    )
+    text = f"This machine's clock says {_shown(now)}, and {others}. Set the wrong one right (timedatectl)."
     return Finding("clock", Level.WARNING, text)
+
+
+def _shown(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

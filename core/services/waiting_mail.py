@@ -53,7 +53,7 @@ def _until(session: Session, *states: OutgoingState) -> str:
     """How many messages of these states wait, and for how long at least; empty if none does."""
     asked = select(func.count(), func.min(_m.next_attempt_at)).where(_m.state.in_([state.value for state in states]))
     count, first_at = session.connection().execute(asked).one()
-    first = f", the first at {first_at.astimezone():%Y-%m-%d %H:%M:%S}" if first_at is not None else ""
+    first = f", the first at {first_at:%Y-%m-%d %H:%M:%S} UTC" if first_at is not None else ""
     return f"{counted(count, 'message')}{first}" if count else ""
 
 

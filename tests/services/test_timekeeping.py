@@ -36,7 +36,7 @@ def test_what_was_written_later_than_it_is_now_shows_a_wrong_clock(handles: Hand
     put(handles, Worker(id="w", host="h", pid=1, role="send", version="", started_at=ahead, heartbeat_at=ahead))
     found = looked_at(handles)
     assert found.level is Level.WARNING
-    assert f"written at {ahead:%Y-%m-%d %H:%M:%S}" in found.text
+    assert f"written at {ahead:%Y-%m-%d %H:%M:%S} UTC" in found.text
     assert looked_at(handles, timedelta(minutes=20)).level is Level.OK
 
 
