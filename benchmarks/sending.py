@@ -27,16 +27,15 @@ from pathlib import Path
 
 from sqlmodel import Session
 
+from benchmarks.opened import opened
 from benchmarks.post_office import send_phase
 from core import clock
-from core.environment import Environment, read_environment
-from core.gateway import open_gateway
+from core.environment import Environment
 from core.handles import Handles
 from core.mail.envelope import OutgoingEnvelope
 from core.models import Mailbox, MailboxStatus, Template
 from core.outbox.enqueue import enqueue_many
 from core.outbox.entry import read_entry
-from tests.servers.postgres import Postgres
 from tests.servers.smtp_sink_postfix import PostfixSink
 
 SENDER, RECIPIENT = "alice@example.org", "bob@example.net"
@@ -59,7 +58,7 @@ class Took:
 def main() -> None:
     wanted = _wanted()
     with ExitStack() as stack:
-        handles = stack.enter_context(_handles(on_postgres=wanted.postgres))
+        handles = stack.enter_context(opened(on_postgres=wanted.postgres))
         sink = stack.enter_context(PostfixSink())
         _add_mailbox(handles, sink)
         senders = {
@@ -197,20 +196,6 @@ def _mail(number: int, size: int) -> bytes:
     line = b"The quick brown fox jumps over the lazy dog, again and again and again.\r\n"
     body = line * (max(0, size - len(header)) // len(line) + 1)
     return header.encode() + body[: max(0, size - len(header) - 2)] + b"\r\n"
-
-
-@contextmanager
-def _handles(*, on_postgres: bool) -> Iterator[Handles]:
-    with tempfile.TemporaryDirectory() as home:
-        if not on_postgres:
-            handles = open_gateway(read_environment({}, home=home))
-            yield handles
-            handles.close()
-            return
-        with Postgres(durable=True) as server:
-            handles = open_gateway(read_environment({}, home=home, database_url=server.create_database()))
-            yield handles
-            handles.close()
 
 
 def _add_mailbox(handles: Handles, sink: PostfixSink) -> None:

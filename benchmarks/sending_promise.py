@@ -14,24 +14,19 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from sqlalchemy import func, select, update
 from sqlmodel import Session
 
+from benchmarks.opened import opened
 from core import clock
 from core.db.bulk import table_of
-from core.environment import read_environment
-from core.gateway import open_gateway
 from core.handles import Handles
 from core.models import OutgoingMessage
 from tests.crash.test_sender_kills import check, let_leases_run_out
 from tests.outbound.world import add_mailbox, attempts, put, states
-from tests.servers.postgres import Postgres
 from tests.servers.smtp import RuledSink
 
 WORKERS = 4
@@ -42,9 +37,9 @@ WINDOW = 16
 
 def main() -> None:
     wanted = _wanted()
-    with _handles(on_postgres=wanted.postgres) as handles:
+    with opened(on_postgres=wanted.postgres) as handles:
         _turns(handles, wanted.turns)
-    with _handles(on_postgres=wanted.postgres) as handles:
+    with opened(on_postgres=wanted.postgres) as handles:
         _kills(handles, wanted.killed, wanted.kills)
 
 
@@ -170,20 +165,6 @@ def _pass(handles: Handles) -> subprocess.Popen[bytes]:
 def _variables(handles: Handles) -> dict[str, str]:
     environment = handles.environment
     return {**os.environ, "POSTROOM_HOME": str(environment.home), "POSTROOM_DATABASE_URL": environment.database_url}
-
-
-@contextmanager
-def _handles(*, on_postgres: bool) -> Iterator[Handles]:
-    with tempfile.TemporaryDirectory() as home:
-        if not on_postgres:
-            handles = open_gateway(read_environment({}, home=home))
-            yield handles
-            handles.close()
-            return
-        with Postgres(durable=True) as server:
-            handles = open_gateway(read_environment({}, home=home, database_url=server.create_database()))
-            yield handles
-            handles.close()
 
 
 if __name__ == "__main__":
