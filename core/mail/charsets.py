@@ -69,6 +69,12 @@ def codec_of(charset: str) -> str | None:
     return _codec_of(charset) if len(charset) <= _LONGEST_NAME else None
 
 
+def extends_ascii(charset: str) -> bool:
+    """Whether ASCII is the same bytes in a charset, and only ASCII is: what can stand in a header beside its names."""
+    codec = codec_of(charset)
+    return codec is not None and not codec.startswith(("utf_7", "utf_16", "utf_32", "cp037", "hz", "iso2022"))
+
+
 @lru_cache(maxsize=1024)
 def _codec_of(charset: str) -> str | None:
     return _KNOWN.get(_NOT_IN_A_NAME.sub("_", charset.lower()).strip("_"))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, KeysView
 from functools import lru_cache
 
-from core.mail.charsets import decode
+from core.mail.charsets import decode, extends_ascii
 from core.mail.encoded_words import decode_words
 from core.text import clean
 
@@ -25,6 +25,8 @@ MOST_FIELDS = 1000
 # A line ends with CRLF, LF or a bare CR; CR CR LF is one ending that went through a text file twice.
 _BLANK_LINE = re.compile(rb"(?>\r++\n|\r|\n)(?>\r++\n|\r|\n)")
 _LINE_END = re.compile(r"\r++\n|\r")
+_NEAR = 4096
+_DECLARED_CHARSET = re.compile(rb"""charset[ \t]*+=[ \t]*+["']?([\w.:-]{1,40})""", re.IGNORECASE)
 _NO_FIELD = re.compile(rb"(?:\A|(?<=[\r\n]))(?![!-9;-~]++[ \t]*+:|[ \t\r\n]|\Z)")
 
 
@@ -106,15 +108,15 @@ def read_headers_and_body_start(raw: bytes) -> tuple[Headers, int]:
     end = raw.find(b"\r\n\r\n", 0, LONGEST_BLOCK)
     if end > 0 and not raw.startswith((b"\r", b"\n")):
         # Nearly all mail has CRLF throughout; the counts show that no other kind of line end stands anywhere.
-        text, is_utf8 = _as_text(raw[:end])
+        text, charset = _as_text(raw, end)
         text = _unfolded(text, "\r\n")
         lines = text.split("\r\n")
         if text.count("\r") == text.count("\n") == len(lines) - 1:
-            return Headers(_fields(lines[:MOST_FIELDS], is_utf8)), end + 4
+            return Headers(_fields(lines[:MOST_FIELDS], charset)), end + 4
     end, body_start = _block_end(raw)
-    text, is_utf8 = _as_text(raw[:end])
+    text, charset = _as_text(raw, end)
     text = _unfolded(_LINE_END.sub("\n", text.replace("\r\n", "\n")), "\n")
-    return Headers(_fields(text.split("\n", MOST_FIELDS)[:MOST_FIELDS], is_utf8)), body_start
+    return Headers(_fields(text.split("\n", MOST_FIELDS)[:MOST_FIELDS], charset)), body_start
 
 
 def _unfolded(text: str, line_end: str) -> str:
@@ -142,27 +144,47 @@ def _cut_block(raw: bytes) -> tuple[int, int]:
     return max(raw.rfind(b"\n", 0, LONGEST_BLOCK), 0), min(ends, default=len(raw))
 
 
-def _as_text(block: bytes) -> tuple[str, bool]:
-    """A block as text; one that is not UTF-8 as Latin-1, which keeps its bytes for each field to be read alone."""
+def _as_text(raw: bytes, end: int) -> tuple[str, str | None]:
+    """A block as text, and `None`; one that is not UTF-8 as Latin-1, which keeps its bytes for each field to be read
+    alone, by the charset beside it.
+    """
     try:
-        return block.decode(), True
+        return raw[:end].decode(), None
     except UnicodeDecodeError:
-        return block.decode("latin-1"), False
+        return raw[:end].decode("latin-1"), _declared_charset(raw, end)
 
 
-def _fields(lines: list[str], is_utf8: bool) -> list[tuple[str, str]]:
+def _declared_charset(raw: bytes, end: int) -> str:
+    """The first charset that is named in a block or soon behind it, in a first part; an empty text if none is.
+
+    No field says what it is written in, since RFC 6532 knows UTF-8 alone; whoever sends another writes all in it.
+    """
+    declared = _DECLARED_CHARSET.search(raw, 0, end + _NEAR)
+    charset = declared[1].decode("latin-1") if declared else ""
+    return charset if extends_ascii(charset) else ""
+
+
+def _fields(lines: list[str], charset: str | None) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for line in lines:
         written, colon, value = line.partition(":")
         # A line that is no field is passed over: one bad line must not hide the fields behind it.
         if not colon or len(written) > _LONGEST_NAME or not (name := _field_name(written)):
             continue
-        if not is_utf8:
-            value = decode(value.encode("latin-1"))
+        if charset is not None:
+            value = _eight_bit(value.encode("latin-1"), charset)
         if len(value) > LONGEST_VALUE:
             value = _cut_between_words(value)
         fields.append((name, value.strip()))
     return fields
+
+
+def _eight_bit(value: bytes, charset: str) -> str:
+    """A value of a block that is not UTF-8 as a whole; where it is so itself, nothing else is likelier."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return decode(value, charset)
 
 
 @lru_cache(maxsize=4096)

@@ -87,6 +87,25 @@ def test_fields_keep_their_order_and_every_value() -> None:
     assert len(headers) == 3
 
 
+@pytest.mark.parametrize(
+    ("charset", "type_field"),
+    [
+        ("windows-1251", "Content-Type: text/plain; charset=windows-1251"),
+        ("koi8-r", 'Content-Type: text/plain; Charset = "KOI8-R"'),
+        ("koi8-r", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=koi8-r"),
+        ("utf-8", "Content-Type: text/plain; charset=koi8-r\r\nX-Other: \xff"),
+    ],
+)
+def test_a_raw_field_is_read_by_the_charset_that_the_text_is_written_in(charset: str, type_field: str) -> None:
+    raw = "Subject: Привет, мир\r\n".encode(charset) + type_field.encode("latin-1") + b"\r\n\r\ntext"
+    assert read_header_block(raw).get("subject") == "Привет, мир"
+
+
+def test_a_charset_that_no_header_can_be_written_in_says_nothing_of_it() -> None:
+    raw = b"Subject: Gr\xfc\xdfe\r\nContent-Type: text/plain; charset=utf-16\r\n\r\n"
+    assert read_header_block(raw).get("subject") == "Grüße"
+
+
 def test_a_line_goes_on_behind_a_space_or_a_tab() -> None:
     assert read_header_block(b"A: b\r\n\tc\r\n d\r\nE: f\r\n\r\n").raw_items() == (("A", "b\tc d"), ("E", "f"))
 
