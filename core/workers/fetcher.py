@@ -265,8 +265,8 @@ class Fetcher:
         accounts = chosen(self._handles, names)
         _refuse_without_room(self._guard.shortage())
         self._asked.extend((account, names is not None) for account in in_turn(accounts))
-        self._begin_asked()
-        return holder_of(self._handles, accounts[0].id or 0) if names else None
+        runs = self._begin_asked()
+        return runs.get(accounts[0].id) if names else None
 
     def fetch_until_done(self) -> None:
         """Fetch until nothing is due any more: one pass of `--once`."""
@@ -277,22 +277,25 @@ class Fetcher:
         """Wait for the batches in hand; `stop` is set by now."""
         self._slots.close()
 
-    def _begin_asked(self) -> None:
-        """Begin what was asked for and finds a thread here and a slot at its server."""
+    def _begin_asked(self) -> dict[int | None, int]:
+        """Begin what was asked for and finds a thread here and a slot at its server; gives back the runs by account."""
+        runs: dict[int | None, int] = {}
         asked, self._asked, full = self._asked, [], set()
         for account, is_named in asked:
             has_thread = self._slots.has_room_by_hand and not self._stop.is_set()
-            if not has_thread or account.host in full or not self._begin(account, is_named):
+            run_id = self._begin(account, is_named) if has_thread and account.host not in full else None
+            if run_id is not None:
+                runs[account.id] = run_id
+            elif not has_thread or account.host in full or accounts_named(self._handles, [account.name]):
                 self._asked.append((account, is_named))
                 full.add(account.host)
+        return runs
 
-    def _begin(self, account: Account, is_named: bool) -> bool:
-        """Begin one; false: its server has no slot left."""
-        assert account.id is not None
+    def _begin(self, account: Account, is_named: bool) -> int | None:
+        """Begin one; gives back its run, `None`: its server has no slot left, or it is gone."""
         claimed = claim_asked(self._handles, account, is_named=is_named)
         if claimed is None:
             # In another's hands it is being fetched already.
-            is_being_fetched = holder_of(self._handles, account.id) is not None
-            return is_being_fetched or not accounts_named(self._handles, [account.name])
+            return holder_of(self._handles, account.id or 0)
         self._slots.begin(claimed, is_by_hand=True)
-        return True
+        return claimed.run_id  # which may be over by now

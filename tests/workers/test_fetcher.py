@@ -13,6 +13,7 @@ from core import clock
 from core.db import bulk
 from core.errors import NotFound
 from core.handles import Handles
+from core.inbound.due import Claimed
 from core.inbound.fetch import FetchOptions
 from core.models import AccountStatus, Run, RunState, Setting
 from core.protocols.server import Timeouts
@@ -142,6 +143,21 @@ def test_what_a_person_asks_for_does_not_wait_for_slots(handles: Handles) -> Non
         assert fetcher.fetch_due() == 1
         run_id = fetcher.fetch_named("good")
         until(lambda: status_of(handles, account).last_ok_at is not None)
+        assert [run.id for run in runs_of(handles, account)] == [run_id]
+
+
+def test_who_asks_is_told_the_run_though_it_is_over_by_then(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = slots.Slots.begin
+
+    def begin_and_see_the_end(taken: slots.Slots, claimed: Claimed, **how: bool) -> None:
+        begin(taken, claimed, **how)
+        until(lambda: status_of(handles, account).last_ok_at is not None)
+
+    monkeypatch.setattr(slots.Slots, "begin", begin_and_see_the_end)
+    with ExitStack() as servers, fetching(handles, servers) as fetcher:
+        good = servers.enter_context(ScriptedImap(holding({1: message(1)})))
+        account = add_account(handles, name="good", host=good.host, port=good.port)
+        run_id = fetcher.fetch_named("good")
         assert [run.id for run in runs_of(handles, account)] == [run_id]
 
 
