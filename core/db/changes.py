@@ -31,6 +31,7 @@ class ChangeFeed:
         self._database = database
         self._dirty: set[str] = set()
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -44,16 +45,17 @@ class ChangeFeed:
                 self._thread = thread  # one that could not begin is not waited for
 
     def flush(self) -> None:
-        """Write what is noted now."""
-        with self._lock:
-            topics, self._dirty = sorted(self._dirty), set()
-        if topics:
-            try:
-                self._database.writing(lambda session: _bump(session, topics), patience=2)
-            except StoreError:
-                # A later flush tells it: watchers also look at times by themselves.
-                with self._lock:
-                    self._dirty.update(topics)
+        """Write what is noted now; it is there when this returns, also where the thread took it a moment before."""
+        with self._writing:
+            with self._lock:
+                topics, self._dirty = sorted(self._dirty), set()
+            if topics:
+                try:
+                    self._database.writing(lambda session: _bump(session, topics), patience=2)
+                except StoreError:
+                    # A later flush tells it: watchers also look at times by themselves.
+                    with self._lock:
+                        self._dirty.update(topics)
 
     def close(self) -> None:
         """Write the rest and stop."""

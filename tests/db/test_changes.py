@@ -6,12 +6,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from core.db import changes
 from core.db.changes import ChangeFeed, Watcher
 from core.db.doors import Database
 from core.errors import StoreError
 from core.handles import Handles
 from core.models import Setting
 from tests.accounts import ON_POSTGRES, ON_SQLITE
+from tests.waiting import PATIENCE
 
 
 def test_a_moved_topic_is_seen_once(handles: Handles) -> None:
@@ -53,7 +55,7 @@ def test_a_watcher_wakes_when_something_moves(handles: Handles) -> None:
     feed = ChangeFeed(handles.database)
     feed.moved("outbox")  # its thread writes it shortly
 
-    assert watcher.wait(10, stop) == {"outbox"}
+    assert watcher.wait(PATIENCE, stop) == {"outbox"}
     feed.close()
     watcher.close()
 
@@ -62,7 +64,7 @@ def test_a_watcher_stops_when_told(handles: Handles) -> None:
     watcher, stop = Watcher(handles.database), threading.Event()
     stop.set()
 
-    assert watcher.wait(10, stop) == set()
+    assert watcher.wait(PATIENCE, stop) == set()
     watcher.close()
 
 
@@ -73,6 +75,28 @@ def test_what_was_noted_last_is_written_on_closing(handles: Handles) -> None:
     feed.close()
 
     assert watcher.changed() == {"alert"}
+    watcher.close()
+
+
+def test_what_the_feeds_thread_is_writing_is_there_when_a_flush_is_over(
+    handles: Handles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, feed = Watcher(handles.database), ChangeFeed(handles.database)
+    has_begun, may_go_on, bump = threading.Event(), threading.Event(), changes._bump
+
+    def slowly(*given: Any) -> None:
+        has_begun.set()
+        assert may_go_on.wait(PATIENCE)
+        bump(*given)
+
+    monkeypatch.setattr(changes, "_bump", slowly)
+    feed.moved("outbox")
+    assert has_begun.wait(PATIENCE)
+    threading.Timer(0.1, may_go_on.set).start()
+    feed.flush()
+
+    assert watcher.changed() == {"outbox"}
+    feed.close()
     watcher.close()
 
 
