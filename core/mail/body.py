@@ -15,6 +15,7 @@ from core.text import bounded, clean
 LONGEST_TEXT = 1_000_000
 """Characters of text, and of HTML, that are read unless a caller says otherwise."""
 
+_TEXTS = ("text/plain", "text/html")
 _LONGEST_SHOWN_NAME = 255
 # A character takes at most four bytes, a byte at most three in quoted-printable, with soft line ends between.
 _BYTES_PER_CHARACTER = 4
@@ -58,7 +59,7 @@ class Body:
     """What a message holds."""
 
     text: str
-    """The text, cleaned, LF between lines; where there is HTML alone, what it says."""
+    """The text, cleaned, LF between lines; where there is HTML alone, what it says; of files alone the first text."""
 
     html: str
     """The HTML as it came, cleaned; empty if there is none. Foreign: never to be rendered as it is."""
@@ -73,7 +74,7 @@ class Body:
 def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
     """Read text and attachments of a message; `limit` is the most characters of text and HTML together."""
     mime_parts = read_parts(raw)
-    texts = _texts(raw, [part for part in mime_parts if _is_shown(part)], limit)
+    texts = _texts(raw, [part for part in mime_parts if _is_shown(part)] or _first_text(mime_parts), limit)
     text = "\n".join(_readable(texts))
     html = "\n".join(content for part, content in texts if part.content_type.value == "text/html")
     return Body(
@@ -86,8 +87,13 @@ def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
     )
 
 
+def _first_text(parts: tuple[MimePart, ...]) -> list[MimePart]:
+    """What is read where no text is meant to be shown: monitors and mail systems send what they say as a file."""
+    return [part for part in parts if part.content_type.value in _TEXTS][:1]
+
+
 def _is_shown(part: MimePart) -> bool:
-    if part.content_type.value not in ("text/plain", "text/html"):
+    if part.content_type.value not in _TEXTS:
         return False
     disposition = read_parameterized(part.headers.raw("content-disposition"))
     # A message that is nothing but a text often gives that text a name; it is its body all the same.

@@ -95,6 +95,19 @@ def test_texts_side_by_side_are_all_read() -> None:
     assert read_body(raw).text == "one\ntwo"
 
 
+def test_where_only_files_are_the_first_that_is_text_is_read_and_stays_a_file() -> None:
+    part = b"--b\r\nContent-Type: %s; name=%s\r\nContent-Disposition: attachment\r\n\r\n%s\r\n"
+    files = [
+        (b"image/png", b"p.png", b"?"),
+        (b"text/html", b"a.html", b"<p>disk full</p>"),
+        (b"text/plain", b"b", b"?"),
+    ]
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"".join(part % file for file in files) + b"--b--\r\n"
+    body = read_body(raw)
+    assert body.text == "disk full"
+    assert [part.name for part in body.parts] == ["p.png", "a.html", "b"]
+
+
 def test_text_beyond_the_limit_is_cut_and_says_so() -> None:
     raw = b"Subject: x\r\n\r\n" + b"a" * 100
     assert read_body(raw, 100).text == "a" * 100
@@ -155,7 +168,7 @@ def test_what_is_shown_and_what_is_attached(fields: str, text: str, attached: li
     ("fields", "text", "attached"),
     [
         ("Content-Type: text/plain; name=mail.txt", "Grüße", []),
-        ("Content-Type: text/plain; name=mail.txt\nContent-Disposition: attachment", "", ["mail.txt"]),
+        ("Content-Type: text/plain; name=mail.txt\nContent-Disposition: attachment", "Grüße", ["mail.txt"]),
         ("Content-Type: text/plain; charset=\"'iso-8859-1' (Latin)\"", "GrÃ¼ÃŸe", []),
         ("Content-Type: text/plain; Format=Flowed", "Grüße", []),
     ],
