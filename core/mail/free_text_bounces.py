@@ -59,7 +59,7 @@ _ANSWER_SUBJECT = re.compile(
 _WORDS_OF_A_LINE = re.compile(r"[^\W_].*")
 _RETURNED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _LONGEST_ADDRESS = 320
-_MESSAGE_ID = re.compile(r"^[ \t>|]*Message-ID:\s*[> \t]*(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID = re.compile(r"^[ \t>|]*+Message-ID:[\s>]*+(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE)
 
 
 def may_be_free_text_bounce(headers: Headers) -> bool:

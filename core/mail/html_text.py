@@ -5,7 +5,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.text import clean
+from core.text import REPLACEMENT, clean
 
 if TYPE_CHECKING:
     from inscriptis.model.config import ParserConfig
@@ -20,6 +20,8 @@ _HIDDEN = frozenset({"script", "style", "head", "title", "template"})
 _BREAKS = frozenset({"address", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "p", "pre", "table", "tr"})
 _HIDING_STYLE = re.compile(r"display\s{0,9}:\s{0,9}none", re.IGNORECASE)
 _EMPTY_LINES = re.compile(r"\n{3,}")
+# No character has so high a number, and of one with thousands of digits Python makes no number but an error.
+_NO_CHARACTER = re.compile(r"&#[0-9]{10,};?")
 
 
 def html_to_text(html: str, *, longest_layout: int = LONGEST_LAYOUT) -> str:
@@ -54,7 +56,7 @@ def strip_tags(html: str) -> str:
             kept.append("\n")
     if not hidden_by:
         kept.append(html[position:])
-    return clean(entities.unescape("".join(kept)), multiline=True)
+    return clean(entities.unescape(_NO_CHARACTER.sub(REPLACEMENT, "".join(kept))), multiline=True)
 
 
 def tidy_lines(text: str) -> str:

@@ -19,6 +19,8 @@ MOST_PARTS = 1000
 
 _LONGEST_PART_HEADER = 64 * 1024
 _MOST_DASHED_LINES = 100_000
+"""Lines that are looked at for a delimiter; each is compared with all boundaries that are open."""
+
 _LONGEST_BOUNDARY = 256
 _PLAIN_TEXT = Parameterized("text/plain")
 
@@ -106,12 +108,10 @@ class _Walk:
         self._leaf: MimePart | None = None
         self._alternatives = 0
         self._position = 0
+        self._lines_left = _MOST_DASHED_LINES
 
     def delimiters(self) -> Iterator[_Delimiter]:
-        for _ in range(_MOST_DASHED_LINES):
-            found = self.raw.find(b"\n--", self._position)
-            if found < 0:
-                return
+        while self._lines_left and (found := self.raw.find(b"\n--", self._position)) >= 0:
             self._position = found + 1
             if delimiter := self._delimiter_at(found):
                 # The line end of one delimiter may be the one before the next.
@@ -119,6 +119,7 @@ class _Walk:
                 yield delimiter
 
     def _delimiter_at(self, line_end: int) -> _Delimiter | None:
+        self._lines_left -= 1
         start = line_end + 3
         end = self.raw.find(b"\n", start, start + _LONGEST_BOUNDARY + 4)
         if end < 0:
@@ -189,7 +190,7 @@ class _Walk:
         block = self.raw[start : start + _LONGEST_PART_HEADER] if start else self.raw
         headers, body = read_headers_and_body_start(block)
         found = self.raw.find(b"\n--", max(start - 1, 0), start + body) if start else -1
-        while found >= 0:
+        while found >= 0 and self._lines_left:
             if self._delimiter_at(found):
                 end = max(found, start)
                 return read_header_block(self.raw[start:end]), end

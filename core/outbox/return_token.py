@@ -33,8 +33,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # base 32 (RFC 4648 §6), in lowe
 _PAIRS = [one + other for one in _LETTERS for other in _LETTERS]
 _PLACES = range(5 * _MAC_LETTERS - 10, -1, -10)
 """Where each two letters stand."""
-_TOKEN = re.compile(rf"([0-9a-z]+)-([a-z2-7]{{{_MAC_LETTERS}}})(?![0-9a-z])", re.IGNORECASE)
 _MOST_DIGITS = 13
+# Bounded: whoever writes 16 kB of letters into an address would have each of them looked at once for each.
+_TOKEN = re.compile(rf"([0-9a-z]{{1,{_MOST_DIGITS}}})-([a-z2-7]{{{_MAC_LETTERS}}})(?![0-9a-z])", re.IGNORECASE)
 
 
 def token_of(secret: bytes, outgoing_id: int) -> str:
@@ -47,7 +48,7 @@ def outgoing_id_in(secret: bytes, texts: Iterable[str]) -> int | None:
     for text in texts:
         for digits, mac in _TOKEN.findall(text.lower()):
             # Letters of the return path may stand right before it.
-            for start in range(max(0, len(digits) - _MOST_DIGITS), len(digits)):
+            for start in range(len(digits)):
                 outgoing_id = int(digits[start:], 36)
                 if compare_digest(_mac(secret, outgoing_id), mac):
                     return outgoing_id

@@ -27,6 +27,13 @@ def many_parts(count: int) -> bytes:
     return b"Subject: parts\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + part * count + b"--b--\r\n"
 
 
+def dashed_part_headers(parts: int, lines: int) -> bytes:
+    opening = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (level, level) for level in range(39)
+    )
+    return opening + (b"--b38\n" + b"--a\n" * lines + b"\n") * parts
+
+
 def many_headers(count: int) -> bytes:
     return b"Subject: headers\r\n" + b"".join(b"X-%d: v\r\n" % number for number in range(count)) + b"\r\nHello\r\n"
 
@@ -74,11 +81,13 @@ BUILT: dict[str, Callable[[], bytes]] = {
     "content-type-of-spaces": lambda: value_in(b"Content-Type", b"text/plain;" + b" " * 16_000 + b"="),
     "date-of-digits": lambda: value_in(b"Date", b"1" * 10_000),
     "dashed-lines-300000": lambda: many_parts(1).replace(b"x\r\n", b"--not a boundary\r\n" * 300_000),
+    "dashed-lines-in-part-headers-80000": lambda: dashed_part_headers(5, 16_000),
     "html-nested-50000": lambda: html_of(b"<div>" * 50_000 + b"deep"),
     "html-lists-in-lists": lambda: html_of(b"<ul>" * 50 + b"<li>a" * 25_000),
     "html-table-of-one-wide-cell": lambda: html_of(
         b"<table><tr><td>" + b"w" * 100_000 + b"</td></tr>" + b"<tr><td>x</td></tr>" * 5_000 + b"</table>"
     ),
+    "html-number-of-5000-digits": lambda: html_of(b"<div>" * 300 + b"&#" + b"9" * 5_000 + b";"),
     "html-unclosed-comments": lambda: html_of(b"<!--" * 60_000),
     "html-unclosed-scripts": lambda: html_of(b"<script>" * 30_000),
     "quoted-printable-of-equals": lambda: b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=" * 1_000_000,
@@ -93,6 +102,7 @@ BUILT: dict[str, Callable[[], bytes]] = {
     "bounce-of-dashes": lambda: bounce_of(_SENDMAIL, b"-" * 100_000 + b"\r\n" + b"- " * 50_000),
     "bounce-of-users": lambda: bounce_of(_QMAIL, b"<a@x>:\r\n" + b"user " * 30_000 + b"user" * 30_000),
     "bounce-of-addresses-in-one-line": lambda: bounce_of(_SENDMAIL, b"(x@y.z)" * 30_000),
+    "bounce-of-a-blank-message-id": lambda: bounce_of(_QMAIL, b"<a@x>:\r\nno\r\nMessage-ID:" + b" " * 60_000 + b"x"),
     "bounce-of-header-lines": lambda: bounce_of(b"Your message", b"To: x\r\n Subject:\r\n" * 20_000),
     "failed-recipients-30000": lambda: (
         b"X-Failed-Recipients: " + b", ".join(b"u%d@example.org" % number for number in range(30_000)) + b"\r\n" * 2

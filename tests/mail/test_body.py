@@ -2,7 +2,7 @@ import pytest
 
 from core.mail.body import read_body
 from core.mail.parts import DEEPEST, MOST_PARTS, read_parts
-from tests.corpus.nasty import BUILT, many_parts, nested_multiparts, small_messages
+from tests.corpus.nasty import BUILT, dashed_part_headers, many_parts, nested_multiparts, small_messages
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,11 @@ def test_parts_are_counted_to_their_most_alone() -> None:
     flood = read_body(BUILT["parts-20000"]())
     assert len(flood.parts) == MOST_PARTS
     assert flood.is_cut
+
+
+def test_lines_that_might_be_delimiters_are_looked_at_no_more_often_in_headers_of_parts_than_elsewhere() -> None:
+    assert len(read_parts(dashed_part_headers(3, 16_000))) == 4
+    assert len(read_parts(dashed_part_headers(20, 16_000))) < 10
 
 
 def test_an_outer_delimiter_ends_inner_parts() -> None:

@@ -32,6 +32,7 @@ def test_html_says_its_text(html: str, text: str) -> None:
         ("1 < 2 &lt; 3 <", "1 < 2 < 3 <"),
         ("<!-- <p>hidden</p> -->x<!-- open", "x"),
         ("<unclosed", ""),
+        ("&#" + "9" * 5000 + ";x&#65;", "\ufffdxA"),
     ],
 )
 def test_tags_are_stripped_where_no_page_can_be_laid_out(html: str, text: str) -> None:

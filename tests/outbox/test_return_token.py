@@ -35,7 +35,9 @@ def test_a_token_of_another_message_outbox_or_length_leads_nowhere():
 
 
 def test_a_very_long_address_is_no_work():
-    assert outgoing_id_in(SECRET, ["1" * 100_000 + "-aaaaaaaaaaaa@example.org"]) is None
+    for length in (100_000, 10_000_000):  # each letter looked at once for each letter would take days
+        assert outgoing_id_in(SECRET, ["1" * length + "-aaaaaaaaaaaa@example.org"]) is None
+        assert outgoing_id_in(SECRET, ["1" * length]) is None
 
 
 def test_the_secret_is_made_once(handles):
