@@ -16,6 +16,7 @@ from core.handles import Handles
 from core.models import Account, AccountStatus, Mailbox, MailboxStatus, Profile, Token, Validity
 from core.resources.methods import method_of
 from core.text import counted
+from core.vault.owner import Owner
 
 STEPS = (30, 7, 1)
 """Days before the end at which an alert is opened."""
@@ -148,12 +149,12 @@ def tell_endings(handles: Handles) -> None:
     alerts.settle(handles, PREFIX, wanted, now)
 
 
-def note_certificate(handles: Handles, kind: str, owner_id: int, expires: datetime | None) -> None:
+def note_certificate(handles: Handles, owner: Owner, expires: datetime | None) -> None:
     """Keep when the certificate that the server of an account or mailbox showed just now ends; `None` in clear."""
-    status, key = _STATUS[kind]
+    status, key = _STATUS[owner.kind]
     with handles.database.reading() as session:
-        known = session.connection().execute(select(status.c.certificate_expires).where(key == owner_id)).first()
+        known = session.connection().execute(select(status.c.certificate_expires).where(key == owner.id)).first()
     if known is None or known.certificate_expires == expires:
         return  # a connection costs no write of its own
-    noted = update(status).where(key == owner_id).values(certificate_expires=expires)
+    noted = update(status).where(key == owner.id).values(certificate_expires=expires)
     handles.database.writing(lambda session: session.connection().execute(noted))

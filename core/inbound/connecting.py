@@ -19,6 +19,7 @@ from core.protocols.imap import FolderStatus, ImapSource
 from core.protocols.server import Timeouts
 from core.protocols.source import Source
 from core.runlog import RunLog
+from core.vault.owner import Owner
 
 SOON = 20.0
 """Seconds in which a kept connection must answer: a dead one is silent, and a new one is opened sooner than that."""
@@ -51,7 +52,7 @@ def connect(
     try:
         shown = source.facts.tls.certificate.expires if source.facts.tls else None
         if shown != claimed.certificate_expires:
-            note_certificate(handles, "account", claimed.lease.key, shown)
+            note_certificate(handles, Owner("account", claimed.lease.key), shown)
         return source, unchanged_folders(claimed, noted, source)
     except BaseException:
         source.drop()

@@ -17,7 +17,7 @@ from core.protocols.source import Source
 from core.protocols.tls import Security, TlsTrust
 from core.protocols.transcript import Transcript
 from core.runlog import RunLog
-from core.vault.vault import login_owner
+from core.vault.owner import login_owner
 
 Opened = TypeVar("Opened")
 
@@ -64,9 +64,9 @@ def logged_in_as(handles: Handles, account: Account, open_with: Callable[[Login]
     """
     if account.profile_id is None:
         return open_with(login_of(handles, account))
-    kind, owner_id = login_owner(account.id or 0, account.mailbox_id)
+    owner = login_owner(account.id or 0, account.mailbox_id)
     use = Use.IMAP if AccountType(account.type).is_imap else Use.POP
-    return logged_in(handles, kind, owner_id, use, open_with)
+    return logged_in(handles, owner, use, open_with)
 
 
 def server_of(account: Account) -> Server:

@@ -24,6 +24,7 @@ from core.oauth.signer import Signer, signer_of
 from core.oauth.to_its_end import to_its_end
 from core.oauth.turn import Turn, is_row, is_taken, make_row, take_turn
 from core.secret import Secret
+from core.vault.owner import Owner
 
 PATIENCE = 40.0
 """Seconds that others wait for the one who renews."""
@@ -35,18 +36,18 @@ _token = table_of(Token)
 _pause = threading.Event()
 
 
-def keep_grant(handles: Handles, kind: str, owner_id: int, profile_id: int, grant: Grant) -> None:
+def keep_grant(handles: Handles, owner: Owner, profile_id: int, grant: Grant) -> None:
     """Keep what a person got by signing in; the account is due at once.
 
     Raises:
         OAuthRefused: somebody else signed in than the one the account or mailbox belongs to, or only for an hour.
         SecretUnreadable: there is no key to seal it with.
     """
-    signer, now = signer_of(handles, kind, owner_id), clock.utcnow()
+    signer, now = signer_of(handles, owner), clock.utcnow()
     if signer.profile_id != profile_id:
         raise OAuthRefused(f"The profile of {signer.title} was changed meanwhile. Begin the sign-in again.")
     if not is_the_owner(grant.names, signer.username, signer.address):
-        raise OAuthRefused(wrong_person(grant.signed_in_as, signer.kind, signer.name, signer.username))
+        raise OAuthRefused(wrong_person(grant.signed_in_as, signer))
     if grant.refresh_token is None:
         raise OAuthRefused(
             f"The provider gave no refresh token, so the sign-in would end within the hour: add what it wants for one "
@@ -55,10 +56,10 @@ def keep_grant(handles: Handles, kind: str, owner_id: int, profile_id: int, gran
     kept = Held(profile_id=profile_id, basis=signer.basis, seed=digest_of(signer.seed))
 
     def write(session: Session) -> None:
-        make_row(session, signer.kind, signer.owner_id)
+        make_row(session, signer.owner)
         fresh = with_grant(kept, grant, now)
         keeping.write_signed_in(handles, session, signer, fresh, signed_in_at=now, refused_token="")
-        revival.revive(session, signer.kind, signer.owner_id, now)
+        revival.revive(session, signer.owner, now)
 
     handles.database.writing(write)
     forget_what_was_left(handles, signer)
@@ -66,7 +67,7 @@ def keep_grant(handles: Handles, kind: str, owner_id: int, profile_id: int, gran
     alarms.tell_sign_ins(handles)
 
 
-def access_token(handles: Handles, kind: str, owner_id: int) -> str:
+def access_token(handles: Handles, owner: Owner) -> str:
     """An access token that is good for some minutes at least.
 
     Raises:
@@ -74,7 +75,7 @@ def access_token(handles: Handles, kind: str, owner_id: int) -> str:
         OAuthRefused: the provider refuses the app; a person must mend the profile.
         OAuthUnavailable: the provider cannot be asked now.
     """
-    return get_token(handles, signer_of(handles, kind, owner_id)).token
+    return get_token(handles, signer_of(handles, owner)).token
 
 
 def get_token(handles: Handles, signer: Signer, *, by_hand: bool = False) -> Given:
@@ -90,7 +91,7 @@ def get_token(handles: Handles, signer: Signer, *, by_hand: bool = False) -> Giv
     while True:
         with handles.database.reading() as session:
             held = keeping.read(handles, session, signer)
-            is_busy = is_taken(session, signer.kind, signer.owner_id, clock.utcnow())
+            is_busy = is_taken(session, signer.owner, clock.utcnow())
         held = as_asked_by_hand(held, signer) if by_hand else held
         step = next_step(held, signer, clock.utcnow())
         if step is not Step.RENEW:
@@ -105,7 +106,7 @@ def get_token(handles: Handles, signer: Signer, *, by_hand: bool = False) -> Giv
 
 def refuse_token(handles: Handles, signer: Signer, token: str) -> None:
     """A mail server refused this access token: it is not offered again."""
-    refused = update(_token).where(is_row(signer.kind, signer.owner_id)).values(refused_token=digest_of(Secret(token)))
+    refused = update(_token).where(is_row(signer.owner)).values(refused_token=digest_of(Secret(token)))
     handles.database.writing(lambda session: session.connection().execute(refused))
 
 
@@ -113,6 +114,6 @@ def _turn(handles: Handles, signer: Signer) -> Turn | None:
     def take(session: Session) -> Turn | None:
         # What could not be sealed is not asked for: the provider may take the old refresh token back.
         handles.vault.claim_key(session)
-        return take_turn(session, signer.kind, signer.owner_id, handles.worker_id, clock.utcnow())
+        return take_turn(session, signer.owner, handles.worker_id, clock.utcnow())
 
     return handles.database.writing(take)

@@ -62,7 +62,7 @@ def as_asked_by_hand(held: Held, signer: Signer) -> Held:
 
 def _note(handles: Handles, signer: Signer, held: Held) -> None:
     def write(session: Session) -> None:
-        make_row(session, signer.kind, signer.owner_id)
+        make_row(session, signer.owner)
         keeping.write_unasked(handles, session, signer, held)
 
     handles.database.writing(write)

@@ -127,7 +127,7 @@ def brought_up_to_date(held: Held, signer: Signer) -> Held:
             is_refused=False,
         )  # fmt: skip
     if signer.app.asks_a_person and not is_the_owner(held.names, signer.username, signer.address):
-        need = wrong_person(held.names[0], signer.kind, signer.name, signer.username)
+        need = wrong_person(held.names[0], signer)
         held = replace(held, access=None, expires_at=None, renew_at=None, needs_sign_in=need)
     if signer.seed is not None and (held.refresh is None or held.seed != seed):
         held = replace(held, refresh=signer.seed, refresh_expires_at=None, seed=seed)

@@ -28,11 +28,11 @@ def read(handles: Handles, session: Session, signer: Signer) -> Held:
     Raises:
         SecretUnreadable: it cannot be opened here, and only a person can get another.
     """
-    row = session.get(Token, (signer.kind, signer.owner_id), populate_existing=True)
+    row = session.get(Token, signer.owner, populate_existing=True)
     if row is None or not row.sealed:
         return brought_up_to_date(held_in(row, b""), signer)
     try:
-        content = handles.vault.open(token_place(signer.kind, signer.owner_id), row.sealed)
+        content = handles.vault.open(token_place(signer.owner), row.sealed)
     except SecretUnreadable as error:
         if signer.app.asks_a_person:
             raise
@@ -46,7 +46,7 @@ def write_granted(handles: Handles, session: Session, signer: Signer, turn: Turn
 
     Also without the turn, as long as nothing else was kept: the provider may have taken the old refresh token back.
     """
-    mine = turn.is_mine() | (is_row(signer.kind, signer.owner_id) & _as_it_was(held))
+    mine = turn.is_mine() | (is_row(signer.owner) & _as_it_was(held))
     values = _columns(handles, session, signer, held)
     return bool(session.connection().execute(update(_token).where(mine).values(values)).rowcount)
 
@@ -60,14 +60,14 @@ def write_refused(handles: Handles, session: Session, signer: Signer, turn: Turn
 
 def write_unasked(handles: Handles, session: Session, signer: Signer, held: Held) -> None:
     """Keep what needed no question to the provider, unless something else was kept meanwhile."""
-    is_idle = is_row(signer.kind, signer.owner_id) & _as_it_was(held) & (_token.c.lease_owner == "")
+    is_idle = is_row(signer.owner) & _as_it_was(held) & (_token.c.lease_owner == "")
     session.connection().execute(update(_token).where(is_idle).values(_columns(handles, session, signer, held)))
 
 
 def write_signed_in(handles: Handles, session: Session, signer: Signer, held: Held, **columns: Any) -> None:
     """Keep what a person got by signing in, whoever is renewing meanwhile."""
     values = _columns(handles, session, signer, held) | columns | {"fence": _token.c.fence + 1}
-    session.connection().execute(update(_token).where(is_row(signer.kind, signer.owner_id)).values(values))
+    session.connection().execute(update(_token).where(is_row(signer.owner)).values(values))
 
 
 def _as_it_was(held: Held) -> Any:
@@ -75,7 +75,7 @@ def _as_it_was(held: Held) -> Any:
 
 
 def _columns(handles: Handles, session: Session, signer: Signer, held: Held) -> dict[str, Any]:
-    place = token_place(signer.kind, signer.owner_id)
+    place = token_place(signer.owner)
     sealed = handles.vault.seal(session, place, content_of(held))
     return {
         "profile_id": signer.profile_id,

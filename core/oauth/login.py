@@ -12,19 +12,19 @@ from core.oauth.permits import what_to_permit
 from core.oauth.scopes import Use
 from core.oauth.signer import Signer, signer_of
 from core.protocols.server import Login
+from core.vault.owner import Owner
 
 Opened = TypeVar("Opened")
 
 
 def logged_in(
-    handles: Handles, kind: str, owner_id: int, use: Use, open_with: Callable[[Login], Opened], *, by_hand: bool = False
+    handles: Handles, owner: Owner, use: Use, open_with: Callable[[Login], Opened], *, by_hand: bool = False
 ) -> Opened:
     """Open a connection as this account or mailbox, with a token.
 
     Args:
         handles: what this process holds open.
-        kind: `account` or `mailbox`.
-        owner_id: its id.
+        owner: the account or mailbox.
         use: what the connection is for.
         open_with: connects and logs in.
         by_hand: a person asks, see `access_token`.
@@ -35,7 +35,7 @@ def logged_in(
         TokenRefused: the server refuses a good token; its operator has to permit something.
         WireError: provider or server cannot be reached, or refuse.
     """
-    signer = signer_of(handles, kind, owner_id)
+    signer = signer_of(handles, owner)
     # Got before the connection is made: no server likes to wait while we ask somebody else.
     given = get_token(handles, signer, by_hand=by_hand)
     try:

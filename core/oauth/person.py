@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from core.oauth.signer import Signer
 
-def wrong_person(who: str, kind: str, name: str, username: str) -> str:
+
+def wrong_person(who: str, signer: Signer) -> str:
     """What to say when somebody else signed in for an account or mailbox."""
-    field = "address" if kind == "account" else "default_sender"
+    field = "address" if signer.kind == "account" else "default_sender"
     return (
-        f"{who} signed in, but {kind} {name} is for {username}: sign in as that user. If {who} may open the mailbox "
-        f"as well (a shared one), say so first: postroom set {kind} {name} {field}={who}"
+        f"{who} signed in, but {signer.title} is for {signer.username}: sign in as that user. If {who} may open "
+        f"the mailbox as well (a shared one), say so first: postroom set {signer.title} {field}={who}"
     )
 
 

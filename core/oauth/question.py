@@ -37,7 +37,7 @@ def asked(signer: Signer, held: Held) -> Grant:
     if signer.app.method == "client_secret":
         return replace(grant, signed_in_as="", also_known_as=())  # nobody did
     if not is_the_owner(grant.names, signer.username, signer.address):
-        raise NeedsSignIn(wrong_person(grant.signed_in_as, signer.kind, signer.name, signer.username))
+        raise NeedsSignIn(wrong_person(grant.signed_in_as, signer))
     # With the password at hand there is no need for another key to the mailbox.
     is_needless = signer.app.method == "password"
     return replace(grant, refresh_token=None, refresh_expires_at=None) if is_needless else grant

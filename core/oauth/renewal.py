@@ -12,8 +12,9 @@ from core.oauth.held import Held, Step, next_step, with_grant
 from core.oauth.question import after_failure, asked
 from core.oauth.signer import Signer
 from core.oauth.turn import Turn, give_back
+from core.vault.owner import Owner
 
-_unsaved: dict[tuple[str, str, int], tuple[Turn, Held]] = {}
+_unsaved: dict[tuple[str, Owner], tuple[Turn, Held]] = {}
 """What a provider gave and the database would not take, by database and owner: the next who asks here writes it."""
 
 
@@ -93,5 +94,5 @@ def _let_go(handles: Handles, turn: Turn) -> None:
     handles.database.writing(lambda session: give_back(session, turn))
 
 
-def _key(handles: Handles, signer: Signer) -> tuple[str, str, int]:
-    return (handles.database.url, signer.kind, signer.owner_id)
+def _key(handles: Handles, signer: Signer) -> tuple[str, Owner]:
+    return (handles.database.url, signer.owner)

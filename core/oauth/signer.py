@@ -16,16 +16,15 @@ from core.oauth.app import App, app_of
 from core.oauth.problems import Whom
 from core.oauth.scopes import Use
 from core.secret import Secret
-from core.vault.vault import login_owner
+from core.vault.owner import Owner, login_owner
 
 
 @dataclass(frozen=True)
 class Signer:
     """An account or mailbox that signs in with a profile."""
 
-    kind: str
-    """`account` or `mailbox`."""
-    owner_id: int
+    owner: Owner
+    """Its kind is `account` or `mailbox`."""
     name: str
     profile_id: int
     app: App
@@ -37,6 +36,11 @@ class Signer:
     """For the method `password`."""
     seed: Secret | None = field(default=None, repr=False)
     """The refresh token that a person entered, for the method `refresh_token`."""
+
+    @property
+    def kind(self) -> str:
+        """`account` or `mailbox`."""
+        return self.owner.kind
 
     @property
     def title(self) -> str:
@@ -75,7 +79,7 @@ class Signer:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def signer_of(handles: Handles, kind: str, owner_id: int) -> Signer:
+def signer_of(handles: Handles, owner: Owner) -> Signer:
     """Who signs in for this account or mailbox; the inbox of a mailbox signs in as its mailbox does.
 
     Raises:
@@ -84,38 +88,38 @@ def signer_of(handles: Handles, kind: str, owner_id: int) -> Signer:
         SecretUnreadable: a secret cannot be opened here.
     """
     with handles.database.reading() as session:
-        if kind == "account":
-            account = session.get(Account, owner_id)
+        if owner.kind == "account":
+            account = session.get(Account, owner.id)
             if account is None:
                 raise NotFound("The account is not there any more.")
             if account.mailbox_id is None:
                 return _signer(handles, session, account, (_use_of(account),))
-            kind, owner_id = login_owner(owner_id, account.mailbox_id)
-        mailbox = session.get(Mailbox, owner_id)
+            owner = login_owner(owner.id, account.mailbox_id)
+        mailbox = session.get(Mailbox, owner.id)
         if mailbox is None:
             raise NotFound("The mailbox is not there any more.")
         return _signer(handles, session, mailbox, _uses_of(session, mailbox))
 
 
-def _signer(handles: Handles, session: Session, owner: Account | Mailbox, uses: tuple[Use, ...]) -> Signer:
+def _signer(handles: Handles, session: Session, row: Account | Mailbox, uses: tuple[Use, ...]) -> Signer:
     kind, address = (
-        ("account", owner.address) if isinstance(owner, Account) else ("mailbox", address_of(owner.default_sender))
+        ("account", row.address) if isinstance(row, Account) else ("mailbox", address_of(row.default_sender))
     )
-    profile = session.get(Profile, owner.profile_id) if owner.profile_id is not None else None
-    if profile is None or profile.id is None or owner.id is None:
-        raise ConfigurationError(f"{kind.capitalize()} {owner.name} has no sign-in profile. Choose one.")
+    profile = session.get(Profile, row.profile_id) if row.profile_id is not None else None
+    if profile is None or profile.id is None or row.id is None:
+        raise ConfigurationError(f"{kind.capitalize()} {row.name} has no sign-in profile. Choose one.")
     secret = handles.vault.fetch(session, "profile", profile.id, "client_secret")
     wants_password, wants_seed = profile.method == "password", profile.method == "refresh_token"
+    owner = Owner(kind, row.id)
     return Signer(
-        kind=kind,
-        owner_id=owner.id,
-        name=owner.name,
+        owner=owner,
+        name=row.name,
         profile_id=profile.id,
         app=app_of(profile, secret, uses),
-        username=owner.username,
+        username=row.username,
         address=address,
-        password=handles.vault.fetch(session, kind, owner.id, "password") if wants_password else None,
-        seed=handles.vault.fetch(session, kind, owner.id, "refresh_token") if wants_seed else None,
+        password=handles.vault.fetch(session, *owner, "password") if wants_password else None,
+        seed=handles.vault.fetch(session, *owner, "refresh_token") if wants_seed else None,
     )
 
 

@@ -15,6 +15,7 @@ from sqlmodel import Session
 from core.db.bulk import database_now, insert_missing, skip_locked, table_of
 from core.db.leases import is_free
 from core.models import Token
+from core.vault.owner import Owner
 
 LEASE = timedelta(seconds=60)
 """How long a turn lasts: asking has half of it, writing down the answer the rest. Then its holder counts as dead."""
@@ -26,47 +27,44 @@ _token = table_of(Token)
 class Turn:
     """The right to renew the tokens of one account or mailbox."""
 
-    kind: str
-    owner_id: int
+    owner: Owner
     fence: int
     is_inherited: bool
     """Whether the one before never gave it back: what the provider told that one may be lost."""
 
     def is_mine(self) -> Any:
         """The condition that every write under this turn carries."""
-        return is_row(self.kind, self.owner_id) & (_token.c.fence == self.fence)
+        return is_row(self.owner) & (_token.c.fence == self.fence)
 
 
-def is_row(kind: str, owner_id: int) -> Any:
+def is_row(owner: Owner) -> Any:
     """The condition of one account's or mailbox's row."""
-    return (_token.c.kind == kind) & (_token.c.owner_id == owner_id)
+    return (_token.c.kind == owner.kind) & (_token.c.owner_id == owner.id)
 
 
-def make_row(session: Session, kind: str, owner_id: int) -> None:
+def make_row(session: Session, owner: Owner) -> None:
     """See to it that there is a row."""
     texts = dict.fromkeys(("key_id", "refused_token", "signed_in_as", "needs_sign_in", "last_error", "lease_owner"), "")
-    insert_missing(session, Token, [{"kind": kind, "owner_id": owner_id, "fence": 0, **texts}])
+    insert_missing(session, Token, [{"kind": owner.kind, "owner_id": owner.id, "fence": 0, **texts}])
 
 
-def is_taken(session: Session, kind: str, owner_id: int, now: datetime) -> bool:
+def is_taken(session: Session, owner: Owner, now: datetime) -> bool:
     """Whether somebody has the turn: looked at before it is asked for, since asking is a write."""
     free = is_free(session, Token, now)
-    taken = select(_token.c.fence).where(is_row(kind, owner_id), not_(free))
+    taken = select(_token.c.fence).where(is_row(owner), not_(free))
     return session.connection().execute(taken).first() is not None
 
 
-def take_turn(session: Session, kind: str, owner_id: int, worker: str, now: datetime) -> Turn | None:
+def take_turn(session: Session, owner: Owner, worker: str, now: datetime) -> Turn | None:
     """Take the turn if nobody has it."""
-    make_row(session, kind, owner_id)
-    free = skip_locked(
-        select(_token.c.fence, _token.c.lease_owner).where(is_row(kind, owner_id), is_free(session, Token, now))
-    )
+    make_row(session, owner)
+    free = skip_locked(select(_token.c.fence, _token.c.lease_owner).where(is_row(owner), is_free(session, Token, now)))
     found = session.connection().execute(free).one_or_none()
     if found is None:
         return None
-    turn = Turn(kind, owner_id, found.fence + 1, is_inherited=bool(found.lease_owner))
+    turn = Turn(owner, found.fence + 1, is_inherited=bool(found.lease_owner))
     taken = {"lease_owner": worker, "lease_until": _end(session, now), "fence": turn.fence}
-    session.connection().execute(update(_token).where(is_row(kind, owner_id)).values(taken))
+    session.connection().execute(update(_token).where(is_row(owner)).values(taken))
     return turn
 
 

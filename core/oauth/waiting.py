@@ -13,6 +13,7 @@ from core.oauth.cache import keep_grant
 from core.oauth.grant import Grant
 from core.oauth.sign_in import CodeSignIn, begin_device, finish_code, poll_device
 from core.oauth.signer import Signer, signer_of
+from core.vault.owner import Owner
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ Pause = Callable[[float], bool]
 """Waits that many seconds; false: the person has given up."""
 
 
-def by_device(handles: Handles, kind: str, owner_id: int, pause: Pause) -> Iterator[Prompt | SignedIn]:
+def by_device(handles: Handles, owner: Owner, pause: Pause) -> Iterator[Prompt | SignedIn]:
     """First the code that a person is to enter, then, once it is kept, what was; nothing more if given up.
 
     Raises:
@@ -51,7 +52,7 @@ def by_device(handles: Handles, kind: str, owner_id: int, pause: Pause) -> Itera
         OAuthUnavailable: the provider cannot be asked, from the start or until the code has run out.
         SecretUnreadable: this process may not read the key.
     """
-    signer = signer_of(handles, kind, owner_id)
+    signer = signer_of(handles, owner)
     begun = begin_device(signer.app, signer.username)
     link = begun.verification_uri_complete or begun.verification_uri
     yield Prompt(begun.user_code, begun.verification_uri, link, begun.expires_at)
@@ -67,7 +68,7 @@ def by_device(handles: Handles, kind: str, owner_id: int, pause: Pause) -> Itera
             return
 
 
-def by_code(handles: Handles, kind: str, owner_id: int, begun: CodeSignIn, query: str) -> SignedIn:
+def by_code(handles: Handles, owner: Owner, begun: CodeSignIn, query: str) -> SignedIn:
     """Keep what the address that a browser came back to is good for.
 
     Raises:
@@ -76,10 +77,10 @@ def by_code(handles: Handles, kind: str, owner_id: int, begun: CodeSignIn, query
         OAuthUnavailable: the provider cannot be asked now.
         SecretUnreadable: this process may not read the key.
     """
-    signer = signer_of(handles, kind, owner_id)
+    signer = signer_of(handles, owner)
     return _kept(handles, signer, finish_code(signer.app, begun, query))
 
 
 def _kept(handles: Handles, signer: Signer, grant: Grant) -> SignedIn:
-    keep_grant(handles, signer.kind, signer.owner_id, signer.profile_id, grant)
+    keep_grant(handles, signer.owner, signer.profile_id, grant)
     return SignedIn(signer.kind, signer.name, grant.signed_in_as)

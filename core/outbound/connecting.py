@@ -11,6 +11,7 @@ from core.outbound.pool import Opened
 from core.outbound.route import Route
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.smtp import SmtpConnection, open_smtp
+from core.vault.owner import Owner
 
 
 def connect(handles: Handles, route: Route, timeouts: Timeouts) -> Opened:
@@ -21,9 +22,8 @@ def connect(handles: Handles, route: Route, timeouts: Timeouts) -> Opened:
         ConfigurationError: the password cannot be had; somebody must sign in.
     """
     if route.has_login and route.has_profile:
-        return logged_in(
-            handles, "mailbox", route.mailbox_id, Use.SMTP, lambda login: _connected(handles, route, login, timeouts)
-        )
+        owner = Owner("mailbox", route.mailbox_id)
+        return logged_in(handles, owner, Use.SMTP, lambda login: _connected(handles, route, login, timeouts))
     return _connected(handles, route, _login(handles, route), timeouts)
 
 
@@ -41,7 +41,7 @@ def _connected(handles: Handles, route: Route, login: Login | None, timeouts: Ti
 def _opened(handles: Handles, route: Route, server: Server, connection: SmtpConnection) -> Opened:
     tls = connection.facts.tls
     try:
-        note_certificate(handles, "mailbox", route.mailbox_id, tls.certificate.expires if tls else None)
+        note_certificate(handles, Owner("mailbox", route.mailbox_id), tls.certificate.expires if tls else None)
     except BaseException:
         connection.drop()
         raise

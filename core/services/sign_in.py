@@ -27,7 +27,7 @@ from core.services import access, audit, sign_in_orders
 from core.services.actor import Actor
 from core.services.lookup import named
 from core.services.sign_in_orders import VERB
-from core.vault.vault import login_owner
+from core.vault.owner import Owner, login_owner
 
 
 class Flow(StrEnum):
@@ -43,11 +43,15 @@ class Flow(StrEnum):
 class Whose:
     """Who signs in, and with what."""
 
-    kind: str
-    owner_id: int
+    owner: Owner
     name: str
     username: str
     profile: Profile
+
+    @property
+    def kind(self) -> str:
+        """`account` or `mailbox`."""
+        return self.owner.kind
 
     @property
     def subject(self) -> str:
@@ -93,13 +97,11 @@ def flow_for(handles: Handles, actor: Actor, kind: str, name: str | int, wanted:
         title = method.title if method else f"{profile.provider} with {profile.method}"
         raise ConfigurationError(
             f"Nobody has to sign in for {whose.title}: profile {profile.name} gets its tokens by itself ({title}). "
-            f"Try it: postroom test {whose.kind} {whose.name}"
+            f"Try it: postroom test {whose.title}"
         )
     flow = wanted or (Flow.DEVICE if profile.method == "device_code" else Flow.BROWSER)
     if flow is Flow.DEVICE and (why := REFUSED.get((profile.provider, "device_code"))):
-        raise ConfigurationError(
-            f"{why} Sign in with a browser: postroom oauth login {whose.kind} {whose.name} --paste"
-        )
+        raise ConfigurationError(f"{why} Sign in with a browser: postroom oauth login {whose.title} --paste")
     missing = {Flow.DEVICE: "device_url", Flow.BROWSER: "auth_url"}[flow]
     if profile.provider == "custom" and not getattr(profile, missing):
         raise ConfigurationError(f"Profile {profile.name} has no {missing}, which signing in this way needs. Enter it.")
@@ -126,7 +128,7 @@ def by_device(handles: Handles, actor: Actor, kind: str, name: str | int, pause:
     if not handles.vault.can_open():
         yield from sign_in_orders.by_device(handles, actor, whose.subject, pause)
         return
-    for step in waiting.by_device(handles, whose.kind, whose.owner_id, pause):
+    for step in waiting.by_device(handles, whose.owner, pause):
         if isinstance(step, SignedIn):
             _note(handles, actor, whose, step)
         yield step
@@ -153,7 +155,7 @@ def finish(handles: Handles, actor: Actor, browser: InBrowser, answer: str, paus
     access.require(actor, VERB, whose.kind)
     if not handles.vault.can_open():
         return sign_in_orders.by_code(handles, actor, whose.subject, browser.begun, answer=answer, pause=pause)
-    done = waiting.by_code(handles, whose.kind, whose.owner_id, browser.begun, answer)
+    done = waiting.by_code(handles, whose.owner, browser.begun, answer)
     _note(handles, actor, whose, done)
     return done
 
@@ -163,18 +165,18 @@ def _whose(handles: Handles, actor: Actor, kind: str, name: str | int) -> Whose:
     described: Kind = ACCOUNT if kind == ACCOUNT.name else MAILBOX
     with handles.database.reading() as session:
         row = named(session, described, name)
-        owner = (kind, row["id"])
+        owner = Owner(kind, row["id"])
         if described is ACCOUNT:
             owner = login_owner(row["id"], row["mailbox_id"])
-        if owner[0] != kind:  # an inbox signs in as its mailbox does
-            row = dict(named(session, MAILBOX, owner[1]))
+        if owner.kind != kind:  # an inbox signs in as its mailbox does
+            row = dict(named(session, MAILBOX, owner.id))
         profile = session.get(Profile, row["profile_id"]) if row["profile_id"] is not None else None
     if profile is None:
         raise ConfigurationError(
-            f"{owner[0].capitalize()} {row['name']} has no sign-in profile. Give it one: "
-            f"postroom set {owner[0]} {row['name']} profile=NAME"
+            f"{owner.kind.capitalize()} {row['name']} has no sign-in profile. Give it one: "
+            f"postroom set {owner.kind} {row['name']} profile=NAME"
         )
-    return Whose(owner[0], owner[1], row["name"], row["username"], profile)
+    return Whose(owner, row["name"], row["username"], profile)
 
 
 def _note(handles: Handles, actor: Actor, whose: Whose, done: SignedIn) -> None:

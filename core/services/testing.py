@@ -33,8 +33,8 @@ from core.services.lookup import Stored, living, named
 from core.services.tested import remember, versions
 from core.services.token_step import token_step
 from core.settings import write_size
+from core.vault.owner import Owner, login_owner
 from core.vault.ref import Ref
-from core.vault.vault import login_owner
 
 Tested = str | Mapping[str, Any]
 """The name of what is saved, or values that are not saved yet; a blank password there is the one that is kept."""
@@ -151,15 +151,15 @@ def _logged_in(handles: Handles, draft: Draft, use: Use, steps: Callable[[Login]
         yield from signed_in.explained(steps(signed_in.login))
 
 
-def _owner(draft: Draft) -> tuple[str, int] | None:
+def _owner(draft: Draft) -> Owner | None:
     if draft.row is None:
         return None
-    return (
-        login_owner(draft.row["id"], draft.row["mailbox_id"]) if draft.kind is ACCOUNT else ("mailbox", draft.row["id"])
-    )
+    if draft.kind is ACCOUNT:
+        return login_owner(draft.row["id"], draft.row["mailbox_id"])
+    return Owner("mailbox", draft.row["id"])
 
 
-def _password(session: Session, handles: Handles, draft: Draft, owner: tuple[str, int] | None) -> Secret:
+def _password(session: Session, handles: Handles, draft: Draft, owner: Owner | None) -> Secret:
     given = draft.secrets.get("password")
     kept = None
     if given is None and "password" not in draft.secrets and owner is not None:

@@ -26,8 +26,8 @@ from core.resources.profile import PROFILE
 from core.secret import Secret
 from core.services.drafts import Draft
 from core.services.lookup import named
+from core.vault.owner import Owner, login_owner
 from core.vault.ref import Ref
-from core.vault.vault import login_owner
 
 
 @dataclass(frozen=True)
@@ -87,27 +87,24 @@ def _tried(draft: Draft, given: Signer) -> Given:
 def _saved(handles: Handles, draft: Draft) -> Signer | None:
     if draft.row is None or draft.row["profile_id"] is None:
         return None
-    return signer_of(handles, draft.kind.name, draft.row["id"])
+    return signer_of(handles, Owner(draft.kind.name, draft.row["id"]))
 
 
 def _signer(handles: Handles, draft: Draft, use: Use, saved: Signer | None) -> Signer:
     """Who signs in as the values have it, saved or not."""
-    kind, owner_id = draft.kind.name, draft.row_id or 0
-    if draft.row is not None and kind == "account":
-        kind, owner_id = login_owner(owner_id, draft.row["mailbox_id"])
+    owner = Owner(draft.kind.name, draft.row_id or 0)
+    if draft.row is not None and owner.kind == "account":
+        owner = login_owner(owner.id, draft.row["mailbox_id"])
     with handles.database.reading() as session:
         profile_id: int = named(session, PROFILE, draft.values["profile"])["id"]
         is_same = saved is not None and saved.profile_id == profile_id
         app = saved.app if saved is not None and is_same else _app(handles, session, profile_id, use)
         fields = {"password": "password", "refresh_token": "seed"}
         secrets = {
-            fields[field]: _secret(handles, session, draft, (kind, owner_id), field)
-            for field in fields
-            if field == app.method
+            fields[field]: _secret(handles, session, draft, owner, field) for field in fields if field == app.method
         }
     return Signer(
-        kind=kind,
-        owner_id=owner_id,
+        owner=owner,
         name=draft.name or "as it stands here",
         profile_id=profile_id,
         app=app,
@@ -123,13 +120,13 @@ def _app(handles: Handles, session: Session, profile_id: int, use: Use) -> App:
     return app_of(profile, handles.vault.fetch(session, "profile", profile_id, "client_secret"), (use,))
 
 
-def _secret(handles: Handles, session: Session, draft: Draft, owner: tuple[str, int], field: str) -> Secret | None:
+def _secret(handles: Handles, session: Session, draft: Draft, owner: Owner, field: str) -> Secret | None:
     """The one that was given, or else the one that is kept."""
     if field in draft.secrets:
         given = draft.secrets[field]
         return given.read() if isinstance(given, Ref) else given
-    return handles.vault.fetch(session, *owner, field) if owner[1] else None
+    return handles.vault.fetch(session, *owner, field) if owner.id else None
 
 
 def _login(signer: Signer) -> str:
-    return f"postroom oauth login {signer.kind} {signer.name}"
+    return f"postroom oauth login {signer.title}"

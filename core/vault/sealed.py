@@ -10,15 +10,16 @@ from sqlalchemy import Column, Table, select, update
 from sqlmodel import Session, SQLModel
 
 from core.models import Request, RequestState, Secret, Token
+from core.vault.owner import Owner
 from core.vault.seal import key_id_of, place_of
 
 REQUEST_PLACE = "request"
 """What the values of a request are bound to."""
 
 
-def token_place(kind: str, owner_id: int) -> str:
+def token_place(owner: Owner) -> str:
     """What the tokens of an account or mailbox are bound to."""
-    return place_of(kind, owner_id, "token")
+    return place_of(*owner, "token")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class SealedColumn:
 
 SEALED = (
     SealedColumn(Secret, "sealed", lambda row: place_of(row.kind, row.owner_id, row.field)),
-    SealedColumn(Token, "sealed", lambda row: token_place(row.kind, row.owner_id)),
+    SealedColumn(Token, "sealed", lambda row: token_place(Owner(row.kind, row.owner_id))),
     SealedColumn(
         Request, "sealed_values", lambda _: REQUEST_PLACE,
         lambda table: table.c.state.in_([RequestState.ASKED.value, RequestState.CLAIMED.value]),

@@ -36,11 +36,6 @@ PUBLIC_KEY = "system.public_key"
 _SECRET = "$secret"  # noqa: S105 - the mark of a secret, not one
 
 
-def login_owner(account_id: int, mailbox_id: int | None) -> tuple[str, int]:
-    """Whose password an account signs in with: its own, or that of the mailbox whose inbox it is."""
-    return ("account", account_id) if mailbox_id is None else ("mailbox", mailbox_id)
-
-
 class Vault:
     """Seals and opens; the key is looked for when it is first needed."""
 

@@ -19,6 +19,7 @@ from core.models.base import Resource
 from core.oauth import waiting
 from core.oauth.sign_in import CodeSignIn
 from core.oauth.waiting import Prompt, SignedIn
+from core.vault.owner import Owner
 from core.workers.orders import Order, finish, report, take_orders
 
 KIND = "sign in"
@@ -64,14 +65,14 @@ class SignIns:
 
 def carry_out(handles: Handles, order: Order, pause: waiting.Pause) -> bool:
     """Sign in as an order says, telling how it goes; false if it was given up."""
-    kind, owner_id = _owner(handles, order.subject)
+    owner = _owner(handles, order.subject)
     if values := _values(handles, order):
         begun = json.loads(values["begun"].reveal())
         begun["expires_at"] = datetime.fromisoformat(begun["expires_at"])
-        done = waiting.by_code(handles, kind, owner_id, CodeSignIn(**begun), values["answer"].reveal())
+        done = waiting.by_code(handles, owner, CodeSignIn(**begun), values["answer"].reveal())
         _tell(handles, order, done)
         return True
-    for step in waiting.by_device(handles, kind, owner_id, pause):
+    for step in waiting.by_device(handles, owner, pause):
         _tell(handles, order, step)
         if isinstance(step, SignedIn):
             return True
@@ -86,7 +87,7 @@ def _tell(handles: Handles, order: Order, step: Prompt | SignedIn) -> None:
     report(handles, order, "code", ok=True, detail=json.dumps(told))
 
 
-def _owner(handles: Handles, subject: str) -> tuple[str, int]:
+def _owner(handles: Handles, subject: str) -> Owner:
     kind, _, name = subject.partition(":")
     model: type[Resource] = Account if kind == "account" else Mailbox
     table = table_of(model)
@@ -97,7 +98,7 @@ def _owner(handles: Handles, subject: str) -> tuple[str, int]:
         owner_id = found.scalar_one_or_none()
     if owner_id is None:
         raise NotFound(f"There is no {kind} {name!r} any more.")
-    return kind, owner_id
+    return Owner(kind, owner_id)
 
 
 def _values(handles: Handles, order: Order) -> dict[str, Any]:

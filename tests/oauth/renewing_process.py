@@ -5,6 +5,7 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Event
 
 from core.environment import Environment
+from core.vault.owner import Owner
 from tests.forked import CONTEXT
 from tests.waiting import PATIENCE
 
@@ -33,7 +34,7 @@ def _child(home: str, url: str, account_id: int, count: int, begun: Event) -> No
     begun.set()
     for _ in range(count):
         try:
-            cache.access_token(handles, "account", account_id)
+            cache.access_token(handles, Owner("account", account_id))
         except PostroomError as error:
             print(error, file=sys.stderr)
             failures += 1

@@ -10,6 +10,7 @@ from core.errors import NeedsSignIn, OAuthUnavailable, SecretUnreadable, StoreBu
 from core.models import Setting, Status
 from core.oauth import keeping
 from core.oauth.cache import access_token
+from core.vault.owner import Owner
 from core.vault.vault import KEY_ID
 from tests.accounts import ON_SQLITE, fetch, status_of
 from tests.fakes.token_server import DOWN, GONE, HTML, THROTTLED
@@ -28,34 +29,34 @@ pytestmark = ON_SQLITE
 
 
 def test_a_token_is_kept_and_renewed_some_minutes_before_its_end(handles, provider, account_id, later):
-    first = access_token(handles, "account", account_id)
+    first = access_token(handles, Owner("account", account_id))
     later(minutes=54)
-    assert access_token(handles, "account", account_id) == first
+    assert access_token(handles, Owner("account", account_id)) == first
     later(minutes=2)
-    assert access_token(handles, "account", account_id) != first
+    assert access_token(handles, Owner("account", account_id)) != first
     assert len(provider.asked) == 2
 
 
 def test_a_token_that_lives_shortly_is_used_for_most_of_its_life(handles, provider, account_id, later):
     provider.lasts = 5
     later()
-    first = access_token(handles, "account", account_id)
+    first = access_token(handles, Owner("account", account_id))
     later(seconds=4)
-    assert access_token(handles, "account", account_id) == first
+    assert access_token(handles, Owner("account", account_id)) == first
     later(seconds=0.8)
-    assert access_token(handles, "account", account_id) != first
+    assert access_token(handles, Owner("account", account_id)) != first
 
 
 def test_a_rotated_refresh_token_is_used_the_next_time(handles, provider, account_id, later):
     provider.rotates = True
     for _ in range(3):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
         later(hours=1)
     assert len({form["refresh_token"] for form in provider.asked}) == 3
 
 
 def test_nothing_of_a_token_stands_in_clear(handles, provider, account_id):
-    token = access_token(handles, "account", account_id)
+    token = access_token(handles, Owner("account", account_id))
     row = token_row(handles)
     assert token not in str(row)
     assert next(iter(provider.refresh)) not in str(row)
@@ -68,14 +69,14 @@ def test_tokens_that_were_moved_to_another_row_do_not_open(handles, provider):
     other_id = add_signer(handles, profile_id, name="b")
     change_token(handles, owner_id=other_id)
     with pytest.raises(SecretUnreadable, match=f"account:{other_id}:token was changed or moved"):
-        access_token(handles, "account", other_id)
+        access_token(handles, Owner("account", other_id))
 
 
 def test_a_spoilt_token_that_nobody_need_sign_in_for_is_got_anew(handles, provider, account_id, caplog):
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     *rest, last = token_row(handles).sealed
     change_token(handles, sealed=bytes((*rest, last ^ 1)))
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     assert len(provider.asked) == 2
     assert "account a: the token is got anew" in caplog.text
 
@@ -83,21 +84,21 @@ def test_a_spoilt_token_that_nobody_need_sign_in_for_is_got_anew(handles, provid
 def test_nothing_is_asked_for_that_could_not_be_sealed(handles, provider, account_id):
     handles.database.writing(lambda session: upsert(session, Setting, [{"name": KEY_ID, "value": "0123456789abcdef"}]))
     with pytest.raises(SecretUnreadable):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
     assert provider.asked == []
 
 
 @pytest.mark.parametrize("answer", [DOWN, THROTTLED, HTML])
 def test_a_token_that_is_still_good_outlives_a_provider_that_is_not(answer, handles, provider, account_id, later):
-    first = access_token(handles, "account", account_id)
+    first = access_token(handles, Owner("account", account_id))
     later(minutes=56)
     provider.always = answer
-    assert access_token(handles, "account", account_id) == first
-    assert access_token(handles, "account", account_id) == first
+    assert access_token(handles, Owner("account", account_id)) == first
+    assert access_token(handles, Owner("account", account_id)) == first
     assert len(provider.asked) == 2  # and it is not asked at each use
     later(minutes=4)
     with pytest.raises(OAuthUnavailable):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
 
 
 @pytest.mark.parametrize(("answer", "wait"), [(DOWN, 30), (HTML, 30), (THROTTLED, 120)])
@@ -105,14 +106,14 @@ def test_a_provider_is_left_alone_for_as_long_as_it_asks(answer, wait, handles, 
     provider.instead = [answer]
     later()
     with pytest.raises(OAuthUnavailable) as first:
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
     later(seconds=wait - 1)
     with pytest.raises(OAuthUnavailable) as second:
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
     assert str(second.value) == str(first.value)
     assert len(provider.asked) == 1
     later(seconds=2)
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
 
 
 def test_an_account_whose_provider_throttles_waits_that_long(handles, provider, account_id):
@@ -128,16 +129,16 @@ def test_where_the_password_is_kept_no_refresh_token_is(handles, provider, later
     account_id = add_signer(handles, add_profile(handles, provider, "password"), password="right")
     provider.passwords["user"], provider.more = "right", {"refresh_token_expires_in": 86400}
     for _ in range(2):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
         later(hours=1)
     assert provider.grants == ["password", "password"]
     assert token_row(handles).refresh_expires_at is None
 
 
 def test_other_scopes_or_another_secret_want_another_token(handles, provider, account_id):
-    first = access_token(handles, "account", account_id)
+    first = access_token(handles, Owner("account", account_id))
     change_profile(handles, account_row(handles, account_id).profile_id, scopes=["mail"])
-    assert access_token(handles, "account", account_id) != first
+    assert access_token(handles, Owner("account", account_id)) != first
 
 
 def test_a_grant_that_the_database_would_not_take_is_written_the_next_time(handles, provider, account_id, monkeypatch):
@@ -149,17 +150,17 @@ def test_a_grant_that_the_database_would_not_take_is_written_the_next_time(handl
 
     monkeypatch.setattr(keeping, "write_granted", busy)
     with pytest.raises(StoreBusy):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
     monkeypatch.setattr(keeping, "write_granted", write)
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     assert len(provider.asked) == 1
 
 
 def test_whoever_died_with_the_turn_keeps_others_waiting_for_a_minute_only(handles, provider, account_id, later):
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     later(hours=1)
     change_token(handles, lease_owner="dead", lease_until=clock.utcnow() + timedelta(seconds=60))
     later(seconds=61)
     provider.instead = [GONE]
     with pytest.raises(NeedsSignIn, match="A worker died while it renewed the token"):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))

@@ -11,6 +11,7 @@ from core.models import Status
 from core.oauth.cache import access_token, get_token
 from core.oauth.signer import signer_of
 from core.secret import Secret
+from core.vault.owner import Owner
 from tests.accounts import ON_SQLITE, change_account, fetch, lines, status_of
 from tests.fakes.token_server import DOWN, GONE, as_microsoft
 from tests.oauth.worlds import OFFICE365, account_row, add_profile, add_signer, alerts, enter_seed, sign_in
@@ -44,26 +45,26 @@ def test_a_sign_in_brings_the_account_back(handles, provider, account_id, later)
     assert alerts(handles) == {}
     assert account_row(handles, account_id).validity == "valid"
     later(hours=1)
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     assert provider.asked[-1]["refresh_token"] == "signed in"
 
 
 def test_a_new_refresh_token_is_tried_at_once(handles, provider, account_id):
     provider.instead = [GONE]
     with pytest.raises(NeedsSignIn):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
     enter_seed(handles, account_id, provider.sign_in("user"))
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     assert alerts(handles) == {}
 
 
 def test_the_entered_token_is_tried_when_the_one_that_came_after_it_is_dead(handles, provider, account_id, later):
     provider.rotates = True
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     seed = provider.asked[0]["refresh_token"]
     provider.refresh = {seed: "user"}
     later(hours=1)
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     assert [form["refresh_token"] == seed for form in provider.asked] == [True, False, True]
 
 
@@ -77,7 +78,7 @@ def test_another_profile_wants_another_sign_in(handles, provider):
         with pytest.raises(
             NeedsSignIn, match=r"Nobody has signed in for account a yet\. Sign in: postroom oauth login"
         ):
-            access_token(handles, "account", account_id)
+            access_token(handles, Owner("account", account_id))
     assert provider.asked == []
     assert list(alerts(handles)) == ["sign-in:account:a"]
 
@@ -87,17 +88,17 @@ def test_an_app_that_is_refused_is_tried_again_later_or_once_it_is_changed(handl
     profile_id = account_row(handles, account_id).profile_id
     for _ in range(2):
         with pytest.raises(OAuthRefused, match="AADSTS7000222: the client secret of profile p has expired"):
-            access_token(handles, "account", account_id)
+            access_token(handles, Owner("account", account_id))
     assert len(provider.asked) == 1
     later(minutes=2)
     with pytest.raises(OAuthRefused):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
     provider.always = None
     provider.client_secret = "new"
     handles.database.writing(
         lambda session: handles.vault.store(session, "profile", profile_id, "client_secret", Secret("new"))
     )
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     assert alerts(handles) == {}
 
 
@@ -106,10 +107,10 @@ def test_a_wrong_password_is_not_sent_twice(handles, provider):
     provider.passwords["user"] = "right"
     for _ in range(2):
         with pytest.raises(NeedsSignIn, match=r"wrong\. Set the right one: postroom set account a --password-stdin"):
-            access_token(handles, "account", account_id)
+            access_token(handles, Owner("account", account_id))
     assert len(provider.asked) == 1
     with pytest.raises(NeedsSignIn):  # but when a person asks
-        get_token(handles, signer_of(handles, "account", account_id), by_hand=True)
+        get_token(handles, signer_of(handles, Owner("account", account_id)), by_hand=True)
     assert len(provider.asked) == 2
 
 
@@ -119,7 +120,7 @@ def test_a_password_that_a_domains_own_service_refuses_is_not_sent_twice_either(
     account_id = add_signer(handles, add_profile(handles, provider, "password", **OFFICE365), password="wrong")
     for _ in range(2):
         with pytest.raises(NeedsSignIn, match="The domain's federation service refused the password"):
-            access_token(handles, "account", account_id)
+            access_token(handles, Owner("account", account_id))
     assert provider.grants == ["ws-trust"]
 
 
@@ -128,7 +129,7 @@ def test_a_password_is_not_sent_in_clear_whoever_says_so(handles, provider):
     provider.realm = {"account_type": "Federated", "federation_active_auth_url": service}
     account_id = add_signer(handles, add_profile(handles, provider, "password", **OFFICE365), password="right")
     with pytest.raises(OAuthUnavailable, match=r"adfs\.contoso\.example would have to be asked in clear"):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
 
 
 def test_the_run_says_that_it_was_the_token(handles, provider, account_id):
@@ -140,7 +141,7 @@ def test_the_run_says_that_it_was_the_token(handles, provider, account_id):
 def test_a_profile_without_its_secret_is_told(handles, provider):
     profile_id = add_profile(handles, provider, "client_secret", **OFFICE365, client_secret="")
     with pytest.raises(OAuthRefused, match="Profile p has no client secret, which its method needs"):
-        access_token(handles, "account", add_signer(handles, profile_id))
+        access_token(handles, Owner("account", add_signer(handles, profile_id)))
 
 
 @pytest.mark.parametrize("change", [{"deleted_at": datetime(2026, 1, 1, tzinfo=UTC)}, {"profile_id": None}])

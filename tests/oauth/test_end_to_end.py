@@ -11,6 +11,7 @@ from core.oauth.sign_in import begin_code, begin_device, finish_code, poll_devic
 from core.oauth.signer import signer_of
 from core.outbound.deliver import deliver_due
 from core.secret import Secret
+from core.vault.owner import Owner
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, rows_of, stored
 from tests.fakes.token_server import TokenServer
 from tests.oauth.worlds import OFFICE365, add_profile, add_signer
@@ -44,18 +45,18 @@ def prepared(handles: Handles, provider: TokenServer, method: str, kind: str, ow
         handles.database.writing(
             lambda session: handles.vault.store(session, kind, owner_id, method, Secret(store[method]))
         )
-    signer = signer_of(handles, kind, owner_id)
+    signer = signer_of(handles, Owner(kind, owner_id))
     if method == "device_code":
         begun = begin_device(signer.app, user)
         assert poll_device(signer.app, begun) is None
         provider.enter_code(user)
         grant = poll_device(signer.app, begun)
         assert grant is not None
-        keep_grant(handles, kind, owner_id, signer.profile_id, grant)
+        keep_grant(handles, Owner(kind, owner_id), signer.profile_id, grant)
     elif method == "authorization_code":
         begun_code = begin_code(signer.app, user, "http://localhost:8400")
         came_back = provider.browse(begun_code.url, user)
-        keep_grant(handles, kind, owner_id, signer.profile_id, finish_code(signer.app, begun_code, came_back))
+        keep_grant(handles, Owner(kind, owner_id), signer.profile_id, finish_code(signer.app, begun_code, came_back))
 
 
 def profile_for(handles: Handles, provider: TokenServer, maker: str, method: str) -> int:

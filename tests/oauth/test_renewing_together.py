@@ -1,6 +1,7 @@
 """Several workers, one grant: a provider that takes back each refresh token at its use must never be asked twice."""
 
 from core.oauth import cache
+from core.vault.owner import Owner
 from tests.fakes.token_server import TokenServer
 from tests.oauth.renewing_process import LOOK, start_renewing
 from tests.oauth.worlds import add_profile, add_signer, token_row
@@ -19,11 +20,11 @@ def test_two_workers_renew_in_turn_and_lose_no_token(handles, home, provider: To
 
     other = start_renewing(home, account_id, each)
     for _ in range(each):
-        cache.access_token(handles, "account", account_id)
+        cache.access_token(handles, Owner("account", account_id))
     other.join(PATIENCE)
 
     assert other.exitcode == 0
     assert provider.grants == ["refresh_token"] * (2 * each)
     assert len(provider.refresh) == 1  # the one that lives, and the row knows it:
-    cache.access_token(handles, "account", account_id)
+    cache.access_token(handles, Owner("account", account_id))
     assert token_row(handles).needs_sign_in == ""

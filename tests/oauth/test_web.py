@@ -19,6 +19,7 @@ from core.oauth.signer import Signer
 from core.oauth.web import Web
 from core.protocols.tls import TlsTrust, context_for
 from core.secret import Secret
+from core.vault.owner import Owner
 from tests.fakes.token_server import DOWN, FAULT, HTML, THROTTLED, Said, TokenServer, reaching, refusal
 from tests.oauth.worlds import app_at
 from tests.servers.certificates import Certificates
@@ -155,7 +156,7 @@ def test_no_secret_shows_in_what_is_raised_or_logged(maker, method, server, monk
     caplog.set_level(0)
     app = app_at(server, method, provider=maker, tenant_id="contoso.example")
     password, refresh = Secret("canary-password"), Secret("canary-refresh")
-    signer = Signer("account", 1, "a", 1, app, "user", password=password, seed=refresh)
+    signer = Signer(Owner("account", 1), "a", 1, app, "user", password=password, seed=refresh)
     secrets = [server.client_secret, password.reveal(), refresh.reveal()]
     echo = refusal("invalid_grant", " ".join(secrets))
     with reaching(server, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 
 from core.errors import NeedsSignIn, OAuthRefused
 from core.oauth.cache import access_token
+from core.vault.owner import Owner
 from tests.accounts import ON_SQLITE, change_account
 from tests.oauth.worlds import add_profile, add_signer, alerts, sign_in, token_row
 
@@ -24,13 +25,13 @@ def test_somebody_else_who_signs_in_is_refused_with_what_to_do(handles, provider
 def test_an_account_that_becomes_somebody_elses_wants_their_sign_in(handles, provider):
     account_id = add_signer(handles, add_profile(handles, provider, "device_code"), username="ann@example.org")
     sign_in(handles, provider, account_id, signed_in_as="ann@corp.example", also_known_as=("ann@example.org",))
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     change_account(handles, account_id, username="bob@example.org")
     with pytest.raises(NeedsSignIn, match=r"ann@corp\.example signed in, but account a is for bob@example\.org"):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))
     assert len(alerts(handles)) == 1
     change_account(handles, account_id, username="ann@example.org")
-    access_token(handles, "account", account_id)
+    access_token(handles, Owner("account", account_id))
     assert alerts(handles) == {}
 
 
@@ -45,4 +46,4 @@ def test_an_entered_token_of_somebody_else_is_told(handles, provider):
     provider.rotates = True
     account_id = add_signer(handles, profile_id, seed=seed, username="support@example.org")
     with pytest.raises(NeedsSignIn, match=r"sam@example\.org signed in, but account a is for support@"):
-        access_token(handles, "account", account_id)
+        access_token(handles, Owner("account", account_id))

@@ -14,6 +14,7 @@ from core.oauth.app import App
 from core.oauth.cache import keep_grant
 from core.oauth.grant import Grant
 from core.secret import Secret
+from core.vault.owner import Owner
 from tests.accounts import add_account, rows_of
 from tests.fakes.token_server import TokenServer
 
@@ -103,4 +104,4 @@ def sign_in(handles: Handles, provider: TokenServer, account_id: int, **values: 
         "refresh_token": Secret("signed in"),
         **values,
     }
-    keep_grant(handles, "account", account_id, account_row(handles, account_id).profile_id, Grant(**grant))
+    keep_grant(handles, Owner("account", account_id), account_row(handles, account_id).profile_id, Grant(**grant))

@@ -25,6 +25,7 @@ from core.models import Secret as StoredSecret
 from core.secret import Secret
 from core.services import keys, requests
 from core.services.actor import Actor, Role
+from core.vault.owner import Owner
 from core.vault.place import NEXT
 from core.vault.seal import key_id_of
 from core.vault.sealed import SEALED, token_place
@@ -43,7 +44,7 @@ def furnish(handles: Handles, admin: Actor) -> int:
     requests.ask(handles, admin, "test", "account:support", values={"password": PASSWORD})
 
     def token(session: Session) -> None:
-        sealed = handles.vault.seal(session, token_place("account", account), b"token")
+        sealed = handles.vault.seal(session, token_place(Owner("account", account)), b"token")
         row = Token(kind="account", owner_id=account, key_id=key_id_of(sealed), sealed=sealed)
         insert_rows(session, Token, [row.model_dump()])
 
@@ -63,7 +64,7 @@ def opened(handles: Handles, environment: Environment | None = None) -> list[str
             assert password is not None
             return [
                 password.reveal(),
-                fresh.vault.open(token_place("account", token.owner_id), token.sealed).decode(),
+                fresh.vault.open(token_place(Owner("account", token.owner_id)), token.sealed).decode(),
                 fresh.vault.open_values(order.sealed_values)["password"].reveal(),
             ]
     finally:

@@ -20,6 +20,7 @@ from core.services.doctor import Level, examine
 from core.services.profiles import profiles
 from core.services.sign_in import Flow
 from core.services.sign_in_status import Standing, State, standings
+from core.vault.owner import Owner
 from core.workers.sign_ins import SignIns
 from tests.accounts import ON_SQLITE
 from tests.fakes.token_server import TokenServer
@@ -71,7 +72,7 @@ def test_a_device_code_is_shown_entered_and_kept(
     assert isinstance(prompt, Prompt)
     assert (prompt.code, prompt.address) == ("WXYZ-1234", "https://example.org/device")
     assert done == SignedIn("account", "support", USER)
-    assert provider.lets_in(USER, access_token(handles, "account", account_id))
+    assert provider.lets_in(USER, access_token(handles, Owner("account", account_id)))
     standing = _standing(handles, admin)
     assert (standing.state, standing.signed_in_as, standing.detail) == (State.SIGNED_IN, USER, "")
     with handles.database.reading() as session:
@@ -90,7 +91,7 @@ def test_a_browser_comes_back_with_a_code(
     answer = provider.browse(browser.url, USER)
     done = sign_in.finish(handles, admin, browser, answer, lambda _: True)
     assert done == SignedIn("account", "support", USER)
-    assert provider.lets_in(USER, access_token(handles, "account", account_id))
+    assert provider.lets_in(USER, access_token(handles, Owner("account", account_id)))
 
 
 def test_somebody_else_who_signs_in_is_refused_and_nothing_is_kept(
@@ -206,7 +207,7 @@ def test_who_lacks_the_key_has_a_worker_sign_in(
     browser = sign_in.in_browser(handles, admin, "account", "support", "http://localhost")
     answer = provider.browse(browser.url, USER)
     assert sign_in.finish(handles, admin, browser, answer, _looking(provider, USER)) == done
-    assert provider.lets_in(USER, access_token(worker, "account", account_id))
+    assert provider.lets_in(USER, access_token(worker, Owner("account", account_id)))
     with handles.database.reading() as session:
         (_, second) = session.exec(select(Request).order_by(Request.id)).all()  # type: ignore[arg-type]
     assert browser.begun.verifier.encode() not in (second.sealed_values or b"")

@@ -12,6 +12,7 @@ from core.services.accounts import accounts
 from core.services.mailboxes import mailboxes
 from core.services.profiles import profiles
 from core.services.templates import templates
+from core.vault.owner import Owner
 from tests.accounts import ON_SQLITE, at
 from tests.fakes.token_server import DOWN, GONE, as_microsoft
 from tests.oauth.worlds import token_row
@@ -35,14 +36,14 @@ def steps_of(handles, admin, what: Any, kind: str = "account") -> list[Any]:
 
 def test_a_saved_account_gets_a_new_token_and_logs_in_with_it(handles, admin, account, provider):
     row_id = accounts.add(handles, admin, "a", account).id
-    kept = access_token(handles, "account", row_id)
+    kept = access_token(handles, Owner("account", row_id))
     steps = steps_of(handles, admin, "a")
     assert [step.step for step in steps] == [
         "token", "resolve", "connect", "greeting", "tls", "login", "folder", "count", "plan",
     ]  # fmt: skip
     assert all(step.ok for step in steps)
     assert steps[0].detail.startswith("by profile p, until ")
-    assert access_token(handles, "account", row_id) != kept
+    assert access_token(handles, Owner("account", row_id)) != kept
     assert len(provider.asked) == 2
 
 

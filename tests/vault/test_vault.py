@@ -13,8 +13,9 @@ from core.handles import Handles
 from core.models import Secret as StoredSecret
 from core.secret import Secret
 from core.vault.keys import make_key
+from core.vault.owner import login_owner
 from core.vault.ref import Ref
-from core.vault.vault import Vault, login_owner
+from core.vault.vault import Vault
 
 
 def _store(handles: Handles, value: Secret | Ref, owner: int = 1) -> None:
