@@ -63,6 +63,9 @@ class Courier:
 
     def _work(self, pages: deque[Page]) -> Steps[None]:
         """Two windows take turns: while one is being handed over, what came of the other is written."""
+        if (fault := self._room.fault_of(self._mailbox_id)) is not None:
+            yield from self._pass_on(fault)
+            return
         if self._only_urgent and (yield from self._is_not_wanted()):
             return
         while True:
@@ -262,9 +265,16 @@ class Courier:
         """The mailbox cools down; these, and all that wait for it, go on to the next."""
         yield from self._move_on(jobs, fault, page)
         self._fault = fault
-        self._room.went_down(self._mailbox_id, fault.text)
+        self._room.went_down(self._mailbox_id, fault)
         yield from self._move_on(self._room.drain(self._mailbox_id), fault, page)
         page.fault = fault
+
+    def _pass_on(self, fault: Fault) -> Steps[None]:
+        """Messages that were on their way here when the mailbox went down: nobody else looks after them."""
+        page = Page(self._mailbox_id)
+        yield from self._move_on(self._room.drain(self._mailbox_id), fault, page)
+        yield self._book.hand_in(page)
+        page.check_written()
 
     def _move_on(self, jobs: Sequence[Job], fault: Fault, page: Page) -> Steps[None]:
         if jobs:

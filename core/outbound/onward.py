@@ -32,7 +32,8 @@ def to_the_next(book: Book, jobs: Sequence[Job], raw: bytes, page: Page) -> None
         job.position += 1
         while (mailbox_id := job.mailbox_id) is not None:
             route = book.route_of(mailbox_id)
-            why = book.room.is_down(mailbox_id) or _out_of_rate(job, route, reserve, len(jobs) - index)
+            fault = book.room.fault_of(mailbox_id)
+            why = fault.text if fault is not None else _out_of_rate(job, route, reserve, len(jobs) - index)
             if not why:
                 break
             job.tries.append(TryMade(job.number, mailbox_id, route.name, "", "turn", PASSED_OVER, book.now, text=why))

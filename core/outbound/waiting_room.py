@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import count
 
+from core.outbound.fault import Fault
 from core.outbound.job import Job
 
 WINDOW = 8
@@ -26,7 +27,7 @@ class WaitingRoom:
         self._couriers: Counter[int] = Counter()
         self._urgent_couriers: set[int] = set()
         self._waiting: dict[int, list[tuple[int, int, Job]]] = {}
-        self._down: dict[int, str] = {}
+        self._down: dict[int, Fault] = {}
         self._proven: set[int] = set()
         self._order = count()
         self._in_hand = 0
@@ -98,15 +99,15 @@ class WaitingRoom:
             if self._in_hand > in_hand:
                 self._changed.wait(seconds)
 
-    def is_down(self, mailbox_id: int) -> str:
-        """Why this mailbox cannot send; empty when it can, as far as is known."""
+    def fault_of(self, mailbox_id: int) -> Fault | None:
+        """Why this mailbox cannot send; `None` when it can, as far as is known."""
         with self._changed:
-            return self._down.get(mailbox_id, "")
+            return self._down.get(mailbox_id)
 
-    def went_down(self, mailbox_id: int, why: str) -> None:
+    def went_down(self, mailbox_id: int, fault: Fault) -> None:
         """It failed: until it is claimed for anew, its messages go elsewhere."""
         with self._changed:
-            self._down[mailbox_id] = why
+            self._down[mailbox_id] = fault
 
     def came_back(self, mailbox_ids: Iterable[int]) -> None:
         """These do not cool down any more."""

@@ -7,6 +7,8 @@ import pytest
 from core.clock import utcnow
 from core.models import Mailbox, Template
 from core.outbound.deliver import deliver_due
+from core.outbound.fault import Fault
+from core.outbound.waiting_room import WaitingRoom
 from tests.outbound.world import QUICK, add_mailbox, attempts, change, mail, mailbox_status, make_due, put, rows
 
 
@@ -102,6 +104,27 @@ def test_a_failover_chain_is_followed_and_then_the_peers(handles, smtp_sink, sec
         ("second spare", "deferred"),
         ("peer", "sent"),
     ]
+
+
+def test_what_is_on_its_way_to_a_mailbox_that_goes_down_meanwhile_goes_on_from_there(
+    handles, smtp_sink, second_sink, monkeypatch
+):
+    last = add_mailbox(handles, "last", second_sink, active=False)
+    spare = add_mailbox(handles, "spare", smtp_sink, failover=last, active=False)
+    add_mailbox(handles, "first", smtp_sink, failover=spare)
+    smtp_sink.stop()
+    put_in_room = WaitingRoom.put
+
+    def goes_down_just_before(room, jobs):
+        if room.fault_of(spare) is None:
+            room.went_down(spare, Fault("connection reset", "connect"))
+        put_in_room(room, jobs)
+
+    monkeypatch.setattr(WaitingRoom, "put", goes_down_just_before)
+    put(handles, 3)
+    assert deliver_due(handles, timeouts=QUICK).sent == 3
+    assert sent_by(handles) == ["last"] * 3
+    assert [one.text for one in attempts(handles) if one.mailbox == "spare"] == ["connection reset"] * 3
 
 
 def test_no_mailbox_at_all_defers_with_that_reason(handles):
