@@ -11,7 +11,7 @@ from core.inbound.record_types.draft import IN_FIELDS, pending_until
 from core.inbound.trail import Complaint
 
 REOPENED = "open"
-"""The state of a closed record that a follow-up opens."""
+"""The state of a closed or pending record that a follow-up opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ _REOPENS = RecordChanges(state=REOPENED)
 def changes_of(
     controls: Controls, valid_queues: Container[str], received_at: datetime, *, opens: bool, keeps_state: bool
 ) -> tuple[RecordChanges, tuple[Complaint, ...]]:
-    """What a follow-up changes. `opens`: the record is closed and this opens it; `keeps_state`: its state is fixed."""
+    """What a follow-up changes. `opens`: it opens a closed or pending record; `keeps_state`: its state is fixed."""
     keeps_state = keeps_state or controls.says(f"{FOLLOW_UP}State-Keep")
     asked_for = {name[len(FOLLOW_UP) :]: value for name, value in controls.items() if name.startswith(FOLLOW_UP)}
     if not asked_for:

@@ -69,7 +69,12 @@ class KnownRecord:
     @property
     def is_closed(self) -> bool:
         """Whether it is over; the states that start with "closed" say so."""
-        return self.state.startswith("closed")
+        return self.state.lower().startswith("closed")
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it waits for something; the states that start with "pending" say so."""
+        return self.state.lower().startswith("pending")
 
 
 @dataclass(frozen=True, slots=True)

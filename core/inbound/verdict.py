@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from core.inbound import control_headers
-from core.inbound.changes import changes_of
+from core.inbound.changes import REOPENED, changes_of
 from core.inbound.control_headers import NO_CONTROLS, Controls
 from core.inbound.dispatch import Dispatched, dispatch
 from core.inbound.facts import Bounce, MessageFacts, Rules
@@ -252,15 +252,16 @@ def _follow_up(verdict: Verdict, found: FollowUp, record: KnownRecord) -> Placem
     if closed == "new":
         step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}, but record {found.number} is closed: a new one is made")
         return _new_record(verdict, step)
-    ending = {"possible": ", which it opens", "reject": ", which stays closed"}.get(closed, "")
-    step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}: added to record {found.number}{ending}")
     changes, complaints = changes_of(
         verdict.controls,
         rules.queues,
         verdict.facts.received_at,
-        opens=closed == "possible",
+        # What a pending record waits for may be just this, and nobody would see it before it closes by itself.
+        opens=closed == "possible" or record.is_pending,
         keeps_state=closed == "reject",
     )
+    ending = ", which stays closed" if closed == "reject" else ", which it opens" if changes.state == REOPENED else ""
+    step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}: added to record {found.number}{ending}")
     return Placement(
         verdict,
         Ending.RECORDED,

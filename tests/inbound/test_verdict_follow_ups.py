@@ -59,11 +59,15 @@ def test_the_trail_says_why_it_is_no_follow_up(subject: str, why: str) -> None:
         ("Fresh", "closed unsuccessful", True, None),
         ("Gone", "closed successful", False, "open"),
         ("Fresh", "open", False, None),
-        ("Support", "pending reminder", False, None),
+        ("Support", "pending reminder", False, "open"),
+        ("Strict", "pending auto close", False, "open"),
+        ("Fresh", "pending auto close", False, "open"),
         ("Support", "new", False, None),
     ],
 )
-def test_a_closed_record_follows_its_queue(queue: str, state: str, is_new: bool, new_state: str | None) -> None:
+def test_a_closed_record_follows_its_queue_and_a_pending_one_is_opened(
+    queue: str, state: str, is_new: bool, new_state: str | None
+) -> None:
     placed = place(mail(f"Ticket#{N1}"), known_record(state, queue))
     assert (placed.draft is not None) is is_new
     assert placed.changes.state == new_state
@@ -125,6 +129,13 @@ def test_follow_ups_may_keep_the_state() -> None:
     assert kept.changes.state is None
     rejected = place(mail(f"Ticket#{N1}", *FOLLOW), known_record("closed successful", "Strict"), trusted=True)
     assert (rejected.changes.state, rejected.changes.pending_until) == (None, None)
+
+
+@pytest.mark.parametrize("state", ["closed successful", "pending auto close"])
+def test_the_trail_says_whether_the_record_is_opened(state: str) -> None:
+    opened = place(mail(f"Ticket#{N1}"), known_record(state))
+    kept = place(mail(f"Ticket#{N1}", "X-OTOBO-FollowUp-State-Keep: 1"), known_record(state), trusted=True)
+    assert [placed.trail[-1].why.endswith(", which it opens") for placed in (opened, kept)] == [True, False]
 
 
 def test_an_unknown_follow_up_queue_is_told() -> None:
