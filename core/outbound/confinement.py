@@ -1,8 +1,9 @@
 """What a process gives up before it runs somebody's script: files, network, other processes, its user if that is root.
 
-Imports nothing but the standard library: it runs in the script's own process. Nothing here can be undone by the process
-that did it. Landlock (Linux 5.13 and later, landlock(7)) does the most; where the kernel lacks it, the permissions of
-key and database and the limits remain.
+Imports nothing but the standard library and its neighbour: it runs in the script's own process. Nothing here can be
+undone by the process that did it. Landlock (Linux 5.13 and later, landlock(7)) closes files; what it leaves open of
+network and processes, `system_calls` closes. Where the kernel lacks both, the permissions of key and database and the
+limits remain.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import resource
 import sysconfig
 from collections.abc import Iterable
+
+from core.outbound.system_calls import refuse_system_calls
 
 NOBODY = 65534
 """The user and group that own nothing."""
@@ -62,6 +65,7 @@ def confine() -> None:
         _checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
         os.close(ruleset)
     _limit()
+    refuse_system_calls()
 
 
 def libraries() -> list[str]:

@@ -93,12 +93,20 @@ def customize(message, context):
         ("import nothing_of_that_name", "ModuleNotFoundError: "),
         ("def customize(message, context): exit(3)", "it called exit(3)."),
         ("import os\ndef customize(message, context): os._exit(0)", "its process ended with 0 and without an answer."),
-        ("import os\ndef customize(message, context): os.kill(os.getpid(), 9)", "its process was ended by signal 9."),
+        ("import ctypes\ndef customize(message, context): ctypes.string_at(0)", "its process was ended by signal 11."),
         ("def customize(message, context): x = [bytes(1 << 20) for _ in range(1000)]", "it needed more memory"),
         ("import os\ndef customize(message, context): os.fork()", "BlockingIOError"),
         ("def customize(message, context): open('/etc/passwd')", "PermissionError"),
         ("def customize(message, context): open('here', 'w')", "PermissionError"),
         ("import socket\ndef customize(m, c): socket.create_connection(('127.0.0.1', 25))", "PermissionError"),
+        ("import socket\ndef customize(m, c): socket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "PermissionError"),
+        ("import socket\ndef customize(m, c): socket.socket(socket.AF_UNIX)", "PermissionError"),
+        ("import os\ndef customize(m, c): os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)", "PermissionError"),
+        ("import os\ndef customize(m, c): os.sched_setaffinity(os.getppid(), {0})", "PermissionError"),
+        (
+            "import os\nfrom resource import *\ndef customize(m, c): prlimit(os.getppid(), RLIMIT_NOFILE, (3, 3))",
+            "PermissionError",
+        ),
         ("def customize(m, c): m.set_content('x' * 10); m['X'] = 'a\\nb'", "ValueError: Header values may not contain"),
         ("def customize(message, context): del message['Message-ID']", "it changed the Message-ID"),
         (
@@ -108,6 +116,30 @@ def customize(message, context):
     ],
 )
 def test_what_a_script_does_wrong_is_told(folder, source, reason):
+    assert refused(folder, source).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"[" * 200_000, "its answer makes no sense."),
+        (b"9" * 20_000, "its answer makes no sense."),
+        (b'{"is_changed": true, "size": 0, "names": 5}', "it changed the Message-ID"),
+        (b'{"is_changed": true, "size": 0, "names": [1]}', "the header that it wrote is not what was meant."),
+    ],
+)
+def test_a_script_that_answers_for_its_process_stops_nothing_but_its_message(folder, line, reason):
+    # What is not told as the script's doing would end the pass, for every mailbox, at each try.
+    source = f"""
+import os
+def customize(message, context):
+    for descriptor in range(3, 9):
+        try:
+            os.write(descriptor, {line!r} + b"\\n")
+        except OSError:
+            pass
+    os._exit(0)
+"""
     assert refused(folder, source).startswith(reason)
 
 
