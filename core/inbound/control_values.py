@@ -13,7 +13,7 @@ from core.inbound.trail import Complaint
 LOCKS = ("unlock", "lock")
 SENDER_TYPES = ("customer", "agent", "system")
 
-_RELATIVE = re.compile(r"([+-]?)(\d{1,9})\s*([smhd]?)", re.IGNORECASE)
+_RELATIVE = re.compile(r"([+-]?)\s*([0-9]{1,9})\s*([smhd]?)", re.IGNORECASE)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _YES_OR_NO = {"yes": "yes", "true": "yes", "1": "yes", "on": "yes", "no": "no", "false": "no", "0": "no", "off": "no"}
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,19 +96,23 @@ class ControlValues:
 
 def pending_time(value: str, now: datetime) -> datetime | None:
     """Until when a pending state lasts: absolute (ISO 8601, UTC unless it says otherwise), or ±N[smhd] from now."""
-    if relative := _RELATIVE.fullmatch(value.strip()):
-        sign, number, unit = relative.groups()
-        seconds = int(number) * _SECONDS[unit.lower()]
-        if not sign and not unit:
-            return None
-        try:
-            return now + timedelta(seconds=-seconds if sign == "-" else seconds)
-        except OverflowError:
-            return None
+    value = value.strip()
     try:
-        moment = datetime.fromisoformat(value.strip())
+        moment = datetime.fromisoformat(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
+        return _from_now(value, now)
+
+
+def _from_now(value: str, now: datetime) -> datetime | None:
+    relative = _RELATIVE.fullmatch(value)
+    if relative is None:
+        return None
+    sign, number, unit = relative.groups()
+    seconds = int(number) * _SECONDS[unit.lower()]
+    try:
+        return now + timedelta(seconds=-seconds if sign == "-" else seconds)
+    except OverflowError:
         return None
 
 
