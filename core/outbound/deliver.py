@@ -176,10 +176,12 @@ class _Pass:
         try:
             while not self._book.is_stopping:
                 self._look_at_settings()
+                was_in_hand = self._room.in_hand
                 found = self._claim()
                 self._send_couriers()
                 if not found:
-                    if not self._room.in_hand:
+                    # What was settled since may have left a notice: it is looked for before the pass is over.
+                    if not (was_in_hand or self._room.in_hand):
                         break
                     until_look = max(0.0, self._next_look - clock.monotonic())
                     self._room.wait(min(LOOK_AGAIN, until_look), in_hand=FEW_IN_HAND if self._may_be_more else 0)
