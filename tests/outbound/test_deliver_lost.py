@@ -1,6 +1,7 @@
 """Workers that stop, are lost or stumble: what they had in hand is found by the next, and nothing is sent twice unsaid."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -136,12 +137,10 @@ def test_a_fault_of_ours_ends_the_pass_and_leaves_what_was_handed_over_to_its_le
 
 
 def test_a_message_in_the_hands_of_a_hanging_relay_is_uncertain_after_the_deadline(handles, smtp_sink):
-    from tests.outbound.world import IMPATIENT
-
     add_mailbox(handles, "main", smtp_sink)
     smtp_sink.rule(Phase.DOT, Action.TAKE_THEN_HANG, first=1)
     put(handles, 3)
-    summary = deliver_due(handles, timeouts=IMPATIENT, couriers=1)
+    summary = deliver_due(handles, timeouts=replace(QUICK, settle=2.0), couriers=1)
     assert (summary.uncertain, summary.sent) == (1, 2)
     assert sorted(states(handles)) == [OutgoingState.SENT, OutgoingState.SENT, OutgoingState.UNCERTAIN]
 

@@ -43,8 +43,8 @@ def alerts(handles: Handles) -> list[tuple[str, bool]]:
 
 
 def test_a_taken_port_is_an_alert_until_it_is_free(listening: Listening, anna: Actor) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        listening.port = taken.getsockname()[1]
+    listening.port = free_port("127.0.0.1")
+    with socket.create_server(("127.0.0.1", listening.port)):
         settings.change(listening.handles, anna, {"listener.port": listening.port})
         until(lambda: bool(alerts(listening.handles)))
         [(text, is_open)] = alerts(listening.handles)

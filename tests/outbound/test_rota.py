@@ -10,13 +10,11 @@ from core.outbound.deliver import deliver_due
 from core.outbound.errand import aside
 from core.outbound.rota import Rota
 from core.protocols.resolve import Address
-from core.protocols.server import Timeouts
 from core.protocols.wire import Wire
+from tests.fakes.proxy import Proxy
 from tests.outbound.world import QUICK, add_mailbox, mail, put, states
 from tests.servers.smtp import Action, Phase, RuledSink
 from tests.waiting import PATIENCE, until
-
-PATIENT = Timeouts(connect=5.0, login=5.0, command=5.0, settle=3.0)
 
 
 @pytest.fixture
@@ -113,15 +111,16 @@ def test_ringing_after_the_end_disturbs_nobody():
 
 
 def test_a_connection_that_hangs_keeps_no_other(handles):
-    with RuledSink() as sink:
+    with RuledSink() as sink, Proxy(sink.port) as way:
         sink.rule(Phase.DOT, Action.TAKE_THEN_HANG, first=1)
-        add_mailbox(handles, "main", sink)
+        add_mailbox(handles, "main", way)
         put(handles, 60)
-        thread = threading.Thread(target=deliver_due, args=(handles,), kwargs={"timeouts": PATIENT, "couriers": 2})
+        thread = threading.Thread(target=deliver_due, args=(handles,), kwargs={"timeouts": QUICK, "couriers": 2})
         thread.start()
         # All but the window that the silent connection has marked, and the one it has taken next.
         until(lambda: states(handles).count("sent") >= 44)
         assert states(handles).count("sending") > 0
+        way.cut_all()
         thread.join(PATIENCE)
     assert states(handles).count("sent") + states(handles).count("uncertain") == 60
 

@@ -16,8 +16,6 @@ from core.protocols.server import Timeouts
 
 QUICK = Timeouts(connect=60.0, login=60.0, command=60.0, settle=60.0)
 """For relays that answer, as quickly as this machine lets them."""
-IMPATIENT = Timeouts(connect=1.0, login=1.0, command=1.0, settle=1.0)
-"""For relays that hang."""
 
 
 def add_mailbox(handles: Handles, name: str, sink: Any, *, failover: int | None = None, **values: Any) -> int:
