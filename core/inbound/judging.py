@@ -55,7 +55,7 @@ class _Lazy:
 
     def attachments(self) -> int:
         """How many attachments it has."""
-        return len(self._body.parts)
+        return len(self._body.attachments)
 
     def attachment_texts(self) -> tuple[str, ...]:
         """The text of attachments that are text."""

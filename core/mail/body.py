@@ -1,6 +1,8 @@
 """The body of a message as a person reads it: its text, its HTML, its attachments."""
 
+import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from core.mail.charsets import decode
 from core.mail.file_names import FALLBACK_NAME, safe_file_name
@@ -16,6 +18,7 @@ LONGEST_TEXT = 1_000_000
 """Characters of text, and of HTML, that are read unless a caller says otherwise."""
 
 _TEXTS = ("text/plain", "text/html")
+_SHOWN_IN_HTML = re.compile(r"""\bcid:([^\s"'<>()]+)""", re.IGNORECASE)
 _LONGEST_SHOWN_NAME = 255
 # A character takes at most four bytes, a byte at most three in quoted-printable, with soft line ends between.
 _BYTES_PER_CHARACTER = 4
@@ -69,6 +72,12 @@ class Body:
 
     is_cut: bool
     """Whether there was more than the bounds allow."""
+
+    @property
+    def attachments(self) -> tuple[Part, ...]:
+        """The parts that the HTML does not show in their place (RFC 2392): a logo in a signature is no attachment."""
+        shown = {unquote(content_id) for content_id in _SHOWN_IN_HTML.findall(self.html)}
+        return tuple(part for part in self.parts if part.content_id not in shown)
 
 
 def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:

@@ -81,6 +81,17 @@ def test_attachments_are_decoded_and_measured() -> None:
     assert body.html == "<img src=cid:1>"
 
 
+def test_what_the_html_shows_in_its_place_is_no_attachment() -> None:
+    raw = b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n%s\r\n" % (
+        b"<img src='CID:logo%40x'> <a href=cid:12>"
+    )
+    for content_id in (b"logo@x", b"1", b"12", b""):
+        raw += b"--b\r\nContent-Type: image/png; name=p\r\nContent-ID: <%s>\r\n\r\n?\r\n" % content_id
+    body = read_body(raw + b"--b--\r\n")
+    assert [part.content_id for part in body.attachments] == ["1", ""]
+    assert len(body.parts) == 4
+
+
 def test_of_alternatives_the_plain_text_is_read_unless_it_is_blank() -> None:
     alternatives = (
         b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n%s\r\n"
