@@ -1,29 +1,28 @@
-"""One folder of one run: what is new, read and taken in batch by batch, then acknowledged."""
+"""One folder of one run: its backlog, read and taken in batch by batch, then acknowledged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from core import clock
-from core.errors import FaultOfOurs, NotOffered
+from core.errors import FaultOfOurs
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound import careful, marks
 from core.inbound.acknowledge import Acknowledger
+from core.inbound.backlog import Backlog
 from core.inbound.connection import Connection
 from core.inbound.copied import told_apart
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
 from core.inbound.marks import Pending
-from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
+from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted
 from core.inbound.reading import Bulk, read_ahead
 from core.inbound.suspects import acquit, suspects_among
 from core.inbound.too_large import describe_too_large
-from core.models import AfterFetch, FolderMark
-from core.protocols.imap import ImapSource
+from core.models import FolderMark
 from core.protocols.source import Key, Listing, Selected
 from core.runlog import Counts, RunLog
 from core.text import counted
@@ -55,11 +54,12 @@ class FolderPass:
         writable = marks.is_server_told(account) or bool(pending)
         selected = self.connection.ask(self.connection.source.select, self.folder, writable=writable)
         fp("K1")
-        mark = self._current_mark(selected)
-        listing = self._list(selected, mark)
+        backlog = Backlog(self.handles, self.claimed, self.connection, self.log, self.folder, self.noted)
+        mark = backlog.current_mark(selected)
+        listing = backlog.listed(selected, mark)
         self._acknowledge_stored(pending, selected, listing)
-        again = self._again(mark, listing)
-        new = self._new(mark, listing, again)
+        again = backlog.again(mark, listing)
+        new = backlog.new(mark, listing, again)
         self.log.selected(self.folder, selected.exists, selected.uidvalidity, len(new) + len(again))
         self.log.counts += Counts(skipped=max(0, selected.exists - len(new) - len(again)))
         self.log.flush()
@@ -128,105 +128,6 @@ class FolderPass:
         if came:
             account, keys = self.claimed.account, list(came)
             self.handles.database.writing(lambda session: marks.forget_leftovers(session, account, keys))
-
-    # -- what is new ------------------------------------------------------------------------------------------------
-
-    def _current_mark(self, selected: Selected) -> FolderMark:
-        """The mark that holds for the folder as it is numbered now."""
-        account = self.claimed.account
-        mark = self.noted.mark
-        if mark is not None and mark.uidvalidity == selected.uidvalidity:
-            return mark
-        assert account.id is not None
-        fresh = FolderMark(
-            account_id=account.id, epoch=account.epoch, folder=self.folder, uidvalidity=selected.uidvalidity
-        )
-        if mark is not None:
-            self.log.uidvalidity_changed(self.folder, mark.uidvalidity, selected.uidvalidity)
-        if mark is not None or account.epoch > 1:
-            fresh.match_upto = selected.uidnext - 1 if selected.uidnext else 2**32
-        if fresh.match_upto or self.claimed.took_over:
-            # Durable before the first message: a run that is cut off must go on matching where this one began to.
-            self.handles.database.writing(lambda session: marks.write_mark(session, fresh))
-        return fresh
-
-    def _list(self, selected: Selected, mark: FolderMark) -> Listing:
-        source = self.connection.source
-        if selected.uidnext and mark.uid_settled >= selected.uidnext - 1:
-            return Listing(self.folder, selected.uidvalidity, selected.exists)
-        listing = self.connection.ask(source.list_new, self.folder, mark.uid_settled)
-        if (not listing.has_uidl or listing.duplicates) and self.claimed.account.after_fetch == AfterFetch.KEEP:
-            raise NotOffered(
-                f"The server of {self.claimed.account.name} does not give every message a UIDL of its own, so what is "
-                'kept there could not be told from new mail. Set "after fetching" to delete.',
-                host=self.claimed.account.host,
-                phase="list",
-            )
-        return listing
-
-    def _new(self, mark: FolderMark, listing: Listing, again: Sequence[Key]) -> list[Key]:
-        account = self.claimed.account
-        known = {(key.uid, key.uidl) for key in again} | self.noted.left_alone(mark.uidvalidity)
-        if listing.keys:
-            known |= marks.stored_above(self.handles, account, self.folder, mark.uidvalidity, mark.uid_settled)
-        new = [key for key in listing.keys if (key.uid, key.uidl) not in known]
-        if any(is_made_up(key) for key in self.noted.grown):
-            forget_small_enough(self.handles, account)
-        if mark.uid_settled or mark.messages or account.start_from == "all" or not new:
-            return new
-        return self._from_start(account.start_from, new, mark)
-
-    def _from_start(self, start: str, new: list[Key], mark: FolderMark) -> list[Key]:
-        """What a first run takes in when it does not begin with the oldest message."""
-        account = self.claimed.account
-        if start == "now" and mark.uidvalidity and mark.match_upto:
-            # Numbered anew: what came since the account began and was not fetched yet must not be taken for old.
-            start = account.created_at.date().isoformat()
-        if any(is_nameless(key) for key in new):
-            raise NotOffered(
-                f"The server of {account.name} does not give every message a UIDL of its own, so where to begin could "
-                'not be kept. Set "start from" to all.',
-                host=account.host,
-                phase="list",
-            )
-        wanted = set() if start == "now" else self._since(date.fromisoformat(start))
-        # POP3 has no low-water mark, and dates need not grow with UIDs: what is not wanted is noted one by one.
-        first = min(wanted, default=2**32) if mark.uidvalidity else -1
-        before = [key for key in new if key.uid not in wanted and key.uid > first]
-        if before:
-            self.handles.database.writing(
-                lambda session: marks.leave_alone(session, account, before, marks.BEFORE_START)
-            )
-        return [key for key in new if key.uid in wanted]
-
-    def _since(self, day: date) -> set[int]:
-        source = self.connection.source
-        if isinstance(source, ImapSource):
-            return self.connection.ask(source.since, day)
-        raise NotOffered(
-            f'POP3 does not tell when mail came. Set "start from" of {self.claimed.account.name} to all or now.',
-            host=self.claimed.account.host,
-            phase="list",
-        )
-
-    def _again(self, mark: FolderMark, listing: Listing) -> list[Key]:
-        """What was listed before and did not come, or was too large, and is worth another try."""
-        if not self.folder:
-            return self._again_by_uidl(listing)
-        uids = self.noted.due_again(mark.uidvalidity, mark.uid_settled, is_asked=self.claimed.is_asked)
-        return [Key(self.folder, mark.uidvalidity, uid, "") for uid in uids if uid]
-
-    def _again_by_uidl(self, listing: Listing) -> list[Key]:
-        account = self.claimed.account
-        left = self.noted.uidls_again(is_asked=self.claimed.is_asked)
-        if not left:
-            return []
-        gone = [Key("", 0, 0, uidl) for uidl in left.keys() - set(listing.uidls)]
-        if gone:
-            self.handles.database.writing(lambda session: marks.forget_leftovers(session, account, gone))
-        return [key for key in listing.keys if left.get(key.uidl) and not is_nameless(key)]
-
-    # -- what is settled --------------------------------------------------------------------------------------------
 
     def _acknowledge_stored(self, pending: Sequence[Pending], selected: Selected, listing: Listing) -> None:
         """What an earlier run stored and could not tell the server; recognised, never fetched again."""
