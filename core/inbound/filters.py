@@ -31,6 +31,8 @@ EMAIL_ADDRESS = "EMAILADDRESS:"
 
 _BODY = "body"
 _LAST_CAPTURE = "[***]"
+_ADDRESS_CAPTURE = "email"
+"""The name of the address that fitted; `[***]` is it too, where nothing else was captured."""
 _NAMED_CAPTURE = re.compile(r"\[\*\*\\(\w{1,64})\*\*\]")
 
 
@@ -195,6 +197,9 @@ def _captures(compiled: CompiledFilter, reader: _Reader) -> dict[str, str] | Non
             return None
         if found is None:
             continue
+        if condition.is_address:
+            captures.setdefault("", found[0])
+            captures[_ADDRESS_CAPTURE] = found[0]
         groups = [group for group in found.groups() if group is not None]
         if groups:
             captures[""] = groups[-1]

@@ -88,6 +88,13 @@ def test_an_address_is_no_part_of_a_display_name() -> None:
         ([cond("Subject", r"(?P<number>\d+) for (?P<who>\w+)")], r"[**\who**]: [**\number**]", "Büro: 4711"),
         ([cond("Subject", "order")], "x [***] [**\\nobody**] y", "x   y"),
         ([cond("From", r"EMAILADDRESS:(.+)@.*")], "[***]", "ann"),
+        ([cond("From", "EMAILADDRESS:.*")], r"[***] [**\email**]", "ann@shop.example ann@shop.example"),
+        (
+            [cond("Subject", r"order (\d+)"), cond("From", "EMAILADDRESS:ann@.*")],
+            r"[***] [**\email**]",
+            "4711 ann@shop.example",
+        ),
+        ([cond("From", "EMAILADDRESS:ann@.*"), cond("Subject", r"order (\d+)")], "[***]", "4711"),
         ([cond("Body", r"code (\S+)")], "[***]", r"[**\who**]"),
         # Of two that exclude each other one captured.
         ([cond("Subject", r"(order)|(invoice)")], "[***]", "Order"),
