@@ -45,6 +45,7 @@ def test_a_message_is_in_the_drop_folder_when_its_id_is_printed(postroom: Shell)
         (["z@example.org", "z@example.org"], ("z@example.org",)),
         (["--", "z@example.org"], ("z@example.org",)),
         (["x@example.org,y@example.org"], ("x@example.org", "y@example.org")),
+        (["X Y <x@example.org> , y@example.org (Y Z)"], ("x@example.org", "y@example.org")),
     ],
 )
 def test_recipients_come_from_the_line_and_with_t_from_the_header(
@@ -182,6 +183,7 @@ def test_json_holds_the_message_id(postroom: Shell) -> None:
         (["-t"], b"To: help@example.org, broken@\n\nhi\n", 65, "'broken@'"),
         (["-t"], b"To: help@example.org\nCc: Joe <joe@>\n\nhi\n", 65, "'Joe <joe@>'"),
         (["help@example.org, a b"], MAIL, 65, "'a b'"),
+        (["help@example.org, root bob@example.net"], MAIL, 65, "'root bob@example.net'"),
         (["help@example.org"], b"Subject: x\0y\n\nhi\n", 65, "NUL"),
         (["help@example.org"], b"Subject: x\rBcc: y@example.org\n\nhi\n", 65, "CR"),
         (["alice@example.org)bob@example.com"], MAIL, 65, "alice@example.org)bob@example.com"),

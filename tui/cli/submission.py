@@ -16,6 +16,8 @@ from core.mail.strict_address import strict_address
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _OF_PEOPLE = (b"From", b"Sender", b"To", b"Cc", b"Bcc")
+_BARE_WORDS = re.compile(r"(?:^|,)\s*([^\s,<(\"]+(?:\s+[^\s,<(\"]+)+)\s*(?=,|$)")
+"""Words with only blanks between them, and nothing that says which of them are a name: `root bob@example.net`."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,14 @@ def _with_header(raw: bytes) -> bytes:
 
 def _split(named: Iterable[str]) -> list[str]:
     """Recipients as given: `name <a@b>`, and several in one word, as sendmail takes them."""
-    # A word with a line break is no list: whoever gave it is told so, nothing in it is taken for an address.
-    return [address for word in named for address in ((word.isprintable() and named_in(word)) or (word,))]
+    return [address for word in named for address in _listed(word) or (word,)]
+
+
+def _listed(word: str) -> Sequence[str]:
+    """The recipients of one word; what is none stands among them as it is, and will be refused."""
+    # A word with a line break is no list, and a name before a bare address might be a recipient: whoever gave it is
+    # told so, nothing in it is taken for an address and nothing left out.
+    return (_BARE_WORDS.findall(word) or named_in(word)) if word.isprintable() else ()
 
 
 def _nobody(*, from_headers: bool) -> str:
