@@ -58,9 +58,14 @@ class _Lazy:
         return len(self._body.attachments)
 
     def attachment_texts(self) -> tuple[str, ...]:
-        """The text of attachments that are text."""
-        texts = [part for part in self._body.parts if part.media_type.startswith("text/")]
+        """The text of attachments that are text, or a message."""
+        texts = [part for part in self._body.parts if _is_text(part.media_type)]
         return tuple(part.content(self._raw)[:LONGEST_BODY].decode("utf-8", "replace") for part in texts)
+
+
+def _is_text(media_type: str) -> bool:
+    # A message that is forwarded as a file has its number in its subject; what machines send is structured text.
+    return media_type.startswith(("text/", "message/")) or media_type.endswith(("xml", "json"))
 
 
 def judge_message(fetched: Fetched, rules: Rules, now: datetime) -> Judged:
