@@ -248,7 +248,8 @@ class Book:
             is_told = clock.monotonic() - self._told.get(mailbox_id, -_TELL_EACH) < _TELL_EACH
             if not has_learned and (is_told or not page.has_worked):
                 return []
-            self._told[mailbox_id] = clock.monotonic()
+            if page.has_worked:
+                self._told[mailbox_id] = clock.monotonic()
         return [self._learned.told_with(MailboxNews(mailbox_id, has_sent=page.has_worked))]
 
     def _surely(self, work: Callable[[Session], _Written]) -> _Written:

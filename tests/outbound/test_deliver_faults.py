@@ -260,6 +260,14 @@ def test_a_servers_limit_is_learned_and_a_larger_message_goes_elsewhere_or_fails
         assert (states(handles)[2], len(smtp_sink.deliveries)) == ("sent", 1)
 
 
+def test_a_mailbox_whose_server_has_just_told_its_limit_is_known_to_have_sent(handles):
+    with RuledSink(size_limit=1000) as narrow:
+        first = add_mailbox(handles, "narrow", narrow)
+        put(handles)
+        deliver_due(handles, timeouts=QUICK)
+    assert (states(handles), mailbox_status(handles, first).last_sent_at is not None) == (["sent"], True)
+
+
 def test_a_cooling_mailbox_works_again_after_one_success(handles, smtp_sink):
     first = add_mailbox(handles, "first", smtp_sink)
     smtp_sink.rule(Phase.MAIL, "451 4.3.0 not now", first=1)
