@@ -5,6 +5,8 @@ DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postroom_operat
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postroom_admin') THEN CREATE ROLE postroom_admin NOLOGIN; END IF; END $$;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postroom_worker') THEN CREATE ROLE postroom_worker NOLOGIN; END IF; END $$;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, postroom_viewer, postroom_operator, postroom_admin, postroom_worker;
+-- Who makes a function or table there could have another's session take it for ours.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC, postroom_viewer, postroom_operator, postroom_admin, postroom_worker;
 GRANT USAGE ON SCHEMA public TO postroom_viewer, postroom_operator, postroom_admin, postroom_worker;
 
 -- Looking: all but secrets and templates.
@@ -18,10 +20,24 @@ DROP POLICY IF EXISTS looking ON "setting";
 CREATE POLICY looking ON "setting" FOR SELECT TO postroom_viewer USING (name NOT IN ('system.return_token'));
 DROP POLICY IF EXISTS working ON "setting";
 CREATE POLICY working ON "setting" TO postroom_operator, postroom_admin, postroom_worker USING (true) WITH CHECK (true);
+ALTER TABLE "audit" ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS looking ON "audit";
+CREATE POLICY looking ON "audit" FOR SELECT TO postroom_viewer, postroom_operator USING (kind NOT IN ('template'));
+DROP POLICY IF EXISTS adding ON "audit";
+CREATE POLICY adding ON "audit" FOR INSERT TO postroom_operator WITH CHECK (true);
+DROP POLICY IF EXISTS working ON "audit";
+CREATE POLICY working ON "audit" TO postroom_admin, postroom_worker USING (true) WITH CHECK (true);
 
 -- An operator's work.
 GRANT INSERT, UPDATE, DELETE ON "account_status", "attempt", "changed", "counter", "delivery", "folder_mark", "handoff_status", "leftover", "message", "original_message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient", "record", "request", "request_event", "run", "run_event", "suppression", "suspect" TO postroom_operator;
 GRANT INSERT ON "audit" TO postroom_operator;
+ALTER TABLE "request" ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS looking ON "request";
+CREATE POLICY looking ON "request" FOR SELECT TO postroom_viewer USING (true);
+DROP POLICY IF EXISTS operating ON "request";
+CREATE POLICY operating ON "request" TO postroom_operator USING (true) WITH CHECK (kind IN ('deliver', 'fetch', 'rehearse', 'test') AND sealed_values IS NULL);
+DROP POLICY IF EXISTS working ON "request";
+CREATE POLICY working ON "request" TO postroom_admin, postroom_worker USING (true) WITH CHECK (true);
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO postroom_operator, postroom_admin, postroom_worker;
 
 -- Everything, but the audit log is only added to.

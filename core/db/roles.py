@@ -31,6 +31,16 @@ SECLUDED = {
 SECLUDED_SETTINGS = ("system.return_token",)
 """Rows of `setting` that a viewer does not see: who knows them could make bounces up."""
 
+SECLUDED_LINES = ("template",)
+"""Kinds of which neither viewer nor operator sees the lines of the audit log."""
+
+OPERATORS_ORDERS = ("deliver", "fetch", "rehearse", "test")
+"""What an operator may ask of workers, which carry out what they find; never with values of the operator's own.
+
+A test of values would be made with what only the worker can read: a file that a password refers to, the token of a
+profile. A sign-in would put another person's mailbox in the place of ours.
+"""
+
 OPERATED = frozenset(
     {
         "account_status", "attempt", "changed", "counter", "delivery", "folder_mark", "handoff_status", "leftover",
@@ -51,6 +61,8 @@ def roles_sql() -> str:
     ]
     parts += ["BEGIN;", *(_make_group(role) for role in ROLES)]
     parts += [f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {', '.join(ROLES)};"]
+    parts += ["-- Who makes a function or table there could have another's session take it for ours."]
+    parts += [f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {', '.join(ROLES)};"]
     parts += [f"GRANT USAGE ON SCHEMA public TO {', '.join(ROLES)};"]
     parts += ["", "-- Looking: all but secrets and templates.", *_looking()]
     parts += ["", "-- An operator's work.", *_operating()]
@@ -64,20 +76,30 @@ def _looking() -> Iterable[str]:
     yield f"GRANT SELECT ON {_names([*whole, 'alembic_version'])} TO {', '.join(ROLES)};"
     for table, columns in SECLUDED.items():
         yield f"GRANT SELECT ({_names(columns)}) ON {_names([table])} TO {VIEWER}, {OPERATOR};"
-    hidden = ", ".join(f"'{name}'" for name in SECLUDED_SETTINGS)
-    yield 'ALTER TABLE "setting" ENABLE ROW LEVEL SECURITY;'
-    for policy, rule in (
-        ("looking", f"FOR SELECT TO {VIEWER} USING (name NOT IN ({hidden}))"),
-        ("working", f"TO {OPERATOR}, {ADMIN}, {WORKER} USING (true) WITH CHECK (true)"),
-    ):
-        yield f'DROP POLICY IF EXISTS {policy} ON "setting";'
-        yield f'CREATE POLICY {policy} ON "setting" {rule};'
+    yield from _by_row(
+        "setting",
+        looking=f"FOR SELECT TO {VIEWER} USING (name NOT IN ({_texts(SECLUDED_SETTINGS)}))",
+        working=f"TO {OPERATOR}, {ADMIN}, {WORKER} USING (true) WITH CHECK (true)",
+    )
+    yield from _by_row(
+        APPENDED,
+        looking=f"FOR SELECT TO {VIEWER}, {OPERATOR} USING (kind NOT IN ({_texts(SECLUDED_LINES)}))",
+        adding=f"FOR INSERT TO {OPERATOR} WITH CHECK (true)",
+        working=f"TO {ADMIN}, {WORKER} USING (true) WITH CHECK (true)",
+    )
 
 
 def _operating() -> Iterable[str]:
     written = sorted(OPERATED & set(metadata.tables))
     yield f"GRANT INSERT, UPDATE, DELETE ON {_names(written)} TO {OPERATOR};"
     yield f"GRANT INSERT ON {_names([APPENDED])} TO {OPERATOR};"
+    yield from _by_row(
+        "request",
+        looking=f"FOR SELECT TO {VIEWER} USING (true)",
+        operating=f"TO {OPERATOR} USING (true) "
+        f"WITH CHECK (kind IN ({_texts(OPERATORS_ORDERS)}) AND sealed_values IS NULL)",
+        working=f"TO {ADMIN}, {WORKER} USING (true) WITH CHECK (true)",
+    )
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {OPERATOR}, {ADMIN}, {WORKER};"
 
 
@@ -87,6 +109,18 @@ def _everything() -> Iterable[str]:
     yield f"GRANT INSERT ON {_names([APPENDED])} TO {ADMIN}, {WORKER};"
     yield "-- What retention removes; the table itself refuses what is younger."
     yield f"GRANT DELETE ON {_names([APPENDED])} TO {WORKER};"
+
+
+def _by_row(table: str, **policies: str) -> Iterable[str]:
+    """Which rows of a table each may read and write, beside what is granted of the table."""
+    yield f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;'
+    for policy, rule in policies.items():
+        yield f'DROP POLICY IF EXISTS {policy} ON "{table}";'
+        yield f'CREATE POLICY {policy} ON "{table}" {rule};'
+
+
+def _texts(texts: Iterable[str]) -> str:
+    return ", ".join(f"'{text}'" for text in texts)
 
 
 def _make_group(role: str) -> str:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from core.clock import utcnow
-from core.db.roles import ADMIN, OPERATED, OPERATOR, SECLUDED_SETTINGS, VIEWER, WORKER, roles_sql
+from core.db.roles import ADMIN, OPERATED, OPERATOR, OPERATORS_ORDERS, SECLUDED_SETTINGS, VIEWER, WORKER, roles_sql
 from core.environment import read_environment
 from core.errors import NotPermitted
 from core.gateway import open_gateway
@@ -71,6 +71,7 @@ def furnished(handles: Handles, dovecot: DovecotServer) -> Handles:
     world.put(handles, 2)
     for _ in range(2):
         with psycopg.connect(handles.environment.database_url, autocommit=True) as connection:
+            connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")  # as it was before PostgreSQL 15
             connection.execute(roles_sql())
             for login, role in LOGINS.items():
                 connection.execute(
@@ -131,6 +132,37 @@ def test_a_viewer_cannot_read_what_return_path_tokens_are_reckoned_with(furnishe
             assert (secret_of(session) is not None) == is_there, name
     assert SECLUDED_SETTINGS == (RETURN_TOKEN,)
     assert login("vera").settings().loop.records == 1
+
+
+@pytest.mark.parametrize("name", ["vera", "otto"])
+def test_the_audit_log_tells_by_psql_no_more_of_templates_than_in_postroom(furnished: Handles, name: str) -> None:
+    asked = "SELECT 1 / (id - id) FROM audit WHERE kind = 'template'"  # an error, should there be a line
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        psql(furnished, "anna", asked)
+    assert psql(furnished, name, asked) == ""
+
+
+ORDER = (
+    "INSERT INTO request (kind, subject, arguments, sealed_values, asked_by, asked_at, wanted_home, state, claimed_by, "
+    "fence, last_seq) VALUES ('{}', 'account:in', '{{}}', {}, 'otto@here', now(), '', 'asked', '', 0, 0)"
+)
+
+
+def test_an_operator_orders_by_psql_nothing_of_values_or_sign_ins(furnished: Handles) -> None:
+    # The worker would log in at the operator's own server with a file that only it can read, or a profile's token.
+    refused = 'new row violates row-level security policy for table "request"'
+    assert psql(furnished, "otto", ORDER.format("test", "NULL")) == ""
+    assert psql(furnished, "otto", ORDER.format("test", "'sealed'::bytea")) == refused
+    assert psql(furnished, "otto", ORDER.format("sign in", "NULL")) == refused
+    assert psql(furnished, "anna", ORDER.format("sign in", "'sealed'::bytea")) == ""
+    orders = {verb for _, verb in access.OPERATING} & {"deliver", "fetch", "rehearse", "sign in", "test"}
+    assert set(OPERATORS_ORDERS) == orders
+
+
+@pytest.mark.parametrize("name", [*LOGINS])
+def test_nobody_makes_what_another_s_session_could_take_for_ours(furnished: Handles, name: str) -> None:
+    made = "CREATE FUNCTION lower(json) RETURNS text LANGUAGE sql AS 'SELECT NULL'"
+    assert psql(furnished, name, made) == "permission denied for schema public"
 
 
 @pytest.mark.parametrize("name", ["vera", "otto", "anna", "work"])
