@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from core.errors import NotOffered
 from core.handles import Handles
@@ -17,6 +17,10 @@ from core.models import AfterFetch, FolderMark
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key, Listing, Selected
 from core.runlog import RunLog
+
+
+_FARTHEST_WEST = timedelta(hours=12)
+"""A server goes by its own days (RFC 3501 §6.4.4), and where it stands is not known: there it may still be yesterday."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Backlog:
         account = self.claimed.account
         if start == "now" and mark.uidvalidity and mark.match_upto:
             # Numbered anew: what came since the account began and was not fetched yet must not be taken for old.
-            start = account.created_at.date().isoformat()
+            start = (account.created_at - _FARTHEST_WEST).date().isoformat()
         if any(is_nameless(key) for key in new):
             raise NotOffered(
                 f"The server of {account.name} does not give every message a UIDL of its own, so where to begin could "

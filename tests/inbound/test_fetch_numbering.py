@@ -1,5 +1,7 @@
 """A server that numbers its messages anew, and an account whose source is changed: nothing is taken for new twice."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from core.handles import Handles
@@ -20,6 +22,7 @@ from tests.accounts import (
 from tests.corpus.generate import mixed_messages
 from tests.fakes.faults import Direction, Fault, Rule
 from tests.fakes.proxy import Proxy
+from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 
 CUT_BEFORE_DELETING = Rule(Direction.TO_SERVER, Fault.CUT, at=rb"UID STORE|DELE ")
@@ -236,4 +239,21 @@ def test_an_account_that_began_with_new_mail_takes_in_what_came_before_a_change_
     dovecot.append(user, message("meanwhile"))
     change_account(handles, account, epoch=2)
     fetched_well(handles)
+    assert raws(handles) == [message("meanwhile")]
+
+
+@ON_SQLITE
+def test_what_came_since_an_account_began_is_told_by_a_server_west_of_here_too(
+    handles: Handles, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Honolulu")
+    with DovecotServer(certificates.good, {}) as server:
+        user = server.fresh_user()
+        server.append(user, message("old"), internal_date='"01-Jan-2020 12:00:00 +0000"')
+        account = add_account(handles, start_from="now", **at(server, user))
+        fetched_well(handles)
+        # By its own clock it is the day before, all through our morning.
+        change_account(handles, account, created_at=datetime(2026, 3, 10, 1, tzinfo=UTC), epoch=2)
+        server.append(user, message("meanwhile"), internal_date='"10-Mar-2026 02:00:00 +0000"')
+        fetched_well(handles)
     assert raws(handles) == [message("meanwhile")]
