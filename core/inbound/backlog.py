@@ -18,9 +18,8 @@ from core.protocols.imap import ImapSource
 from core.protocols.source import Key, Listing, Selected
 from core.runlog import RunLog
 
-
 _FARTHEST_WEST = timedelta(hours=12)
-"""A server goes by its own days (RFC 3501 §6.4.4), and where it stands is not known: there it may still be yesterday."""
+"""A server goes by its own days (RFC 3501 §6.4.4); nobody knows where it stands: it may still be yesterday there."""
 
 
 @dataclass(frozen=True)
