@@ -51,7 +51,9 @@ def test_a_relay_that_is_away_is_75_and_a_held_message_waits(postroom: Shell) ->
     assert postroom.ok("deliver", "--quiet").err == ""
     assert postroom.ok("list", "outbox", "state:held", "--json").rows
     assert postroom.ok("outbox", "release", "--all", "--json").rows == [{"event": "done", "messages": 1}]
-    postroom.ok("outbox", "cancel", str(row["id"]))
+    cancelled = postroom("outbox", "cancel", str(row["id"]), "99", "--json")
+    assert (cancelled.code, cancelled.rows) == (67, [{"event": "done", "messages": 1}])
+    assert "1 of these messages cannot be cancelled" in cancelled.err
     assert postroom.ok("list", "outbox", "--json").rows[0]["state"] == "cancelled"
 
 

@@ -39,7 +39,7 @@ def order_rows(
 
     Raises:
         Misuse: neither ids nor `--all` were given, or both.
-        NotFound: it could be done to none of those named.
+        NotFound: it could not be done to all of those named.
     """
     if every == bool(ids):
         raise Misuse(f"Name the {ordered.several} by ID, or {ordered.every} with --all.")
@@ -52,3 +52,5 @@ def order_rows(
         write_json({"event": "done", ordered.several: count})
     else:
         say(invocation, f"{counted(count, ordered.one, ordered.several)} {done}.")
+    if chosen and (left := len(set(chosen)) - count):
+        raise NotFound(f"{left} of these {ordered.several} cannot be {done}. To see them: postroom list {ordered.kind}")
