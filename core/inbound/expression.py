@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import regex
 
+from core.clock import monotonic
 from core.errors import BadInput
 
 SECONDS = 0.25
-"""How long one expression may look at one value."""
+"""How long one expression may look at the values of one message."""
 
 LONGEST_EXPRESSION = 2000
 MOST_REPEATS = 1000
@@ -41,17 +43,21 @@ class Expression:
             raise BadInput("The expression is too deeply nested or uses what is not known here.") from error
         self._seconds = None if _CANNOT_RUN_LONG.fullmatch(text) else SECONDS
 
-    def search(self, value: str) -> Any:
-        """Where it fits in a value, or `None`.
+    def first_in(self, values: Iterable[str], *, as_a_whole: bool = False) -> Any:
+        """Where it fits in the first of these values that it does fit, perhaps as a whole; or `None`.
 
         Raises:
-            TimeoutError: it ran for too long.
+            TimeoutError: it ran for too long, over all of them: a sender may give a field a thousand times.
         """
-        return self._pattern.search(value, timeout=self._seconds)
-
-    def fullmatch(self, value: str) -> Any:
-        """Whether it fits a value as a whole, as `search`."""
-        return self._pattern.fullmatch(value, timeout=self._seconds)
+        fit = self._pattern.fullmatch if as_a_whole else self._pattern.search
+        left = self._seconds
+        for value in values:
+            began = monotonic() if left is not None else 0.0
+            if found := fit(value, timeout=left):
+                return found
+            if left is not None and (left := left - (monotonic() - began)) <= 0:
+                raise TimeoutError
+        return None
 
 
 def _check_size(text: str) -> None:

@@ -48,14 +48,12 @@ class Condition:
     is_address: bool
     is_negated: bool
 
-    def holds_for(self, value: str) -> Any:
-        """The match in one value, or `None`."""
+    def match_in(self, values: Iterable[str]) -> Any:
+        """The match in the first of these values that has one, or `None`."""
         if not self.is_address:
-            return self.pattern.search(value)
-        for address in bare_addresses(value):
-            if found := self.pattern.fullmatch(address):
-                return found
-        return None
+            return self.pattern.first_in(values)
+        addresses = (address for value in values for address in bare_addresses(value))
+        return self.pattern.first_in(addresses, as_a_whole=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def _captures(compiled: CompiledFilter, reader: _Reader) -> dict[str, str] | Non
     """What the conditions captured, the last capture under the empty name; `None` when one does not hold."""
     captures: dict[str, str] = {}
     for condition in compiled.conditions:
-        found = next((match for value in reader.values(condition) if (match := condition.holds_for(value))), None)
+        found = condition.match_in(reader.values(condition))
         if (found is None) != condition.is_negated:
             return None
         if found is None:

@@ -188,6 +188,30 @@ def test_an_expression_that_runs_too_long_is_stopped_and_told(
         assert [complaint.what for complaint in verdict.complaints] == ["filter slow"]
 
 
+@pytest.mark.parametrize("expression", ["(a+)+$", "EMAILADDRESS:(a|aa)+"])
+def test_an_expression_has_its_time_for_all_values_of_a_message_together(
+    expression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+
+    class Pattern:
+        def search(self, value: str, timeout: float) -> None:
+            looked_at.append(value)
+            clock[0] += 0.1
+
+        fullmatch = search
+
+    clock = [0.0]
+    monkeypatch.setattr("core.inbound.expression.monotonic", lambda: clock[0])
+    many = rule("slow", cond("X", expression))
+    many.conditions[0].pattern._pattern = Pattern()
+
+    verdict = run(many, headers=Headers([("X", "a@x.example, b@x.example")] * 500))
+
+    assert len(looked_at) == 3
+    assert [complaint.what for complaint in verdict.complaints] == ["filter slow"]
+
+
 @pytest.mark.parametrize(
     "expression",
     [
