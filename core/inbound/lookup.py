@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Column, and_, bindparam, or_, select
 from sqlmodel import Session
 
-from core.db.bulk import table_of
+from core.db.among import is_among
+from core.db.bulk import dialect_of, table_of
 from core.inbound.judging import Judged
 from core.inbound.known import Known, Sent
 from core.inbound.marks import source_of
 from core.inbound.placement import KnownRecord, Verdict
 from core.models import Account, FolderMark, Message, MessageState, OutgoingMessage, Queue, Record
+from core.models.base import UtcDateTime
 from core.protocols.source import Key
 
-T = TypeVar("T")
-
 _message, _record, _queue, _outgoing = (table_of(model) for model in (Message, Record, Queue, OutgoingMessage))
-_AT_ONCE = 500
 _MAILDROP = ("", "INBOX")
 """What POP3 serves has no folder's name (RFC 1939); over IMAP the same mail is the INBOX."""
 
@@ -128,14 +128,9 @@ def load_known(
 def _records_of_messages(session: Session, account: Account, message_ids: set[str]) -> tuple[dict[str, str], set[str]]:
     found: dict[str, str] = {}
     of_others: set[str] = set()
-    for chunk in _chunks(message_ids):
-        statement = (
-            select(_message.c.message_id, _record.c.number, _message.c.account_id)
-            .join(_record, _record.c.id == _message.c.record_id)
-            .where(_message.c.message_id.in_(chunk))
-            .order_by(_message.c.account_id != account.id, _message.c.id)
-        )
-        for row in session.connection().execute(statement):
+    if message_ids:
+        given = {"message_ids": list(message_ids), "account": account.id}
+        for row in session.connection().execute(_answered(dialect_of(session)), given):
             if row.account_id != account.id and row.message_id not in found:
                 of_others.add(row.message_id)
             found.setdefault(row.message_id, row.number)
@@ -143,28 +138,17 @@ def _records_of_messages(session: Session, account: Account, message_ids: set[st
 
 
 def _records(session: Session, numbers: set[str]) -> Iterator[KnownRecord]:
-    for chunk in _chunks(numbers):
-        statement = (
-            select(_record.c.id, _record.c.number, _record.c.state, _record.c.type, _queue.c.name)
-            .outerjoin(_queue, _queue.c.id == _record.c.queue_id)
-            .where(_record.c.number.in_(chunk))
-        )
-        for row in session.connection().execute(statement):
+    if numbers:
+        for row in session.connection().execute(_numbered(dialect_of(session)), {"numbers": list(numbers)}):
             yield KnownRecord(row.number, row.name or "", row.state, row.id, row.type)
 
 
 def _copies(session: Session, account: Account, verdicts: Sequence[Verdict]) -> dict[tuple[str, str], tuple[str, str]]:
-    if len(account.folders) < 2:
-        return {}
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for chunk in _chunks({verdict.facts.sha256 for verdict in verdicts if verdict.facts.summary.message_id}):
-        statement = (
-            select(_message.c.sha256, _message.c.message_id, _message.c.folder, _record.c.number)
-            .join(_record, _record.c.id == _message.c.record_id)
-            .where(_message.c.account_id == account.id, _message.c.sha256.in_(chunk))
-            .order_by(_message.c.id)
-        )
-        for row in session.connection().execute(statement):
+    digests = {verdict.facts.sha256 for verdict in verdicts if verdict.facts.summary.message_id}
+    if digests and len(account.folders) > 1:
+        given = {"digests": list(digests), "account": account.id}
+        for row in session.connection().execute(_of_same_bytes(dialect_of(session)), given):
             found.setdefault((row.sha256, row.message_id), (row.folder, row.number))
     return found
 
@@ -173,50 +157,85 @@ def _recorded_at(
     session: Session, account: Account, verdicts: Sequence[Verdict], known: Mapping[str, Sequence[datetime]]
 ) -> dict[str, Sequence[datetime]]:
     senders = {verdict.sender for verdict in verdicts if verdict.rules.loop.records or verdict.own}
-    if not senders:
-        return {}
     # Nobody else takes in this account's mail while the run has its lease: what is known of a sender stays true.
     unknown = senders - known.keys()
-    earliest = min(verdict.facts.received_at - verdict.rules.loop.window for verdict in verdicts)
     found: dict[str, list[datetime]] = {sender: [] for sender in unknown}
-    for chunk in _chunks(unknown):
-        statement = (
-            select(_message.c.from_address, _message.c.received_at)
-            .where(
-                _message.c.account_id == account.id,
-                _message.c.from_address.in_(chunk),
-                _message.c.received_at >= earliest,
-                _message.c.opened_record.is_(True),
-            )
-            .order_by(_message.c.received_at)
-        )
-        for row in session.connection().execute(statement):
+    if unknown:
+        earliest = min(verdict.facts.received_at - verdict.rules.loop.window for verdict in verdicts)
+        given = {"senders": list(unknown), "account": account.id, "earliest": earliest}
+        for row in session.connection().execute(_of_senders(dialect_of(session)), given):
             found[row.from_address].append(row.received_at)
     return {**found, **{sender: known[sender] for sender in senders & known.keys()}}
 
 
 def _sent(session: Session, bounces: Sequence[Verdict]) -> list[Sent]:
     """The messages of ours that these reports are about."""
-    if not bounces:
-        return []
     message_ids = {one.facts.bounce.original_message_id for one in bounces if one.facts.bounce} - {""}
     ids = {one.returned_id for one in bounces if one.returned_id is not None}
-    statement = (
-        select(_outgoing.c.id, _outgoing.c.message_id, _record.c.number)
-        .outerjoin(_record, _record.c.id == _outgoing.c.record_id)
-        .order_by(_outgoing.c.id)
-    )
     found: dict[str, Sent] = {}
     for column, wanted in ((_outgoing.c.message_id, message_ids), (_outgoing.c.id, ids)):
-        for chunk in _chunks(wanted):
-            for row in session.connection().execute(statement.where(column.in_(chunk))):
+        if wanted:
+            statement = _reported(dialect_of(session), column)
+            for row in session.connection().execute(statement, {"wanted": list(wanted)}):
                 known = found.get(row.message_id, Sent((), row.message_id))
                 rows = tuple(sorted({*known.ids, row.id}))
                 found[row.message_id] = Sent(rows, row.message_id, known.number or row.number)
     return list(found.values())
 
 
-def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
-    everything: list[Any] = sorted(values, key=str)
-    for start in range(0, len(everything), _AT_ONCE):
-        yield everything[start : start + _AT_ONCE]
+# What each batch asks is made once.
+
+
+@lru_cache(maxsize=2)
+def _answered(dialect: str) -> Any:
+    """The records of messages by their Message-IDs; those of the account itself come first."""
+    return (
+        select(_message.c.message_id, _record.c.number, _message.c.account_id)
+        .join(_record, _record.c.id == _message.c.record_id)
+        .where(is_among(_message.c.message_id, "message_ids", dialect))
+        .order_by(_message.c.account_id != bindparam("account"), _message.c.id)
+    )
+
+
+@lru_cache(maxsize=2)
+def _numbered(dialect: str) -> Any:
+    return (
+        select(_record.c.id, _record.c.number, _record.c.state, _record.c.type, _queue.c.name)
+        .outerjoin(_queue, _queue.c.id == _record.c.queue_id)
+        .where(is_among(_record.c.number, "numbers", dialect))
+    )
+
+
+@lru_cache(maxsize=2)
+def _of_same_bytes(dialect: str) -> Any:
+    return (
+        select(_message.c.sha256, _message.c.message_id, _message.c.folder, _record.c.number)
+        .join(_record, _record.c.id == _message.c.record_id)
+        .where(_message.c.account_id == bindparam("account"), is_among(_message.c.sha256, "digests", dialect))
+        .order_by(_message.c.id)
+    )
+
+
+@lru_cache(maxsize=2)
+def _of_senders(dialect: str) -> Any:
+    """When messages of some senders opened records."""
+    return (
+        select(_message.c.from_address, _message.c.received_at)
+        .where(
+            _message.c.account_id == bindparam("account"),
+            is_among(_message.c.from_address, "senders", dialect),
+            _message.c.received_at >= bindparam("earliest", type_=UtcDateTime()),
+            _message.c.opened_record.is_(True),
+        )
+        .order_by(_message.c.received_at)
+    )
+
+
+@lru_cache(maxsize=4)
+def _reported(dialect: str, column: Column[Any]) -> Any:
+    return (
+        select(_outgoing.c.id, _outgoing.c.message_id, _record.c.number)
+        .outerjoin(_record, _record.c.id == _outgoing.c.record_id)
+        .where(is_among(column, "wanted", dialect))
+        .order_by(_outgoing.c.id)
+    )
