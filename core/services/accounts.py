@@ -146,7 +146,7 @@ def _dispatching(draft: Draft) -> dict[str, str]:
     by_queue, queue = draft.values["dispatching"] == "queue", draft.values["queue"]
     if by_queue and not queue:
         return {"queue": "is missing; dispatching by queue needs one."}
-    if not by_queue and queue:
+    if not by_queue and queue and draft.is_read("dispatching"):
         return {"queue": 'is for dispatching by queue alone. Leave it empty, or set dispatching to "queue".'}
     return {}
 
@@ -154,7 +154,7 @@ def _dispatching(draft: Draft) -> dict[str, str]:
 def _after_fetching(draft: Draft) -> dict[str, str]:
     if draft.values["after_fetch"] != "move":
         return {}
-    if not str(draft.values.get("type") or "").startswith("IMAP"):
+    if not str(draft.values.get("type") or "").startswith("IMAP") and draft.is_read("type"):
         return {"after_fetch": "move needs IMAP; POP3 has no folders. Choose keep or delete."}
     target = draft.values["move_to"]
     if not target:

@@ -47,6 +47,8 @@ class Draft:
     """The file and entry it stands in, for problems."""
     kept: frozenset[str] = frozenset()
     """The secrets that are kept already."""
+    unread: frozenset[str] = frozenset()
+    """The fields whose given value could not be read: what stands in `values` is what was there, or the default."""
 
     @property
     def row_id(self) -> int | None:
@@ -66,6 +68,10 @@ class Draft:
     def moved(self, *fields: str) -> bool:
         """Whether one of these differs from what stands there; a secret that was given counts."""
         return any(name in self.secrets or self.before.get(name) != self.values.get(name) for name in fields)
+
+    def is_read(self, *fields: str) -> bool:
+        """Whether nothing is in the place of a value of these that could not be read."""
+        return self.unread.isdisjoint(fields)
 
     def with_values(self, **values: Any) -> Draft:
         """The same with other values."""
@@ -112,6 +118,7 @@ def drafted(session: Session, kind: Kind, row: Stored | None, given: Given, wher
         kind=kind, row=row, before=before, values={**base, **given.values}, secrets=given.secrets,
         given=frozenset(given.values) | frozenset(given.secrets), where=where,
         kept=frozenset() if row is None else kept_secrets(session, kind.name, row["id"]),
+        unread=frozenset(problem.field for problem in given.problems),
     )  # fmt: skip
 
 

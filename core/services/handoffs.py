@@ -20,18 +20,8 @@ from core.services.verbs import Resource
 
 def judged(session: Session, draft: Draft) -> list[Problem]:
     """Exactly one way to hand over, one that can be used, and only queues and record types that there are."""
-    command, url = draft.values["command"], draft.values["url"]
-    complaints: dict[str, str] = {}
-    if bool(command) == bool(url):
-        complaints["command"] = (
-            "and the address (url) exclude each other: give one of the two."
-            if url
-            else "or the address (url) must be given."
-        )
-    elif command:
-        complaints |= _of_command(command)
-    else:
-        complaints |= _of_url(url)
+    is_read = draft.is_read("command", "url")
+    complaints = _of_receiver(draft.values["command"], draft.values["url"]) if is_read else {}
     if absent := [name for name in draft.values["queues"] if living(session, QUEUE, name) is None]:
         complaints["queues"] = f"there is no queue {', '.join(map(repr, absent))}."
     if unknown := [name for name in draft.values["types"] if name not in record_types.names()]:
@@ -51,6 +41,14 @@ def warned(_session: Session, draft: Draft) -> list[str]:
 def _can_run(command: str) -> bool:
     program = Path(shlex.split(command)[0])
     return program.is_file() and os.access(program, os.X_OK)
+
+
+def _of_receiver(command: str, url: str) -> dict[str, str]:
+    if command and url:
+        return {"command": "and the address (url) exclude each other: give one of the two."}
+    if not command and not url:
+        return {"command": "or the address (url) must be given."}
+    return _of_command(command) if command else _of_url(url)
 
 
 def _of_command(command: str) -> dict[str, str]:

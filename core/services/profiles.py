@@ -17,6 +17,8 @@ from core.services.verbs import Resource
 
 def judged(_: Session, draft: Draft) -> list[Problem]:
     """What the chosen provider and method need."""
+    if not draft.is_read("provider", "method"):
+        return []
     provider, name = str(draft.values.get("provider")), str(draft.values.get("method"))
     method = method_of(provider, name)
     if method is None:

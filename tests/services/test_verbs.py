@@ -120,6 +120,22 @@ def test_every_problem_is_told_at_once(handles: Handles, admin: Actor) -> None:
     assert set(complaints) == {"type", "port", "hostt", "queue", "interval", "folders"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "field"),
+    [
+        ("profile", {"provider": "nobody"}, "provider"),
+        ("profile", {"provider": "office365", "method": "by hand", "tenant_id": ""}, "method"),
+        ("handoff", {"command": "", "url": "http://crm.example.org/"}, "url"),
+        ("account", {"type": "IMAPX", "after_fetch": "move", "move_to": "Done"}, "type"),
+        ("account", {"dispatching": "que", "queue": "Raw"}, "dispatching"),
+    ],
+)
+def test_what_is_in_the_place_of_an_unreadable_value_is_blamed_for_nothing(
+    handles: Handles, admin: Actor, kind: str, given: dict[str, Any], field: str
+) -> None:
+    assert set(_refused(handles, admin, kind, "New", **given)) == {field}
+
+
 def test_addresses_are_one_whatever_their_case(handles: Handles, admin: Actor) -> None:
     add(handles, admin, "address", "help@example.org")
 
