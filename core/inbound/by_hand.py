@@ -149,9 +149,10 @@ class _ByHand:
     def _tell_known(self) -> None:
         with self.handles.database.reading() as session:
             known = already_here(session, self.claimed.account, list(self.names))
-        for key, stored in known.items():
-            if stored.state != MessageState.TOO_LARGE.value:
-                self.log.here_already(self.names[key])
+        for key, name in self.names.items():
+            stored = known.get(key)
+            if stored is not None and stored.state != MessageState.TOO_LARGE.value:
+                self.log.here_already(name)
 
 
 def _claimed(handles: Handles, account_id: int, stop: threading.Event) -> Claimed:

@@ -1,5 +1,6 @@
 """Intake by hand: files through an account's rules, by the path that a fetch takes."""
 
+import hashlib
 import io
 import threading
 from contextlib import nullcontext
@@ -92,6 +93,18 @@ def test_the_same_file_again_is_skipped_and_said_so(handles: Handles, admin: Act
         "again.eml is here already, skipped",
     ]
     assert outcome.state is RunState.OK
+
+
+def test_what_is_here_already_is_told_in_the_order_of_the_files(
+    handles: Handles, admin: Actor, account_id: int
+) -> None:
+    told: list[Line] = []
+    mails = sorted((message(number) for number in range(5)), key=lambda raw: hashlib.sha256(raw).digest(), reverse=True)
+    hand_in(handles, admin, box(*mails))
+    hand_in(handles, admin, box(*mails), listener=told.append)
+
+    names = [line.text.partition(" is here")[0] for line in told if "already, skipped" in line.text]
+    assert names == ["old.mbox", "old.mbox 2", "old.mbox 3", "old.mbox 4", "old.mbox 5"]
 
 
 def test_the_same_file_twice_in_one_command_is_taken_in_once(handles: Handles, admin: Actor, account_id: int) -> None:
