@@ -37,7 +37,8 @@ class Rule:
     after: int = 0
     """How many bytes of a connection pass in this direction before it acts; 0: none."""
     at: bytes | None = None
-    """Instead of `after`: a regular expression, looked for in each piece that arrives; it acts before the match."""
+    """Instead of `after`: a regular expression, looked for in each piece that arrives, and in what passed shortly before.
+    It acts before the match, or as soon as its end arrives."""
     including: bool = False
     """With `at`: the match passes, and it acts after it."""
     pause: float = 0.05
@@ -46,17 +47,21 @@ class Rule:
     """Only on these connections, counted from 1; none named: on each."""
 
 
-def position(rule: Rule, passed: int, piece: bytes) -> int | None:
-    """How many bytes of this piece pass before the rule acts, if it acts within it, after `passed` bytes before."""
+def position(rule: Rule, passed: int, piece: bytes, before: bytes = b"") -> int | None:
+    """How many bytes of this piece pass before the rule acts, if it acts within it, after `passed` bytes.
+
+    `before` are the last of those: where packets end must not decide whether a match is one.
+    """
     if rule.at is None:
         return max(0, rule.after - passed) if rule.after < passed + len(piece) else None
-    found = re.search(rule.at, piece)
+    matches = re.finditer(rule.at, before + piece)
+    found = next((match for match in matches if match.end() > len(before)), None)
     if found is None:
         return None
-    return found.end() if rule.including else found.start()
+    return max(0, (found.end() if rule.including else found.start()) - len(before))
 
 
-def first_fault(rules: Iterable[Rule], passed: int, piece: bytes) -> tuple[int, Rule] | None:
+def first_fault(rules: Iterable[Rule], passed: int, piece: bytes, before: bytes) -> tuple[int, Rule] | None:
     """The rule that acts first within this piece, and how many of its bytes pass before."""
-    acting = [(where, rule) for rule in rules if (where := position(rule, passed, piece)) is not None]
+    acting = [(where, rule) for rule in rules if (where := position(rule, passed, piece, before)) is not None]
     return min(acting, key=lambda each: each[0], default=None)

@@ -147,6 +147,7 @@ class _GuardedTls:
 
 
 _Socket = socket.socket | _GuardedTls
+_REMEMBERED = 200
 
 
 class _Link:
@@ -198,7 +199,7 @@ class _Link:
     def _pass(self, flow: "_Flow", piece: bytes) -> None:
         flow.record(piece)
         while piece and not self._is_black:
-            acting = first_fault(flow.rules(), flow.passed, piece)
+            acting = first_fault(flow.rules(), flow.passed, piece, flow.before)
             if acting is None:
                 flow.send(piece)
                 return
@@ -229,6 +230,7 @@ class _Flow:
 
     def __init__(self, proxy: Proxy, direction: Direction, connection: int, target: _Socket) -> None:
         self.passed = 0
+        self.before = b""
         self.done: set[Rule] = set()
         self.drip = 0.0
         self._proxy = proxy
@@ -261,3 +263,4 @@ class _Flow:
             if self.drip:
                 self._proxy.stopping.wait(self.drip)
         self.passed += len(data)
+        self.before = (self.before + data)[-_REMEMBERED:]

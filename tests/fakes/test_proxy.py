@@ -35,6 +35,18 @@ def test_where_a_rule_acts(rule: Rule, passed: int, piece: bytes, expected: int 
     assert position(rule, passed, piece) == expected
 
 
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (Rule(Direction.TO_CLIENT, Fault.CUT, at=b"bcd"), 0),
+        (Rule(Direction.TO_CLIENT, Fault.CUT, at=b"bcd", including=True), 2),
+        (Rule(Direction.TO_CLIENT, Fault.CUT, at=b"ab"), None),
+    ],
+)
+def test_a_match_may_begin_in_the_piece_before(rule: Rule, expected: int | None) -> None:
+    assert position(rule, 2, b"cde", b"ab") == expected
+
+
 def heard_through(proxy: Proxy, wanted: int) -> bytes:
     """What a client hears from the proxy, at most so many bytes."""
     heard = b""
