@@ -210,8 +210,8 @@ def test_a_connection_nobody_asks_for_is_given_up(
 ) -> None:
     with behind_proxy(handles, dovecot):
         poll(handles, kept)
-        now = clock.monotonic()
-        monkeypatch.setattr(clock, "monotonic", lambda: now + later)
+        [one] = kept._kept.values()
+        monkeypatch.setattr(clock, "monotonic", lambda: one.since + later)
         kept.tidy()
         assert len(kept) == stays
 
