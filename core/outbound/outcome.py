@@ -18,6 +18,9 @@ TOO_LARGE = "5.3.4"
 NO_SMTPUTF8 = "5.6.7"
 """Non-ASCII addresses not permitted for that sender/recipient (RFC 6531 §3.5)."""
 
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+"""Of a duration, in seconds."""
+
 
 def too_large_for_all(size: int, limits: Mapping[str, int]) -> str:
     """Why a message is not sent that is over the limit of every mailbox; limits by the mailboxes' names, in bytes."""
@@ -136,5 +139,7 @@ def _held(decided: Mapping[int, RecipientResult]) -> dict[int, RecipientResult]:
 
 
 def _spelled(rule: RetryRule) -> str:
-    hours = rule.lifetime.total_seconds() / 3600
-    return counted(hours / 24, "day") if hours >= 48 else counted(hours, "hour")
+    """The lifetime in the largest unit of which it is a whole number, as it was most likely set."""
+    seconds = round(rule.lifetime.total_seconds())
+    length, unit = next(each for each in _UNITS if seconds % each[0] == 0)
+    return counted(seconds // length, unit)

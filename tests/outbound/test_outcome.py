@@ -87,6 +87,7 @@ def test_what_is_uncertain_is_held_where_that_is_set_and_nothing_else():
     [
         (timedelta(days=5), "5 days"), (timedelta(hours=48), "2 days"),
         (timedelta(hours=47), "47 hours"), (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=100), "100 minutes"), (timedelta(seconds=90), "90 seconds"),
     ],
 )  # fmt: skip
 def test_after_its_lifetime_what_waits_has_failed_and_the_sender_is_told_of_it(lifetime, within):
