@@ -62,7 +62,12 @@ def advice(error: PostroomError) -> str:
     cause = cause_of(error)
     # Errors of ours that already say what to do need no second sentence.
     says_all = cause is None or not cause.advice or isinstance(error, TokenRefused)
-    return str(error) if cause is None or says_all else f"{error} {cause.advice}".strip()
+    return str(error) if cause is None or says_all else f"{_ended(str(error))} {cause.advice}".strip()
+
+
+def _ended(text: str) -> str:
+    """A text with its full stop: what it quotes of a server seldom ends with one."""
+    return text if text.endswith((".", "!", "?", ")")) or not text else f"{text}."
 
 
 CAUSES = (

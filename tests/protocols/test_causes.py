@@ -92,6 +92,11 @@ def test_each_cause_is_told_from_all_others(failure: PostroomError, name: str) -
     assert advice(failure).startswith(str(failure))
 
 
+def test_what_a_server_said_and_what_to_change_are_two_sentences() -> None:
+    assert "535 5.7.8 Invalid. Check user name" in advice(refusal("535 5.7.8 Invalid", host="", phase="login"))
+    assert "535 5.7.8 Invalid. Check user name" in advice(refusal("535 5.7.8 Invalid.", host="", phase="login"))
+
+
 def test_what_no_cause_explains_speaks_for_itself() -> None:
     assert advice(BadInput("A line break.")) == "A line break."
     assert advice(WireError("odd")) == "odd"
