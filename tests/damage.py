@@ -1,7 +1,5 @@
 """A database file with a page that is not what it was."""
 
-import os
-
 from core.environment import Environment
 from core.gateway import open_gateway
 from tests.outbound.world import put
@@ -19,4 +17,4 @@ def damage(environment: Environment, table: str = "recipient") -> None:
     handles.close()
     with environment.database_file.open("r+b") as file:
         file.seek((page - 1) * PAGE)
-        file.write(os.urandom(64))
+        file.write(b"\xff" * 64)  # no page begins so

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from core.runlog import Line
 from core.workers import fetcher
 from core.workers.fetcher import Fetcher, FetchSummary
 from tests.accounts import (
+    LONG_AGO,
     ON_SQLITE,
     add_account,
     at,
@@ -43,7 +44,7 @@ from tests.fakes.proxy import Proxy
 from tests.servers.dovecot import DovecotServer
 from tests.waiting import PATIENCE
 
-SLOWLY = Rule(Direction.TO_CLIENT, Fault.DELAY, at=rb"BODY\[\]", pause=0.5)
+LATER = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
@@ -56,24 +57,40 @@ def another(home: Environment) -> Iterator[Handles]:
         opened.close()
 
 
+class UnderWay:
+    """A run that asks for messages, and goes on when somebody else follows it."""
+
+    def __init__(self) -> None:
+        self.has_begun, self.may_go_on = threading.Event(), threading.Event()
+
+    def watch(self, said: Said) -> None:
+        if "BODY.PEEK" in said.text:
+            self.has_begun.set()
+            self.may_go_on.wait(PATIENCE)
+
+
 def test_a_second_fetch_follows_the_first_and_reports_its_counts(
     handles: Handles, home: Environment, dovecot: DovecotServer
 ) -> None:
     user = dovecot.fresh_user()
     mails = [message(number) for number in range(60)]
     dovecot.deliver(user, mails)
-    is_under_way = threading.Event()
-
-    def watch(said: Said) -> None:
-        if "BODY.PEEK" in said.text:
-            is_under_way.set()
-
+    under_way = UnderWay()
     followed: list[Line] = []
-    with Proxy(dovecot.ports.imap, SLOWLY, watch=watch) as proxy, another(home) as other, ThreadPoolExecutor() as pool:
+
+    def follow(line: Line) -> None:
+        followed.append(line)
+        under_way.may_go_on.set()
+
+    with (
+        Proxy(dovecot.ports.imap, watch=under_way.watch) as proxy,
+        another(home) as other,
+        ThreadPoolExecutor() as pool,
+    ):
         add_account(handles, after_fetch="delete", **{**at(dovecot, user), "port": proxy.port})
         first = pool.submit(fetch, handles, "a")
-        assert is_under_way.wait(PATIENCE)
-        second: FetchSummary = fetch(other, "a", listener=followed.append)
+        assert under_way.has_begun.wait(PATIENCE)
+        second: FetchSummary = fetch(other, "a", listener=follow)
         assert proxy.connections == 1
 
     (leader,), (follower,) = first.result().outcomes, second.outcomes
@@ -90,22 +107,17 @@ def test_who_follows_a_run_that_fails_fails_as_it_does(
 ) -> None:
     user = dovecot.fresh_user()
     dovecot.deliver(user, [message(1)])
-    is_under_way = threading.Event()
-
-    def watch(said: Said) -> None:
-        if "BODY.PEEK" in said.text:
-            is_under_way.set()
-
+    under_way = UnderWay()
     cut = Rule(Direction.TO_CLIENT, Fault.CUT, at=rb"Message 1")
     with (
-        Proxy(dovecot.ports.imap, SLOWLY, cut, watch=watch) as proxy,
+        Proxy(dovecot.ports.imap, cut, watch=under_way.watch) as proxy,
         another(home) as other,
         ThreadPoolExecutor() as pool,
     ):
         add_account(handles, **{**at(dovecot, user), "port": proxy.port})
         first = pool.submit(fetch, handles, "a")
-        assert is_under_way.wait(PATIENCE)
-        second = fetch(other, "a")
+        assert under_way.has_begun.wait(PATIENCE)
+        second = fetch(other, "a", listener=lambda line: under_way.may_go_on.set())
     assert [(one.state, one.fault, one.error) for one in second.outcomes] == [
         (one.state, one.fault, one.error) for one in first.result().outcomes
     ]
@@ -121,7 +133,7 @@ def followed_until(handles: Handles, then: Callable[[], None], stop: threading.E
         )
         assert is_following.wait(PATIENCE)
         then()
-        return following.result(20)
+        return following.result(PATIENCE)
 
 
 def left_running(handles: Handles, dovecot: DovecotServer) -> int:
@@ -255,11 +267,11 @@ def test_first_the_lowest_priority_number_then_the_longest_overdue(handles: Hand
     [
         ({"validity": "invalid"}, {}),
         ({"validity": "invalid-temporarily"}, {}),
-        ({"deleted_at": clock.utcnow()}, {}),
+        ({"deleted_at": LONG_AGO}, {}),
         ({}, {"paused": True}),
-        ({}, {"due_at": clock.utcnow() + timedelta(hours=1)}),
-        ({}, {"retry_after": clock.utcnow() + timedelta(hours=1)}),
-        ({}, {"lease_until": clock.utcnow() + timedelta(hours=1), "lease_owner": "another"}),
+        ({}, {"due_at": LATER}),
+        ({}, {"retry_after": LATER}),
+        ({}, {"lease_until": LATER, "lease_owner": "another"}),
     ],
     ids=["invalid", "invalid for now", "deleted", "paused", "not due", "told to wait", "held"],
 )
