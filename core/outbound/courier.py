@@ -12,25 +12,19 @@ from core.models import OutgoingState
 from core.outbound.book import Book
 from core.outbound.errand import aside
 from core.outbound.fault import Fault
-from core.outbound.handed import Handed
 from core.outbound.job import Job
-from core.outbound.noting import note
-from core.outbound.onward import move_on, to_the_next
+from core.outbound.onward import move_on
 from core.outbound.page import Page
-from core.outbound.parcel import Packing, Parcel
-from core.outbound.pick import OUT_OF_RATE
-from core.outbound.relay import LARGE, Relay
-from core.outbound.reserving import Reserve
+from core.outbound.parcel import Packing
+from core.outbound.relay import Relay
 from core.outbound.rota import Course, Steps
 from core.outbound.waiting_room import WINDOW
+from core.outbound.window import Window
 from core.outbox.settle import TryMade
 from core.protocols.server import Timeouts
 
 AHEAD = 2
 """Windows of one connection that are marked, or being so, at a time."""
-
-SURE = 5.0
-"""Seconds that a lease must still last before a message is begun."""
 
 
 class Courier:
@@ -134,113 +128,12 @@ class Courier:
 
     def _hand_over(self, marked: Page) -> Steps[Page]:
         """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""
-        page = Page(self._mailbox_id, follows_window=True)
-        left = yield from self._packed(marked, page)
-        taken: list[Handed[Parcel]] = []
-        parcel = self._next_of(left, page)
-        while parcel is not None:
-            # Chosen before its turn, so that its envelope can go with the dot of the one before it.
-            following = self._next_of(left, page)
-            if (fault := (yield from self._carry(parcel, following, taken, page))) is not None:
-                rest = [each.job for each in (following, *left) if each is not None]
-                yield from self._goes_down(fault, rest, page)
-                break
-            parcel = following
-        now = self._book.now
-        for handed in taken:
-            note(self._book, handed, self._route, page, self._relay.size_limit or 0)
-            self._book.close(handed.parcel.job, handed.parcel.raw, page, now)
-        if self._fault is None and self._relay.is_ready and not self._book.is_stopping:
-            yield from self._with_next(page, self._taken())
-        return page
-
-    def _packed(self, marked: Page, page: Page) -> Steps[deque[Parcel]]:
-        """A window's messages, ready to leave.
-
-        Together: what is done once for each of many, with much else between, takes twice as long.
-        """
-        parcels: deque[Parcel] = deque()
-        for job in marked.next_window:
-            raw = marked.raws[job.due.id]
-            if len(raw) < LARGE:
-                parcel = self._packed_one(job, raw, page)
-            else:
-                parcel = yield from aside(partial(self._packed_one, job, raw, page))
-            if parcel is not None:
-                parcels.append(parcel)
-        return parcels
-
-    def _packed_one(self, job: Job, raw: bytes, page: Page) -> Parcel | None:
-        try:
-            parcel = self._packing.pack(job, raw)
-        except UnsafeMessage as problem:
-            self._book.hold(job, str(problem), page)
-            return None
-        self._relay.prepare(parcel)
-        return parcel
-
-    def _next_of(self, left: deque[Parcel], page: Page) -> Parcel | None:
-        """The next message of a window; `None`: no more of it leave now, and the page says why."""
-        while left:
-            if self._book.is_stopping:
-                page.unbegun += [each.job for each in left]
-                break
-            if self._must_make_way(left[0].job):
-                page.moved += [(each.job, each.job.settlement()) for each in left]
-                break
-            parcel = left.popleft()
-            if self._book.outlives(parcel.job, SURE):
-                return parcel
-            page.lost.append(parcel.job)
-        left.clear()
-        return None
-
-    def _must_make_way(self, job: Job) -> bool:
-        """Whether something urgent has come that no other connection has taken yet."""
-        return not job.due.is_urgent and self._room.is_pressed(self._mailbox_id)
-
-    def _carry(
-        self, parcel: Parcel, following: Parcel | None, taken: list[Handed[Parcel]], page: Page
-    ) -> Steps[Fault | None]:
-        """Submit one message and note what came of it; gives back what keeps the mailbox from going on.
-
-        One that was simply taken, as most are, is noted together with the others of its window.
-        """
-        job = parcel.job
-        if not self._book.outlives(job, SURE):
-            # The message before it may have taken long.
-            page.lost.append(job)
-            return None
-        try:
-            handed = yield from self._relay.submitting(parcel, following)
-        except UnsafeMessage as problem:
-            self._book.hold(job, str(problem), page)
-            return None
-        if isinstance(handed, Fault):
-            yield from self._move_on([job], handed, page)
-            return handed
-        if handed.is_taken_by_all and job.is_in_hand_whole:
-            taken.append(handed)
-            return None
-        sent = note(self._book, handed, self._route, page, self._relay.size_limit or 0)
-        bcc_left = job.bcc_of(parcel.bcc) if sent.reading.most_recipients else ()
-        if not (job.unanswered or bcc_left) or sent.result.uncertain:
-            self._book.close(job, parcel.raw, page)
-        elif sent.reading.blame or not sent.reading.results or not (job.nameable or bcc_left):
-            yield from aside(lambda: to_the_next(self._book, [job], parcel.raw, page))
-        else:
-            yield from self._go_on(job, page)
-        return sent.fault
-
-    def _go_on(self, job: Job, page: Page) -> Steps[None]:
-        """The rest of the recipients, in another transaction of the same mailbox, once this one is written."""
-        if self._route.has_rate:
-            reserve = Reserve(self._book.handles)
-            until = yield from aside(lambda: reserve.take(self._mailbox_id, is_urgent=job.due.is_urgent))
-            if until is not None:
-                self._book.put_off(job, until, f"{self._route.name} {OUT_OF_RATE}", page)
-                return
-        page.moved.append((job, job.settlement()))
+        window = Window(self._book, self._route, self._relay, self._packing, marked)
+        if (fault := (yield from window.submitting())) is not None:
+            yield from self._goes_down(fault, window.unbegun, window.page)
+        elif self._fault is None and self._relay.is_ready and not self._book.is_stopping:
+            yield from self._with_next(window.page, self._taken())
+        return window.page
 
     def _deferred(self, job: Job, raw: bytes, why: str, started_at: datetime, page: Page) -> None:
         """The mailbox's script failed: another mailbox would send it as nobody meant it, so it waits."""
