@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from core.handoff.by_post import offer_by_post
 from core.inbound.control_headers import known_names
 from core.secret import Secret
 from core.services.actor import Actor
-from core.services.config_text import import_text
+from core.services.config_text import export_text, import_text
 from tests.pages import blocks, page
 
 PAGE = page("incoming")
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def test_every_configuration_on_the_page_can_be_imported(
@@ -35,6 +37,33 @@ def test_the_table_of_control_headers_names_each_of_them() -> None:
     section = PAGE.partition("## Control headers")[2].partition("\n## ")[0]
     named = set(re.findall(r"`([A-Za-z-]+)`", section))
     assert {name.removeprefix("FollowUp-") for name in known_names()} <= named
+
+
+def test_what_is_read_out_of_otobo_can_be_imported(handles: Handles, admin: Actor) -> None:
+    rows = (
+        "dynamic_fields|Room", "states|new", "states|open", "states|pending auto close+",
+        "queue|Support::First|1|3|help@example.org", "queue|Old|3|1|help@example.org",
+        'address|help@example.org|Support::First|The "desk"|1',
+        "account|help|imap.example.org:1993|IMAPS|INBOX|0|", "account|sales|pop.example.org|POP3TLS||1|Support::First",
+        r"filter|010 room|1|Match|Subject|Room\s+(\d+)\/(?<part>\w+)|0", "filter|010 room|1|Match|ReplyTo|noreply|1",
+        "filter|010 room|1|Set|X-OTOBO-DynamicField-Room|[***]|0",
+        r"filter|020 first|0|Match|To|EMAILADDRESS:help@example\.org|0",
+        "filter|020 first|0|Set|X-OTOBO-Queue|Support::First|0",
+    )  # fmt: skip
+    written = subprocess.run(
+        [sys.executable, str(DOCS / "examples" / "from-otobo" / "otobo_to_toml.py")],
+        input="".join(row.replace("|", "\t") + "\n" for row in rows),
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    import_text(handles, admin, written, "otobo.toml")
+    taken = tomllib.loads(export_text(handles, admin))
+    assert taken["settings"]["dynamic_fields"] == ["Room"]
+    queues = {one["name"]: one for one in taken["queue"]}
+    assert (queues["Support::First"]["closed"], queues["Old"]["validity"]) == ("new", "invalid-temporarily")
+    assert [(one["validity"], one.get("port"), one.get("queue")) for one in taken["account"]] == [
+        ("invalid", 1993, None), ("invalid", None, "Support::First"),
+    ]  # fmt: skip
+    assert [condition["header"] for condition in taken["filter"][0]["match"]] == ["Subject", "Reply-To"]
 
 
 def test_the_receiver_on_the_page_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
