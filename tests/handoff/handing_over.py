@@ -18,6 +18,7 @@ from core.workers.handoff import Handover
 from tests.accounts import LONG_AGO, rows_of
 from tests.handoff.receiver import Receiver
 from tests.services.worlds import add
+from tests.waiting import PATIENCE
 
 ANSWER = ("References: <1@mail.example.org>",)
 
@@ -39,9 +40,9 @@ def posting(handles: Handles, actor: Actor, receiver: Receiver, name: str = "crm
     return handoff(handles, actor, name, url=receiver.url, secret="s3cret", **values)
 
 
-def hand_over(handles: Handles, seconds: float = 5.0) -> None:
+def hand_over(handles: Handles) -> None:
     """One pass, as `--worker --once` makes it."""
-    Handover(handles, threading.Event(), limits=Limits(seconds=seconds)).run(once=True)
+    Handover(handles, threading.Event(), limits=Limits(seconds=PATIENCE)).run(once=True)
 
 
 def states(handles: Handles) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 20, 21, 4, 10, tzinfo=UTC)
 SECRET = Secret("s3cret")
 
 
-def offer(url: str, secret: Secret | None = SECRET, seconds: float = 5.0) -> Reception:
+def offer(url: str, secret: Secret | None = SECRET, seconds: float = PATIENCE) -> Reception:
     return offer_by_post(url, secret, b'{"a": 1}', NOW, delivery_id=7, event="record", seconds=seconds)
 
 
@@ -41,7 +41,8 @@ def answering(answer: bytes, *, then_waits: bool = False) -> Iterator[str]:
             connection, _ = server.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(answer)
+                with suppress(OSError):  # who has heard enough hangs up
+                    connection.sendall(answer)
                 if then_waits:
                     done.wait(PATIENCE)
 
@@ -211,7 +212,7 @@ def test_over_tls_the_receiver_is_verified(certificates: Certificates) -> None:
     with Receiver() as receiver:
         receiver._server.socket = context.wrap_socket(receiver._server.socket, server_side=True)
         address = read_web_address(receiver.url.replace("http://127.0.0.1", "https://localhost"))
-        answer = post(address, b"{}", {}, seconds=5, trust=TlsTrust(ca=str(good.authority)))
+        answer = post(address, b"{}", {}, seconds=PATIENCE, trust=TlsTrust(ca=str(good.authority)))
         assert answer.is_taken
         with pytest.raises(TlsFailed):
-            post(address, b"{}", {}, seconds=5)
+            post(address, b"{}", {}, seconds=PATIENCE)

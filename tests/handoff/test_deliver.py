@@ -111,7 +111,7 @@ def test_one_that_hangs_holds_up_no_other(handles: Handles, admin: Actor) -> Non
         posting(handles, admin, hanging, "a hanging one")
         posting(handles, admin, prompt, "prompt")
         hand_in(handles, admin, message(1), message(2))
-        over = threading.Thread(target=hand_over, args=(handles, 10.0))
+        over = threading.Thread(target=hand_over, args=(handles,))
         over.start()
         try:
             until(lambda: len(prompt.posted) == 2)
@@ -142,7 +142,7 @@ def test_two_workers_do_not_offer_the_same_twice(handles: Handles, admin: Actor)
     with Receiver(slow) as receiver:
         handoff_id = posting(handles, admin, receiver)
         hand_in(handles, admin, message(1))
-        first = threading.Thread(target=hand_over, args=(handles, 20.0))
+        first = threading.Thread(target=hand_over, args=(handles,))
         first.start()
         try:
             assert entered.wait(PATIENCE)
