@@ -98,10 +98,15 @@ def silent(host: str) -> ScriptedImap:
     return ScriptedImap({GREETING: [Silence()]}, host=host)
 
 
-def test_no_account_starves_another(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One server never answers, one drips, one has far more than a run takes: everybody else is fetched meanwhile."""
-    # What hangs hangs to the end, however long the others take on this machine.
+@pytest.fixture
+def hangs_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hangs hangs to the end, however long the others take on this machine."""
     monkeypatch.setattr(slots, "FetchOptions", partial(FetchOptions, timeouts=Timeouts(login=10 * PATIENCE)))
+
+
+@pytest.mark.usefixtures("hangs_to_the_end")
+def test_no_account_starves_another(handles: Handles) -> None:
+    """One server never answers, one drips, one has far more than a run takes: everybody else is fetched meanwhile."""
     set_settings(handles, fetch_slots=5, slots_per_host=2)
     many: dict[int, bytes | None] = {number: message(number) for number in range(1, 401)}
     with ExitStack() as servers, fetching(handles, servers) as fetcher:
@@ -132,6 +137,7 @@ def test_no_account_starves_another(handles: Handles, monkeypatch: pytest.Monkey
         assert status_of(handles, endless).due_at <= clock.utcnow() or len(records(handles)) == 430
 
 
+@pytest.mark.usefixtures("hangs_to_the_end")
 def test_what_a_person_asks_for_does_not_wait_for_slots(handles: Handles) -> None:
     set_settings(handles, fetch_slots=1)
     with ExitStack() as servers, fetching(handles, servers) as fetcher:
@@ -161,6 +167,7 @@ def test_who_asks_is_told_the_run_though_it_is_over_by_then(handles: Handles, mo
         assert [run.id for run in runs_of(handles, account)] == [run_id]
 
 
+@pytest.mark.usefixtures("hangs_to_the_end")
 def test_an_order_for_all_leaves_the_slots_to_those_that_are_due(handles: Handles) -> None:
     set_settings(handles, fetch_slots=1, slots_per_host=ASKED_AT_ONCE)
     with ExitStack() as servers, fetching(handles, servers) as fetcher:
