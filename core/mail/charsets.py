@@ -38,17 +38,45 @@ _WIDENED = {
     "utf_8": "utf_8_sig",
 }
 
+# Further labels of the WHATWG Encoding Standard, and what Microsoft's programs write.
 _OTHER_NAMES = {
-    "cp_850": "cp850",
-    "iso_8859_8_i": "iso8859_8",
-    "iso_8859_8_e": "iso8859_8",
+    "big5_eten": "big5hkscs",
+    "cn_big5": "big5hkscs",
+    "cp20866": "koi8_r",
+    "cp21866": "koi8_u",
+    "cp50220": "iso2022_jp",
+    "cp50221": "iso2022_jp",
+    "cp50222": "iso2022_jp",
+    "cp51932": "euc_jp",
+    "cp51949": "cp949",
+    "cseucpkdfmtjapanese": "euc_jp",
+    "cseuckr": "cp949",
+    "csgb2312": "gb18030",
+    "csisolatin9": "iso8859_15",
+    "csksc56011987": "cp949",
+    "csmacintosh": "mac_roman",
+    "gb_2312": "gb18030",
+    "gb_2312_80": "gb18030",
+    "iso_2022_jp_ms": "iso2022_jp",
+    "iso_ir_149": "cp949",
+    "koi": "koi8_r",
+    "koi8": "koi8_r",
+    "koi8_ru": "koi8_u",
+    "koi8r": "koi8_r",
+    "koi8u": "koi8_u",
     "ks_c_5601": "cp949",
+    "ks_c_5601_1989": "cp949",
+    "ksc_5601": "cp949",
+    "mac": "mac_roman",
+    "mac_ukrainian": "mac_cyrillic",
     "unicode_1_1_utf_7": "utf_7",
-    "x_gbk": "gb18030",
-    "x_mac_roman": "mac_roman",
-    "x_sjis": "cp932",
+    "unicode_1_1_utf_8": "utf_8",
+    "windows_31j": "cp932",
     "x_x_big5": "big5hkscs",
 }
+# Numbered families are spelled in every way: windows-874, win1251, cp-850, IBM866; iso88592, ISO-8859-8-I.
+_CODE_PAGE = re.compile(r"(?:windows|win|cp|ibm|dos|ms)_?([0-9]{3,5})")
+_ISO_8859 = re.compile(r"iso_?8859_?([0-9]{1,2})(?:_[ei])?")
 
 _NOT_IN_A_NAME = re.compile("[^a-z0-9]+")
 _LONGEST_NAME = 40
@@ -56,8 +84,6 @@ _LONGEST_NAME = 40
 
 def _known_charsets() -> dict[str, str]:
     named = {name: name for name in _PLAIN} | {alias: name for alias, name in aliases.items() if name in _PLAIN}
-    # "iso-8859-15" is spelled iso_8859_15 by its sender and iso8859_15 by Python.
-    named |= {name.replace("iso8859", "iso_8859"): name for name in _PLAIN if name.startswith("iso8859")}
     return {name: _WIDENED.get(codec, codec) for name, codec in (named | _OTHER_NAMES).items()}
 
 
@@ -77,7 +103,13 @@ def extends_ascii(charset: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _codec_of(charset: str) -> str | None:
-    return _KNOWN.get(_NOT_IN_A_NAME.sub("_", charset.lower()).strip("_"))
+    written = _NOT_IN_A_NAME.sub("_", charset.lower()).strip("_")
+    name = written if written in _KNOWN else written.removeprefix("x_")
+    if page := _CODE_PAGE.fullmatch(name):
+        name = f"cp{page[1]}"
+    elif part := _ISO_8859.fullmatch(name):
+        name = f"iso8859_{part[1]}"
+    return _KNOWN.get(name)
 
 
 def decode(encoded: bytes, charset: str | None = None) -> str:

@@ -45,6 +45,32 @@ def test_bytes_are_read_by_the_likeliest_charset(encoded: bytes, charset: str | 
 
 
 @pytest.mark.parametrize(
+    ("label", "codec"),
+    [
+        ("windows-874", "cp874"),
+        ("x-cp1251", "cp1251"),
+        ("win1251", "cp1251"),
+        ("cp-850", "cp850"),
+        ("Windows-31J", "cp932"),
+        ("windows-949", "cp949"),
+        ("ks_c_5601-1989", "cp949"),
+        ("cp50220", "iso2022_jp"),
+        ("x-euc-jp", "euc_jp"),
+        ("x-sjis", "cp932"),
+        ("gb_2312-80", "gb18030"),
+        ("koi8-ru", "koi8_u"),
+        ("iso885915", "iso8859_15"),
+        ("ISO-8859-8-I", "iso8859_8"),
+        ("iso_8859-1:1987", "cp1252"),
+        ("windows-99999", None),
+        ("iso-8859-99", None),
+    ],
+)
+def test_charsets_are_known_by_every_name_that_senders_give_them(label: str, codec: str | None) -> None:
+    assert codec_of(label) == codec
+
+
+@pytest.mark.parametrize(
     "name", ["punycode", "idna", "unicode_escape", "zlib", "rot13", "undefined", "../x", "", "a" * 99]
 )
 def test_codecs_that_are_no_charsets_are_unknown(name: str) -> None:
