@@ -133,9 +133,10 @@ def _held_status(session: Session, claimed: Claimed) -> Any:
 
 @lru_cache(maxsize=1)
 def _held() -> Any:
-    stands = (_status.c.failures, _status.c.first_failure_at, _status.c.due_at, _run.c.started_at)
+    stands = (_status.c.paused, _status.c.failures, _status.c.first_failure_at, _status.c.due_at, _run.c.started_at)
     begun = select(*stands).join(_run, _run.c.id == _status.c.last_run_id)
-    return begun.where(leases.is_held(AccountStatus))
+    # Locked (PostgreSQL): who pauses it in this moment would be overwritten.
+    return begun.where(leases.is_held(AccountStatus)).with_for_update(of=_status)
 
 
 def _free(session: Session, claimed: Claimed, values: dict[str, Any]) -> None:
@@ -170,7 +171,7 @@ def _after(
         return {"stop_requested": False, "due_at": now + interval, "first_failure_at": status.first_failure_at}
     if error is None:
         return {
-            "status": Status.OK.value,
+            "status": Status.PAUSED.value if status.paused else Status.OK.value,
             "failures": 0,
             "first_failure_at": None,
             "last_error": "",
@@ -181,7 +182,7 @@ def _after(
     kind, asked = kind_of(error), error.retry_after if isinstance(error, Throttled | OAuthUnavailable) else None
     due = next_due(status.failures + 1, now, interval, kind=kind, retry_after=asked)
     return {
-        "status": _status_after(error).value,
+        "status": Status.PAUSED.value if status.paused else _status_after(error).value,
         "failures": status.failures + 1,
         "first_failure_at": status.first_failure_at or now,
         "last_error": outcome.error[:1000],

@@ -320,6 +320,19 @@ def test_a_person_stops_a_run_through_the_account(handles: Handles, dovecot: Dov
     assert status_of(handles, account).stop_requested is False
 
 
+@pytest.mark.parametrize("password", ["secret", "wrong"])
+def test_however_a_run_ends_what_a_person_paused_is_shown_as_paused(
+    handles: Handles, dovecot: DovecotServer, password: str
+) -> None:
+    account = add_account(handles, **at(dovecot, dovecot.fresh_user()), password=password)
+    claimed = claim_account(handles, account)
+    assert claimed is not None
+    change_status(handles, account, paused=True, status="paused")  # while the run goes on
+    outcome = fetch_account(handles, claimed)
+    status = status_of(handles, account)
+    assert (outcome.state == "ok", status.status, status.paused) == (password == "secret", "paused", True)
+
+
 # -- leases ---------------------------------------------------------------------------------------------------------
 
 
