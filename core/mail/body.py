@@ -98,7 +98,7 @@ def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
 
 def _first_text(parts: tuple[MimePart, ...]) -> list[MimePart]:
     """What is read where no text is meant to be shown: monitors and mail systems send what they say as a file."""
-    return [part for part in parts if part.content_type.value in _TEXTS][:1]
+    return [part for part in parts if part.content_type.value.startswith("text/")][:1]
 
 
 def _is_shown(part: MimePart) -> bool:
@@ -141,7 +141,7 @@ def _readable(texts: list[tuple[MimePart, str]]) -> list[str]:
     readable: list[str] = []
     room = LONGEST_LAYOUT
     for part, text in texts:
-        if part.content_type.value == "text/plain":
+        if part.content_type.value != "text/html":
             readable.append(text)
         elif part.alternative not in has_plain:
             readable.append(html_to_text(text, longest_layout=room))
@@ -171,4 +171,5 @@ def _generated_name(raw: bytes, part: MimePart) -> str:
     if part.content_type.value != "message/rfc822":
         return FALLBACK_NAME
     subject = read_header_block(part.content(raw, 64 * 1024)).get("subject")
-    return f"{subject or 'message'}.eml"
+    # No slash: what stands before it would be taken for a folder.
+    return f"{(subject or 'message').replace('/', '_')}.eml"

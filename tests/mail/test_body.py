@@ -68,6 +68,12 @@ def test_a_returned_message_is_an_attachment_named_by_its_subject() -> None:
     assert returned.content(raw) == b"Message-ID: <sent@example.com>\r\nSubject: ours\r\n\r\nbody"
 
 
+def test_a_subject_makes_a_name_of_one_piece() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: order 12/34\r\n\r\n--b--\r\n"
+    (part,) = read_body(raw).parts
+    assert part.file_name == "order 12_34.eml"
+
+
 def test_attachments_are_decoded_and_measured() -> None:
     raw = (
         b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<img src=cid:1>\r\n"
@@ -187,6 +193,8 @@ def test_what_is_shown_and_what_is_attached(fields: str, text: str, attached: li
         ("Content-Type: text/plain; name=mail.txt\nContent-Disposition: attachment", "Grüße", ["mail.txt"]),
         ("Content-Type: text/plain; charset=\"'iso-8859-1' (Latin)\"", "GrÃ¼ÃŸe", []),
         ("Content-Type: text/plain; Format=Flowed", "Grüße", []),
+        ("Content-Type: text/enriched", "Grüße", ["attachment"]),
+        ("Content-Type: application/json", "", ["attachment"]),
     ],
 )
 def test_a_message_that_is_one_text(fields: str, text: str, attached: list[str]) -> None:
