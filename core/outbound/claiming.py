@@ -218,7 +218,7 @@ class _Batch:
 
     def _may_wait(self, due: Due) -> bool:
         """Waiting is no try; when its lifetime is over it must not wait for ever."""
-        return next_attempt_at(due.attempts + 1, due.begun_at, self._now, self._terms.rule) is not None
+        return next_attempt_at(due.attempts + 1, due.begun_at, self._now, self._terms.settings.retry) is not None
 
     def _close(self, job: Job, error: str) -> None:
         key = job.due.id

@@ -16,7 +16,7 @@ from core.outbound.claiming import Taken, Wanted, claim
 from core.outbound.courier import Courier
 from core.outbound.ended import Delivery
 from core.outbound.pool import Pool
-from core.outbound.retry import RetryRule, next_attempt_at
+from core.outbound.retry import next_attempt_at
 from core.outbound.rota import Rota
 from core.outbound.summary import Summary
 from core.outbound.urgent import UrgentLane
@@ -133,8 +133,8 @@ def _hold_all(handles: Handles, book: Book) -> None:
 
 def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:
     """Free the messages of lost workers."""
-    rule = RetryRule.of(settings.retry)
-    holds = settings.retry.uncertain is UncertainPolicy.HOLD
+    rule = settings.retry
+    holds = rule.uncertain is UncertainPolicy.HOLD
 
     def next_try(attempts: int, created_at: datetime, now: datetime) -> datetime:
         # Beyond its lifetime it gets one more try, so that what is told of it in the end is a relay's word.

@@ -23,11 +23,10 @@ from core.outbound.outcome import (
     wait_until,
     without_utf8,
 )
-from core.outbound.retry import RetryRule
 from core.outbound.route import Route
 from core.outbox.entry import Entry, read_entry
 from core.outbox.settle import Ending, RecipientResult, Settlement
-from core.settings import RuntimeSettings, UncertainPolicy
+from core.settings import RuntimeSettings
 from core.text import counted
 
 _TRIED_AGAIN = (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
@@ -66,11 +65,6 @@ class Terms:
     """This machine's name."""
     now: datetime
 
-    @property
-    def rule(self) -> RetryRule:
-        """How long the outbox goes on trying."""
-        return RetryRule.of(self.settings.retry)
-
 
 def close_round(job: Job, error: str, terms: Terms, *, raw: Callable[[], bytes] = bytes) -> Settlement:
     """All that is to be written when a message's round is over; `raw` reads its bytes, if somebody is to be told."""
@@ -86,10 +80,9 @@ def close_round(job: Job, error: str, terms: Terms, *, raw: Callable[[], bytes] 
         job.due,
         job.results,
         terms.now,
-        terms.rule,
+        terms.settings.retry,
         error=error,
         jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
-        hold_uncertain=terms.settings.retry.uncertain is UncertainPolicy.HOLD,
         sent_by_id=sent_by_id,
     )
     job.results = dict(ended.results)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.models import OutgoingState
-from core.outbound.retry import RetryRule, is_expired, next_attempt_at
+from core.outbound.retry import is_expired, next_attempt_at
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import Ending, RecipientResult
 from core.outbox.standing import message_state
+from core.settings import RetrySettings, UncertainPolicy
 from core.text import counted
 
 TOO_LARGE = "5.3.4"
@@ -65,11 +66,10 @@ def end_of_round(
     due: Due,
     results: Mapping[int, RecipientResult],
     now: datetime,
-    rule: RetryRule,
+    rule: RetrySettings,
     *,
     error: str,
     jitter: float,
-    hold_uncertain: bool,
     sent_by_id: int | None,
 ) -> Ended:
     """Where a message stands after every mailbox of its round; who has no result is tried again later."""
@@ -89,7 +89,7 @@ def end_of_round(
     uncertain_since = due.uncertain_since
     if any(result.state is OutgoingState.UNCERTAIN for result in decided.values()):
         uncertain_since = uncertain_since or now
-        if hold_uncertain:
+        if rule.uncertain is UncertainPolicy.HOLD:
             decided = _held(decided)
     others = [one for one in due.recipients if not one.is_bcc and one.id not in decided]
     state = message_state([*(one.state for one in others), *(result.state for result in decided.values())])
@@ -117,7 +117,7 @@ def wait_until(due: Due, until: datetime, why: str) -> Ending:
 
 
 def _given_up(
-    decided: Mapping[int, RecipientResult], rule: RetryRule, *, has_expired: bool
+    decided: Mapping[int, RecipientResult], rule: RetrySettings, *, has_expired: bool
 ) -> dict[int, RecipientResult]:
     def over(result: RecipientResult) -> RecipientResult:
         if result.state not in (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN):
@@ -138,7 +138,7 @@ def _held(decided: Mapping[int, RecipientResult]) -> dict[int, RecipientResult]:
     return {key: held(result) for key, result in decided.items()}
 
 
-def _spelled(rule: RetryRule) -> str:
+def _spelled(rule: RetrySettings) -> str:
     """The lifetime in the largest unit of which it is a whole number, as it was most likely set."""
     seconds = round(rule.lifetime.total_seconds())
     length, unit = next(each for each in _UNITS if seconds % each[0] == 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.settings import RetrySettings
@@ -10,41 +9,18 @@ from core.settings import RetrySettings
 _MOST_DOUBLINGS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRule:
-    """How long the outbox goes on trying."""
+FIRST_COOLING = timedelta(seconds=30)
+"""For so long a mailbox takes no message of its own after its first failure."""
 
-    first: timedelta = timedelta(minutes=1)
-    """The wait after the first try that failed."""
-    longest: timedelta = timedelta(hours=1)
-    """The longest wait between two tries."""
-    lifetime: timedelta = timedelta(days=5)
-    """After this the message has failed (RFC 5321 §4.5.4.1 asks for four to five days)."""
-
-    @classmethod
-    def of(cls, settings: RetrySettings) -> RetryRule:
-        """As it is set."""
-        return cls(settings.first, settings.longest, settings.lifetime)
-
-
-@dataclass(frozen=True, slots=True)
-class CoolingRule:
-    """How long a mailbox that failed takes no message of its own."""
-
-    first: timedelta = timedelta(seconds=30)
-    """After the first failure."""
-    longest: timedelta = timedelta(minutes=15)
-    """After many."""
-
-
-_COOLING = CoolingRule()
+LONGEST_COOLING = timedelta(minutes=15)
+"""After many."""
 
 
 def next_attempt_at(
     attempts: int,
     begun_at: datetime,
     now: datetime,
-    rule: RetryRule,
+    rule: RetrySettings,
     jitter: float = 0.0,
     *,
     expires_at: datetime | None = None,
@@ -52,7 +28,8 @@ def next_attempt_at(
     """When to try again after so many tries, or `None` when it is time to give up.
 
     Each wait is twice the one before; `jitter`, from 0 to 1, takes up to a quarter off, so that what failed together
-    does not come back together. The last try falls on the end of the lifetime, or on the expiry if that is sooner.
+    does not come back together. The last try falls on the end of the lifetime (RFC 5321 §4.5.4.1 asks for four to five
+    days), or on the expiry if that is sooner.
     """
     ends = begun_at + rule.lifetime
     if now >= ends or is_expired(expires_at, now):
@@ -67,11 +44,11 @@ def is_expired(expires_at: datetime | None, now: datetime) -> bool:
     return expires_at is not None and now >= expires_at
 
 
-def cool_until(failures: int, now: datetime, rule: CoolingRule = _COOLING) -> datetime | None:
+def cool_until(failures: int, now: datetime) -> datetime | None:
     """Until when a mailbox rests after so many failures in a row; `None`: it does not."""
     if failures <= 0:
         return None
-    return now + min(rule.longest, _doubled(rule.first, failures - 1))
+    return now + min(LONGEST_COOLING, _doubled(FIRST_COOLING, failures - 1))
 
 
 def _doubled(wait: timedelta, times: int) -> timedelta:

@@ -33,6 +33,7 @@ from core.models import (
     Worker,
 )
 from core.oauth.web import LONGEST_WAIT as LONGEST_TOKEN
+from core.outbound.retry import LONGEST_COOLING
 from core.outbox.claim import time_of
 from core.outbox.suppression import HELD_FOR
 from core.settings import RuntimeSettings
@@ -42,9 +43,6 @@ from core.workers.telling import LONGEST_PAUSE
 
 MARGIN = timedelta(minutes=5)
 """Clocks of several machines differ a little."""
-
-LONGEST_COOLING = timedelta(minutes=15)
-"""For so long a mailbox rests, a message waits for its rate, or for the first to recover."""
 
 _account, _status, _message = table_of(Account), table_of(AccountStatus), table_of(OutgoingMessage)
 _handoff, _delivery, _token = table_of(HandoffStatus), table_of(Delivery), table_of(Token)

@@ -6,9 +6,9 @@ import pytest
 
 from core.models import OutgoingState
 from core.outbound.outcome import end_of_round, sender_refused_by, too_large_for_all, wait_until, without_utf8
-from core.outbound.retry import RetryRule
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import Ending, RecipientResult
+from core.settings import RetrySettings
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)
@@ -32,10 +32,8 @@ def due(*recipients, **changed):
     return plain._replace(**changed)
 
 
-def ended(message, results, *, hold_uncertain=False, rule=None):
-    return end_of_round(
-        message, results, NOW, rule or RetryRule(), error=DOWN, jitter=0.0, hold_uncertain=hold_uncertain, sent_by_id=7
-    )
+def ended(message, results, **rule):
+    return end_of_round(message, results, NOW, RetrySettings(**rule), error=DOWN, jitter=0.0, sent_by_id=7)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +75,7 @@ def test_since_when_it_is_uncertain_is_kept(before, since):
 
 
 def test_what_is_uncertain_is_held_where_that_is_set_and_nothing_else():
-    found = ended(due(to(1), to(2)), {1: UNCERTAIN, 2: DEFERRED}, hold_uncertain=True)
+    found = ended(due(to(1), to(2)), {1: UNCERTAIN, 2: DEFERRED}, uncertain="hold")
     assert found.results == {1: RecipientResult(OutgoingState.HELD, text="lost after the dot"), 2: DEFERRED}
     assert found.ending.uncertain_since == NOW
 
@@ -92,7 +90,7 @@ def test_what_is_uncertain_is_held_where_that_is_set_and_nothing_else():
 )  # fmt: skip
 def test_after_its_lifetime_what_waits_has_failed_and_the_sender_is_told_of_it(lifetime, within):
     message = due(to(1), to(2), to(3, "uncertain"), begun_at=NOW - lifetime)
-    found = ended(message, {1: SENT, 2: DEFERRED}, rule=RetryRule(lifetime=lifetime))
+    found = ended(message, {1: SENT, 2: DEFERRED}, lifetime=lifetime)
     assert found.results == {
         1: SENT,
         2: RecipientResult(OutgoingState.FAILED, 450, "4.2.0", f"Not sent within {within}: greylisted"),
