@@ -17,9 +17,7 @@ from core.vault.owner import Owner
 Opened = TypeVar("Opened")
 
 
-def logged_in(
-    handles: Handles, owner: Owner, use: Use, open_with: Callable[[Login], Opened], *, by_hand: bool = False
-) -> Opened:
+def logged_in(handles: Handles, owner: Owner, use: Use, open_with: Callable[[Login], Opened]) -> Opened:
     """Open a connection as this account or mailbox, with a token.
 
     Args:
@@ -27,7 +25,6 @@ def logged_in(
         owner: the account or mailbox.
         use: what the connection is for.
         open_with: connects and logs in.
-        by_hand: a person asks, see `access_token`.
 
     Raises:
         NeedsSignIn: a person must sign in again.
@@ -37,14 +34,14 @@ def logged_in(
     """
     signer = signer_of(handles, owner)
     # Got before the connection is made: no server likes to wait while we ask somebody else.
-    given = get_token(handles, signer, by_hand=by_hand)
+    given = get_token(handles, signer)
     try:
         return open_with(_login(signer, given.token))
     except LoginRefused as refused:
         refuse_token(handles, signer, given.token)
         if given.is_new:
             raise _explained(refused, signer, use, given.signed_in_as) from None
-    given = get_token(handles, signer, by_hand=by_hand)
+    given = get_token(handles, signer)
     try:
         return open_with(_login(signer, given.token))
     except LoginRefused as refused:

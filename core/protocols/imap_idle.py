@@ -56,16 +56,14 @@ class Idling:
     closed.
     """
 
-    def __init__(
-        self, wire: Wire, exists: int, *, renew_after: float = RENEW_AFTER, answer_within: float = ANSWER_WITHIN
-    ) -> None:
+    def __init__(self, wire: Wire, exists: int) -> None:
+        """`exists` is how many messages the folder had when it was opened."""
         self.phase = IdlePhase.ENTERING
         """What it waits for."""
         self.acts_at = 0.0
         """When `act` is to be called, by `clock.monotonic`."""
         self._wire = wire
         self._exists, self._recent = exists, 0
-        self._renew_after, self._answer_within = renew_after, answer_within
         self._count = 0
         self._begun_at = 0.0
         self._enter()
@@ -122,7 +120,7 @@ class Idling:
 
     def _await(self, phase: IdlePhase) -> None:
         self.phase = phase
-        self.acts_at = monotonic() + self._answer_within
+        self.acts_at = monotonic() + ANSWER_WITHIN
 
     @property
     def _tag(self) -> bytes:
@@ -133,7 +131,7 @@ class Idling:
             return self._changed(line)
         if line.startswith(b"+") and self.phase is IdlePhase.ENTERING:
             self.phase = IdlePhase.WAITING
-            self.acts_at = monotonic() + self._renew_after * random.uniform(1 - _SPREAD, 1)  # noqa: S311 - spreads load
+            self.acts_at = monotonic() + RENEW_AFTER * random.uniform(1 - _SPREAD, 1)  # noqa: S311 - spreads load
         elif line.startswith(self._tag + b" "):
             self._ended(line[len(self._tag) + 1 :])
         else:

@@ -123,10 +123,9 @@ def open_smtp(
     *,
     ehlo_name: str,
     timeouts: Timeouts | None = None,
-    transcript: Transcript | None = None,
 ) -> SmtpConnection:
     """A connection ready to take messages."""
-    return finished(opening_smtp(server, login, ehlo_name, timeouts, transcript))
+    return finished(opening_smtp(server, login, ehlo_name, timeouts))
 
 
 def opening_smtp(

@@ -113,15 +113,15 @@ class Wire(SteppedSocket):
             self._endless(longest)
         return None
 
-    def lines_at_hand(self, longest: int = _LONGEST_LINE) -> list[bytes]:
+    def lines_at_hand(self) -> list[bytes]:
         """The whole lines that have come so far, without waiting; half a line stays until the rest comes.
 
         Afterwards nothing decrypted is left in the TLS layer, where no selector would see it.
         """
         *whole, rest = (self._buffer[self._at :] + self._all_at_hand()).split(b"\n")
         self._buffer, self._at = rest, 0
-        if len(rest) > longest:
-            self._endless(longest)
+        if len(rest) > _LONGEST_LINE:
+            self._endless(_LONGEST_LINE)
         return [line + b"\n" for line in whole]
 
     def _long_line(self, longest: int) -> bytes:

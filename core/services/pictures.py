@@ -18,6 +18,12 @@ DAY = timedelta(hours=24)
 BUCKET = timedelta(minutes=5)
 """What one value of the throughput stands for."""
 
+STRIPS = 5
+"""Accounts whose last runs are shown."""
+
+RUNS = 40
+"""Runs that are shown of each."""
+
 _run, _account, _status, _outgoing = (table_of(one) for one in (Run, Account, AccountStatus, OutgoingMessage))
 
 
@@ -81,7 +87,7 @@ def account_health(handles: Handles, actor: Actor) -> Mapping[str, int]:
     return counts
 
 
-def strips(handles: Handles, actor: Actor, *, accounts: int = 5, runs: int = 40) -> tuple[Strip, ...]:
+def strips(handles: Handles, actor: Actor) -> tuple[Strip, ...]:
     """The last runs of the valid accounts that want a look: those in trouble first, then those that ran last."""
     access.require(actor, access.SEE, "account")
     in_trouble = case((_status.c.status.in_((Status.OK.value, Status.PAUSED.value)), 1), else_=0)
@@ -90,13 +96,13 @@ def strips(handles: Handles, actor: Actor, *, accounts: int = 5, runs: int = 40)
         .join(_status, _status.c.account_id == _account.c.id)
         .where(_account.c.deleted_at.is_(None), _account.c.validity == Validity.VALID.value)
         .order_by(in_trouble, func.coalesce(_status.c.last_run_id, 0).desc(), _account.c.id)
-        .limit(accounts)
+        .limit(STRIPS)
     )
     with handles.database.reading() as session:
         connection = session.connection()
         found = connection.execute(chosen).all()
         ended = {
-            row.id: select(_run.c.state).where(_run.c.account_id == row.id).order_by(_run.c.id.desc()).limit(runs)
+            row.id: select(_run.c.state).where(_run.c.account_id == row.id).order_by(_run.c.id.desc()).limit(RUNS)
             for row in found
         }
         return tuple(

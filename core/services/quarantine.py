@@ -54,14 +54,14 @@ def edit(handles: Handles, actor: Actor, message_id: int, edited: bytes) -> None
     _note(handles, actor, "edit", message_id, size=str(len(edited)))
 
 
-def export(handles: Handles, actor: Actor, message_id: int, *, is_original: bool = False) -> bytes:
-    """The exact bytes of a message; `is_original`: as it came, whatever was edited since.
+def export(handles: Handles, actor: Actor, message_id: int) -> bytes:
+    """The exact bytes of a message, as they were edited last.
 
     Raises:
         NotFound: there is no such message.
     """
     access.require(actor, "export", "quarantine")
-    return messages.raw(handles, actor, message_id, is_original=is_original)
+    return messages.raw(handles, actor, message_id)
 
 
 def delete(handles: Handles, actor: Actor, message_id: int) -> None:
@@ -71,7 +71,6 @@ def delete(handles: Handles, actor: Actor, message_id: int) -> None:
         NotFound: there is no such message in quarantine.
     """
     access.require(actor, "delete", "quarantine")
-
     quarantine.remove(handles, message_id)
     _note(handles, actor, "delete", message_id)
 
