@@ -19,7 +19,7 @@ from core.inbound.control_headers import (
 )
 from core.inbound.expression import Expression
 from core.inbound.trail import Complaint, Stage, Step
-from core.mail.addresses import bare_addresses
+from core.mail.addresses import bare_addresses, read_addresses
 from core.mail.headers import Headers
 from core.text import bounded, clean
 
@@ -30,6 +30,7 @@ EMAIL_ADDRESS = "EMAILADDRESS:"
 """Before an expression that is to fit a bare address as a whole."""
 
 _BODY = "body"
+_ADDRESS_FIELDS = frozenset({"from", "to", "cc"})
 _LAST_CAPTURE = "[***]"
 _ADDRESS_CAPTURE = "email"
 """The name of the address that fitted; `[***]` is it too, where nothing else was captured."""
@@ -183,7 +184,14 @@ class _Reader:
         # Addresses have a grammar, and are read before encoded words are decoded.
         if condition.is_address:
             return self._headers.raw_all(condition.header)
-        return self._headers.get_all(condition.header)
+        values = self._headers.get_all(condition.header)
+        if condition.header in _ADDRESS_FIELDS:
+            values += tuple(text for text in self._written_plainly(condition.header) if text not in values)
+        return values
+
+    def _written_plainly(self, name: str) -> tuple[str, ...]:
+        """An address field as `Name <address>, address`: `^root@` fits `<root@host>` too."""
+        return tuple(", ".join(map(str, read_addresses(value))) for value in self._headers.raw_all(name))
 
 
 def _captures(compiled: CompiledFilter, reader: _Reader) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ MAIL = Headers(
         ("Received", "by two"),
         ("From", '"Smith, Ann" <ann@shop.example>'),
         ("To", "help@example.org, =?utf-8?q?=2C_x?= <sales@example.org>"),
+        ("Cc", "<root@host>"),
         ("Subject", "=?utf-8?q?Order_4711_for_B=C3=BCro?="),
         ("X-Spam-Flag", "YES"),
         ("Priority", "urgent"),
@@ -64,6 +65,13 @@ def run(
         ([cond("To", "EMAILADDRESS:sales@example.org")], True),
         ([cond("To", "EMAILADDRESS:help@example.org, .*")], False),
         ([cond("X-Absent", "EMAILADDRESS:.*", negate=True)], True),
+        # Brackets and quotes around what stands in an address field are no part of it, as little as encoding is.
+        ([cond("Cc", "^root@host$")], True),
+        ([cond("Cc", "^<root@host>$")], True),
+        ([cond("Cc", "^root@", negate=True)], False),
+        ([cond("From", "^Smith, Ann <ann@")], True),
+        ([cond("From", '^"Smith, Ann" <ann@')], True),
+        ([cond("To", "^help@example.org, , x <sales@")], True),
     ],
 )
 def test_conditions(conditions: list[dict[str, object]], holds: bool) -> None:
