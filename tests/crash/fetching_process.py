@@ -10,9 +10,7 @@ from pathlib import Path
 
 from core.environment import Environment
 from tests.forked import Forked
-
-WITHIN = 60.0
-"""Seconds that one fetch may take here."""
+from tests.waiting import PATIENCE
 
 KILLED = -9
 
@@ -39,7 +37,7 @@ class FetchingProcess:
             with suppress(TimeoutError):
                 return _checked(*process.ended(kill_after))
             return KILLED
-        return _checked(*process.ended(WITHIN))
+        return _checked(*process.ended(PATIENCE))
 
 
 def _checked(code: int, said: str) -> int:

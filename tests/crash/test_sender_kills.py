@@ -151,7 +151,7 @@ def test_two_senders_at_once_send_each_message_once(handles, smtp_sink):
     message_ids = put(handles, 300)
     both = [start_sending(handles.environment), start_sending(handles.environment)]
     for process in both:
-        assert process.ended(90) == (0, "")
+        assert process.ended(PATIENCE) == (0, "")
     copies = check(handles, smtp_sink, message_ids)
     assert set(copies.values()) == {1}
     shares = Counter(row.sent_by_id for row in rows(handles))

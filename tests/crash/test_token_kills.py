@@ -1,6 +1,7 @@
 """A worker is killed between the provider's answer and its own write: the only moment at which a token can be lost."""
 
 import signal
+import threading
 
 import pytest
 
@@ -39,16 +40,23 @@ def test_where_the_old_token_stays_good_nothing_is_lost(account_id, handles, pro
     assert alerts(handles) == {}
 
 
-def test_ctrl_c_loses_no_token(account_id, handles, provider):
-    provider.rotates, provider.thinks = True, 0.5
+def test_ctrl_c_loses_no_token(account_id, handles, provider, monkeypatch):
+    provider.rotates = True
+    is_interrupted, grant = threading.Event(), provider._granted
+
+    def grant_then(form):
+        assert is_interrupted.wait(PATIENCE)
+        return grant(form)
+
+    monkeypatch.setattr(provider, "_granted", grant_then)
     shell = Shell(handles.environment.home)
     with shell.start("test", "account", "a") as command:
         until(lambda: provider.asked != [])
         command.send_signal(signal.SIGINT)
+        is_interrupted.set()
         command.wait(PATIENCE)
         assert command.stdout is not None
         assert b"login" not in command.stdout.read()
-    provider.thinks = 0.0
     fetched_well(handles)
     assert len(stored(handles)) == 1
     assert len(provider.asked) == 1
