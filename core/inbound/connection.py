@@ -1,10 +1,10 @@
-"""A run's connection to its server, and the one thread that talks on it."""
+"""A run's connection to its server, and the thread that talks on it while the run does something else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from core.protocols.source import Source
 
@@ -16,19 +16,26 @@ LOOK = 0.5
 
 
 class Connection:
-    """A source and the one thread that talks to it; orders are carried out in the order they are given."""
+    """A source, and a thread of its own that carries out orders in the order they are given.
+
+    The orders come from one thread, the run's.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-connection")
+        self._last: Future[Any] | None = None
         self._is_passed_on = False
 
     def order(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have something done on the connection, after what was ordered before."""
-        return self._thread.submit(call, *args, **kwargs)
+        self._last = ordered = self._thread.submit(call, *args, **kwargs)
+        return ordered
 
     def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Have it done and wait for it."""
+        """Have it done and wait for it: by the caller itself where nothing else is outstanding."""
+        if self._last is None or self._last.done():
+            return call(*args, **kwargs)
         return self.order(call, *args, **kwargs).result()
 
     def pass_on(self) -> None:
