@@ -14,6 +14,7 @@ from datetime import datetime
 from core.errors import BadInput, Problem, UnsafeMessage
 from core.mail.addresses import read_addresses
 from core.mail.canonical import canonical_crlf
+from core.mail.comma_list import between_commas
 from core.mail.header_block import HeaderBlock
 from core.mail.headers import LONGEST_VALUE, read_header_block
 from core.mail.message_ids import new_message_id, read_message_ids
@@ -32,7 +33,6 @@ _HEADER_END = re.compile(rb"\n\r*\n")
 _BARE_CR = re.compile(rb"\r(?![\r\n])")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_NAME = 200
-_BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|[^,])++""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def named_in(value: str) -> tuple[str, ...]:
     found = read_addresses(value) if len(value) <= LONGEST_VALUE else ()
     if found and all(address.addr_spec for address in found):
         return tuple(address.addr_spec for address in found)
-    return tuple(word for piece in _BETWEEN_COMMAS.findall(value) for word in _words(piece))
+    return tuple(word for piece in between_commas(value) for word in _words(piece))
 
 
 def _words(piece: str) -> Iterator[str]:

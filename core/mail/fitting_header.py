@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from core.mail.charsets import decode
+from core.mail.comma_list import between_commas
 from core.mail.encoded_words import decode_words
 from core.mail.header_block import LONGEST_LINE, encode_text
 from core.mail.strict_address import strict_address
@@ -17,7 +18,6 @@ _FIELD = re.compile(rb"(?P<name>[!-9;-~]+)(?P<colon>[ \t]*:)(?P<value>.*)", re.D
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
 _ADDRESSES = re.compile(rb"(?:resent-)?(?:from|to|cc|bcc|sender|reply-to)")
 _RECIPIENTS = re.compile(rb"(?:resent-)?(?:to|cc)")
-_BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|[^,])++""")
 _PARAMETER = re.compile(rb';[ \t\r\n]*(?P<name>[A-Za-z0-9_-]+)=(?P<value>"(?:[^"\\]|\\.)*+"|[^;\s"]+)')
 _WITH_PARAMETERS = (b"content-type", b"content-disposition")
 
@@ -87,7 +87,7 @@ def _named(field: bytes) -> bytes:
     if field.isascii() or found is None or not _RECIPIENTS.fullmatch(found["name"].lower()):
         return field
     text = found["value"].replace(b"\r\n", b"").decode("utf-8", "replace")
-    pieces = (_empty_group(piece.strip()) for piece in _BETWEEN_COMMAS.findall(text))
+    pieces = (_empty_group(piece.strip()) for piece in between_commas(text))
     return field[: found.start("value")] + b" " + b",\r\n ".join(pieces)
 
 
@@ -115,7 +115,7 @@ def _encoded(field: bytes) -> bytes:
         return before + _PARAMETER.sub(_encoded_parameter, value)
     text = decode(value.replace(b"\r\n", b"")).strip()
     if _ADDRESSES.fullmatch(name):
-        pieces = (_encoded_address(piece.strip()) for piece in _BETWEEN_COMMAS.findall(text))
+        pieces = (_encoded_address(piece.strip()) for piece in between_commas(text))
         return before + b" " + b",\r\n ".join(pieces)
     return before + b" " + encode_text(decode_words(text), len(before) + 1)
 
@@ -150,14 +150,14 @@ def _encoded_parameter(found: re.Match[bytes]) -> bytes:
 
 def _folded(line: bytes) -> bytes:
     """A line broken at white space, where there is some."""
-    pieces = []
-    while len(line) > LONGEST_LINE:
-        at = line.rfind(b" ", 1, LONGEST_LINE)
-        if at <= 0 or not line[:at].strip():
+    pieces, start = [], 0
+    while len(line) - start > LONGEST_LINE:
+        at = line.rfind(b" ", start + 1, start + LONGEST_LINE)
+        if at < 0 or not line[start:at].strip():
             break
-        pieces.append(line[:at])
-        line = line[at:]
-    return b"\r\n".join([*pieces, line])
+        pieces.append(line[start:at])
+        start = at
+    return b"\r\n".join([*pieces, line[start:]])
 
 
 def _cut(field: bytes) -> tuple[bytes, bytes]:

@@ -129,3 +129,11 @@ def test_hostile_mail_comes_to_an_end_and_is_canonical_still() -> None:
     for name, raw in [*small_messages().items(), *((name, bomb()) for name, bomb in BUILT.items())]:
         fit = fitted(canonical_crlf(raw), takes_8bit=False)
         assert is_canonical(fit), name
+
+
+def test_a_header_line_of_any_length_is_folded_in_one_pass() -> None:
+    raw = b"Subject: " + b"word " * 8_000_000 + b"\r\n\r\nHello\r\n"  # copied at each fold, it would take an hour
+
+    fit = fitted(raw, takes_8bit=True)
+    assert fit.replace(b"\r\n ", b" ") == raw
+    assert not has_long_line(fit)
