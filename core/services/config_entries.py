@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,14 +84,17 @@ def _entries(read: Text, kind: Kind, tables: Any) -> Iterator[Entry]:
         where = f'{read.file}: {kind.name} "{name.strip()}"' if is_named else f"{read.file}: {kind.name} {number}"
         given = read_given(kind, table, where)
         if not is_named:
-            missing = (
-                () if kind.key in table and name != "" else (Problem(where, kind.key, "is missing; it must be given."),)
-            )
-            read.problems += [*given.problems, *missing]
+            read.problems += [*given.problems, *_missing(kind, table, where)]
             continue
         name = name.strip()
         if name in names:
-            read.problems.append(Problem(where, kind.key, "stands twice in this file."))
+            read.problems += [Problem(where, kind.key, "stands twice in this file."), *given.problems]
             continue
         names.add(name)
         yield Entry(kind, name, where, given)
+
+
+def _missing(kind: Kind, table: Mapping[str, Any], where: str) -> list[Problem]:
+    """What must be given of an entry without a name, which is looked at no further."""
+    absent = [one.name for one in kind.fields if one.is_required and not str(table.get(one.name, "")).strip()]
+    return [Problem(where, name, "is missing; it must be given.") for name in absent]

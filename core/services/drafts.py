@@ -158,5 +158,7 @@ def default_of(one: Field) -> Any:
 
 
 def _unknown(kind: Kind, name: str) -> str:
+    if any(column.name == name for column in kind.columns):
+        return "is shown, and cannot be set."
     near = difflib.get_close_matches(name, [one.name for one in kind.fields], n=1)
     return f"is no field of {kind.a_name}.{f' Did you mean {near[0]}?' if near else ''}"

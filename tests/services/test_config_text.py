@@ -154,6 +154,12 @@ def test_three_mistakes_are_three_complaints_each_with_file_entry_and_field(hand
         ("[settings]\ndefault_queue = 'X'", ["work.toml: settings: default_queue: there is no valid queue 'X'."]),
         ("[[queue]]\ncomment = 'x'", ["work.toml: queue 1: name: is missing"]),
         ("[[queue]]\nname = 5", ["work.toml: queue 1: name: is a text, not 5."]),
+        ("[[mailbox]]", ["work.toml: mailbox 1: name: is missing", "work.toml: mailbox 1: template: is missing"]),
+        ("[[queue]]\nname='a'\nid=5", ['work.toml: queue "a": id: is shown, and cannot be set.']),
+        (
+            "[[queue]]\nname='a'\n[[queue]]\nname='a'\nclosed='x'",
+            ['work.toml: queue "a": name: stands twice in this file.', 'work.toml: queue "a": closed: is one of'],
+        ),
         ("[[queue]]\nname='a'\n[[queue]]\nname='a'", ['work.toml: queue "a": name: stands twice in this file.']),
         ("[[queue]]\nname='a'\nvalidty='x'", ['work.toml: queue "a": validty: is no field of a queue. Did you mean']),
         (
