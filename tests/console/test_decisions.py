@@ -116,8 +116,7 @@ def test_a_time_shows_as_much_as_its_column_holds() -> None:
 def test_bars_keep_the_sum_and_never_hide_a_value() -> None:
     values = [0] * 287 + [1]
     assert sum(folded([*values[:-1], 1000], 72)) == 1000
-    assert chart([1, *([0] * 10), 100_000], 80, 1, ascii_only=False)[0][0] != "▁"
-    assert all(line.isascii() for line in chart(values, 72, 3, ascii_only=True))
+    assert chart([1, *([0] * 10), 100_000], 80, 1)[0][0] != "▁"
 
 
 def test_what_is_to_be_sent_later_waits_for_its_time_and_not_for_a_worker() -> None:
@@ -131,7 +130,7 @@ def test_what_is_to_be_sent_later_waits_for_its_time_and_not_for_a_worker() -> N
     ("done", "whole", "shown"), [(0, 0, "░░░░"), (1, 2, "██░░"), (5, 2, "████"), (-1, 2, "░░░░")]
 )  # fmt: skip
 def test_a_bar_never_leaves_its_place(done: int, whole: int, shown: str) -> None:
-    assert bar(done, whole, 4, ascii_only=False) == shown
+    assert bar(done, whole, 4) == shown
 
 
 def test_a_run_shows_how_far_it_is() -> None:
@@ -139,13 +138,13 @@ def test_a_run_shows_how_far_it_is() -> None:
         "id": 1, "account_id": 1, "account": "a", "host": "h", "state": "running", "step": "fetch", "expected": 200, "fetched": 50,
         "too_large": 0, "started_at": NOW - timedelta(seconds=2), "ended_at": None, "error": "",
     }  # fmt: skip
-    row = run_row(run, NOW, ascii_only=True)
-    assert row["progress"] == "##........  25 %"
+    row = run_row(run, NOW)
+    assert row["progress"] == "██░░░░░░░░  25 %"
     assert row["rate"].strip() == "25/s"
     assert row["elapsed"] == "00:02.0"
     nothing = {**run, "expected": 0, "fetched": 0, "ended_at": NOW}
-    assert run_row({**nothing, "state": "ok"}, NOW, ascii_only=True)["progress"] == "########## 100 %"
-    assert run_row({**nothing, "state": "failed"}, NOW, ascii_only=True)["progress"] == "..........   0 %"
+    assert run_row({**nothing, "state": "ok"}, NOW)["progress"] == "██████████ 100 %"
+    assert run_row({**nothing, "state": "failed"}, NOW)["progress"] == "░░░░░░░░░░   0 %"
 
 
 @pytest.mark.parametrize(

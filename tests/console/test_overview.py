@@ -58,12 +58,12 @@ async def test_alerts_stand_above_all_else_and_a_goes_to_the_accounts_in_trouble
 
 def test_bars_of_several_lines_keep_what_is_little_in_sight() -> None:
     # Sixteen steps in two lines of eight: 100 fills both, 50 the lower one, 1 is the least there is.
-    assert chart([0, 1, 50, 100], 4, 2, ascii_only=False) == ["   █", "▁▂██"]
-    assert chart([0, 0], 2, 2, ascii_only=False) == ["  ", "▁▁"]
+    assert chart([0, 1, 50, 100], 4, 2) == ["   █", "▁▂██"]
+    assert chart([0, 0], 2, 2) == ["  ", "▁▁"]
 
 
 def test_a_strip_is_told_apart_without_colours() -> None:
-    assert strip(["ok", "failed", "stopped", "aborted", "running"], ascii_only=True) == ".#-#>"
+    assert strip(["ok", "failed", "stopped", "aborted", "running"]) == "▁█▄█▸"
 
 
 def test_a_worker_that_is_silent_is_told_from_one_at_work() -> None:

@@ -33,10 +33,10 @@ _PAGE = 1000
 
 
 def list_rows(ctx: Context) -> None:
-    """List KIND, newest first: what FILTER matches (word, -word, column:word, "two words").
+    """List KIND, newest first, what is configured by name: what FILTER matches (word, -word, column:word).
 
-    KIND: template mailbox account profile queue address filter handoff delivery record message outbox quarantine run
-    event alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row),
+    KIND: template mailbox account profile queue address filter handoff delivery record message outbox quarantine
+    suppression run event alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row),
     --oldest-first.
     """
     invocation: Invocation = ctx.obj

@@ -26,7 +26,7 @@ Sending
 
 Looking
   list KIND [FILTER]             template mailbox account profile queue address filter handoff delivery record message
-                                 outbox quarantine run event alert audit worker setting
+                                 outbox quarantine suppression run event alert audit worker setting
   show KIND NAME|ID              one of them, whole
   raw ID                         a stored message's exact bytes
   where TEXT                     everything known of a message, coming in and going out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +15,7 @@ from textual import events
 from textual._compositor import CompositorUpdate
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -30,6 +31,7 @@ from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.help import Help
 from tui.console.fault_log import FILE
 from tui.console.glyphs import BAD, GOOD
+from tui.console.in_ascii import InAscii
 from tui.console.keyboard import Keyboard
 from tui.console.orders import Orders
 from tui.console.places import PLACES, Place, place_named
@@ -108,7 +110,7 @@ class PostroomApp(App[int]):
         preferences: Preferences | None = None,
     ) -> None:
         super().__init__()
-        self.desk = Desk(handles, actor, read_only=read_only, ascii_only=ascii_only)
+        self.desk = Desk(handles, actor, read_only=read_only)
         self.calls = Calls(self, self.complain)
         self.keyboard = Keyboard(self, super().on_event)
         self.orders = Orders(self, self.desk, self.calls, self.tell)
@@ -120,6 +122,7 @@ class PostroomApp(App[int]):
         self._watching = Watching(handles, self.post_message)
         self._whole_program = WholeProgram()
         self._offer_demo = offer_demo
+        self._ascii = (InAscii(),) if ascii_only else ()
         self.set_class(ascii_only, "-ascii")
         if (wanted := theme or self.preferences.theme) in self.available_themes:
             self.theme = wanted
@@ -169,6 +172,10 @@ class PostroomApp(App[int]):
         if isinstance(renderable, CompositorUpdate) and self._is_sending:
             renderable = self._shown_lines.changes(renderable)
         super()._display(screen, renderable)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What goes over each line once it is drawn."""
+        return [*super().get_line_filters(), *self._ascii]
 
     @property
     def _is_sending(self) -> bool:

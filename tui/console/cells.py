@@ -59,7 +59,7 @@ class Cell:
     """Whether it is aligned to the right, as numbers are."""
 
 
-def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only: bool = False) -> Cell:
+def cell(column: Heading, value: Any, *, now: datetime | None = None) -> Cell:
     """The cell for a value of that column."""
     match column.type:
         case ColumnType.STATE:
@@ -67,15 +67,14 @@ def cell(column: Heading, value: Any, *, now: datetime | None = None, ascii_only
             word = (
                 sign.short if sign.short and column.width and len(str(value)) > column.width - 2 else str(value or "")
             )
-            return Cell(f"{sign.glyph_for(ascii_only=ascii_only)} {safe_text(word)}" if word else "", sign.tone)
+            return Cell(f"{sign.glyph} {safe_text(word)}" if word else "", sign.tone)
         case ColumnType.NUMBER:
             # Ungrouped: most are ids and ports.
             return Cell(words(value), is_right=True)
         case ColumnType.SIZE:
             return Cell(size(value), is_right=True)
         case ColumnType.YES_NO:
-            yes, no = ("yes", "no") if ascii_only else ("✓", "–")
-            return Cell(yes if value else no)
+            return Cell("✓" if value else "–")
         case ColumnType.TIME:
             return Cell(moment(value, now or clock.utcnow(), column.width))
     return Cell(told(value))

@@ -29,8 +29,6 @@ class Desk:
     actor: Actor
     read_only: bool = False
     """Nothing is changed from this console, whatever the role allows."""
-    ascii_only: bool = False
-    """Whether glyphs outside ASCII are to be avoided."""
 
     def may(self, verb: str, kind: Kind | str) -> bool:
         """Whether this can be done from here; the services ask again."""

@@ -116,7 +116,7 @@ class Orders:
             then = then or partial(self._tested, tested)
         title = f"Test {kind.name} {name or (tested if isinstance(tested, str) else tested.get(kind.key) or '')}"
         steps = partial(_steps, self._desk, kind, tested, name)
-        self._app.push_screen(Steps(title, steps, ascii_only=self._desk.ascii_only), then)
+        self._app.push_screen(Steps(title, steps), then)
 
     def _tested(self, name: str, steps: Sequence[Any] | None) -> None:
         wrong = next((step for step in steps or () if not step.ok), None)
@@ -136,7 +136,7 @@ class Orders:
 
         steps = begun(self._desk, kind.name, name)
         title = f"Sign in for {kind.name} {name}"
-        self._app.push_screen(SignInDialog(title, steps, ascii_only=self._desk.ascii_only), closed)
+        self._app.push_screen(SignInDialog(title, steps), closed)
 
     def route(self, sender: str) -> None:
         """Ask which mailbox would send a message now."""
@@ -152,7 +152,7 @@ class Orders:
             if name is not None:
                 steps = partial(_round_trip, self._desk, mailbox, name)
                 title = f"Round trip from {mailbox} to {name}"
-                self._app.push_screen(Steps(title, steps, ascii_only=self._desk.ascii_only))
+                self._app.push_screen(Steps(title, steps))
 
         names = partial(_choices, self._desk, account)
         self._app.push_screen(Choose("Into which account? A probe is sent to its address.", names), chosen)

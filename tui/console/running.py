@@ -46,7 +46,7 @@ def shown_runs(
     )
 
 
-def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[str, Any]:
+def run_row(run: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """A run as a row of the table."""
     is_running = run["state"] == "running"
     lost = is_lost(run, now)
@@ -55,8 +55,8 @@ def run_row(run: Mapping[str, Any], now: datetime, *, ascii_only: bool) -> dict[
     whole = expected or 1
     done = taken if expected else int(run["state"] == "ok")  # there was nothing to fetch, and none of it was missed
     share = min(100, done * 100 // whole) if whole else 0
-    progress = f"{bar(done, whole, _BAR, ascii_only=ascii_only)} {share:>3} %"
-    rate = f"{run['fetched'] / seconds:,.0f}/s".replace(",", " ") if run["fetched"] else "-" if ascii_only else "–"
+    progress = f"{bar(done, whole, _BAR)} {share:>3} %"
+    rate = f"{run['fetched'] / seconds:,.0f}/s".replace(",", " ") if run["fetched"] else "–"
     return {
         "id": run["id"],
         "account_id": run["account_id"],

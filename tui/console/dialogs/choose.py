@@ -140,7 +140,7 @@ class Choose(ModalScreen[str | None]):
         options.highlighted = 0 if self._shown else None
 
     def _draw(self, place: int, *, is_pointed: bool) -> None:
-        pointer = ("> " if self.app.has_class("-ascii") else "▸ ") if is_pointed else _NO_POINTER
+        pointer = "▸ " if is_pointed else _NO_POINTER
         options = self.query_one(OptionList)
         options.replace_option_prompt_at_index(place, _line(self._shown[place], self._width, pointer))
 

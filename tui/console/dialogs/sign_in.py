@@ -50,9 +50,9 @@ class SignInDialog(ModalScreen[SignedIn | None]):
             super().__init__()
             self.number, self.step, self.error = number, step, error
 
-    def __init__(self, title: str, begun: Begun, *, ascii_only: bool = False) -> None:
+    def __init__(self, title: str, begun: Begun) -> None:
         super().__init__()
-        self._title, self._begun, self._ascii = title, begun, ascii_only
+        self._title, self._begun = title, begun
         self._number = 0
         self._stop = threading.Event()
         self._pasted: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -177,7 +177,8 @@ class SignInDialog(ModalScreen[SignedIn | None]):
     def _draw(self, link: str) -> None:
         lines = qr_code.in_half_blocks(link)
         has_room = len(lines) + _ABOVE <= self.size.height and len(lines[0]) + _BESIDE <= min(78, self.size.width)
-        self._picture.display = has_room and not self._ascii  # in ASCII it is twice as wide and as high
+        # In ASCII it would be twice as wide and as high.
+        self._picture.display = has_room and not self.app.has_class("-ascii")
         # Black on white whatever the theme: what cameras like best.
         self._picture.update(Content("\n").join(Content.styled(line, "#000000 on #ffffff") for line in lines))
 
@@ -185,7 +186,7 @@ class SignInDialog(ModalScreen[SignedIn | None]):
         self.done, self._expires_at = done, None
         whom = f" as {safe_text(done.as_whom)}" if done.as_whom else ""
         self._close_up(f"Signed in{whom} for {done.kind} {safe_text(done.name)}.")
-        self._end.update(Content.styled(f"{'+' if self._ascii else '✓'} All well.   esc closes", "$text-success"))
+        self._end.update(Content.styled("✓ All well.   esc closes", "$text-success"))
 
     def _show_failure(self, error: str) -> None:
         self._expires_at = None
@@ -198,7 +199,7 @@ class SignInDialog(ModalScreen[SignedIn | None]):
         self.set_focus(None)
 
     def _bad(self, text: str) -> Content:
-        return foreign(f"{'x' if self._ascii else '✗'} {text}", "$text-error")
+        return foreign(f"✗ {text}", "$text-error")
 
     def _count_down(self) -> None:
         if self._expires_at is not None:

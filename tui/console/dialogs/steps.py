@@ -64,11 +64,10 @@ class Steps(ModalScreen[Sequence[Any]]):
             super().__init__()
             self.number, self.step, self.error = number, step, error
 
-    def __init__(self, title: str, steps: Callable[[], Iterator[Any]], *, ascii_only: bool = False) -> None:
+    def __init__(self, title: str, steps: Callable[[], Iterator[Any]]) -> None:
         super().__init__()
         self._title = title
         self._steps = steps
-        self._signs = ("+", "x") if ascii_only else ("✓", "✗")
         self._number = 0
         self._taken: list[Step] = []
         self.is_over = False
@@ -123,13 +122,11 @@ class Steps(ModalScreen[Sequence[Any]]):
         self.is_over, self._error = True, message.error
         self.is_well = self.is_well and not message.error
         if message.error:
-            self._end.update(Content.styled(f"{self._signs[1]} {message.error}\nesc closes, r again", "$text-error"))
+            self._end.update(Content.styled(f"✗ {message.error}\nesc closes, r again", "$text-error"))
         elif self.is_well:
-            self._end.update(Content.styled(f"{self._signs[0]} All well.   esc closes, r again", "$text-success"))
+            self._end.update(Content.styled("✓ All well.   esc closes, r again", "$text-success"))
         else:
-            self._end.update(
-                Content.styled(f"{self._signs[1]} It does not work yet.   esc closes, r again, y copies", "$text-error")
-            )
+            self._end.update(Content.styled("✗ It does not work yet.   esc closes, r again, y copies", "$text-error"))
 
     def _run(self, number: int) -> None:
         error = ""
@@ -148,7 +145,7 @@ class Steps(ModalScreen[Sequence[Any]]):
         return Content("\n").join(self._line(step, width) for step in self._taken)
 
     def _line(self, step: Step, width: int) -> Content:
-        sign, colour = (self._signs[0], "$text-success") if step.ok else (self._signs[1], "$text-error")
+        sign, colour = ("✓", "$text-success") if step.ok else ("✗", "$text-error")
         ms = f"{step.ms:,.0f} ms" if step.ms is not None else ""
         name = safe_text(step.step)
         head = Content.assemble((f"{sign} ", colour), (name + " " * max(1, 10 - cell_len(name)), "bold"), f"{ms:>9}  ")

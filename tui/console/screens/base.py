@@ -45,10 +45,10 @@ class DeskScreen(Screen[None]):
         super().__init__()
         self.desk = desk
         self.calls = Calls(self, self.complain)
-        self.header = HeaderLine(title, lambda: self.calls.waited, ascii_only=desk.ascii_only)
-        self.problem = ProblemLine(ascii_only=desk.ascii_only)
+        self.header = HeaderLine(title, lambda: self.calls.waited)
+        self.problem = ProblemLine()
         hidden = frozenset(place.name for place in PLACES if place.kind and not desk.may("see", place.kind))
-        self.navigation = Navigation(self.place, hidden, ascii_only=desk.ascii_only)
+        self.navigation = Navigation(self.place, hidden)
 
     def compose(self) -> ComposeResult:
         """The frame."""

@@ -96,8 +96,8 @@ class DetailScreen(DeskScreen):
         self.query_one(Reading).focus()
 
     def _begin(self) -> None:
-        kind, row, ascii_only = self.kind, self.row, self.desk.ascii_only
-        self.sheet.show(lambda width: in_columns(facts_of(kind, row, ascii_only=ascii_only), width))
+        kind, row = self.kind, self.row
+        self.sheet.show(lambda width: in_columns(facts_of(kind, row), width))
         self._say_of_it()
 
     def _say_of_it(self) -> None:
@@ -200,7 +200,7 @@ class DetailScreen(DeskScreen):
             for name, value in whole.items()
             if name not in columns and value not in (None, "", [], {})
         }
-        facts = facts_of(self.kind, self.row, ascii_only=self.desk.ascii_only)
+        facts = facts_of(self.kind, self.row)
         facts += [(safe_text(name), value_of(value)) for name, value in beyond.items() if not is_part(value)]
         parts = [section(name, value, width) for name, value in beyond.items() if is_part(value)]
         return Content("\n").join([in_columns(facts, width), *parts])

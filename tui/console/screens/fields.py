@@ -42,9 +42,7 @@ class FieldsScreen(DeskScreen):
         self._saved = defaults(kind)
         self._touched: set[str] = set()
         self._is_loaded = name is None
-        self.fields = {
-            one.name: FormField(one, self._saved[one.name], ascii_only=desk.ascii_only) for one in kind.fields
-        }
+        self.fields = {one.name: FormField(one, self._saved[one.name]) for one in kind.fields}
         """The fields by name."""
 
     def compose_body(self) -> ComposeResult:

@@ -58,7 +58,7 @@ class LiveFetchScreen(FilteredScreen):
     def __init__(self, desk: Desk, filter_text: str = "") -> None:
         super().__init__(desk, "Live fetch", filter_text)
         self.rows_of = filter_text
-        self.table = RowTable(COLUMNS, lambda row: row["account_id"], ascii_only=desk.ascii_only)
+        self.table = RowTable(COLUMNS, lambda row: row["account_id"])
         self.log_view = LogView()
         self._state = Static("", markup=False, classes="log-state")
         self._filter = read_filter(filter_text)
@@ -113,8 +113,8 @@ class LiveFetchScreen(FilteredScreen):
     # -- showing ----------------------------------------------------------------------------------------------------
 
     def _show_runs(self) -> None:
-        now, ascii_only = clock.utcnow(), self.desk.ascii_only
-        rows: list[Row] = [run_row(run, now, ascii_only=ascii_only) for run in self._runs]
+        now = clock.utcnow()
+        rows: list[Row] = [run_row(run, now) for run in self._runs]
         rows = [row for row in rows if run_matches(self._filter, row)][-MOST:]
         self.table.styles.height = min(ROWS, max(1, len(rows))) + 1
         self.table.show(Window(tuple(rows)))
@@ -160,9 +160,9 @@ class LiveFetchScreen(FilteredScreen):
         return not standing.is_known or bool(standing.workers)
 
     def _show_state(self) -> None:
-        log, dot = self.log_view, "*" if self.desk.ascii_only else "●"
+        log = self.log_view
         waiting = f", {many(log.pending, 'new line waits', 'new lines wait')} below" if log.pending else ""
-        how = f"{dot} following, F stays" if log.is_following else f"F follows{waiting}"
+        how = "● following, F stays" if log.is_following else f"F follows{waiting}"
         self._state.update(foreign(f" {how}   level {self._level}, l changes it   {many(log.held, 'line')}"))
 
     # -- keys -------------------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ class OverviewScreen(DeskScreen):
         self.say(*judged(found))
 
     def _drawn(self, width: int) -> Content:
-        return Content("") if self._facts is None else drawn(self._facts, width, ascii_only=self.desk.ascii_only)
+        return Content("") if self._facts is None else drawn(self._facts, width)
 
 
 def facts(desk: Desk) -> Facts:
@@ -143,11 +143,11 @@ def _in_trouble(found: Facts) -> int:
     return found.accounts.get("failing", 0) + found.accounts.get("needs sign-in", 0)
 
 
-def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
+def drawn(found: Facts, width: int) -> Content:
     """The overview as text."""
     flow = found.throughput
     values = list(flow.taken_in)
-    bars = chart(values, width, CHART, ascii_only=ascii_only)
+    bars = chart(values, width, CHART)
     head = f"{many(flow.total, 'message')} in {many(flow.runs, 'run')}, {grouped(flow.failed)} failed"
     lines = [
         *_alerts(found.alerts, width),
@@ -156,12 +156,11 @@ def drawn(found: Facts, width: int, *, ascii_only: bool) -> Content:
         Content.styled(_scale(len(bars[0]), _peak(values, width)), "$foreground-muted"),
         Content(""),
         _title("Accounts", _whole(found.accounts)),
-        _states(found.accounts, ascii_only=ascii_only)
-        or Content.styled("  none yet: 3, then n adds one", "$foreground-muted"),
-        *(_strip(one, width, ascii_only=ascii_only) for one in found.strips),
+        _states(found.accounts) or Content.styled("  none yet: 3, then n adds one", "$foreground-muted"),
+        *(_strip(one, width) for one in found.strips),
         Content(""),
         _title("Outbox", f"{grouped(found.standing.outbox)} still to be sent"),
-        _states(found.outbox, ascii_only=ascii_only) or Content.styled("  empty", "$foreground-muted"),
+        _states(found.outbox) or Content.styled("  empty", "$foreground-muted"),
         Content(""),
         _title("Workers", f"{found.standing.workers} alive"),
         _title("Quarantine", f"{many(found.standing.quarantine, 'waits', 'wait')} for a person"),
@@ -183,13 +182,13 @@ def _peak(values: list[int], width: int) -> str:
     return f"highest: {grouped(max(sums))} in {minutes} min"
 
 
-def _strip(one: Strip, width: int, *, ascii_only: bool) -> Content:
+def _strip(one: Strip, width: int) -> Content:
     """An account's name, and how its last runs ended; the newest on the right."""
     sign = sign_of(one.status)
     name = set_cell_size(safe_text(one.account), _NAME)
-    ended = strip(one.states[-max(1, width - _NAME - 6) :], ascii_only=ascii_only)
+    ended = strip(one.states[-max(1, width - _NAME - 6) :])
     return Content.assemble(
-        (f"  {sign.glyph_for(ascii_only=ascii_only)} {name}  ", _COLOURS.get(sign.tone, "")),
+        (f"  {sign.glyph} {name}  ", _COLOURS.get(sign.tone, "")),
         (ended or "not fetched yet", "" if ended else "$foreground-muted"),
     )
 
@@ -200,11 +199,11 @@ def _scale(width: int, middle: str) -> str:
     return f"{left}{' ' * (space // 2)}{middle}{' ' * (space - space // 2)}{right}"
 
 
-def _states(counts: Mapping[str, int], *, ascii_only: bool) -> Content | None:
+def _states(counts: Mapping[str, int]) -> Content | None:
     parts = []
     for state, count in sorted(counts.items(), key=lambda entry: -entry[1]):
         sign = sign_of(state)
-        glyph = sign.glyph_for(ascii_only=ascii_only).strip()
+        glyph = sign.glyph.strip()
         parts.append(Content.assemble((f"  {glyph} {grouped(count)} {safe_text(state)}", _COLOURS.get(sign.tone, ""))))
     return Content(" ").join(parts) if parts else None
 

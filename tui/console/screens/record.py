@@ -50,8 +50,7 @@ class _Correspondence(DetailScreen):
         return Content("\n").join([*parts, *([section("Why it is here", trail, width)] if trail else [])])
 
     def _rule(self, heading: str, width: int) -> str:
-        rule = "-" if self.desk.ascii_only else "─"
-        return f"{rule * 3}{f' {heading} ' if heading else ''}".ljust(min(60, width), rule)
+        return f"───{f' {heading} ' if heading else ''}".ljust(min(60, width), "─")
 
 
 class RecordScreen(_Correspondence):

@@ -43,8 +43,8 @@ class ResourceList(FilteredScreen):
 
     def __init__(self, desk: Desk, filter_text: str = "") -> None:
         super().__init__(desk, self.kind.title, filter_text)
-        self.table = RowTable(self.kind.listed, partial(key_of, self.kind), ascii_only=desk.ascii_only)
-        self.details = Details(self.kind, ascii_only=desk.ascii_only)
+        self.table = RowTable(self.kind.listed, partial(key_of, self.kind))
+        self.details = Details(self.kind)
         self.empty = Static("", markup=False, classes="empty")
         self._filter = filter_text
         self._wanted_name = ""

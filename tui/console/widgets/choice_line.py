@@ -12,6 +12,8 @@ from textual.content import Content
 
 from tui.console.widgets.value_line import ValueLine
 
+_ON, _OFF = "●", "○"
+
 
 class ChoiceLine(ValueLine):
     """All choices beside each other; when they do not fit, the chosen one between arrows."""
@@ -21,10 +23,9 @@ class ChoiceLine(ValueLine):
         Binding("left,h", "step(-1)", "Previous choice", tooltip="The choice before", show=False),
     ]
 
-    def __init__(self, choices: Sequence[str], value: str, *, ascii_only: bool = False) -> None:
+    def __init__(self, choices: Sequence[str], value: str) -> None:
         super().__init__(value)
         self._choices = tuple(choices)
-        self._on, self._off = ("(*)", "( )") if ascii_only else ("●", "○")
 
     def on_resize(self) -> None:
         """They may not fit any more."""
@@ -44,7 +45,7 @@ class ChoiceLine(ValueLine):
         """Choose what is under the mouse."""
         left = 0
         for one in self._choices:
-            width = cell_len(f"{self._on} {one}  ")
+            width = cell_len(f"{_ON} {one}  ")
             if left <= event.x < left + width:
                 self.value = one
                 return
@@ -60,7 +61,7 @@ class ChoiceLine(ValueLine):
         for one in self._choices:
             chosen = one == self._value
             style = ("bold reverse" if self.has_focus else "bold") if chosen else "$foreground-muted"
-            parts.append(Content.styled(f"{self._on if chosen else self._off} {one}", style))
+            parts.append(Content.styled(f"{_ON if chosen else _OFF} {one}", style))
         whole = Content("  ").join(parts)
         if whole.cell_length > self.size.width > 0:
             place = self._choices.index(self._value) + 1 if self._value in self._choices else 0

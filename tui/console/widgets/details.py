@@ -20,10 +20,9 @@ from tui.console.wrapping import Pair
 class Details(VerticalScroll, can_focus=False):
     """What the table has no room for."""
 
-    def __init__(self, kind: Kind, *, ascii_only: bool = False) -> None:
+    def __init__(self, kind: Kind) -> None:
         super().__init__()
         self._kind = kind
-        self._ascii_only = ascii_only
         self._body = Static("", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -32,19 +31,16 @@ class Details(VerticalScroll, can_focus=False):
 
     def show(self, row: Row | None) -> None:
         """Show a row."""
-        self._body.update(labelled(self._kind, row, ascii_only=self._ascii_only) if row is not None else "")
+        self._body.update(labelled(self._kind, row) if row is not None else "")
 
 
-def labelled(kind: Kind, row: Row, *, ascii_only: bool = False) -> Content:
+def labelled(kind: Kind, row: Row) -> Content:
     """All columns of a row that hold something, a line each."""
-    lines = [
-        Content.assemble((f"{name}: ", "$foreground-muted"), value)
-        for name, value in facts_of(kind, row, ascii_only=ascii_only)
-    ]
+    lines = [Content.assemble((f"{name}: ", "$foreground-muted"), value) for name, value in facts_of(kind, row)]
     return Content("\n").join(lines)
 
 
-def facts_of(kind: Kind, row: Row, *, ascii_only: bool = False) -> list[Pair]:
+def facts_of(kind: Kind, row: Row) -> list[Pair]:
     """The columns of a row that hold something: label and value; then the zone of its times."""
     pairs, has_times = [], False
     for column in kind.columns:
@@ -52,11 +48,11 @@ def facts_of(kind: Kind, row: Row, *, ascii_only: bool = False) -> list[Pair]:
         if value in (None, "", [], {}):
             continue
         has_times = has_times or column.type is ColumnType.TIME
-        pairs.append((column.label, _shown(kind, column, value, ascii_only=ascii_only) or words(value)))
+        pairs.append((column.label, _shown(kind, column, value) or words(value)))
     return [*pairs, ("Times", zone())] if has_times else pairs
 
 
-def _shown(kind: Kind, column: Column, value: Any, *, ascii_only: bool) -> str:
+def _shown(kind: Kind, column: Column, value: Any) -> str:
     field = kind.field(column.name)
     if field is not None and field.type in {FieldType.DURATION, FieldType.SIZE}:
         return words(write_value(field, value))  # as the form shows it, with its unit
@@ -65,4 +61,4 @@ def _shown(kind: Kind, column: Column, value: Any, *, ascii_only: bool) -> str:
             return local_moment(value)
         case ColumnType.YES_NO:
             return words(bool(value))
-    return cell(replace(column, width=0), value, ascii_only=ascii_only).text  # here is room for the whole word
+    return cell(replace(column, width=0), value).text  # here is room for the whole word

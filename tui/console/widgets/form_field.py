@@ -79,13 +79,12 @@ class FormField(Vertical):
     class Entered(Left):
         """The keys go here now."""
 
-    def __init__(self, field: Field, typed: str, *, ascii_only: bool = False) -> None:
+    def __init__(self, field: Field, typed: str) -> None:
         super().__init__(id=f"field-{field.name}")
         self.field = field
-        self.widget = _widget(field, typed, ascii_only=ascii_only)
+        self.widget = _widget(field, typed)
         self._label = Static(_label(field, is_needed=field.is_required), markup=False, classes="label")
         self._problem = Static("", markup=False, classes="problem")
-        self._sign = "x" if ascii_only else "✗"
 
     def compose(self) -> ComposeResult:
         """Label, widget, and room for a complaint."""
@@ -125,7 +124,7 @@ class FormField(Vertical):
         if self.field.type in _EXAMPLES:
             # Here it is written otherwise than in the text of a configuration: by lines, as the help says.
             text = f"{_IN_TOML.sub('.', text)} {self.field.help}" if text else ""
-        self._problem.update(foreign(f"{self._sign} {going_on(text)}") if text else "")
+        self._problem.update(foreign(f"✗ {going_on(text)}") if text else "")
 
     @property
     def is_wrong(self) -> bool:
@@ -166,12 +165,12 @@ def _label(field: Field, *, is_needed: bool) -> Content:
     return Content.assemble(field.label, ("*" if is_needed else " ", "$text-primary"))
 
 
-def _widget(field: Field, typed: str, *, ascii_only: bool) -> Widget:
+def _widget(field: Field, typed: str) -> Widget:
     match field.type:
         case FieldType.CHOICE:
-            return ChoiceLine(field.choices, typed, ascii_only=ascii_only)
+            return ChoiceLine(field.choices, typed)
         case FieldType.YES_NO:
-            return ChoiceLine(("yes", "no"), typed or "no", ascii_only=ascii_only)
+            return ChoiceLine(("yes", "no"), typed or "no")
         case FieldType.REFERENCE:
             return ReferenceLine(typed, field.refers_to)
     if field.type in _SEVERAL_LINES:

@@ -16,15 +16,12 @@ from tui.console.standing import Standing
 class HeaderLine(Static):
     """Name, screen, workers, running fetches, outbox, quarantine, clock."""
 
-    def __init__(self, place: str, waited: Callable[[], float] = lambda: 0.0, *, ascii_only: bool = False) -> None:
+    def __init__(self, place: str, waited: Callable[[], float] = lambda: 0.0) -> None:
         super().__init__(markup=False)
         self._waited = waited
         self.place = place
         """The screen's name, as it is shown."""
         self._standing = Standing()
-        self._dot = "*" if ascii_only else "●"
-        self._middle = "-" if ascii_only else "·"
-        self._cross = "x" if ascii_only else "✗"
 
     def on_mount(self) -> None:
         """Tick once a second."""
@@ -47,7 +44,7 @@ class HeaderLine(Static):
         self._draw()
 
     def _draw(self) -> None:
-        left = Content.assemble((f" Postroom {self._middle} ", "bold"), (safe_text(self.place), "bold"))
+        left = Content.assemble((" Postroom · ", "bold"), (safe_text(self.place), "bold"))
         now = clock.utcnow().astimezone()
         # Lists give local times without a zone: the clock above them says which.
         for told in (f"{now:%H:%M:%S %Z} ", f"{now:%H:%M:%S} "):
@@ -70,13 +67,13 @@ class HeaderLine(Static):
         if waited:
             facts.append((9, Content.styled(f"waiting {waited} s", "$text-warning")))
         if now.trouble:
-            return [*facts, (9, Content.styled(f"{self._cross} {now.trouble_in_short}", "$text-error"))]
+            return [*facts, (9, Content.styled(f"✗ {now.trouble_in_short}", "$text-error"))]
         if not now.is_known:
             return facts
-        worker = f"worker {self._dot if now.workers else '!'} {now.workers}"
+        worker = f"worker {'●' if now.workers else '!'} {now.workers}"
         facts += [
             (2, Content(worker)) if now.workers else (8, Content.styled(worker, "$text-warning")),
-            (3, Content.styled(f"fetch {self._dot} {now.fetching}", "$text-primary" if now.fetching else "")),
+            (3, Content.styled(f"fetch ● {now.fetching}", "$text-primary" if now.fetching else "")),
             (1, Content(f"outbox {now.outbox}")),
         ]
         if now.quarantine:

@@ -21,11 +21,10 @@ class Navigation(Static):
             super().__init__()
             self.place = place
 
-    def __init__(self, here: str, hidden: frozenset[str], *, ascii_only: bool = False) -> None:
+    def __init__(self, here: str, hidden: frozenset[str]) -> None:
         super().__init__(markup=False)
         self._here = here
         self._hidden = hidden
-        self._pointer = ">" if ascii_only else "▸"
         self._standing = Standing()
         self._lines: list[str] = []
 
@@ -56,7 +55,7 @@ class Navigation(Static):
             self.post_message(self.Chosen(name))
 
     def _line(self, number: int, place: Place) -> Content:
-        pointer = self._pointer if place.name == self._here else " "
+        pointer = "▸" if place.name == self._here else " "
         key = str(number) if number <= 9 else " "
         count = {"outbox": self._standing.outbox, "quarantine": self._standing.quarantine}.get(place.name, 0)
         text = f" {pointer}{key} {place.title:<15}{count or ''}"

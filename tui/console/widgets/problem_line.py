@@ -10,7 +10,7 @@ from core.text import safe_text
 from tui.console.glyphs import BAD, DULL, GOOD, WARN
 from tui.console.wrapping import pieces
 
-_SIGNS = {BAD: ("✗ ", "x "), WARN: ("! ", "! "), GOOD: ("✓ ", "+ "), DULL: ("  ", "  ")}
+_SIGNS = {BAD: "✗ ", WARN: "! ", GOOD: "✓ ", DULL: "  "}
 _COLOURS = {BAD: "$text-error", WARN: "$text-warning", GOOD: "", DULL: "$foreground-muted"}
 
 SHORTEST = 3.0
@@ -21,9 +21,8 @@ A_LETTER = 0.05
 class ProblemLine(Static):
     """One sentence, usually of two lines; what was just done stands before it for a while."""
 
-    def __init__(self, *, ascii_only: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__(markup=False)
-        self._ascii_only = ascii_only
         self._said: tuple[str, str] = ("", DULL)
         self._warned = ""
         self._told: tuple[str, str] | None = None
@@ -57,7 +56,7 @@ class ProblemLine(Static):
         text, tone = self._told or ((self._warned, BAD) if self._warned else self._said)
         if (text, tone, self.size.width) != self._shown:
             self._shown = (text, tone, self.size.width)
-            sign = _SIGNS[tone][self._ascii_only]
+            sign = _SIGNS[tone]
             room = max(20, (self.size.width or 80) - len(sign))
             lines = [piece for line in safe_text(text, multiline=True).splitlines() for piece in pieces(line, room)]
             self.update(Content.styled(sign + f"\n{' ' * len(sign)}".join(lines), _COLOURS[tone]))

@@ -23,8 +23,8 @@ _ELASTIC = {ColumnType.TEXT, ColumnType.WORDS, ColumnType.OBJECT}
 LEAST_ELASTIC = 9
 """A text column narrower than this holds short words: cut, it would say nothing."""
 
-_POINTERS = {(False, False): "  ", (False, True): "++", (True, False): "▸>", (True, True): "»*"}
-"""What stands before a row, selected or not, marked or not; and in ASCII."""
+_POINTERS = {(False, False): " ", (False, True): "+", (True, False): "▸", (True, True): "*"}
+"""What stands before a row, selected or not, marked or not."""
 
 _TONES = ("good", "busy", "warn", "bad", "dull")
 
@@ -71,11 +71,10 @@ class RowTable(ScrollView, can_focus=True):
             super().__init__()
             self.is_last = is_last
 
-    def __init__(self, columns: Sequence[Heading], key_of: Callable[[Row], Any], *, ascii_only: bool = False) -> None:
+    def __init__(self, columns: Sequence[Heading], key_of: Callable[[Row], Any]) -> None:
         super().__init__()
         self._columns = tuple(columns)
         self._key_of = key_of
-        self._ascii_only = ascii_only
         self._widths: list[int] = []
         self._keys: list[Any] = []
         self.window = Window()
@@ -260,9 +259,9 @@ class RowTable(ScrollView, can_focus=True):
             style += self.get_component_rich_style("row-table--marked", partial=True)
         if index == self.cursor:
             style += self.get_component_rich_style("row-table--cursor", partial=True)
-        pointer = _POINTERS[index == self.cursor, is_marked][self._ascii_only]
+        pointer = _POINTERS[index == self.cursor, is_marked]
         row = self.window.rows[index]
-        cells = [cell(column, value_in(row, column.name), ascii_only=self._ascii_only) for column in self._columns]
+        cells = [cell(column, value_in(row, column.name)) for column in self._columns]
         return self._strip(pointer, cells, style, width)
 
     def _strip(self, pointer: str, cells: Sequence[Cell], style: Style, width: int) -> Strip:
@@ -279,7 +278,7 @@ class RowTable(ScrollView, can_focus=True):
     def _cut(self, shown: Cell, room: int) -> str:
         length = cell_len(shown.text)
         if length > room:
-            return set_cell_size(shown.text, room - 1) + ("~" if self._ascii_only else "…")
+            return set_cell_size(shown.text, room - 1) + "…"
         return " " * (room - length) + shown.text if shown.is_right else set_cell_size(shown.text, room)
 
     def _refresh_row(self, row: int) -> None:
