@@ -50,8 +50,12 @@ class Counts:
 
     def as_dict(self) -> dict[str, int]:
         """By name, as the run's row keeps them."""
-        return {name: getattr(self, name) for name in _COUNTED}
+        # How many messages a folder holds is the server's word, which may be a lie.
+        return {**{name: getattr(self, name) for name in _COUNTED}, "skipped": min(self.skipped, _MOST)}
 
+
+_MOST = 2**31 - 1
+"""What a column of a count holds (PostgreSQL)."""
 
 _COUNTED = tuple(one.name for one in fields(Counts))
 

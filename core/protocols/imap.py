@@ -238,7 +238,8 @@ class ImapSource:
         )
 
     def _read_selected(self, folder: str, answer: Answer) -> Selected:
-        exists = [int(line.split()[0]) for line in answer.lines(suffix=b" EXISTS") if line.split()[0].isdigit()]
+        counts = (re.match(rb"(\d{1,10}) ", line) for line in answer.lines(suffix=b" EXISTS"))
+        exists = [int(count[1]) for count in counts if count]
         codes = b"\n".join(answer.lines(prefix=b"OK ["))
         uidvalidity = _number(rb"\[UIDVALIDITY (\d{1,10})\]", codes)
         if not uidvalidity or not exists:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -44,7 +45,7 @@ class Pop3Source:
             raise Misuse(f"POP3 has no folders, so {folder!r} cannot be opened.")
         answer = self._dialogue.command(b"STAT", phase="folder")
         count = answer.split()[:1]
-        if not count or not count[0].isdigit():
+        if not count or not re.fullmatch(rb"\d{1,10}", count[0]):
             self._dialogue.wire.violation("The server does not tell how many messages there are.")
         self._writable = writable
         self._exists = int(count[0])

@@ -6,7 +6,20 @@ import pytest
 
 from core import clock
 from core.handles import Handles
-from tests.accounts import ON_SQLITE, add_account, at, fetch, fetch_once, fetched_well, message, raws, status_of
+from tests.accounts import (
+    ON_SQLITE,
+    add_account,
+    at,
+    fetch,
+    fetch_once,
+    fetched_well,
+    message,
+    raws,
+    run_row,
+    status_of,
+)
+from tests.fakes.holding import holding
+from tests.fakes.imap import ScriptedImap
 from tests.servers.dovecot import DovecotServer
 
 
@@ -56,6 +69,15 @@ def test_start_from_a_date_is_refused_with_pop3(handles: Handles, dovecot: Dovec
     outcome = fetch(handles).outcomes[0]
     assert outcome.fault == "configuration"
     assert "start from" in outcome.error
+
+
+def test_a_fake_count_of_messages_stops_no_run(handles: Handles) -> None:
+    said = ["* 4294967295 EXISTS", "* OK [UIDVALIDITY 1] valid", "* OK [UIDNEXT 2] next", "$tag OK [READ-ONLY] done"]
+    with ScriptedImap(holding({1: message(1)}, {"EXAMINE": said})) as server:
+        add_account(handles, port=server.port)
+        outcome = fetch_once(handles, "a")
+    assert (outcome.state, outcome.counts.fetched) == ("ok", 1)
+    assert run_row(handles, outcome.run_id).skipped == 2**31 - 1  # what PostgreSQL holds
 
 
 @ON_SQLITE

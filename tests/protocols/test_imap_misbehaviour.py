@@ -185,6 +185,7 @@ def test_a_million_uids_come_in_one_line() -> None:
         (b"* 3 EXISTS", b"%s OK done"),
         (b"* OK [UIDVALIDITY 7] x", b"%s OK done"),
         (b"* x EXISTS", b"* OK [UIDVALIDITY 0] x", b"%s OK done"),
+        (b"* " + b"9" * 5000 + b" EXISTS", b"* OK [UIDVALIDITY 7] x", b"%s OK done"),
     ],
 )
 def test_a_folder_without_uidvalidity_or_count_is_not_taken(said: tuple[bytes, ...]) -> None:

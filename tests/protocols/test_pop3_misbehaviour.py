@@ -195,6 +195,11 @@ def test_a_list_of_what_is_no_number_is_a_violation(line: bytes) -> None:
         source.list_new()
 
 
+def test_a_count_beyond_all_numbers_is_a_violation() -> None:
+    with pytest.raises(ProtocolViolation), session({b"STAT": (b"+OK " + b"9" * 5000 + b" 1",)}):
+        pass
+
+
 def test_a_fake_count_of_messages_costs_nothing(given_seconds: list[float]) -> None:
     with session({b"STAT": (b"+OK 4000000000 1",)}, SHORT_AT_LAST) as source:
         source.sizes(keys_of(source))
