@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete
 from sqlmodel import Session
 
+from core.db.alike import dialect_of
 from core.db.bulk import table_of, upsert
 from core.models import Audit, Setting
 
@@ -70,7 +71,7 @@ def forget_audit(session: Session, before: datetime, at_most: int) -> int:
     """Remove lines that are older, within a transaction; says since when the log is kept. How many went."""
     table = table_of(Audit)
     written = before.isoformat(" ", "microseconds").partition("+")[0]
-    value = written if session.get_bind().dialect.name == "sqlite" else before.isoformat()
+    value = written if dialect_of(session) == "sqlite" else before.isoformat()
     upsert(session, Setting, [{"name": KEPT_FROM, "value": value}])
     old = table.select().with_only_columns(table.c.id).where(table.c.at < before).limit(at_most)
     return session.connection().execute(delete(table).where(table.c.id.in_(old))).rowcount

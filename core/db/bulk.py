@@ -1,22 +1,21 @@
-"""Writing many rows at once; every difference between the engines stands here, once."""
+"""Writing many rows at once, and numbers for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, func, literal
+from sqlalchemy import Dialect, Table, bindparam
 from sqlalchemy import insert as plain_insert
 from sqlmodel import Session, SQLModel
 
+from core.db.alike import dialect_of
 from core.models import Counter
-from core.models.base import UtcDateTime
 
 MOST_PARAMETERS = 2000
 """Values bound by one statement; SQLite takes at least 32,766."""
@@ -117,33 +116,6 @@ def reserve_all(session: Session, counts: Mapping[str, int]) -> dict[str, int]:
     }
     taken = connection.exec_driver_sql(sql, tuple(given[name] for name in order) if order else given)
     return {name: value - counts[name] + 1 for name, value in taken}
-
-
-def skip_locked(statement: Select[Any]) -> Select[Any]:
-    """Rows nobody else is claiming (PostgreSQL); on SQLite the writer is alone anyway."""
-    return statement.with_for_update(skip_locked=True)
-
-
-def database_now(session: Session, now: datetime) -> ColumnElement[datetime]:
-    """The time that leases are compared with: the server's own on PostgreSQL, the machine's on SQLite."""
-    if dialect_of(session) == "postgresql":
-        return func.now()
-    return literal(now, UtcDateTime())
-
-
-def now_in(dialect: str) -> ColumnElement[datetime]:
-    """The same for a statement that is made once: it is executed with `given_now`."""
-    return func.now() if dialect == "postgresql" else bindparam("now", type_=UtcDateTime())
-
-
-def given_now(session: Session, now: datetime) -> dict[str, datetime]:
-    """What a statement with `now_in` is executed with."""
-    return {} if dialect_of(session) == "postgresql" else {"now": now}
-
-
-def dialect_of(session: Session) -> str:
-    """`sqlite` or `postgresql`."""
-    return session.get_bind().dialect.name
 
 
 # Statements that each batch executes are made once: SQLAlchemy then finds what it compiled at once.

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
+from core.db.alike import dialect_of
 from core.db.bulk import dialect_insert, table_of
 from core.db.doors import Database
 from core.db.engine import make_engine
@@ -71,7 +72,7 @@ class ChangeFeed:
 
 def _bump(session: Any, topics: list[str]) -> None:
     table = table_of(Changed)
-    statement = dialect_insert(session.get_bind().dialect.name, Changed).on_conflict_do_update(
+    statement = dialect_insert(dialect_of(session), Changed).on_conflict_do_update(
         index_elements=["topic"], set_={"version": table.c.version + 1}
     )
     session.connection().execute(statement, [{"topic": topic, "version": 1} for topic in topics])

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Interval, Table, bindparam, func, or_, sel
 from sqlmodel import Session, SQLModel
 
 from core import clock
-from core.db.bulk import database_now, dialect_of, given_now, now_in, skip_locked, table_of
+from core.db.alike import database_now, dialect_of, given_now, now_in, skip_locked
+from core.db.bulk import table_of
 from core.db.doors import Database
 from core.errors import LeaseLost, StoreError
 from core.models.base import UtcDateTime
@@ -60,7 +61,7 @@ def is_free(session: Session, model: type[SQLModel], now: datetime) -> Any:
 
 
 def is_free_in(dialect: str, model: type[SQLModel]) -> Any:
-    """The same for a statement that is made once: it is executed with `bulk.given_now`."""
+    """The same for a statement that is made once: it is executed with `given_now`."""
     return _is_free(table_of(model), now_in(dialect))
 
 

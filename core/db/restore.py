@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from alembic import command
 from sqlalchemy import create_engine, inspect
 
-from core.data_folder import sync_folder
+from core.data_folder import belong_as, sync_folder
 from core.db.backup import copied, driver_errors, synced
 from core.db.engine import journal_mode, sqlite_module
-from core.db.schema import refuse_newer
+from core.db.schema import PAGE_SIZE, refuse_newer
 from core.db.upgrade import alembic_config
 from core.environment import Environment
 from core.errors import BadInput, CannotWrite, NoInput, StoreBusy
-
-_PAGE_SIZE = 16384
 
 
 def staged(environment: Environment, file: Path) -> Path:
@@ -57,9 +54,7 @@ def put_in_place(environment: Environment, staging: Path, kept: Path) -> None:
         with contextlib.ExitStack() as held:
             if live.exists():
                 held.enter_context(_alone(live))
-                found = live.stat()
-                staging.chmod(found.st_mode & 0o777)
-                os.chown(staging, found.st_uid, found.st_gid)
+                belong_as(staging, live.stat())
                 synced(staging)
             # What a damaged one could not fold in belongs to it, also when the file itself was taken away by hand.
             for end in ("", "-wal", "-shm", "-journal"):
@@ -113,9 +108,9 @@ def _bring_up_to_date(staging: Path, file: Path) -> None:
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
         with engine.connect() as connection:
-            if connection.exec_driver_sql("PRAGMA page_size").scalar() != _PAGE_SIZE:
+            if connection.exec_driver_sql("PRAGMA page_size").scalar() != PAGE_SIZE:
                 connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
-                connection.exec_driver_sql(f"PRAGMA page_size={_PAGE_SIZE}")
+                connection.exec_driver_sql(f"PRAGMA page_size={PAGE_SIZE}")
                 connection.exec_driver_sql("VACUUM")
             connection.exec_driver_sql(f"PRAGMA journal_mode={journal_mode()}")
     finally:

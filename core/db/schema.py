@@ -12,7 +12,7 @@ from typing import TextIO
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from core.data_folder import belong_to_folder, make_home, out_of_reach, sync_folder
+from core.data_folder import belong_to_folder, make_home, opened_file, out_of_reach, sync_folder
 from core.db.audit_guard import guard_audit
 from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
@@ -30,6 +30,9 @@ REVISION = "0003"
 _REMEDY = "Run this as the service's user or in its group, or set POSTROOM_DATABASE_URL."
 
 _ADVISORY_LOCK = 7_055_700
+
+PAGE_SIZE = 16384
+"""Bytes of a page of SQLite's."""
 
 
 def open_database(environment: Environment, *, anew: bool = False) -> Database:
@@ -125,7 +128,8 @@ def make_sqlite(file: Path, *, anew: bool = False) -> None:
     make_home(file.parent)
     # Twenty processes may come at once to a home that does not exist yet: one builds, the others wait and find it.
     try:
-        with (file.parent / ".making").open("a+") as lock:
+        making = opened_file(file.parent / ".making", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        with os.fdopen(making, "a+") as lock:
             with contextlib.suppress(PermissionError):  # another user's, who is making it too
                 belong_to_folder(file.parent / ".making")
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,7 +175,7 @@ def _build_sqlite(file: Path) -> None:
         engine = create_engine(f"sqlite:///{building}", module=sqlite_module())
         with engine.connect() as connection:
             # In this order: a page size set after the first table, or after WAL, silently stays 4 kB.
-            connection.exec_driver_sql("PRAGMA page_size=16384")
+            connection.exec_driver_sql(f"PRAGMA page_size={PAGE_SIZE}")
             # One transaction: the driver would make each statement durable by itself, more than 300 waits for the disk.
             connection.exec_driver_sql("BEGIN")
             create_all(connection)

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Column, and_, bindparam, or_, select
 from sqlmodel import Session
 
+from core.db.alike import dialect_of
 from core.db.among import is_among
-from core.db.bulk import dialect_of, table_of
+from core.db.bulk import table_of
 from core.inbound.judging import Judged
 from core.inbound.known import Known, Sent
 from core.inbound.marks import source_of

@@ -10,7 +10,8 @@ from sqlalchemy import Select, and_, delete, exists, func, or_, select, update
 from sqlmodel import Session
 
 from core.db.ages import id_since
-from core.db.bulk import skip_locked, table_of
+from core.db.alike import skip_locked
+from core.db.bulk import table_of
 from core.inbound.retention import Removed, drop_bytes, fitting, is_done_with, is_to_be_told
 from core.models import Delivery, Message, MessageState, OutgoingMessage, Record
 from core.outbox.standing import OVER

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select,
 from sqlmodel import Session
 
 from core.db.ages import id_since
-from core.db.bulk import skip_locked, table_of
+from core.db.alike import skip_locked
+from core.db.bulk import table_of
 from core.models import Account, Delivery, DeliveryState, Message, MessageState, OriginalMessage, Quarantine, RawMessage
 from core.models.base import RESTORABLE
 

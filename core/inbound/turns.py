@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlmodel import Session
 
 from core.db import leases
-from core.db.bulk import dialect_of, given_now, now_in, table_of
+from core.db.alike import dialect_of, given_now, now_in
+from core.db.bulk import table_of
 from core.models import Account, AccountStatus, Validity
 from core.models.base import UtcDateTime
 from core.settings import RuntimeSettings

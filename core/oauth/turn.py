@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import not_, select, update
 from sqlmodel import Session
 
-from core.db.bulk import database_now, insert_missing, skip_locked, table_of
+from core.db.alike import database_now, dialect_of, skip_locked
+from core.db.bulk import insert_missing, table_of
 from core.db.leases import is_free
 from core.models import Token
 from core.vault.owner import Owner
@@ -76,5 +77,5 @@ def give_back(session: Session, turn: Turn) -> None:
 
 def _end(session: Session, now: datetime) -> Any:
     # By the clock that ends it: a machine whose own is slow must not be robbed of its turn.
-    is_postgres = session.get_bind().dialect.name == "postgresql"
+    is_postgres = dialect_of(session) == "postgresql"
     return database_now(session, now) + LEASE if is_postgres else now + LEASE

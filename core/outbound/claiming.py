@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from core.db.alike import database_time
 from core.db.leases import Lease
 from core.failpoints import fp
 from core.handles import Handles
@@ -21,7 +22,7 @@ from core.outbound.rates import Rates
 from core.outbound.retry import is_expired, next_attempt_at
 from core.outbound.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
-from core.outbox.claim import Due, bytes_of, due_messages, lease_end, take, time_of
+from core.outbox.claim import Due, bytes_of, due_messages, lease_end, take
 from core.outbox.settle import RecipientResult, Settlement, TryMade, settle, write_rates, write_turns
 from core.outbox.suppression import Held, held_among
 from core.settings import RuntimeSettings
@@ -66,7 +67,7 @@ def claim(handles: Handles, settings: RuntimeSettings, wanted: Wanted) -> Taken:
     """Take due messages, urgent ones first; commits before it returns."""
 
     def work(session: Session) -> Taken:
-        now = time_of(session)
+        now = database_time(session)
         due = due_messages(session, now, wanted.pass_began or now, wanted.limit, wanted.lanes)
         if not due:
             return Taken(now=now, line=wanted.line)

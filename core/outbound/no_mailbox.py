@@ -8,13 +8,14 @@ from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session
 
 from core import alerts
+from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import OutgoingMessage
 from core.outbound.pick import GONE
 from core.outbound.roster import Roster
 from core.outbound.route import load_standing
-from core.outbox.claim import WAITING, time_of
+from core.outbox.claim import WAITING
 
 SUBJECT = "outbox:no mailbox"
 """Of the alert."""
@@ -40,7 +41,7 @@ def tell(handles: Handles) -> None:
     """Have the alert open as long as a message waits for a mailbox, and closed when none does any more."""
     with handles.database.reading() as session:
         why = session.connection().execute(select(_m.c.last_error).where(_is_without()).limit(1)).scalar()
-        now = time_of(session)
+        now = database_time(session)
     text = f"Outgoing mail waits: {why}. {_BRING_BACK if why == GONE else _MAKE_ONE}"
     alerts.settle(handles, SUBJECT, {SUBJECT: text} if why else {}, now)
 
@@ -59,7 +60,7 @@ def _make_due(session: Session, roster: Roster) -> None:
         conditions.append(_m.c.mailbox_id.is_(None))
     for condition in conditions:
         session.connection().execute(
-            update(_m).where(_is_without(), condition).values(next_attempt_at=time_of(session))
+            update(_m).where(_is_without(), condition).values(next_attempt_at=database_time(session))
         )
 
 

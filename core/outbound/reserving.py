@@ -8,12 +8,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import Session
 
+from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, MailboxStatus
 from core.outbound.rate import Rate
 from core.outbound.rates import Rates
-from core.outbox.claim import time_of
 from core.outbox.settle import write_rates
 
 
@@ -75,4 +75,4 @@ def _rates_of(session: Session, mailbox_ids: list[int]) -> Rates:
     }
     asked = select(mailbox.id, mailbox.rate_per_minute).where(mailbox.id.in_(mailbox_ids), mailbox.rate_per_minute > 0)
     rates = {key: Rate.read(rate, taken.get(key, ())) for key, rate in session.connection().execute(asked)}
-    return Rates.beginning(rates, time_of(session), {})
+    return Rates.beginning(rates, database_time(session), {})

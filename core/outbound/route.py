@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import case, select
 from sqlmodel import Session
 
+from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.mail.strict_address import strict_address
 from core.models import Mailbox, MailboxStatus, Template
 from core.outbound.compose import Identity
 from core.outbound.rate import Rate
 from core.outbound.roster import MailboxFacts, Roster
-from core.outbox.claim import time_of
 from core.protocols.server import Server
 from core.protocols.tls import Security, TlsTrust
 
@@ -124,13 +124,13 @@ _SENDING = (
 
 def load_standing(session: Session) -> Standing:
     """How the mailboxes stand, for whoever asks who would send; not every role may read what sending takes."""
-    return _standing(_rows(session, _DECIDING), _load_fared(session, time_of(session), is_claiming=False))
+    return _standing(_rows(session, _DECIDING), _load_fared(session, database_time(session), is_claiming=False))
 
 
 def load_snapshot(session: Session, *, is_claiming: bool) -> Snapshot:
     """All mailboxes that are not deleted; while claiming, their turns are nobody else's to take."""
     rows = _rows(session, (*_DECIDING, *_SENDING))
-    fared = _load_fared(session, time_of(session), is_claiming=is_claiming)
+    fared = _load_fared(session, database_time(session), is_claiming=is_claiming)
     nothing = _Fared()
     standing = _standing(rows, fared)
     return Snapshot(

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from core.db.alike import database_time
 from core.errors import CannotWrite, StoreError, StoreFull
 from core.handles import Handles
 from core.models import Lane
 from core.outbound.book import Book
-from core.outbox.claim import is_any_due, time_of
+from core.outbox.claim import is_any_due
 from core.outbox.pick_up import has_mail, pick_up
 
 LOOK = 0.2
@@ -57,7 +58,7 @@ class UrgentLane(threading.Thread):
             except StoreFull as error:
                 self._book.summary.left_behind = str(error)
         with self._handles.database.reading() as session:
-            now = time_of(session)
+            now = database_time(session)
             is_due = is_any_due(session, now, self._pass_began() or now, (Lane.URGENT,))
         if is_due:
             self._claim()

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import func, insert, literal, select, text, update
 from sqlmodel import Session
 
-from core.db.bulk import insert_rows, reserve, skip_locked, table_of
+from core.db.alike import database_time, skip_locked
+from core.db.bulk import insert_rows, reserve, table_of
 from core.models import OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
-from core.outbox.claim import time_of
 from core.outbox.enqueue import COUNTER
 
 _AT_ONCE = 100
@@ -41,7 +41,7 @@ def carry_on(session: Session, again: datetime | None = None) -> int:
 
     `again` is when they are tried next; now, unless it is given.
     """
-    now = time_of(session)
+    now = database_time(session)
     rows = session.connection().execute(skip_locked(_left().order_by(_r.c.id).limit(_AT_ONCE))).mappings().all()
     if not rows:
         return 0

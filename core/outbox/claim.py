@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, case, func, null, select, update
 from sqlmodel import Session
 
-from core import clock
-from core.db.bulk import skip_locked, table_of
+from core.db.alike import skip_locked
+from core.db.bulk import table_of
 from core.db.leases import Lease
 from core.db.prepared import PreparedUpdate, given
 from core.models import Lane, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
@@ -149,14 +149,6 @@ class Due(NamedTuple):
     def is_urgent(self) -> bool:
         """Whether it overtakes the others."""
         return self.lane_rank == _URGENT
-
-
-def time_of(session: Session) -> datetime:
-    """The time that leases and retries are reckoned by: the server's on PostgreSQL, the machine's on SQLite."""
-    if session.get_bind().dialect.name == "postgresql":
-        now: datetime = session.connection().exec_driver_sql("SELECT now()").scalar_one()
-        return now
-    return clock.utcnow()
 
 
 def due_messages(

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, exists, or_, select, true, update
 from sqlmodel import Session
 
+from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, OutgoingMessage, OutgoingState, Recipient
-from core.outbox.claim import STILL_TO_BE_SENT, time_of
+from core.outbox.claim import STILL_TO_BE_SENT
 from core.outbox.enqueue import TOPIC
 
 _m = table_of(OutgoingMessage).c
@@ -135,7 +136,7 @@ def _carry_out(session: Session, order: Order, ids: Sequence[int]) -> list[int]:
     """Carry out an order of those of these messages that it still concerns; gives back which they are."""
     chosen = select(_m.id).where(_m.id.in_(ids), _m.state.in_(order.of_states), order.which).order_by(_m.id)
     found = list(session.connection().scalars(chosen.with_for_update()))
-    values = order.values(time_of(session))
+    values = order.values(database_time(session))
     session.connection().execute(update(table_of(OutgoingMessage)).where(_m.id.in_(found)).values(**values))
     if order.to is not None:
         _move_recipients(session, found, order.of_states, order.to)

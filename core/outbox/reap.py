@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlmodel import Session
 
-from core.db.bulk import database_now, insert_rows, skip_locked, table_of
+from core.db.alike import database_now, database_time, skip_locked
+from core.db.bulk import insert_rows, table_of
 from core.failpoints import fp
 from core.models import Attempt, Mailbox, OutgoingMessage, OutgoingState, Recipient
-from core.outbox.claim import STILL_TO_BE_SENT, state_before, state_of_recipients, time_of
+from core.outbox.claim import STILL_TO_BE_SENT, state_before, state_of_recipients
 
 _AT_ONCE = 500
 
@@ -39,7 +40,7 @@ class Reaped:
 
 def is_any_lost(session: Session) -> bool:
     """Whether some message's lease ran out."""
-    return session.connection().execute(_expired(session, time_of(session)).limit(1)).first() is not None
+    return session.connection().execute(_expired(session, database_time(session)).limit(1)).first() is not None
 
 
 def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetime], *, hold_uncertain: bool) -> Reaped:
@@ -50,7 +51,7 @@ def reap(session: Session, next_try: Callable[[int, datetime, datetime], datetim
         next_try: from attempts, when it was taken in, and now, to when it is tried again.
         hold_uncertain: whether what is uncertain waits for a person.
     """
-    now = time_of(session)
+    now = database_time(session)
     expired = skip_locked(_expired(session, now).order_by(_m.id).limit(_AT_ONCE))
     rows = session.connection().execute(expired).all()
     fp("K17")

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, select
 from sqlmodel import Session
 
-from core.db.bulk import skip_locked, table_of
+from core.db.alike import skip_locked
+from core.db.bulk import table_of
 from core.models import Attempt, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
 from core.outbox.standing import OVER
 

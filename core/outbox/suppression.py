@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, select, update
 from sqlmodel import Session
 
+from core.db.alike import database_time
 from core.db.bulk import insert_missing, table_of
 from core.models import OutgoingMessage, OutgoingState, Recipient, Suppression
-from core.outbox.claim import time_of
 from core.text import bounded, clean
 
 HARD_BOUNCES = 2
@@ -116,7 +116,7 @@ def bounced_among(session: Session, addresses: Iterable[str]) -> set[str]:
 
 def release(session: Session, addresses: Sequence[str], by: str) -> int:
     """Send to these again, also what was held for them; the count begins anew. Gives back how many messages go out."""
-    now = time_of(session)
+    now = database_time(session)
     lowered = [address.lower() for address in addresses]
     waiting = select(_r.c.id, _r.c.outgoing_id, _r.c.address).where(
         _r.c.state == OutgoingState.HELD, _r.c.text.startswith(SUPPRESSED, autoescape=True)
@@ -135,7 +135,7 @@ def release(session: Session, addresses: Sequence[str], by: str) -> int:
 
 def is_any_old(session: Session, before: datetime) -> bool:
     """Whether `forget_old` may find something."""
-    return session.connection().execute(_old(time_of(session), before).limit(1)).first() is not None
+    return session.connection().execute(_old(database_time(session), before).limit(1)).first() is not None
 
 
 def forget_old(session: Session, before: datetime) -> int:
@@ -143,7 +143,7 @@ def forget_old(session: Session, before: datetime) -> int:
 
     From then on they count as if they had never bounced.
     """
-    rows = session.connection().execute(_old(time_of(session), before).limit(_AT_ONCE)).all()
+    rows = session.connection().execute(_old(database_time(session), before).limit(_AT_ONCE)).all()
     old = {row.id: row.address for row in rows}
     waiting = (
         select(_r.c.address)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from sqlmodel import Session
 
 from core import clock
-from core.db.bulk import dialect_of
+from core.db.alike import dialect_of
 from core.db.stretches import Tell
 from core.errors import BadInput, InUse
 from core.handles import Handles

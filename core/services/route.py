@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from core.db.alike import database_time
 from core.errors import NotFound
 from core.handles import Handles
 from core.mail.addresses import address_of
@@ -14,7 +15,6 @@ from core.outbound.pick import Choice, Hop, NoMailbox, Wait, pick
 from core.outbound.rates import Rates
 from core.outbound.roster import Roster
 from core.outbound.route import load_standing
-from core.outbox.claim import time_of
 from core.outbox.suppression import Held, held_among
 from core.resources.mailbox import MAILBOX
 from core.resources.unknown import unknown
@@ -58,7 +58,7 @@ def simulate(handles: Handles, actor: Actor, sender: str, recipient: str, down: 
     sender, recipient = (strict_address(address_of(address), allow_utf8=True) for address in (sender, recipient))
     with handles.database.reading() as session:
         standing = load_standing(session)
-        now = time_of(session)
+        now = database_time(session)
         held = held_among(session, [recipient], now)
     roster = standing.roster
     names = {mailbox.id: mailbox.name for mailbox in roster.mailboxes.values()}

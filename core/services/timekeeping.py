@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlmodel import Session
 
+from core.db.alike import dialect_of
 from core.db.bulk import table_of
 from core.models import Audit, Run, Worker
 from core.services.finding import Finding, Level
@@ -25,7 +26,7 @@ _WRITTEN = (
 
 def clock_of(session: Session, now: datetime) -> Finding:
     """Whether this machine's clock goes as the others' do; `now` is what it says."""
-    if session.get_bind().dialect.name == "postgresql":
+    if dialect_of(session) == "postgresql":
         theirs: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
         if abs(theirs - now) > MOST:
             return _wrong(f"the database server's says {_shown(theirs)}", now)

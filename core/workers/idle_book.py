@@ -14,7 +14,8 @@ from sqlalchemy import or_, select, update
 from sqlmodel import Session
 
 from core import clock
-from core.db.bulk import skip_locked, table_of
+from core.db.alike import skip_locked
+from core.db.bulk import table_of
 from core.errors import ConfigurationError, NotOffered, PostroomError, Throttled
 from core.handles import Handles
 from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, FolderMark, Validity, Worker

@@ -10,7 +10,7 @@ from sqlalchemy import exists, insert, select, update
 from sqlmodel import Session
 
 from core import clock
-from core.db import bulk
+from core.db.alike import skip_locked
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Request, RequestEvent, RequestState, Worker
@@ -50,7 +50,7 @@ def take_orders(handles: Handles, kinds: Iterable[str]) -> list[Order]:
             return []
 
     def take(session: Session) -> list[Order]:
-        rows = session.connection().execute(bulk.skip_locked(asked)).all()
+        rows = session.connection().execute(skip_locked(asked)).all()
         for row in rows:
             session.connection().execute(
                 update(_request)

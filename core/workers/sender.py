@@ -6,6 +6,7 @@ import logging
 import threading
 
 from core import clock
+from core.db.alike import database_time
 from core.db.changes import Watcher
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
@@ -13,7 +14,7 @@ from core.models import OutgoingState
 from core.outbound.deliver import Delivery, deliver_due
 from core.outbound.pool import Pool
 from core.outbound.summary import Summary
-from core.outbox.claim import is_any_due, time_of
+from core.outbox.claim import is_any_due
 from core.outbox.pick_up import has_mail, warn_if_closed
 from core.shortage import shortage_of
 from core.workers.delivered import told_summary
@@ -98,7 +99,7 @@ class Sender:
 
     def _is_something_due(self) -> bool:
         with self._handles.database.reading() as session:
-            now = time_of(session)
+            now = database_time(session)
             return is_any_due(session, now, now)
 
     def _answer(self, order: Order, *, ok: bool, detail: str) -> None:

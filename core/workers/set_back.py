@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Column, ColumnElement, Table, and_, or_, select, update
 from sqlmodel import Session
 
+from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.handles import LEASE_SECONDS, Handles
 from core.handoff.turns import LONGEST as LONGEST_OFFER
@@ -34,7 +35,6 @@ from core.models import (
 )
 from core.oauth.web import LONGEST_WAIT as LONGEST_TOKEN
 from core.outbound.retry import LONGEST_COOLING
-from core.outbox.claim import time_of
 from core.outbox.suppression import HELD_FOR
 from core.settings import RuntimeSettings
 from core.text import counted
@@ -94,7 +94,7 @@ def _is_any(session: Session, ahead: Ahead) -> bool:
 
 
 def _ahead(session: Session, settings: RuntimeSettings, now: datetime) -> list[Ahead]:
-    at = time_of(session)  # messages and leases go by the database's time
+    at = database_time(session)  # messages and leases go by the database's time
     late = _status.c.account_id.in_(_accounts(session, settings, now))
     is_waiting = _delivery.c.state == DeliveryState.WAITING.value
     return [

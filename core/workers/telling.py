@@ -18,8 +18,8 @@ from sqlmodel import Session
 
 from core import alerts, clock
 from core.attendance import tell_unattended
-from core.db.alike import one_at_a_time
-from core.db.bulk import skip_locked, table_of
+from core.db.alike import one_at_a_time, skip_locked
+from core.db.bulk import table_of
 from core.errors import BadInput, StoreError
 from core.handles import Handles
 from core.handoff.by_command import offer_by_command

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, select, update
 from sqlmodel import Session
 
-from core.db.bulk import insert_rows, skip_locked, table_of
+from core.db.alike import skip_locked
+from core.db.bulk import insert_rows, table_of
 from core.handles import Handles
 from core.models import Audit, Record
 

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from core.clock import utcnow
+from core.db.alike import dialect_of
 from core.db.among import is_among
-from core.db.bulk import dialect_of, insert_rows, table_of
+from core.db.bulk import insert_rows, table_of
 from core.handles import Handles
 from core.models import Queue
 

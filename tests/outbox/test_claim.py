@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from core import clock
+from core.db.alike import database_time
 from core.models import OutgoingMessage, Recipient
-from core.outbox.claim import HandingOver, due_messages, give_back, hand_over, lease_end, take, time_of
+from core.outbox.claim import HandingOver, due_messages, give_back, hand_over, lease_end, take
 from core.outbox.reap import reap
 from tests.outbound.world import change, put, rows, states
 
@@ -16,7 +17,7 @@ def claimed(handles, limit=100, owner="me", seconds=60.0):
     """Take what is due; gives back the leases by row."""
 
     def work(session):
-        now = time_of(session)
+        now = database_time(session)
         due = due_messages(session, now, now, limit)
         return take(session, due, owner, lease_end(now, seconds))
 
