@@ -12,19 +12,34 @@ from tests.forked import CONTEXT
 
 def run(words: Sequence[str], variables: Mapping[str, str], stdin: bytes, within: float) -> tuple[int, bytes, bytes]:
     """Run one command to its end: exit code, stdout, stderr."""
-    with tempfile.TemporaryDirectory() as folder:
-        streams = [Path(folder) / name for name in ("stdin", "stdout", "stderr")]
-        streams[0].write_bytes(stdin)
-        process = CONTEXT.Process(target=_child, args=(list(words), dict(variables), *map(str, streams)))
-        process.start()
-        process.join(within)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise TimeoutError(f"{words} took over {within} s: {streams[2].read_text()}")
-        code = process.exitcode
-        process.close()
-        return code, streams[1].read_bytes(), streams[2].read_bytes()
+    return Started(words, variables, stdin).ended(within)
+
+
+class Started:
+    """One command that runs; several may at once, begun and ended by one thread.
+
+    Whoever starts a process looks which others have ended, and would take the exit code from another thread that waits.
+    """
+
+    def __init__(self, words: Sequence[str], variables: Mapping[str, str], stdin: bytes = b"") -> None:
+        self._words = words
+        self._folder = tempfile.TemporaryDirectory()
+        self._streams = [Path(self._folder.name) / name for name in ("stdin", "stdout", "stderr")]
+        self._streams[0].write_bytes(stdin)
+        self._process = CONTEXT.Process(target=_child, args=(list(words), dict(variables), *map(str, self._streams)))
+        self._process.start()
+
+    def ended(self, within: float) -> tuple[int, bytes, bytes]:
+        """Exit code, stdout, stderr, once it has come to its end."""
+        with self._folder:
+            self._process.join(within)
+            if self._process.exitcode is None:
+                self._process.kill()
+                self._process.join()
+                raise TimeoutError(f"{self._words} took over {within} s: {self._streams[2].read_text()}")
+            code = self._process.exitcode
+            self._process.close()
+            return code, self._streams[1].read_bytes(), self._streams[2].read_bytes()
 
 
 def _child(words: list[str], variables: dict[str, str], stdin: str, stdout: str, stderr: str) -> None:

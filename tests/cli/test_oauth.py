@@ -42,9 +42,11 @@ def _entering(provider: TokenServer, user: str) -> Iterator[None]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield
-    over.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _line(stream: IO[bytes] | None) -> str:

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from core.handin import Dropped, read_dropped
 from core.local_names import read_local_names
+from tests.cli import forked
 from tests.cli.conftest import ROOT, Shell
 from tests.waiting import PATIENCE
 
@@ -325,10 +325,10 @@ def test_twenty_at_once_on_a_home_that_is_not_there(postroom: Shell, tmp_path: P
 
 
 def test_first_uses_at_once_find_one_key_and_one_set_of_templates(postroom: Shell) -> None:
-    with ThreadPoolExecutor(8) as together:
-        ended = list(together.map(lambda _: postroom("list", "template", "--json"), range(8)))
-    assert [one.code for one in ended] == [0] * 8, ended
-    assert {len(one.rows) for one in ended} == {5}
+    together = [forked.Started(["list", "template", "--json"], postroom.variables) for _ in range(8)]
+    ended = [one.ended(PATIENCE) for one in together]
+    assert [code for code, _, _ in ended] == [0] * 8, ended
+    assert {len(out.splitlines()) for _, out, _ in ended} == {5}
     assert len([json.loads(line) for line in postroom.ok("list", "queue", "--json").out.splitlines()]) == 3
 
 
