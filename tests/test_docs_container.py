@@ -27,7 +27,17 @@ def test_what_goes_into_the_container_is_all_of_the_program(tmp_path: Path) -> N
             else:
                 copy.mkdir(exist_ok=True)
                 shutil.copy(whole, copy)
-    packed = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels)]
+    packed = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(wheels),
+    ]
     done = subprocess.run([*packed, str(source)], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done
 
