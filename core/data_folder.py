@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -78,6 +79,23 @@ def is_shared(folder: Path) -> bool:
     return folder.stat().st_mode & stat.S_IRWXG == stat.S_IRWXG
 
 
+def opened_file(file: Path, flags: int) -> int:
+    """Open a file of the data folder, which is for its owner alone if it is made now; gives its descriptor.
+
+    A group may write that folder, and put there a link to another's file, the key among them, or a pipe that nobody
+    reads: neither is opened.
+
+    Raises:
+        OSError: it is none of ours, or cannot be opened.
+    """
+    descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, "Something else has its name", str(file))
+    return descriptor
+
+
 def belong_to_folder(file: Path, *, is_private: bool = False) -> None:
     """Give a file that was just made to whom its folder belongs, readable by the group only if the folder is shared.
 
@@ -86,9 +104,23 @@ def belong_to_folder(file: Path, *, is_private: bool = False) -> None:
         is_private: for the owner alone even so: a key.
     """
     folder = file.parent.stat()
-    if os.geteuid() == 0:
-        os.chown(file, folder.st_uid, folder.st_gid)
-    file.chmod(0o660 if is_shared(file.parent) and not is_private else 0o600)
+    descriptor = opened_file(file, os.O_RDONLY)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+        os.fchmod(descriptor, 0o660 if is_shared(file.parent) and not is_private else 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def belong_as(file: Path, like: os.stat_result) -> None:
+    """Give a file that was just made the owner, group and rights of another one."""
+    descriptor = opened_file(file, os.O_RDONLY)
+    try:
+        os.fchmod(descriptor, like.st_mode & 0o777)
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 def _service_user() -> int:

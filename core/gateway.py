@@ -115,9 +115,14 @@ def make_drop_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.geteuid() == 0:
-            os.chown(folder, folder.parent.stat().st_uid, -1)
-            # As a mail spool: sticky, so that none removes another's message; writable, not readable.
-            folder.chmod(stat.S_ISVTX | 0o733)
+            # By its descriptor: a group that may write the folder above could put a link in its place just now.
+            made = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fchown(made, folder.parent.stat().st_uid, -1)
+                # As a mail spool: sticky, so that none removes another's message; writable, not readable.
+                os.fchmod(made, stat.S_ISVTX | 0o733)
+            finally:
+                os.close(made)
     except OSError as error:
         raise CannotWrite(f"The drop folder {folder} cannot be made: {error.strerror}. Set POSTROOM_DROP.") from error
 

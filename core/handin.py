@@ -142,7 +142,12 @@ def _make_drop(environment: Environment) -> None:
     environment.drop.mkdir(parents=True, exist_ok=True, mode=0o700)
     if os.geteuid() == 0:
         # As a mail spool: sticky, so that none removes another's message; writable, not readable.
-        environment.drop.chmod(stat.S_ISVTX | 0o733)
+        # By its descriptor: who may write the folder above could put a link in its place just now.
+        made = os.open(environment.drop, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(made, stat.S_ISVTX | 0o733)
+        finally:
+            os.close(made)
 
 
 def _write_durably(folder: Path, lane: str, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """A file that a person asked for."""
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,3 +44,17 @@ def test_a_device_is_written_to_and_a_folder_is_none(tmp_path: Path) -> None:
     assert Path("/dev/null").is_char_device()
     with pytest.raises(CannotWrite, match="Is a directory"):
         write_private(tmp_path, b"x")
+
+
+def test_a_link_is_followed_unless_another_user_put_it_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    victim, link = tmp_path / "victim", tmp_path / "export.toml"
+    victim.write_bytes(b"old")
+    link.symlink_to(victim)
+    write_private(link, b"new")
+    assert victim.read_bytes() == b"new"
+    if os.geteuid() == 0:
+        os.lchown(link, 65534, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(CannotWrite, match="another user's link"):
+        write_private(link, b"newer")
+    assert victim.read_bytes() == b"new"

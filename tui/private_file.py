@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import suppress
@@ -17,13 +18,21 @@ def write_private(path: Path, data: bytes) -> None:
         CannotWrite: it cannot be written; what was there is there still.
     """
     try:
-        target = path.resolve()
+        target = _followed(path)
         if target.exists() and not target.is_file():
             target.write_bytes(data)  # a device or a pipe; of a folder it is told that it is one
         else:
             _replace(target, data)
     except OSError as error:
         raise CannotWrite(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _followed(path: Path) -> Path:
+    """Where a path leads; a link that another user put there, in /tmp or a folder of a group, leads to no good."""
+    target, place = path.resolve(), path.parent.resolve() / path.name
+    if target != place and place.is_symlink() and place.lstat().st_uid not in (0, os.geteuid()):
+        raise OSError(errno.ELOOP, "it is another user's link", str(path))
+    return target
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from core.data_folder import opened_file
 from core.errors import CannotWrite, ConfigurationError, SecretUnreadable
 from core.vault.key import Key, key_from, new_key
 from core.vault.place import CURRENT, NEXT
@@ -167,7 +168,7 @@ class _one_at_a_time:  # noqa: N801 - read as a phrase
     def __enter__(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = self._path.open("w")
+            self._file = os.fdopen(opened_file(self._path, os.O_WRONLY | os.O_CREAT), "w")
         except OSError as error:
             raise CannotWrite(f"The data folder {self._path.parent} cannot be written: {error.strerror}.") from error
         fcntl.flock(self._file, fcntl.LOCK_EX)

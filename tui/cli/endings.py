@@ -100,7 +100,9 @@ def _keep_traceback(words: Sequence[str]) -> str:
 
 
 def _append(place: Path, text: str) -> None:
+    from core.data_folder import opened_file
+
     # Never makes the home: a fault before first use must not leave a half-made one behind.
-    descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    descriptor = opened_file(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     with os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"{text}\n")

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from core.data_folder import opened_file
 from core.errors import PostroomError
 
 FILE = "console-fault.log"
@@ -31,7 +32,7 @@ class FaultLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one down, if it can be."""
         with suppress(OSError):
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            descriptor = opened_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             with os.fdopen(descriptor, "a", encoding="utf-8", errors="replace") as target:
                 target.write(self.format(record) + "\n")
 

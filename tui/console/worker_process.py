@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+from core.data_folder import opened_file
 from core.environment import Environment
 from core.errors import CannotWrite
 
@@ -28,7 +29,7 @@ def start_worker(environment: Environment) -> str:
         variables["POSTROOM_KEY_FILE"] = environment.key_setting
     try:
         # 0600: what a worker logs names people's mail.
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = opened_file(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError as error:
         raise CannotWrite(f"The worker's log {log} cannot be written: {error.strerror}.") from error
     try:
