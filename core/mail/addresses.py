@@ -109,7 +109,10 @@ class _Mailbox:
         if self.in_angle is not None:
             name = _shown("".join(self.name)) or _shown(" ".join(self.comments))
             return Address(name, _addr_spec(self.in_angle))
-        name, addr_spec = _without_angle("".join(self.source))
+        source = "".join(self.source)
+        if encoded := _encoded_as_a_whole(source.strip()):
+            return encoded
+        name, addr_spec = _without_angle(source)
         return Address(_shown(name) or _shown(" ".join(self.comments)), addr_spec)
 
 
@@ -160,11 +163,30 @@ def _comment_end(value: str, start: int) -> int:
 
 def _addr_spec(in_angle: str) -> str:
     """The address between angle brackets, without an obsolete route (RFC 5322 4.4); empty if it is none."""
-    text = in_angle.strip()
+    text = (in_angle if '"' in in_angle else _without_comments(in_angle)).strip()
     if text.startswith("@"):
         text = text.partition(":")[2]
     text = _SPACE_AROUND_SIGN.sub(r"\1", " ".join(text.split()))
     return text if _ADDR_SPEC.fullmatch(text) else ""
+
+
+def _without_comments(text: str) -> str:
+    kept, position = "", 0
+    while (start := text.find("(", position)) >= 0 and (end := _comment_end(text, start)):
+        kept += text[position:start]
+        position = end
+    return kept + text[position:]
+
+
+def _encoded_as_a_whole(source: str) -> Address | None:
+    """The address of those who encode it together with its name, against RFC 2047 5; only where it is but one."""
+    if not source.startswith("=?") or not source.endswith("?="):
+        return None
+    decoded = decode_words(source)
+    if plain := _PLAIN.fullmatch(decoded, 0, LONGEST_VALUE):
+        return Address(_shown(plain["phrase"] if plain["quoted"] is None else plain["quoted"]), plain["address"])
+    alone = _ALONE.fullmatch(decoded, 0, LONGEST_VALUE)
+    return Address("", alone["address"]) if alone else None
 
 
 def _without_angle(source: str) -> tuple[str, str]:

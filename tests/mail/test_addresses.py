@@ -40,6 +40,16 @@ from core.mail.headers import Headers
         ('"Foo <foo@bar.example>, x@y.example', [("Foo", "foo@bar.example"), ("", "x@y.example")]),
         ("(Foo <foo@bar.example>", [("(Foo", "foo@bar.example")]),
         ("Foo <foo@bar.example", [("Foo <foo@bar.example", "")]),
+        # Comments may stand anywhere (RFC 5322 A.5).
+        (r"Pete(A wonderful \) chap) <pete(his (own))@silly.test(his host)>", [("Pete", "pete@silly.test")]),
+        ('<"a(b)c"@example.org>', [("", '"a(b)c"@example.org')]),
+        # Some programs encode the address too.
+        ("=?utf-8?q?support=40example=2Ecom?=", [("", "support@example.com")]),
+        (
+            "=?utf-8?B?R3LDvMOfZSA8Z0BleGFtcGxlLm9yZz4=?=, b@example.org",
+            [("Grüße", "g@example.org"), ("", "b@example.org")],
+        ),
+        ("=?utf-8?q?a=40example=2Eorg,_b=40example=2Eorg?=", [("a@example.org, b@example.org", "")]),
         # Two readers, two addresses: none is taken (CVE-2023-27043).
         ("alice@example.org)bob@example.com", [("alice@example.org)bob@example.com", "")]),
         ("a@example.org b@example.org", [("a@example.org b@example.org", "")]),
