@@ -18,13 +18,22 @@ from core.environment import Environment
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, current_actor
+from tests.waiting import PATIENCE
+from tui.console import keyboard
 from tui.console.app import PostroomApp
 from tui.console.calls import Calls
 from tui.console.preferences import Preferences
 
-PATIENCE = 20.0
+LONG = 60.0
+"""Seconds that no machine needs, however busy it is."""
 _NAMES = {" ": "space", ".": "full_stop", "@": "at", "-": "minus", ":": "colon", "_": "underscore"}
 NARROW, WIDE, SPACIOUS = (80, 24), (120, 32), (160, 40)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at here is where the keys go, not how long they wait for a busy machine."""
+    monkeypatch.setattr(keyboard, "PATIENCE", LONG)
 
 
 @pytest.fixture

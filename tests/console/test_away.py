@@ -13,7 +13,7 @@ from core.services import setting_sections
 from core.services.actor import Actor
 from tests.console.conftest import Opener
 from tests.console.rows import add_account
-from tui.console import keyboard
+from tests.waiting import PATIENCE
 from tui.console.desk import Desk
 from tui.console.screens.form import FormScreen
 from tui.console.window import Window
@@ -28,12 +28,12 @@ async def test_a_database_that_takes_its_time_is_seen_and_stops_nobody(
 
     def hold(_: object) -> None:
         held.set()
-        done.wait(20)
+        done.wait(PATIENCE)
 
     writer = threading.Thread(target=handles.database.writing, args=(hold,))
     async with open_console() as console:
         writer.start()
-        held.wait(20)
+        assert held.wait(PATIENCE)
         console.app.screen.action_act("validity")
         await console.until(lambda: "waiting 1 s" in console.lines[0], "the header to say so")
         table = console.app.screen.table
@@ -73,11 +73,10 @@ async def test_one_can_leave_while_the_rows_are_still_looked_up(
     answer = threading.Event()
 
     def slow(*_: object) -> Window:
-        answer.wait(20)
+        answer.wait(PATIENCE)
         return Window()
 
     monkeypatch.setattr(Desk, "first_window", slow)
-    monkeypatch.setattr(keyboard, "PATIENCE", 60.0)
     async with open_console(settles=False) as console:
         for key in "4q":
             console.app.post_message(events.Key(key, key))
@@ -103,14 +102,14 @@ async def test_what_is_being_saved_is_not_said_to_be_thrown_away(open_console: O
 
     def hold(_: object) -> None:
         held.set()
-        done.wait(20)
+        done.wait(PATIENCE)
 
     writer = threading.Thread(target=handles.database.writing, args=(hold,))
     async with open_console(screen="queues") as console:
         await console.press("n")
         await console.type("Later")
         writer.start()
-        held.wait(20)
+        assert held.wait(PATIENCE)
         console.app.screen.action_finish()
         await console.until(lambda: console.app.screen.calls.is_asked("write"), "the save to be on its way")
         console.app.post_message(events.Key("escape", None))

@@ -19,6 +19,7 @@ import pytest
 
 from core.handles import Handles
 from tests.console.rows import message, record, run, store
+from tests.waiting import PATIENCE
 
 _RUN = """
 import sys
@@ -55,7 +56,7 @@ class Terminal:
         )
 
     def until(self, wanted: bytes) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while wanted not in self.output:
             assert time.monotonic() < deadline, f"waited in vain for {wanted!r} in {self.output[-2000:]!r}"
             if select.select([self._master], [], [], 0.2)[0]:
@@ -66,7 +67,7 @@ class Terminal:
 
     def ended(self) -> int:
         """The exit code, once all output is read."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end: {self.output[-500:]!r}"
             if select.select([self._master], [], [], 0.2)[0]:
@@ -119,7 +120,7 @@ def test_a_console_whose_terminal_is_gone_ends(terminal: Terminal, keys: bytes) 
     terminal.until(b"Name")
     terminal.press(keys)
     terminal.hang_up()
-    assert terminal.process.wait(timeout=60) == 128 + signal.SIGHUP
+    assert terminal.process.wait(timeout=PATIENCE) == 128 + signal.SIGHUP
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

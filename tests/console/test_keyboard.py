@@ -11,8 +11,9 @@ from textual import events
 from core.handles import Handles
 from core.services.accounts import accounts
 from core.services.actor import Actor
-from tests.console.conftest import Console, Opener
+from tests.console.conftest import LONG, Console, Opener
 from tests.console.rows import add_account
+from tests.waiting import PATIENCE
 from tui.console import keyboard
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choose
@@ -20,16 +21,6 @@ from tui.console.screens.form import FormScreen
 from tui.console.window import Window
 
 _NAMES = {"/": "slash", ":": "colon", "\r": "enter"}
-
-
-LONG = 60.0
-"""Seconds that no machine needs, however busy it is."""
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is looked at here is where the keys go, not how long they wait for a busy machine."""
-    monkeypatch.setattr(keyboard, "PATIENCE", LONG)
 
 
 async def _at_once(console: Console, keys: str) -> None:
@@ -77,7 +68,7 @@ async def test_nothing_is_done_to_rows_that_the_filter_is_about_to_replace(
 
         def slow(*arguments: Any) -> Window:
             is_slow.set()
-            assert answer.wait(20)
+            assert answer.wait(PATIENCE)
             return first_window(*arguments)
 
         monkeypatch.setattr(Desk, "first_window", slow)
@@ -126,7 +117,7 @@ async def test_a_form_keeps_what_is_typed_however_long_its_values_take_and_escap
 
     def slow(*arguments: Any) -> Any:
         asked.append(arguments)
-        assert answer.wait(20)
+        assert answer.wait(PATIENCE)
         return get(*arguments)
 
     monkeypatch.setattr(type(accounts), "get", slow)

@@ -16,6 +16,7 @@ from core.models import AccountStatus, Worker
 from core.services.actor import Actor
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, event, run, store
+from tests.waiting import PATIENCE
 from tui.console.widgets.log_view import HELD
 
 
@@ -51,7 +52,7 @@ async def test_the_lines_of_another_process_are_seen(open_console: Opener, handl
         home = str(handles.environment.home)
         process = subprocess.Popen([sys.executable, "-c", writer, home])
         await console.until_seen("from another process")
-        assert process.wait(timeout=15) == 0
+        assert process.wait(PATIENCE) == 0
         assert "elsewhere" in console.lines[3]
 
 

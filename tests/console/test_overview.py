@@ -43,7 +43,7 @@ async def test_alerts_stand_above_all_else_and_a_goes_to_the_accounts_in_trouble
 ) -> None:
     add_account(handles, actor, "desk")
     add_account(handles, actor, "office")
-    now = clock.utcnow()
+    now = clock.utcnow() + timedelta(hours=1)  # a second from now it would be a second ago
     alerts = [Alert(id=n, subject=f"s{n}", text=f"It burns {n}.", opened_at=now) for n in range(1, 7)]
     store(handles, alerts, "alert")
     _fail(handles, account_id=2)
