@@ -22,6 +22,8 @@ from tui.console.window import MARGIN, Row, Window, fitted
 _ELASTIC = {ColumnType.TEXT, ColumnType.WORDS, ColumnType.OBJECT}
 LEAST_ELASTIC = 9
 """A text column narrower than this holds short words: cut, it would say nothing."""
+NAMING = 20
+"""Cells of the first column that are not given up to others."""
 
 _POINTERS = {(False, False): " ", (False, True): "+", (True, False): "▸", (True, True): "*"}
 """What stands before a row, selected or not, marked or not."""
@@ -194,7 +196,7 @@ class RowTable(ScrollView, can_focus=True):
     def _fit(self) -> None:
         self._widths = fitted(
             [column.width for column in self._columns],
-            [_least(column) for column in self._columns],
+            [_least(column, is_name=not place) for place, column in enumerate(self._columns)],
             [column.type in _ELASTIC and column.width >= LEAST_ELASTIC for column in self._columns],
             max(1, self.scrollable_content_region.width - 1),
         )
@@ -292,5 +294,8 @@ class RowTable(ScrollView, can_focus=True):
                 self._refresh_row(row)
 
 
-def _least(column: Heading) -> int:
+def _least(column: Heading, *, is_name: bool) -> int:
+    """What a column needs to say anything; the first tells the rows apart."""
+    if is_name:
+        return min(column.width, NAMING)
     return max(5, column.width // 2) if column.type in _ELASTIC and column.width >= LEAST_ELASTIC else column.width
