@@ -17,6 +17,7 @@ from core.resources.catalogue import KINDS
 from core.resources.incoming import MESSAGE
 from core.resources.kind import Field, FieldType, Kind
 from core.resources.outbox import OUTBOX
+from core.resources.profile import PROFILE
 from core.resources.routing import FILTER
 from core.resources.system import ALERT
 from tui.console.cells import cell, local_moment, moment, size, span, value_in, zone
@@ -113,6 +114,15 @@ def test_a_time_shows_as_much_as_its_column_holds() -> None:
     assert moment(None, NOW, 9) == ""
 
 
+@pytest.mark.parametrize(
+    ("days", "width", "shown"),
+    [(-200, 8, "04 May"), (-700, 8, "Dec 2024"), (500, 8, "Apr 2028"), (-200, 14, "05-04 12:00:00"), (-700, 14, "2024-12-20")],
+)  # fmt: skip
+def test_a_time_of_another_year_says_so(days: int, width: int, shown: str) -> None:
+    now = datetime(2026, 11, 20, 12).astimezone()
+    assert moment(now + timedelta(days=days), now, width) == shown
+
+
 def test_bars_keep_the_sum_and_never_hide_a_value() -> None:
     values = [0] * 287 + [1]
     assert sum(folded([*values[:-1], 1000], 72)) == 1000
@@ -124,6 +134,26 @@ def test_what_is_to_be_sent_later_waits_for_its_time_and_not_for_a_worker() -> N
     assert trouble(OUTBOX, row, NOW).text == "News: waits for its time. Next in 3 h. r sends it now."
     due = {**row, "next_attempt_at": NOW - timedelta(seconds=1)}
     assert trouble(OUTBOX, due, NOW).text == "News: waits for a worker. Due now. f sends it now."
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (90, "ends on 2027-02-18."),
+        (12, "ends in 12 d, on 2026-12-02. Make a new one"),
+        (-1, "ended on 2026-11-19. Make"),
+    ],
+)
+def test_a_profile_says_when_its_secret_ends(days: int, said: str) -> None:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    row = {
+        "name": "office",
+        "provider": "office365",
+        "method": "client_secret",
+        "secret_expires": now + timedelta(days),
+    }
+    assert said in trouble(PROFILE, row, now).text
+    assert "secret" not in trouble(PROFILE, {**row, "method": "device_code"}, now).text
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,10 @@ from core.text import safe_text
 from tui.console.glyphs import sign_of
 
 _DAY = 86_400
+
+FAR = 300 * _DAY
+"""Seconds from which a day and a month do not say enough: they might be of another year."""
+
 _UNITS = ((_DAY, "d"), (3600, "h"), (60, "min"))
 
 
@@ -140,13 +144,13 @@ def moment(value: Any, now: datetime, width: int = 0) -> str:
     """A time, as much of it as a column of that width can hold: from `8 min` to the whole."""
     if not isinstance(value, datetime):
         return ""
-    local = value.astimezone()
+    local, away = value.astimezone(), abs((now - value).total_seconds())
     if 0 < width < 8:
         return span((value - now).total_seconds())
     if 0 < width < 14:
-        return f"{local:%H:%M:%S}" if abs((now - value).total_seconds()) < _DAY / 2 else f"{local:%d %b}"
+        return f"{local:%H:%M:%S}" if away < _DAY / 2 else f"{local:%d %b}" if away < FAR else f"{local:%b %Y}"
     if width:
-        return f"{local:%m-%d %H:%M:%S}"
+        return f"{local:%m-%d %H:%M:%S}" if away < FAR else f"{local:%Y-%m-%d}"
     return local_moment(value, now)
 
 

@@ -9,12 +9,16 @@ from typing import Any
 
 from core.models import WORKER_ALIVE_FOR
 from core.resources.kind import Kind
+from core.resources.methods import method_of
 from core.text import safe_text
 from tui.console.cells import span
 from tui.console.glyphs import BAD, DULL, GOOD, WARN
 from tui.console.nouns import many
 
 Row = Mapping[str, Any]
+
+TOLD_BEFORE = 30 * 86_400
+"""Seconds before its end from which a client secret is spoken of as a trouble."""
 
 LONGEST = 120
 """Letters of a subject in a sentence: more would make the list beside it jump as one moves through it."""
@@ -159,6 +163,21 @@ def _delivery(row: Row, now: datetime) -> Trouble:
     return Trouble(f"{what}: taken. enter shows it.", GOOD)
 
 
+def _profile(row: Row, now: datetime) -> Trouble:
+    name, ends = row.get("name"), row.get("secret_expires")
+    method = method_of(str(row.get("provider")), str(row.get("method")))
+    if not isinstance(ends, datetime) or method is None or "secret_expires" not in method.fields:
+        return Trouble(f"{name}: accounts and mailboxes that name it sign in with o.")
+    left, day = (ends - now).total_seconds(), f"{ends:%Y-%m-%d}"
+    if left > TOLD_BEFORE:
+        return Trouble(f"{name}: its client secret ends on {day}.", GOOD)
+    how = f"ended on {day}" if left <= 0 else f"ends in {span(left)}, on {day}"
+    return Trouble(
+        f"{name}: its client secret {how}. Make a new one at the provider; e enters it, with its last day.",
+        BAD if left <= 0 else WARN,
+    )
+
+
 def _alert(row: Row, _: datetime) -> Trouble:
     text = str(row.get("text") or "")
     return Trouble(f"It is over: {text}", DULL) if row.get("closed_at") else Trouble(text, BAD)
@@ -210,6 +229,7 @@ _SAYERS: dict[str, Callable[[Row, datetime], Trouble]] = {
     "queue": _queue,
     "handoff": _handoff,
     "delivery": _delivery,
+    "profile": _profile,
     "alert": _alert,
     "worker": _worker,
 }
