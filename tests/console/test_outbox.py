@@ -41,6 +41,19 @@ def _waiting(handles: Handles, number: int, raw: bytes | None) -> None:
         store(handles, [OutgoingRaw(outgoing_id=number, data=raw)], "outbox")
 
 
+async def test_what_is_over_is_not_said_to_be_tried_again(open_console: Opener, handles: Handles) -> None:
+    _waiting(handles, 1, MAIL)
+    _waiting(handles, 2, MAIL)
+    store(
+        handles, [OutgoingMessage(id=2, message_id="<2@b>", subject="Late", state="expired", created_at=clock.utcnow())]
+    )
+    async with open_console(screen="outbox", filter_text="state:expired") as console:
+        await console.press("r")
+        assert "Nothing to do: it is expired." in console.text
+        await console.press("escape", "asterisk", "r")
+        assert "Trying again 1 message of 2; the others are over, or being sent." in console.text
+
+
 def _mail(text: bytes) -> bytes:
     lines = [
         b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>", b"To: bob@example.net", b"Cc: eve@example.net",

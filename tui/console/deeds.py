@@ -115,8 +115,12 @@ def _outbox(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
     def work(desk: Desk, rows: list[Row]) -> str:
         from core.services import outbox
 
-        getattr(outbox, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
-        return f"{past} {many(len(rows), 'message')}."
+        count = getattr(outbox, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
+        if not count:
+            state = f"it is {rows[0]['state']}" if len(rows) == 1 else "none of them waits for that"
+            return f"Nothing to do: {state}."
+        rest = f" of {len(rows)}; the others are over, or being sent" if count < len(rows) else ""
+        return f"{past} {many(count, 'message')}{rest}."
 
     return work
 
