@@ -180,6 +180,22 @@ async def test_go_to_finds_a_place_by_a_part_of_its_name(open_console: Opener) -
         assert "Filters" in console.lines[0]
 
 
+async def test_go_to_knows_what_commands_call_a_kind(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("colon")
+        await console.type("delivery")
+        await console.press("enter")
+        assert "Postroom · Deliveries" in console.text
+
+
+async def test_names_are_whole_where_there_is_little_room(open_console: Opener, handles: Handles, actor: Actor) -> None:
+    for number in (1, 2):
+        add_account(handles, actor, f"branch-{number:04}")
+    async with open_console((40, 12)) as console:
+        assert "branch-0001" in console.text
+        assert "branch-0002" in console.text
+
+
 async def test_what_one_chooses_is_pointed_at_and_not_by_colour_alone(open_console: Opener) -> None:
     async with open_console() as console:
         await console.press("colon", "down")

@@ -276,7 +276,8 @@ class PostroomApp(App[int]):
         """Ask where to."""
         numbers = {place.name: str(number) for number, place in enumerate(PLACES[:9], start=1)}
         choices = [
-            Choice(one.name, one.title, f"{numbers.get(one.name, ' ')} {one.description}") for one in self._places()
+            Choice(one.name, one.title, f"{numbers.get(one.name, ' ')} {one.description}", also=one.kind)
+            for one in self._places()
         ]
 
         def chosen(name: str | None) -> None:

@@ -17,6 +17,7 @@ _NONE = {
     "quarantine": "Nothing is in quarantine.",
     "alert": "No alerts.",
     "suppression": "No address is held back.",
+    "worker": "No worker is running: nothing is fetched or sent.\nStart one with: postroom --worker",
 }
 
 

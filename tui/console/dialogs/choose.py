@@ -34,6 +34,8 @@ class Choice:
     value: str
     label: str
     hint: str = ""
+    also: str = ""
+    """Another word by which it is found."""
 
 
 class _ChoiceInput(SafeInput):
@@ -153,7 +155,7 @@ def ranked(choices: Sequence[Choice], typed: str) -> list[Choice]:
     scored = []
     for place, one in enumerate(choices):
         label = one.label.lower()
-        score = max(matcher.match(one.label), matcher.match(one.value))
+        score = max(map(matcher.match, (one.label, one.value, one.also)))
         score += 100 * label.startswith(wanted) + 10 * (wanted in label)
         if score > 0:
             scored.append((-score, place, one))
