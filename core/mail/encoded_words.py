@@ -11,6 +11,8 @@ _ONE_WORD = re.compile(r"=\?([^?*\s]{1,64})(?:\*[^?\s]{0,32})?\?([bBqQ])\?([^?]*
 """A value that is one such word and nothing else, as most are that have any."""
 
 _NOT_BASE64 = re.compile("[^A-Za-z0-9+/]+")
+_NOT_A_BLOCK = re.compile("[^A-Za-z0-9+/\r\n]")
+_MOST_BLOCKS = 100
 
 
 def decode_words(value: str) -> str:
@@ -65,6 +67,17 @@ def _decode_word(encoding: str, text: str) -> bytes:
 
 def decode_base64(text: str) -> bytes:
     """Decode base64 whose padding or alphabet may be damaged."""
+    first, *others = text.split("=", _MOST_BLOCKS)
+    decoded = _decode_digits(first)
+    for block in others:
+        # Behind the padding stands another block, or what a list or a scanner has written below.
+        if _NOT_A_BLOCK.search(block):
+            break
+        decoded += _decode_digits(block)
+    return decoded
+
+
+def _decode_digits(text: str) -> bytes:
     digits = _NOT_BASE64.sub("", text)
     # One digit beyond a group of four holds six bits: no byte.
     digits = digits[: len(digits) - 1] if len(digits) % 4 == 1 else digits

@@ -26,6 +26,7 @@ from tests.corpus.nasty import BUILT, dashed_part_headers, many_parts, nested_mu
         ("charset-unknown", "Grüße\n"),
         ("charset-lies", "Grüße\n"),
         ("base64-damaged", "Hello Grüße"),
+        ("base64-with-text-after-padding", "Hello"),
         ("quoted-printable-damaged", "Grüße =ZZ and more "),
         ("transfer-encoding-unknown", "Hello\n"),
         ("format-flowed", "oneparagraph\n> quotedtoo\n-- \nsignature\n"),
