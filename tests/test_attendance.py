@@ -140,6 +140,8 @@ def test_the_doctor_calls_it_an_error(handles: Handles) -> None:
         patched.setattr(Handles, "close", lambda _: None)
         assert finding()[0] is Level.WARNING
         add_overdue_account(handles)
+        add_overdue_message(handles)
         level, text = finding()
     assert level is Level.ERROR
     assert "No worker is alive that fetches. Accounts wait since" in text
+    assert "Start one: postroom --worker; No worker is alive that sends. Mail waits since" in text

@@ -196,7 +196,7 @@ def _default_queue(scene: _Scene) -> Finding:
 def _workers(scene: _Scene) -> Finding:
     alive = live_workers(scene.session)
     if waiting := unattended(scene.handles, scene.now):
-        return Finding("workers", Level.ERROR, " ".join(map(str, waiting)))
+        return Finding("workers", Level.ERROR, "; ".join(map(str, waiting)))
     if not alive:
         return Finding("workers", Level.WARNING, "No worker is alive. Start one: postroom --worker")
     return Finding("workers", Level.OK, f"{alive} alive")
@@ -247,7 +247,7 @@ def _scripts(scene: _Scene) -> Finding:
         except ScriptFailed as error:
             complaints.append(str(error))
     if complaints:
-        return Finding("scripts", Level.ERROR, " ".join(dict.fromkeys(complaints)))
+        return Finding("scripts", Level.ERROR, "; ".join(dict.fromkeys(complaints)))
     return Finding("scripts", Level.OK, f"{len(names)} in use")
 
 
