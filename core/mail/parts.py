@@ -152,7 +152,7 @@ class _Walk:
         in_digest = bool(self._open) and self._open[-1].subtype == "digest"
         declared = read_parameterized(headers.raw("content-type"))
         default = Parameterized("message/rfc822") if in_digest else _PLAIN_TEXT
-        content_type = declared if "/" in declared.value else default
+        content_type = declared if "/" in declared.value.strip("/") else default
         alternative = self._open[-1].alternative if self._open else 0
         leaf = MimePart(headers, content_type, body, body, len(self._open), alternative)
         boundary = content_type.get("boundary").encode("utf-8", "replace").strip()[:_LONGEST_BOUNDARY]

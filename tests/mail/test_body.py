@@ -31,6 +31,7 @@ from tests.corpus.nasty import BUILT, dashed_part_headers, many_parts, nested_mu
         ("transfer-encoding-unknown", "Hello\n"),
         ("format-flowed", "oneparagraph\n> quotedtoo\n-- \nsignature\n"),
         ("content-type-nonsense", "Hello\n"),
+        ("content-type-slash-alone", "Hello\n"),
         ("uuencoded", "Hello"),
         ("bounce-hard", "Sorry."),
         ("empty", ""),
