@@ -19,7 +19,7 @@ from core.inbound.fetch import FetchOptions, fetch_account
 from core.models import Account, AccountStatus, AccountType, Message, RawMessage, Record, Run, RunEvent
 from core.protocols.server import Timeouts
 from core.secret import Secret
-from core.workers.fetcher import FetchSummary, fetch_now
+from core.workers.fetch_now import FetchSummary, fetch_now
 from tests.servers.dovecot import DovecotServer
 
 ON_SQLITE = pytest.mark.parametrize("home", ["sqlite"], indirect=True)

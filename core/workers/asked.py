@@ -14,7 +14,7 @@ from core.handles import Handles
 from core.inbound.closing import RunOutcome
 from core.models import Account, Run, RunState
 from core.runlog import Counts, Listener
-from core.workers.fetcher import FetchSummary
+from core.workers.fetch_now import FetchSummary
 from core.workers.following import LOOK, follow_run
 
 _run = table_of(Run)

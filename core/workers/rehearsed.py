@@ -11,7 +11,7 @@ from core.inbound.fetch import FetchOptions
 from core.inbound.rehearse import Rehearsed
 from core.models import RunState
 from core.runlog import Counts
-from core.workers.fetcher import rehearse_now
+from core.workers.fetch_now import rehearse_now
 
 KIND = "rehearse"
 """The requests for it."""

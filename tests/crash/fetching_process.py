@@ -49,7 +49,7 @@ def _child(home: str, url: str, batch: int, startup_folders: list[str]) -> None:
     from core.environment import read_environment
     from core.gateway import open_gateway
     from core.inbound import careful, reading
-    from core.workers.fetcher import fetch_now
+    from core.workers.fetch_now import fetch_now
 
     reading.BATCH_MESSAGES = careful.BATCH_MESSAGES = batch
     for folder in startup_folders:

@@ -17,8 +17,9 @@ from core.handles import Handles
 from core.inbound.due import claim_due
 from core.models import Run
 from core.runlog import Line
-from core.workers import fetcher
-from core.workers.fetcher import Fetcher, FetchSummary
+from core.workers import chosen
+from core.workers.fetch_now import FetchSummary
+from core.workers.fetcher import Fetcher
 from tests.accounts import (
     LONG_AGO,
     ON_SQLITE,
@@ -173,14 +174,14 @@ def test_an_account_that_is_deleted_meanwhile_is_not_waited_for(
 ) -> None:
     user = dovecot.fresh_user()
     account = add_account(handles, **at(dovecot, user))
-    named = fetcher.accounts_named
+    named = chosen.accounts_named
 
     def named_before(*arguments: Any) -> Any:
         found = named(*arguments)
         change_account(handles, account, deleted_at=clock.utcnow())
         return found
 
-    monkeypatch.setattr(fetcher, "accounts_named", named_before)
+    monkeypatch.setattr(chosen, "accounts_named", named_before)
     outcome = fetch(handles, "a").outcomes[0]
     assert outcome.counts.fetched == 0
     assert "deleted" in outcome.error

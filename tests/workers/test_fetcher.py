@@ -229,7 +229,7 @@ def test_fetching_all_by_hand_leaves_out_what_a_person_paused(handles: Handles, 
 
 
 def test_who_waits_for_a_slot_is_told_so_and_may_leave(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.workers.fetcher.SAID_AFTER", 0.0)
+    monkeypatch.setattr("core.workers.fetch_now.SAID_AFTER", 0.0)
     set_settings(handles, slots_per_host=1)
     account, waiting = (add_account(handles, name=name) for name in ("busy", "waiting"))
     assert claim_account(handles, account) is not None

@@ -16,8 +16,9 @@ from core.runlog import Listener
 from core.services import requests
 from core.services.actor import Actor
 from core.workers.asked import Patience, follow_asked, newest_run
+from core.workers.chosen import chosen
 from core.workers.delivered import read_summary
-from core.workers.fetcher import FetchSummary, chosen
+from core.workers.fetch_now import FetchSummary
 from core.workers.rehearsed import KIND, read_plan
 
 LOOK = 0.2

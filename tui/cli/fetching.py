@@ -17,7 +17,7 @@ from core.runlog import Line
 from core.services import access
 from core.services.actor import Actor
 from core.text import counted, safe_text
-from core.workers.fetcher import FetchSummary, fetch_now, rehearse_now
+from core.workers.fetch_now import FetchSummary, fetch_now, rehearse_now
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, say_failure, write_json

@@ -15,7 +15,7 @@ from core.errors import Misuse, NoInput
 from core.inbound.handed_in import HandedIn
 from core.services.explaining import outcome_as_json
 from core.services.intake import foreseen, take_in
-from core.workers.fetcher import FetchSummary
+from core.workers.fetch_now import FetchSummary
 from tui.cli.fetching import sentence, tell, tell_failure
 from tui.cli.opened import opened
 from tui.cli.options import Invocation

@@ -15,7 +15,7 @@ from core.resources.incoming import RECORD
 from core.resources.outbox import OUTBOX
 from core.services.actor import Actor, current_actor
 from core.services.search import Row, matching
-from core.workers.fetcher import fetch_now
+from core.workers.fetch_now import fetch_now
 from tui.cli.fetching import sentence, tell
 from tui.cli.output import TableColumn, write_line, write_table
 from tui.demo.ledger import Delivered
