@@ -283,12 +283,12 @@ def test_the_console_offers_what_the_user_may(machine: Machine, name: str, offer
     command = machine.users.python(
         name, "-m", "tui.cli", "--screen", "queues", **machine.variables, TERM="xterm-256color", XDG_CONFIG_HOME="/tmp"
     )
-    seen = _in_terminal(command, until=b"Postmaster", keys=b"q")
+    seen = _in_terminal(command, until=(b"Postmaster", b" help"), keys=b"q")  # a row, and the end of the keys' line
 
     assert (b" new" in seen) == offers
 
 
-def _in_terminal(command: list[str], *, until: bytes, keys: bytes) -> bytes:
+def _in_terminal(command: list[str], *, until: tuple[bytes, ...], keys: bytes) -> bytes:
     master, slave = pty.openpty()
     try:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
@@ -298,7 +298,7 @@ def _in_terminal(command: list[str], *, until: bytes, keys: bytes) -> bytes:
                 assert time.monotonic() < deadline, seen[-2000:]
                 if select.select([master], [], [], 0.2)[0]:
                     seen += os.read(master, 65536)
-                elif until in seen:
+                elif all(one in seen for one in until):
                     os.write(master, keys)  # all is drawn
             return seen
     finally:

@@ -22,6 +22,8 @@ from tests.waiting import PATIENCE
 ROOT = Path(__file__).parents[2]
 _PACKAGES = ("core", "tui", "postroom")
 _NOT_NEEDED = ("test", "tests", "idlelib", "lib2to3", "site-packages", "config-*", "ensurepip", "turtledemo")
+_PASSING = "*.pyc.*"
+"""What another process compiles at this moment; it has its name for as long as it is being written."""
 _NOT_OURS = ("pip", "setuptools", "mypy*", "*__mypyc*", "ruff*", "hypothesis", "lxml", "grimp", "_pytest")
 
 
@@ -96,7 +98,7 @@ def _public_python(folder: Path) -> tuple[str, dict[str, str]]:
     if not (_is_public(program) and _is_public(library)):
         home = folder / "python"
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        ignored = shutil.ignore_patterns(*_NOT_NEEDED)
+        ignored = shutil.ignore_patterns(*_NOT_NEEDED, _PASSING)
         shutil.copytree(library, home / "lib" / version, ignore=ignored, symlinks=True)
         for shared in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
             shutil.copy(shared, home / "lib", follow_symlinks=False)
@@ -104,12 +106,12 @@ def _public_python(folder: Path) -> tuple[str, dict[str, str]]:
         variables |= {"PYTHONHOME": str(home), "LD_LIBRARY_PATH": str(home / "lib")}
     site = Path(sysconfig.get_path("purelib"))
     if not _is_public(site):
-        site = Path(shutil.copytree(site, folder / "site", ignore=shutil.ignore_patterns(*_NOT_OURS)))
+        site = Path(shutil.copytree(site, folder / "site", ignore=shutil.ignore_patterns(*_NOT_OURS, _PASSING)))
     ours = ROOT
     if not all(_is_public(ROOT / name) for name in _PACKAGES):
         ours = folder / "packages"
         for name in _PACKAGES:
-            shutil.copytree(ROOT / name, ours / name)
+            shutil.copytree(ROOT / name, ours / name, ignore=shutil.ignore_patterns(_PASSING))
     return str(program), {**variables, "PYTHONPATH": f"{ours}:{site}"}
 
 
