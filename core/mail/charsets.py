@@ -112,6 +112,17 @@ def _codec_of(charset: str) -> str | None:
     return _KNOWN.get(name)
 
 
+def encode(text: str, charset: str) -> bytes:
+    """Text in a charset that extends ASCII and holds it; in any other case as UTF-8."""
+    codec = codec_of(charset)
+    if codec is not None and codec != "utf_8_sig" and extends_ascii(charset):
+        try:
+            return text.encode(codec)
+        except ValueError:
+            pass
+    return text.encode("utf-8", "replace")
+
+
 def decode(encoded: bytes, charset: str | None = None) -> str:
     """Read bytes as text by the declared charset if it fits, otherwise by the likeliest one."""
     codec = (codec_of(charset) if charset else None) or "utf-8"

@@ -3,7 +3,7 @@
 import binascii
 import re
 
-from core.mail.charsets import decode
+from core.mail.charsets import decode, encode
 
 # `=?charset*language?B?`; the text up to `?=` is found by hand, so that no value costs more than one pass.
 _WORD_START = re.compile(r"=\?([^?*\s]{1,64})(?:\*[^?\s]{0,32})?\?([bBqQ])\?")
@@ -21,7 +21,7 @@ def decode_words(value: str) -> str:
         return value
     if one := _ONE_WORD.fullmatch(value):
         charset, encoding, text = one.groups()
-        return decode(_decode_word(encoding, text), charset.lower())
+        return decode(_decode_word(encoding, text, charset), charset.lower())
     read: list[str] = []
     pending = _Run()
     position = 0
@@ -39,7 +39,7 @@ def decode_words(value: str) -> str:
             read.append(pending.text())
             pending = _Run()
         pending.charset = charset
-        pending.encoded.append(_decode_word(start[2], value[start.end() : end]))
+        pending.encoded.append(_decode_word(start[2], value[start.end() : end], charset))
         position = end + 2
     read += (pending.text(), value[position:])
     return "".join(read)
@@ -58,10 +58,11 @@ class _Run:
         return decode(b"".join(self.encoded), self.charset) if self.encoded else ""
 
 
-def _decode_word(encoding: str, text: str) -> bytes:
+def _decode_word(encoding: str, text: str, charset: str) -> bytes:
     if encoding in "qQ":
-        # Unlike a body's, this form writes a space as "_" (RFC 2047 4.2).
-        return binascii.a2b_qp(text.encode("utf-8", "replace"), header=True)
+        # Unlike a body's, this form writes a space as "_" (RFC 2047 4.2). What should have been escaped and was not has
+        # been read by now, and goes back to what it was written in.
+        return binascii.a2b_qp(text.encode() if text.isascii() else encode(text, charset), header=True)
     return decode_base64(text)
 
 

@@ -101,6 +101,20 @@ def test_a_raw_field_is_read_by_the_charset_that_the_text_is_written_in(charset:
     assert read_header_block(raw).get("subject") == "Привет, мир"
 
 
+@pytest.mark.parametrize(
+    ("word", "charset", "text"),
+    [
+        ("=?iso-8859-1?Q?Frösche_=FC?=", "iso-8859-1", "Frösche ü"),
+        ("=?iso-8859-1?Q?Frö?= =?iso-8859-1?Q?sche?=", "iso-8859-1", "Frösche"),
+        ("=?utf-8?Q?Frösche_=C3=BC?=", "utf-8", "Frösche ü"),
+        ("=?koi8-r?Q?Пр=C9=D7=C5=D4?=", "koi8-r", "Привет"),
+    ],
+)
+def test_what_an_encoded_word_should_have_escaped_is_read_with_it(word: str, charset: str, text: str) -> None:
+    raw = f"Subject: {word}\r\nContent-Type: text/plain; charset={charset}\r\n\r\n".encode(charset)
+    assert read_header_block(raw).get("subject") == text
+
+
 def test_a_charset_that_no_header_can_be_written_in_says_nothing_of_it() -> None:
     raw = b"Subject: Gr\xfc\xdfe\r\nContent-Type: text/plain; charset=utf-16\r\n\r\n"
     assert read_header_block(raw).get("subject") == "Grüße"
