@@ -153,6 +153,11 @@ class RunLog:
         """A listed message did not come."""
         self._note("warning", "message", f"{name} did not come: {why}")
 
+    def of_other_size(self, count: int) -> None:
+        """Messages were not as large as the server had announced; servers are often wrong."""
+        many = counted(count, "message")
+        self._note("info", "note", f"{many} came in another size than the server announced; stored as it came")
+
     def here_already(self, name: str) -> None:
         """A message that was handed in once more."""
         self._note("info", "message", f"{name} is here already, skipped")

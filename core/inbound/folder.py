@@ -100,14 +100,18 @@ class FolderPass:
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
         max_size, is_impatient = self.claimed.account.max_size, self.acknowledger.is_impatient
+        of_other_size = 0
         for bulk in read_ahead(self.connection, keys, max_size, self.intake.judge, is_impatient):
             if bulk.cut_off is not None:
                 self._take_what_came(bulk, mark)
                 raise bulk.cut_off
             self.acknowledger.acknowledge(self.intake.take_in(bulk, mark, moves_mark=moves_mark))
             self._forget_cut_off(bulk)
+            of_other_size += bulk.of_other_size
             if self.wants_stop():
                 break
+        if of_other_size:
+            self.log.of_other_size(of_other_size)
         self.acknowledger.collect()
 
     def _take_what_came(self, bulk: Bulk, mark: FolderMark) -> None:

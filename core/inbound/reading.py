@@ -41,6 +41,8 @@ class Bulk:
     cut_off: WireError | Shortage | None = None
     """Why not all of it came: the connection is lost, or there is no memory for a message. What came whole is here; of
     the rest only the first is told as `missing`, and nothing is settled."""
+    of_other_size: int = 0
+    """How many came in another size than the server had announced."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,9 @@ def _read(source: Source, plan: _Plan, following: Sequence[Key], judge: Callable
         return _cut_off(source, plan, judge, shortage_of(error) or Shortage())
     fp("K2")
     judged = tuple(judge(one) for one in fetched if one.raw is not None)
-    return Bulk(judged, tuple(one for one in fetched if one.raw is None), plan.too_large, plan.gone, plan.last)
+    missing = tuple(one for one in fetched if one.raw is None)
+    of_other_size = sum(one.raw is not None and one.size not in (0, len(one.raw)) for one in fetched)
+    return Bulk(judged, missing, plan.too_large, plan.gone, plan.last, of_other_size=of_other_size)
 
 
 def _cut_off(source: Source, plan: _Plan, judge: Callable[[Fetched], Judged], lost: WireError | Shortage) -> Bulk:

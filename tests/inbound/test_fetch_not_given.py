@@ -76,14 +76,16 @@ def test_a_message_that_does_not_come_is_never_stored_empty(handles: Handles, an
 
 
 @ON_SQLITE
-def test_a_size_that_is_a_lie_does_not_matter(handles: Handles) -> None:
+def test_a_size_that_is_a_lie_is_noted_and_does_not_matter(handles: Handles) -> None:
     def bodies(command: Command) -> list[Step]:
         return [fetched(1, message(1), size=3), "$tag OK done"]
 
     with ScriptedImap(holding({1: message(1)}, {"UID FETCH": bodies})) as server:
         add_account(handles, port=server.port)
-        fetched_well(handles)
+        outcome = fetched_well(handles).outcomes[0]
     assert raws(handles) == [message(1)]
+    noted = "info note 1 message came in another size than the server announced; stored as it came"
+    assert lines(handles, outcome.run_id).count(noted) == 1
 
 
 @ON_SQLITE
