@@ -27,7 +27,8 @@ from core.outbound.route import Route
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom
 from core.outbox.claim import HandingOver, bytes_of, give_back, hand_over
-from core.outbox.settle import MailboxNews, Settlement, settle
+from core.outbox.mailbox_news import MailboxNews
+from core.outbox.settle import Settlement, settle
 from core.settings import RuntimeSettings
 
 _SETTLE_TRIES = 20

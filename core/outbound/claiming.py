@@ -23,7 +23,8 @@ from core.outbound.retry import is_expired, next_attempt_at
 from core.outbound.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
 from core.outbox.claim import Due, bytes_of, due_messages, lease_end, take
-from core.outbox.settle import RecipientResult, Settlement, TryMade, settle, write_rates, write_turns
+from core.outbox.mailbox_news import write_rates, write_turns
+from core.outbox.settle import RecipientResult, Settlement, TryMade, settle
 from core.outbox.suppression import Held, held_among
 from core.settings import RuntimeSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.outbound.route import Route
-from core.outbox.settle import MailboxNews
+from core.outbox.mailbox_news import MailboxNews
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from core.handles import Handles
 from core.models import Mailbox, MailboxStatus
 from core.outbound.rate import Rate
 from core.outbound.rates import Rates
-from core.outbox.settle import write_rates
+from core.outbox.mailbox_news import write_rates
 
 
 class Reserve:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, update
 from sqlmodel import Session
 
-from core.db.bulk import insert_missing, insert_rows, table_of
+from core.db.bulk import insert_rows, table_of
 from core.db.leases import Lease
 from core.db.prepared import PreparedUpdate, given
-from core.models import Attempt, MailboxStatus, OutgoingMessage, OutgoingState, Recipient
+from core.models import Attempt, OutgoingMessage, OutgoingState, Recipient
 from core.outbox.claim import still_ours
 from core.outbox.enqueue import insert_entries
 from core.outbox.entry import Entry
+from core.outbox.mailbox_news import MailboxNews, write_news
+from core.outbox.said import kept
 from core.outbox.standing import OVER
-from core.text import bounded, clean
-
-_LONGEST_TEXT = 1000
 
 _m, _r = table_of(OutgoingMessage), table_of(Recipient)
 
@@ -124,25 +122,6 @@ class Settlement:
     """What tells the sender of a failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxNews:
-    """What is now known of a mailbox."""
-
-    mailbox_id: int
-    failures: int = 0
-    """In a row; none: it works."""
-    cooling_until: datetime | None = None
-    error: str = ""
-    server_max_size: int | None = None
-    """The largest message its server takes, if that is news."""
-    server_max_recipients: int | None = None
-    """The most recipients its server takes in one transaction, if that is news."""
-    server_takes_utf8: bool | None = None
-    """Whether its server offers SMTPUTF8, if that is news."""
-    has_sent: bool = True
-    """Whether its server took something, where nothing failed."""
-
-
 def settle(session: Session, settlements: Sequence[Settlement], news: Sequence[MailboxNews], now: datetime) -> set[int]:
     """Write all of it; gives back the messages that were still ours. Of the others nothing is written."""
     # The messages first: their fence says of whom anything may be written at all.
@@ -152,7 +131,7 @@ def settle(session: Session, settlements: Sequence[Settlement], news: Sequence[M
     insert_rows(session, Attempt, [_attempt_row(one.lease.key, made) for one in kept for made in one.tries])
     insert_rows(session, Recipient, [_bcc_row(one, *bcc, now) for one in kept for bcc in one.bcc.items()])
     for of_mailbox in sorted(news, key=lambda each: each.mailbox_id):
-        _write_mailbox(session, of_mailbox, now)
+        write_news(session, of_mailbox, now)
     if notices := [one.notice for one in kept if one.notice is not None]:
         insert_entries(session, notices, now)
     return ours
@@ -169,23 +148,17 @@ def _attempt_row(outgoing_id: int, made: TryMade) -> dict[str, Any]:
         "outcome": made.outcome,
         "reply_code": made.reply_code,
         "enhanced_code": made.enhanced_code,
-        "text": _kept(made.text),
+        "text": kept(made.text),
         "started_at": made.started_at,
         "ms": made.ms,
     }
-
-
-@lru_cache(maxsize=256)
-def _kept(text: str) -> str:
-    # Whatever a server or library said: text that the database refuses would lose a whole window's outcome.
-    return bounded(clean(text), _LONGEST_TEXT)
 
 
 def _write_results(session: Session, settlements: Sequence[Settlement], now: datetime) -> None:
     by_state: defaultdict[OutgoingState, list[tuple[Any, ...]]] = defaultdict(list)
     for one in settlements:
         for key, result in one.results.items():
-            row = (key, result.reply_code, result.enhanced_code, _kept(result.text))
+            row = (key, result.reply_code, result.enhanced_code, kept(result.text))
             by_state[result.state].append(row)
     for state, rows in by_state.items():
         _TO_RECIPIENT.run(session, rows, to_state=state.value, to_settled_at=_settled_at(state, now))
@@ -203,7 +176,7 @@ def _bcc_row(one: Settlement, address: str, result: RecipientResult, now: dateti
         "state": result.state.value,
         "reply_code": result.reply_code,
         "enhanced_code": result.enhanced_code,
-        "text": _kept(result.text),
+        "text": kept(result.text),
         "settled_at": _settled_at(result.state, now),
     }
 
@@ -236,48 +209,8 @@ def _write_ending(session: Session, ending: Ending, ours: Sequence[tuple[int, in
         to_state=ending.state.value,
         to_attempts=ending.attempts,
         to_next_attempt_at=ending.next_attempt_at,
-        to_last_error=_kept(ending.last_error),
+        to_last_error=kept(ending.last_error),
         to_uncertain_since=ending.uncertain_since,
         to_sent_by_id=ending.sent_by_id,
         to_settled_at=now if ending.is_last else None,
     )
-
-
-def _write_mailbox(session: Session, news: MailboxNews, now: datetime) -> None:
-    table = table_of(MailboxStatus)
-    values: dict[str, Any] = {}
-    if news.failures or news.has_sent:
-        values = {"failures": news.failures, "cooling_until": news.cooling_until, "last_error": _kept(news.error)}
-    if not news.failures and news.has_sent:
-        values["last_sent_at"] = now
-    if news.server_max_size is not None:
-        values["server_max_size"] = news.server_max_size
-    if news.server_max_recipients is not None:
-        values["server_max_recipients"] = news.server_max_recipients
-        values["server_max_recipients_at"] = now
-    if news.server_takes_utf8 is not None:
-        values["server_takes_utf8"] = news.server_takes_utf8
-    insert_missing(session, MailboxStatus, [{"mailbox_id": news.mailbox_id, "last_turn": 0, "failures": 0}])
-    session.connection().execute(update(table).where(table.c.mailbox_id == news.mailbox_id).values(**values))
-
-
-def write_rates(session: Session, taken: Mapping[int, list[list[int]]]) -> None:
-    """What was taken of rates within the last minute, by mailbox."""
-    if taken:
-        table = table_of(MailboxStatus)
-        insert_missing(session, MailboxStatus, [{"mailbox_id": key, "failures": 0} for key in taken])
-        session.connection().execute(
-            update(table).where(table.c.mailbox_id == bindparam("of")).values(rate_taken=bindparam("pairs")),
-            [{"of": key, "pairs": pairs} for key, pairs in taken.items()],
-        )
-
-
-def write_turns(session: Session, turns: Mapping[int, int]) -> None:
-    """The turns that were taken, by mailbox."""
-    if turns:
-        table = table_of(MailboxStatus)
-        rows = [{"of": key, "turn": turn} for key, turn in sorted(turns.items())]
-        insert_missing(session, MailboxStatus, [{"mailbox_id": row["of"], "failures": 0} for row in rows])
-        session.connection().execute(
-            update(table).where(table.c.mailbox_id == bindparam("of")).values(last_turn=bindparam("turn")), rows
-        )
