@@ -18,10 +18,8 @@ from core.handles import Handles
 from core.mail.envelope import LARGEST as LARGEST_MESSAGE
 from core.outbox.enqueue import TOPIC, held, insert_durably, known_mailboxes
 from core.outbox.entry import Entry, read_entry
+from core.outbox.put_aside import put_aside
 from core.system_users import user_name
-
-REFUSED = "refused"
-"""The folder within the drop folder for files that are not as `postroom send` writes them."""
 
 LARGEST = LARGEST_MESSAGE + (64 << 20)
 """Bytes of a file that is taken: the largest message, and a million recipients before it."""
@@ -175,12 +173,12 @@ def _look_at(folder: int, name: str) -> _Found | None:
     except FileNotFoundError:
         return None
     except BadInput as error:
-        _put_aside(folder, name, str(error))
+        put_aside(folder, name, str(error))
         return None
     except OSError as error:
         if error.errno in _OUR_OWN:
             raise
-        _put_aside(folder, name, _reason(error))
+        put_aside(folder, name, _reason(error))
         return None
 
 
@@ -220,7 +218,7 @@ def _store(handles: Handles, folder: int, batch: Sequence[_Found], unfit: _Unfit
         insert_durably(handles, [_acceptable(found.entry, known) for found in batch])
     except (StoreRefused, NotFound) as error:
         if len(batch) == 1:
-            _put_aside(folder, batch[0].name, str(error))
+            put_aside(folder, batch[0].name, str(error))
             return []
         return [found for one in batch for found in _store(handles, folder, [one], unfit)]
     except StoreFull:
@@ -243,46 +241,3 @@ def _remove(folder: int, found: _Found) -> None:
         # Whoever swapped the file under our hands has handed in another one: that one is read next time.
         if os.stat(found.name, dir_fd=folder, follow_symlinks=False).st_ino == found.inode:
             os.unlink(found.name, dir_fd=folder)
-
-
-def _put_aside(folder: int, name: str, reason: str) -> None:
-    """Move a bad file where nobody looks for mail, with the reason beside it; it must not keep the good ones."""
-    _log.warning("not taken from the drop folder: %s: %s", ascii(name), reason)
-    try:
-        _move_aside(folder, name, reason)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        _log.warning("left in the drop folder: %s cannot be moved (%s)", ascii(name), error.strerror)
-
-
-def _move_aside(folder: int, name: str, reason: str) -> None:
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(REFUSED, 0o700, dir_fd=folder)
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        aside = os.open(REFUSED, flags, dir_fd=folder)
-    except OSError:
-        _hide(folder, name)
-        return
-    try:
-        if os.fstat(aside).st_uid != os.geteuid():
-            # Not made by us: whoever made it would be given what others wrote.
-            _hide(folder, name)
-            return
-        os.rename(name, name, src_dir_fd=folder, dst_dir_fd=aside)
-        _write_reason(aside, name, reason)
-    finally:
-        os.close(aside)
-
-
-def _hide(folder: int, name: str) -> None:
-    """Without a folder to move it to, a bad file is at least not looked at again."""
-    os.rename(name, f".refused-{name}", src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _write_reason(aside: int, name: str, reason: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(f"{name}.reason", flags, 0o600, dir_fd=aside)
-    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-        file.write(reason + "\n")

@@ -9,7 +9,7 @@ from core import clock
 from core.environment import Environment
 from core.handin import SUFFIX
 from core.outbound.listener_port import mark_of, occupant_of
-from core.outbox.pick_up import REFUSED
+from core.outbox.put_aside import REFUSED
 from core.services.finding import Finding, Level
 from core.settings import ListenerSettings
 from core.text import counted
