@@ -186,12 +186,8 @@ def _move(session: Session, message_id: int, judged: Judged, placement: Placemen
             record_id=record_id,
             trail=[list(step) for step in placement.trail],
             opened_record=placement.draft is not None,
-            message_id=summary.message_id,
-            subject=summary.subject,
-            header_from=summary.header_from,
             from_address=judged.verdict.sender,
-            header_to=summary.header_to,
-            date=summary.date,
+            **described(summary),
         )
     )
     # Two people may press retry at once: the second finds nothing to move, and its record is not made either.
