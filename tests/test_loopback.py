@@ -4,11 +4,13 @@ import socket
 import urllib.error
 import urllib.request
 from contextlib import closing, suppress
+from typing import Any
 
 import pytest
 
 from core.errors import ConfigurationError
 from tests.waiting import PATIENCE
+from tui import loopback as loopback_module
 from tui.loopback import Loopback
 
 
@@ -37,7 +39,7 @@ def test_the_answer_comes_on_either_address(host: str) -> None:
     with Loopback() as loopback:
         loopback.expect("state-1")
         assert _get(f"http://{host}:{loopback.port}/?code=abc&state=state-1") == 200
-        assert loopback.answer(5) == "code=abc&state=state-1"
+        assert loopback.answer(PATIENCE) == "code=abc&state=state-1"
 
 
 def test_whatever_else_calls_is_turned_away() -> None:
@@ -49,6 +51,21 @@ def test_whatever_else_calls_is_turned_away() -> None:
         assert _get(f"{base}/?code=abc&state=state-2") == 404
         assert _get(f"{base}/?code=abc&state=state-1", f"evil.example.org:{loopback.port}") == 400
         assert loopback.answer(0.01) is None
+
+
+def test_the_browser_has_its_page_before_the_sign_in_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    say, known = loopback_module._Handler._say, []
+
+    def say_and_look(handler: Any, *page: Any) -> None:
+        say(handler, *page)
+        known.append(loopback.answer(0.01))
+
+    monkeypatch.setattr(loopback_module._Handler, "_say", say_and_look)
+    with Loopback() as loopback:
+        loopback.expect("state-1")
+        assert _get(f"http://127.0.0.1:{loopback.port}/?code=abc&state=state-1") == 200
+        assert loopback.answer(PATIENCE) == "code=abc&state=state-1"
+    assert known == [None]
 
 
 def test_a_port_that_is_taken_on_either_address_is_not_shared() -> None:

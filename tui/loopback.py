@@ -7,7 +7,6 @@ import hmac
 import queue
 import socket
 import threading
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, cast
@@ -32,7 +31,7 @@ class Loopback:
     def __init__(self, port: int = 0) -> None:
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._state = ""
-        self._servers = _servers(port, self._heard)
+        self._servers = _servers(port, self)
         self.port = int(self._servers[0].server_address[1])
 
     def __enter__(self) -> Loopback:
@@ -61,20 +60,22 @@ class Loopback:
         except queue.Empty:
             return None
 
-    def _heard(self, query: str) -> bool:
+    def is_waiting_for(self, query: str) -> bool:
+        """Whether this is the answer to the sign-in."""
         states = parse_qs(query, max_num_fields=50).get("state", [""])
-        if not self._state or not hmac.compare_digest(states[0].encode(), self._state.encode()):
-            return False
+        return bool(self._state) and hmac.compare_digest(states[0].encode(), self._state.encode())
+
+    def take(self, query: str) -> None:
+        """Give it to the one who waits."""
         self._answers.put(query)
-        return True
 
 
-def _servers(port: int, heard: Callable[[str], bool]) -> list[_Server4]:
+def _servers(port: int, loopback: Loopback) -> list[_Server4]:
     """One on each loopback address, on the same port: a browser may take `localhost` for either."""
     for _ in range(_TRIES):
-        first = _listening(port, heard)
+        first = _listening(port, loopback)
         try:
-            return [first, _Server6("::1", int(first.server_address[1]), heard)]
+            return [first, _Server6("::1", int(first.server_address[1]), loopback)]
         except OSError as error:
             if error.errno in _NO_IPV6:
                 return [first]
@@ -84,9 +85,9 @@ def _servers(port: int, heard: Callable[[str], bool]) -> list[_Server4]:
     )
 
 
-def _listening(port: int, heard: Callable[[str], bool]) -> _Server4:
+def _listening(port: int, loopback: Loopback) -> _Server4:
     try:
-        return _Server4("127.0.0.1", port, heard)
+        return _Server4("127.0.0.1", port, loopback)
     except OSError as error:
         raise ConfigurationError(
             f"Nothing can listen on 127.0.0.1 port {port}: {error.strerror}. Choose another port, or use --paste."
@@ -96,8 +97,8 @@ def _listening(port: int, heard: Callable[[str], bool]) -> _Server4:
 class _Server4(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, heard: Callable[[str], bool]) -> None:
-        self.heard = heard
+    def __init__(self, host: str, port: int, loopback: Loopback) -> None:
+        self.loopback = loopback
         super().__init__((host, port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -115,12 +116,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Take an answer; a page says how it went."""
+        loopback, query = cast("_Server4", self.server).loopback, urlsplit(self.path).query
         host = (self.headers.get("Host") or "").rpartition(":")[0]
         # A name that resolves to this machine only for the while is a web page's trick (DNS rebinding).
         if host not in {"localhost", "127.0.0.1", "[::1]"}:
             self._say(400, "Not here", "This address is for a sign-in of Postroom alone.")
-        elif cast("_Server4", self.server).heard(urlsplit(self.path).query):
-            self._say(200, "Thank you", "Go back to Postroom: it says how the sign-in went. This window can be closed.")
+        elif loopback.is_waiting_for(query):
+            try:
+                said = "Go back to Postroom: it says how the sign-in went. This window can be closed."
+                self._say(200, "Thank you", said)
+            finally:
+                loopback.take(query)  # with it the process may be over: the browser has its page by then
         else:
             self._say(404, "Nothing waits for this", "The sign-in is another one, or over. Begin again in Postroom.")
 
