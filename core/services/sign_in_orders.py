@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from core import clock
 from core.db.bulk import table_of
-from core.errors import BadInput, OAuthRefused, OAuthUnavailable, PostroomError, WorkerNeeded
+from core.errors import BadInput, OAuthRefused, OAuthUnavailable, PostroomError
 from core.handles import Handles
 from core.models import Request, RequestState
 from core.oauth.sign_in import CodeSignIn
@@ -34,7 +34,7 @@ _ERRORS: dict[str, type[PostroomError]] = {"unavailable": OAuthUnavailable, "bad
 
 def by_device(handles: Handles, actor: Actor, subject: str, pause: Pause) -> Iterator[Prompt | SignedIn]:
     """As `sign_in.by_device`, by a worker."""
-    _require_worker(handles, subject)
+    requests.require_worker(handles, f"Signing in for {subject.replace(':', ' ', 1)}")
     request_id = requests.ask(handles, actor, VERB, subject)
     for event in _followed(handles, request_id, pause):
         if event["step"] == "code":
@@ -48,7 +48,7 @@ def by_code(
     handles: Handles, actor: Actor, subject: str, begun: CodeSignIn, *, answer: str, pause: Pause
 ) -> SignedIn | None:
     """As `sign_in.finish`, by a worker; what the browser came back with travels sealed."""
-    _require_worker(handles, subject)
+    requests.require_worker(handles, f"Signing in for {subject.replace(':', ' ', 1)}")
     written = json.dumps({**asdict(begun), "expires_at": begun.expires_at.isoformat()})
     values = {"begun": Secret(written), "answer": Secret(answer)}
     request_id = requests.ask(handles, actor, VERB, subject, values=values)
@@ -83,14 +83,6 @@ def _withdraw(handles: Handles, request_id: int) -> None:
     values = {"state": RequestState.FAILED.value, "ended_at": clock.utcnow()}
     handles.database.writing(lambda session: session.connection().execute(closed.values(values)))
     handles.changes.moved("request")
-
-
-def _require_worker(handles: Handles, subject: str) -> None:
-    if not requests.any_worker_alive(handles):
-        raise WorkerNeeded(
-            f"Signing in for {subject.replace(':', ' ', 1)} needs the key, which {handles.vault.place.name} keeps from "
-            "us, and no worker is running that could do it. Start one as the service's user: postroom --worker"
-        )
 
 
 def _signed_in(subject: str, event: Mapping[str, Any]) -> SignedIn:
