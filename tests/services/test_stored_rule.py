@@ -7,7 +7,7 @@ from core.handles import Handles
 from core.models import Audit
 from core.services import stored_rule
 from core.services.actor import Actor, Role
-from tests.accounts import ON_SQLITE, add_account, at, change_account, fetched_well, message, records, rows_of
+from tests.accounts import ON_SQLITE, add_account, at, change_account, fetched_well, lines, message, records, rows_of
 from tests.servers.dovecot import DovecotServer
 
 
@@ -73,4 +73,38 @@ def test_only_who_configures_may_order_it(handles: Handles, dovecot: DovecotServ
         with pytest.raises(NotPermitted):
             verb(handles, Actor("ann", "here", Role.OPERATOR), "support")
     fetched_well(handles, "support")
+    assert len(dovecot.mails(user)) == 3
+
+
+@ON_SQLITE
+def test_what_the_server_would_not_do_follows_the_rule_as_it_was_mended(
+    handles: Handles, dovecot: DovecotServer, admin: Actor
+) -> None:
+    user = dovecot.fresh_user()
+    account = add_account(handles, name="support", after_fetch="move", move_to="No//Where", **at(dovecot, user))
+    dovecot.deliver(user, [message(f"{user}-{number}") for number in range(3)])
+    assert fetched_well(handles, "support").counts.acknowledged == 0
+    change_account(handles, account, move_to="Done")
+    assert fetched_well(handles, "support").counts.acknowledged == 0  # it holds for what comes from then on
+
+    assert stored_rule.apply(handles, admin, "support").messages == 3
+    assert fetched_well(handles, "support").counts.acknowledged == 3
+    assert len(dovecot.mails(user, "Done")) == 3
+    assert stored_rule.count(handles, admin, "support").messages == 0
+
+
+@ON_SQLITE
+def test_what_the_server_would_not_do_is_left_there_when_the_rule_says_so_now(
+    handles: Handles, dovecot: DovecotServer, admin: Actor
+) -> None:
+    user = dovecot.fresh_user()
+    account = add_account(handles, name="support", after_fetch="move", move_to="No//Where", **at(dovecot, user))
+    dovecot.deliver(user, [message(f"{user}-{number}") for number in range(3)])
+    fetched_well(handles, "support")
+    change_account(handles, account, after_fetch="keep")
+    assert str(stored_rule.apply(handles, admin, "support")) == (
+        "Account support: 3 stored messages that waited to be deleted or moved on 127.0.0.1 will be left there."
+    )
+    outcome = fetched_well(handles, "support").outcomes[0]
+    assert not any("left on the server" in line for line in lines(handles, outcome.run_id))
     assert len(dovecot.mails(user)) == 3
