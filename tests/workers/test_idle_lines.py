@@ -51,7 +51,8 @@ def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
         monkeypatch.setattr("core.workers.idle_lines.clock.monotonic", lambda: monotonic() + ahead)
         ahead = RENEW_AFTER
         dovecot.deliver(user, [message("unheard")])
-        until(lambda: verbs(proxy).count("IDLE") == 2 and is_due(handles, account))
+        # With time ahead for good the new line is renewed again and again.
+        until(lambda: verbs(proxy).count("IDLE") > 1 and is_due(handles, account))
 
 
 @ON_SQLITE
