@@ -15,8 +15,8 @@ from core.outbound.book import Book, give_back_jobs
 from core.outbound.claiming import Taken, Wanted, claim
 from core.outbound.courier import Courier
 from core.outbound.ended import Delivery
+from core.outbound.lost import free_lost
 from core.outbound.pool import Pool
-from core.outbound.retry import next_attempt_at
 from core.outbound.rota import Rota
 from core.outbound.summary import Summary
 from core.outbound.urgent import UrgentLane
@@ -24,9 +24,9 @@ from core.outbound.waiting_room import WaitingRoom
 from core.outbox import bcc_copies
 from core.outbox.orders import hold_what_waits, is_any_held, release_what_was_held
 from core.outbox.pick_up import pick_up
-from core.outbox.reap import is_any_lost, reap
+from core.outbox.reap import is_any_lost
 from core.protocols.server import Timeouts
-from core.settings import RuntimeSettings, UncertainPolicy
+from core.settings import RuntimeSettings
 
 __all__ = ["Delivery", "Summary", "deliver_due"]
 
@@ -114,7 +114,7 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
         is_without_mailbox = no_mailbox.is_told(session)
         has_copies_left = bcc_copies.is_any_left(session)
     if has_lost:
-        reap_lost(handles, settings)
+        book.tell(free_lost(handles, settings))
     if has_copies_left:
         again = clock.utcnow() + settings.retry.first
         handles.database.writing(lambda session: bcc_copies.carry_on(session, again))
@@ -129,20 +129,6 @@ def _prepare(handles: Handles, settings: RuntimeSettings, book: Book) -> None:
 
 def _hold_all(handles: Handles, book: Book) -> None:
     book.summary.held += hold_what_waits(handles, HELD_BY_SETTING)
-
-
-def reap_lost(handles: Handles, settings: RuntimeSettings) -> None:
-    """Free the messages of lost workers."""
-    rule = settings.retry
-    holds = rule.uncertain is UncertainPolicy.HOLD
-
-    def next_try(attempts: int, created_at: datetime, now: datetime) -> datetime:
-        # Beyond its lifetime it gets one more try, so that what is told of it in the end is a relay's word.
-        return next_attempt_at(attempts, created_at, now, rule) or now + rule.first
-
-    while handles.database.writing(lambda session: reap(session, next_try, hold_uncertain=holds)).may_be_more:
-        pass
-    handles.changes.moved("outbox")
 
 
 class _Pass:

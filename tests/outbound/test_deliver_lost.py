@@ -66,7 +66,11 @@ def test_a_message_of_a_worker_lost_while_handing_over_is_uncertain_and_not_sent
     put(handles)
     expire_leases(handles, handing_over=True, sent_by_id=key)
 
-    deliver_due(handles, timeouts=QUICK)
+    told = []
+    assert deliver_due(handles, timeouts=QUICK, log=told.append).uncertain == 1
+    assert [(one.state, one.mailbox, one.recipients, one.text) for one in told] == [
+        ("uncertain", "main", 1, LOST_HANDING_OVER)
+    ]
 
     [row] = rows(handles)
     assert (row.state, row.last_error, row.attempts) == ("uncertain", LOST_HANDING_OVER, 1)
