@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from core import alerts, clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.inbound import given_up
+from core.inbound import given_up, unmoved
 from core.inbound.silence import silences
 from core.models import Account, AccountStatus, Quarantine, Status, Validity
 from core.oauth.alarms import tell_sign_ins
@@ -69,6 +69,8 @@ def tell_troubles(handles: Handles) -> None:
     alerts.settle(handles, PREFIX, wanted, now)
     left = {given_up.PREFIX + name: text for name, text in given_up.all_given_up(handles).items()}
     alerts.settle(handles, given_up.PREFIX, left, now)
+    refused = {unmoved.PREFIX + name: text for name, text in unmoved.all_unmoved(handles).items()}
+    alerts.settle(handles, unmoved.PREFIX, refused, now)
     waiting = quarantined(handles)
     alerts.settle(handles, QUARANTINE, {QUARANTINE: waiting} if waiting is not None else {}, now)
     tell_sign_ins(handles)
