@@ -72,7 +72,7 @@ def _claims(id_token: object) -> Mapping[str, Any]:
     try:
         body = str(id_token).split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -84,7 +84,7 @@ def _token(value: object) -> Secret | None:
 def _seconds(value: object, most: float, default: float) -> float:
     try:
         number = float(value) if isinstance(value, int | float | str) else default
-    except ValueError:
+    except (ValueError, OverflowError):
         return default
     return default if math.isnan(number) else min(number, most)
 

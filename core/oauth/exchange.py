@@ -44,7 +44,7 @@ class Answer:
         """The JSON object it holds; empty when it holds none."""
         try:
             found = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

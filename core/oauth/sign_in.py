@@ -208,6 +208,6 @@ def _is_https(address: object) -> bool:
 def _number(value: object, usual: float, most: float) -> float:
     try:
         number = float(value) if isinstance(value, int | float | str) else usual
-    except ValueError:
+    except (ValueError, OverflowError):
         return usual
     return min(number, most) if number >= 1 else usual

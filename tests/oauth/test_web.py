@@ -1,5 +1,6 @@
 """A provider that is down, slow, elsewhere or lying costs one clear sentence and no more time than it was given."""
 
+import base64
 import gzip
 import json
 import traceback
@@ -84,7 +85,21 @@ def test_a_packed_flood_ends_early(server):
         asked(server)
 
 
-@pytest.mark.parametrize("answer", [{"expires_in": "3600"}, {"expires_in": None}, {"expires_in": "soon"}, {}])
+DEEP = "x." + base64.urlsafe_b64encode(b"[" * 60_000).decode() + ".x"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"expires_in": "3600"},
+        {"expires_in": None},
+        {"expires_in": "soon"},
+        {"expires_in": 10**400},
+        {"refresh_token_expires_in": -(10**400)},
+        {"id_token": DEEP},
+        {},
+    ],
+)
 def test_an_answer_that_is_only_careless_will_do(answer, server):
     server.always = Said(body=json.dumps({"access_token": "abc", **answer}))
     grant = asked(server)
