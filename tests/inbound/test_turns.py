@@ -1,6 +1,6 @@
 """Whose turn it is: no server, and no failing account, takes the slots of the others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -99,10 +99,10 @@ def test_an_account_with_more_to_fetch_waits_behind_those_that_are_due(handles: 
     assert turns == [*others, long]
 
 
-CHANGES = {
-    "paused": {"paused": True},
-    "fetched": {"due_at": clock.utcnow() + timedelta(hours=1)},
-    "asked to wait": {"retry_after": clock.utcnow() + timedelta(hours=1)},
+CHANGES: dict[str, Callable[[], dict[str, Any]]] = {
+    "paused": lambda: {"paused": True},
+    "fetched": lambda: {"due_at": clock.utcnow() + timedelta(hours=1)},
+    "asked to wait": lambda: {"retry_after": clock.utcnow() + timedelta(hours=1)},
 }
 
 
@@ -115,7 +115,7 @@ def test_what_changes_between_the_look_and_the_claim_is_heeded(
 
     def look_then_change(*given: Any, **named: Any) -> turns.Waiting:
         seen = look(*given, **named)
-        change_status(handles, first, **CHANGES[change])
+        change_status(handles, first, **CHANGES[change]())
         return seen
 
     monkeypatch.setattr("core.inbound.due.waiting", look_then_change)
