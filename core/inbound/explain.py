@@ -71,12 +71,12 @@ def outcome_of(judged: Judged, placement: Placement | None) -> Outcome:
     draft, record = placement.draft, placement.record
     queue = placement.queue or placement.changes.queue or (record.queue if record is not None else "")
     return Outcome(
-        state=placement.state.value,
+        state=placement.ending.value,
         trail=placement.trail,
         complaints=placement.complaints,
         record_type=draft.type if draft is not None else "",
         record=record.number if record is not None else "",
-        queue=queue if placement.state in {Ending.RECORDED, Ending.BOUNCE} else "",
+        queue=queue if placement.ending in {Ending.RECORDED, Ending.BOUNCE} else "",
         values=_values(placement),
         reason=placement.reason,
     )

@@ -118,7 +118,7 @@ class Fold:
         message_id = self.block.next_message()
         record_id = placement.record.id if placement.record is not None else None
         number = placement.record.number if placement.record is not None else None
-        if placement.state is Ending.RECORDED and placement.draft is not None:
+        if placement.ending is Ending.RECORDED and placement.draft is not None:
             record_id, counter = self.block.next_record()
             rules = self.rules.rules
             number = record_number(self.rows.now.date(), rules.system_id, counter)
@@ -156,8 +156,8 @@ class Fold:
         tally = self.tally
         tally["fetched"] += 1
         tally["bytes"] += len(one.raw)
-        if placement.state is not Ending.RECORDED:
-            tally[_COUNTED_AS[placement.state]] += 1
+        if placement.ending is not Ending.RECORDED:
+            tally[_COUNTED_AS[placement.ending]] += 1
         else:
             tally["records" if placement.draft is not None else "follow_ups"] += 1
 
@@ -176,11 +176,11 @@ class Fold:
 
 
 def _told(placement: Placement, number: str | None) -> tuple[EventLevel, str]:
-    if placement.state is Ending.QUARANTINED:
+    if placement.ending is Ending.QUARANTINED:
         return "warning", f"quarantined: {placement.reason}"
-    if placement.state is Ending.IGNORED:
+    if placement.ending is Ending.IGNORED:
         return "info", "ignored"
-    if placement.state is Ending.BOUNCE:
+    if placement.ending is Ending.BOUNCE:
         return "info", f"is a bounce{f', of record {number}' if number else ''}"
     if placement.draft is None:
         return "info", f"→ follow-up to {number}"

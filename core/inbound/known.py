@@ -61,7 +61,7 @@ class Known:
 
     def note(self, placement: Placement, number: str | None = None) -> None:
         """Take in what a placement will have written; `number` is the one that its new record was given."""
-        if placement.state is not Ending.RECORDED:
+        if placement.ending is not Ending.RECORDED:
             return
         verdict, facts = placement.verdict, placement.verdict.facts
         if placement.record is not None:

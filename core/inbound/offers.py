@@ -50,7 +50,7 @@ def offers_of(
     handoffs: Sequence[ActiveHandoff], placement: Placement, message_id: int, record_id: int | None, now: datetime
 ) -> list[dict[str, Any]]:
     """The deliveries that a placement gives rise to: of new records and follow-ups, not of copies of a message."""
-    if placement.state is not Ending.RECORDED or placement.is_copy or record_id is None:
+    if placement.ending is not Ending.RECORDED or placement.is_copy or record_id is None:
         return []
     draft, record = placement.draft, placement.record
     queue = placement.queue or placement.changes.queue or (record.queue if record is not None else "")

@@ -82,7 +82,7 @@ class Placement:
     """Where a message ends, and what that does."""
 
     verdict: Verdict
-    state: Ending
+    ending: Ending
     trail: Trail
     complaints: tuple[Complaint, ...]
     draft: RecordDraft | None = None
@@ -103,4 +103,4 @@ class Placement:
     @property
     def is_follow_up(self) -> bool:
         """Whether it adds to a record that was there."""
-        return self.state is Ending.RECORDED and self.record is not None
+        return self.ending is Ending.RECORDED and self.record is not None

@@ -141,7 +141,7 @@ def _settled(
         placement = settle(judged.verdict, known)
         if queue is not None:
             placement = _released(placement, queue)
-        if placement.state is Ending.QUARANTINED:
+        if placement.ending is Ending.QUARANTINED:
             note_failure(session, row.id, placement.reason, "")
             return MessageState.QUARANTINED
         record_id = placement.record.id if placement.record is not None else None
@@ -154,7 +154,7 @@ def _settled(
         rows.report(placement, record_id)
         rows.write(session)
         _move(session, row.id, judged, placement, record_id)
-        return MessageState(placement.state.value)
+        return MessageState(placement.ending.value)
 
     state = handles.database.writing(store)
     handles.changes.moved("message", "record")
@@ -182,7 +182,7 @@ def _move(session: Session, message_id: int, judged: Judged, placement: Placemen
         update(_message)
         .where(_message.c.id == message_id, _message.c.state == MessageState.QUARANTINED.value)
         .values(
-            state=placement.state.value,
+            state=placement.ending.value,
             record_id=record_id,
             trail=[list(step) for step in placement.trail],
             opened_record=placement.draft is not None,

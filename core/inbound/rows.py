@@ -94,13 +94,13 @@ class Rows:
     def add_placed(self, message_id: int, judged: Judged, placement: Placement, record_id: int | None) -> None:
         """A message that was decided."""
         opened = placement.draft is not None or (placement.verdict.own is not None and not placement.is_copy)
-        row = self._message(message_id, judged, placement.state.value, placement.trail)
+        row = self._message(message_id, judged, placement.ending.value, placement.trail)
         row["record_id"] = record_id
-        row["opened_record"] = opened and placement.state is Ending.RECORDED
+        row["opened_record"] = opened and placement.ending is Ending.RECORDED
         self._add(row, judged)
         self.offer(message_id, placement, record_id)
         self.report(placement, record_id)
-        if placement.state is Ending.QUARANTINED:
+        if placement.ending is Ending.QUARANTINED:
             self._quarantine(message_id, placement.reason, "")
 
     def add_unreadable(self, message_id: int, judged: Judged) -> None:

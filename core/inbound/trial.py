@@ -230,7 +230,7 @@ def _deciding(
     wanted = {"Ignore"} if last.stage is Stage.IGNORE else {"Queue"} if last.rule == "Queue" else set()
     if after.changes.queue:
         wanted |= {f"{FOLLOW_UP}Queue"}
-    if before is not None and before.state is after.state and before.queue == after.queue:
+    if before is not None and before.ending is after.ending and before.queue == after.queue:
         wanted |= {control for name in values for control in _controls_of(name)}
     if (setter := _setter(after, filters, wanted)) is not None:
         return setter

@@ -66,7 +66,7 @@ def check(raw: bytes, rules: Rules) -> None:
         started = time.process_time()
         found = judged(raw, rules)
         assert found.verdict is not None, found.detail
-        assert settle(found.verdict, Known()).state in set(Ending) - {Ending.QUARANTINED}
+        assert settle(found.verdict, Known()).ending in set(Ending) - {Ending.QUARANTINED}
         # What the processor took: other work on the machine must not fail a test.
         assert time.process_time() - started < SECONDS
     assert found.raw == raw
@@ -88,7 +88,7 @@ def test_every_bomb_is_judged_in_time(defect: str, rules: Rules) -> None:
 def test_bounces_end_as_bounces_and_nothing_else_does() -> None:
     """Reports are read as such here: a receipt of delivery is a report, and yet no bounce."""
     endings = Counter(
-        (kind, settle(found.verdict, Known()).state)
+        (kind, settle(found.verdict, Known()).ending)
         for kind, messages in (("bounce", bounces()), ("none", not_bounces()))
         for found in (judged(raw, PLAIN) for raw in messages.values())
         if found.verdict is not None

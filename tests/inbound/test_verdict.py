@@ -16,7 +16,7 @@ from tests.inbound.verdicts import N1, N2, NOW, RULES, mail, place, rule, stages
 
 def test_a_plain_message_makes_a_record_and_its_trail_tells_every_stage() -> None:
     placed = place(mail())
-    assert placed.state is Ending.RECORDED
+    assert placed.ending is Ending.RECORDED
     assert placed.queue == "Support"
     assert placed.draft is not None
     assert placed.draft.title == "hello"
@@ -37,7 +37,7 @@ SPOOF = ("X-OTOBO-Queue: Strict", "x-postroom-ignore: yes", "X-OTOBO-FollowUp-St
 def test_untrusted_controls_are_removed_before_anything_sees_them() -> None:
     seen = rule("1", "X-OTOBO-Queue", ".", Title="seen")
     placed = place(mail("hello", *SPOOF), filters=(seen,))
-    assert (placed.state, placed.queue) == (Ending.RECORDED, "Support")
+    assert (placed.ending, placed.queue) == (Ending.RECORDED, "Support")
     assert placed.draft is not None
     assert placed.draft.title == "hello"
     assert (placed.trail[0].rule, placed.trail[0].why) == ("untrusted", "3 control headers removed")
@@ -69,7 +69,7 @@ def test_the_trail_says_what_became_of_control_headers(
 
 def test_trusted_controls_are_executed() -> None:
     assert place(mail("hello", SPOOF[0]), trusted=True).queue == "Strict"
-    assert place(mail("hello", *SPOOF), trusted=True).state is Ending.IGNORED
+    assert place(mail("hello", *SPOOF), trusted=True).ending is Ending.IGNORED
 
 
 def test_unknown_values_are_told_and_defaults_stand() -> None:
@@ -121,7 +121,7 @@ def test_a_filter_beats_what_a_trusted_message_says() -> None:
 def test_ignored_mail_stops_there() -> None:
     known = Known([KnownRecord(N1, "Support", "open")])
     placed = place(mail(f"Ticket#{N1}"), known, filters=(rule("1", "Subject", "ticket", Ignore="yes"),))
-    assert placed.state is Ending.IGNORED
+    assert placed.ending is Ending.IGNORED
     assert stages(placed)[-1] == Stage.IGNORE
     assert placed.record is None
     assert placed.draft is None
@@ -137,7 +137,7 @@ def test_the_body_is_not_touched_unless_somebody_asks() -> None:
     def body() -> str:
         raise AssertionError
 
-    assert place(mail(body=body)).state is Ending.RECORDED
+    assert place(mail(body=body)).ending is Ending.RECORDED
 
 
 BOUNCED = Bounce("<out@host>", ("gone@y.example",))
@@ -146,7 +146,7 @@ BOUNCED = Bounce("<out@host>", ("gone@y.example",))
 def test_a_bounce_of_our_mail_goes_to_its_record() -> None:
     known = Known([KnownRecord(N1, "Support", "open")], outgoing=[Sent((7,), "<out@host>", N1)])
     placed = place(mail(bounce=BOUNCED), known)
-    assert (placed.state, placed.record and placed.record.number) == (Ending.BOUNCE, N1)
+    assert (placed.ending, placed.record and placed.record.number) == (Ending.BOUNCE, N1)
     assert stages(placed) == [Stage.TRUST, Stage.BOUNCE, Stage.BOUNCE]
     assert placed.trail[-1].why == f"we sent <out@host>, for record {N1}"
 
@@ -162,7 +162,7 @@ def test_a_bounce_of_our_mail_goes_to_its_record() -> None:
 )
 def test_a_bounce_without_a_record_makes_none(bounce: Bounce, outgoing: tuple[Sent, ...], why: str) -> None:
     placed = place(mail(bounce=bounce), Known([KnownRecord(N1, "Support", "open")], outgoing=outgoing))
-    assert (placed.state, placed.record, placed.draft) == (Ending.BOUNCE, None, None)
+    assert (placed.ending, placed.record, placed.draft) == (Ending.BOUNCE, None, None)
     assert placed.trail[-1].why == why
 
 
@@ -198,6 +198,6 @@ def test_any_headers_come_to_exactly_one_end(fields: list[tuple[str, str]], trus
     headers, summary = summarise(raw)
     verdict: Verdict = judge(MessageFacts(headers, summary, NOW), replace(RULES, trusted=trusted))
     placed = settle(verdict, Known())
-    assert placed.state in set(Ending)
-    assert (placed.draft is None) == (placed.state is not Ending.RECORDED)
+    assert placed.ending in set(Ending)
+    assert (placed.draft is None) == (placed.ending is not Ending.RECORDED)
     assert all(str(part).isprintable() for step in placed.trail for part in step)

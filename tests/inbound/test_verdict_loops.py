@@ -16,7 +16,7 @@ def test_the_twenty_first_record_of_a_sender_goes_to_quarantine() -> None:
             mail(message_id=f"<{number}@x>", sender="Ann@X.example", at=NOW + timedelta(seconds=number)), known
         )
         known.note(placed, f"20260301100000{number:02}" if placed.draft else None)
-        endings.append(placed.state)
+        endings.append(placed.ending)
     assert endings == [Ending.RECORDED] * 20 + [Ending.QUARANTINED] * 5
     assert placed.reason.startswith("loop guard: ann@x.example has made 20 records")
     assert stages(placed)[-1] == Stage.LOOP_GUARD
@@ -27,7 +27,7 @@ def test_records_of_earlier_runs_count_in_whatever_order_they_are_known() -> Non
     old = [NOW - timedelta(days=1)] * 20
     for times, ending in ((recent + old, Ending.QUARANTINED), (old + recent[:19], Ending.RECORDED)):
         known = Known(recorded_at={"ann@x.example": times})
-        assert place(mail(sender="ann@x.example"), known).state is ending
+        assert place(mail(sender="ann@x.example"), known).ending is ending
 
 
 def test_a_copy_in_another_folder_counts_only_once_though_we_sent_it() -> None:
@@ -38,7 +38,7 @@ def test_a_copy_in_another_folder_counts_only_once_though_we_sent_it() -> None:
             message_id=f"<{number // 2}@x>", sha256=f"{number // 2}", folder=folder, sender="help@example.org",
         )  # fmt: skip
         placed = place(facts, known)
-        assert placed.state is Ending.RECORDED
+        assert placed.ending is Ending.RECORDED
         known.note(placed, f"20260301100000{number:02}" if placed.draft else None)
 
 
@@ -47,7 +47,7 @@ def test_years_of_old_mail_fetched_at_once_are_no_loop() -> None:
     for number in range(60):
         placed = place(mail(message_id=f"<{number}@x>", at=NOW + timedelta(hours=number)), known)
         known.note(placed, f"20260301100000{number:02}")
-        assert placed.state is Ending.RECORDED
+        assert placed.ending is Ending.RECORDED
 
 
 def test_answers_do_not_count_for_other_people() -> None:
@@ -60,8 +60,8 @@ def test_answers_do_not_count_for_other_people() -> None:
 
 def test_our_own_automatic_mail_makes_nothing() -> None:
     facts = mail("out of office", "X-Postroom-Loop: host-1", "Auto-Submitted: auto-replied")
-    assert place(facts).state is Ending.QUARANTINED
-    assert place(mail(sender="help@example.org", message_id="<2@x>")).state is Ending.RECORDED
+    assert place(facts).ending is Ending.QUARANTINED
+    assert place(mail(sender="help@example.org", message_id="<2@x>")).ending is Ending.RECORDED
 
 
 def test_two_of_our_own_answering_each_other_come_to_an_end() -> None:
@@ -74,7 +74,7 @@ def test_two_of_our_own_answering_each_other_come_to_an_end() -> None:
             loop=LoopRule(records=0, host_marks=frozenset({"host-1"})),
         )
         known.note(placed)
-        endings.append(placed.state)
+        endings.append(placed.ending)
     assert endings.count(Ending.RECORDED) == 20
 
 
