@@ -25,6 +25,10 @@ LONGEST_ANSWER = 64 * 1024
 
 _SHOWN = 200
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that is given out to be reached from anywhere (RFC 4291 §2.4). What else Python calls global may be translated to
+# an address inside: 64:ff9b:1::/48 (RFC 8215), ::ffff:0:0:0/96, ::/96; or is inside: fec0::/10.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+_PROTOCOLS_OWN = ipaddress.ip_network("192.0.0.0/24")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: ([^\r\n]*))?\r?\n")
 _TARGET = re.compile(r"[!-~]*")
 _HOST_NAME = re.compile(r"[a-z0-9_.:-]{1,253}")
@@ -181,9 +185,10 @@ def _is_public(ip: str) -> bool:
         inner = found.ipv4_mapped or found.sixtofour
         if found in _NAT64:
             inner = ipaddress.IPv4Address(found.packed[-4:])
-        if inner is not None:
-            found = inner
-    return found.is_global and not found.is_multicast
+        if inner is None:
+            return found in _GLOBAL_UNICAST and found.is_global
+        found = inner
+    return found.is_global and not found.is_multicast and found not in _PROTOCOLS_OWN
 
 
 def _is_loopback(host: str) -> bool:
