@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from imapclient import imap_utf7
@@ -34,7 +35,8 @@ def parse_list(untagged: Iterable[Response]) -> list[Folder]:
         items = _items(response, b"LIST")
         if len(items) >= 3 and isinstance(items[0], tuple):
             attributes = frozenset(_text(each).upper() for each in items[0])
-            folders.append(Folder(_name(items[2]), attributes))
+            with suppress(ValueError):  # "R&D": another program gave it a name that is no modified UTF-7
+                folders.append(Folder(_name(items[2]), attributes))
     return folders
 
 

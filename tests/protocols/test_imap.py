@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import BadInput, Misuse, NoSuchFolder, Throttled, WireError
 from core.protocols.imap import ImapSource
+from core.protocols.imap_folders import parse_list
 from core.protocols.source import Key, Missing
 from core.protocols.tls import Security
 from tests.servers.certificates import Certificates
@@ -204,6 +205,12 @@ def test_a_folder_name_cannot_smuggle_a_command(dovecot: DovecotServer, imap: Op
         with pytest.raises(BadInput):
             call()
     assert source.is_usable
+
+
+def test_a_folder_with_a_name_that_is_no_utf7_hides_no_other() -> None:
+    listed = [[b'LIST () "/" "R&D"'], [b'LIST (\\Trash) "/" "[Gmail]/Trash"'], [b'LIST () "/" "&\xff-"']]
+
+    assert [folder.name for folder in parse_list(listed)] == ["[Gmail]/Trash"]
 
 
 @pytest.mark.parametrize("folder", ["Käse & Brot", 'with "quotes"', "日本語", "100%", "12345"])
