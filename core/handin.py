@@ -39,6 +39,9 @@ SUFFIX = ".mail"
 VERSION = 1
 """Of the file format: a line of JSON, then the message's bytes."""
 
+_LONGEST_HEAD = 64 << 20
+"""Bytes of that line: a million recipients. As JSON it takes many times as much memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -77,6 +80,8 @@ def read_dropped(content: bytes) -> Dropped:
         BadInput: it is not complete, or not as `hand_in` writes it.
     """
     line, _, raw = content.partition(b"\n")
+    if len(line) > _LONGEST_HEAD:
+        raise BadInput(f"The file names more recipients than fit into {_LONGEST_HEAD >> 20} MiB.")
     try:
         head: dict[str, Any] = json.loads(line)
         if head["version"] != VERSION or head["size"] != len(raw):

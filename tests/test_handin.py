@@ -267,3 +267,11 @@ def test_a_forged_file_is_refused(environment, changed):
 )
 def test_recipients_of_the_header(header, expected):
     assert recipients_in(header + b"\nbody") == expected
+
+
+def test_a_head_of_any_length_is_not_read(monkeypatch):
+    # Whoever may write into the drop folder could have the worker read 300 MB of brackets as JSON: ten gigabytes.
+    monkeypatch.setattr("core.handin._LONGEST_HEAD", 1000)
+    monkeypatch.setattr("core.handin.json.loads", lambda _: pytest.fail("it was read"))
+    with pytest.raises(BadInput, match="more recipients than fit"):
+        read_dropped(b"[" * 1001 + b"\n")

@@ -1,12 +1,17 @@
 """What the SMTP listener takes of one message, one client, and all of them at once."""
 
+import asyncio
 import smtplib
 import socket
+import tracemalloc
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from core.handles import Handles
 from core.outbound import listener_dialogue, listener_server, listener_session
+from core.outbound.listener_dialogue import StrictSession
 from core.services.actor import Actor
 from tests.outbound.listening import MAIL, Listening, at_work
 from tests.outbound.world import rows
@@ -60,3 +65,20 @@ def test_a_recipient_too_many_is_put_off(listening: Listening, monkeypatch: pyte
     with listening.client() as client:
         refused = client.sendmail("a@example.org", ["b@example.net", "c@example.net", "d@example.net"], MAIL)
     assert {address: code for address, (code, _) in refused.items()} == {"d@example.net": 452}
+
+
+def test_many_short_lines_take_no_more_memory_than_they_have_bytes() -> None:
+    lines = 50_000
+
+    async def peak() -> int:
+        reader = asyncio.StreamReader()
+        reader.feed_data(b"\r\n" * lines + b".\r\n")
+        session = cast("Any", SimpleNamespace(_reader=reader, _cannot_hold=lambda *_: "", let_go=lambda: None))
+        tracemalloc.start()
+        try:
+            assert len(await StrictSession.read_message(session)) == 2 * lines
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert asyncio.run(peak()) < 10 * 2 * lines
