@@ -204,6 +204,17 @@ def test_a_fetch_that_is_interrupted_ends_in_order(postroom: Shell, number: sign
     assert run["state"] != "running"
 
 
+def test_a_fault_of_ours_in_a_run_is_a_sentence_and_a_traceback_in_the_home(
+    postroom: Shell, dovecot: DovecotServer, add_account: AddAccount
+) -> None:
+    dovecot.deliver(add_account("work"), [mail(1)])
+    postroom.variables["POSTROOM_FAILPOINT"] = "K8:raise@1"
+    ended = postroom("fetch", "work", "--quiet")
+    assert (ended.code, ended.err.count("\n")) == (75, 1)
+    assert f"account work: a run ended unexpectedly. The details are in {postroom.home}/faults.log" in ended.err
+    assert "FailpointReached" in (postroom.home / "faults.log").read_text()
+
+
 def test_json_lines_are_ascii(postroom: Shell) -> None:
     # Whatever a subject holds, a line of JSON commands no terminal.
     postroom.ok("add", "queue", "Ümläut")

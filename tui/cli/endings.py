@@ -30,7 +30,7 @@ def ended(action: Callable[[], int], words: Sequence[str]) -> int:
         sys.stdout.flush()
     except PostroomError as error:
         complain(str(error))
-        _show_cause(words)
+        _show_cause(error, words)
         return error.exit_code
     except KeyboardInterrupt:
         complain("Interrupted.")
@@ -41,14 +41,15 @@ def ended(action: Callable[[], int], words: Sequence[str]) -> int:
     except OSError as error:
         said = f"{_what_failed(error)}{error.strerror or error}{f': {error.filename}' if error.filename else ''}."
         complain(str(shortage_of(error) or said))
-        _show_cause(words)
+        _show_cause(error, words)
         return IO_ERROR
     except Exception as error:  # noqa: BLE001 - the outermost place: a fault of ours must still end in a sentence
         if (shortage := shortage_of(error)) is not None:
             complain(str(shortage))
-            _show_cause(words)
+            _show_cause(error, words)
             return shortage.exit_code
-        complain(f"Something went wrong inside Postroom ({type(error).__name__}). {_keep_traceback(words)}")
+        kept = keep_fault(error, None, is_shown="--debug" in words)
+        complain(f"Something went wrong inside Postroom ({type(error).__name__}). {kept}")
         return INTERNAL_FAULT
     return exit_code
 
@@ -73,26 +74,29 @@ def unknown_command(word: str) -> Misuse:
     return Misuse(f"There is no command {word!r}. `postroom --help` lists them.")
 
 
-def _show_cause(words: Sequence[str]) -> None:
+def _show_cause(error: BaseException, words: Sequence[str]) -> None:
     if "--debug" in words:
-        sys.stderr.write(safe_text(_traceback(), multiline=True))
+        sys.stderr.write(safe_text(_traceback(error), multiline=True))
 
 
-def _traceback() -> str:
+def _traceback(error: BaseException) -> str:
     import traceback  # late: what ends well needs none
 
-    return traceback.format_exc()
+    return "".join(traceback.format_exception(error))
 
 
-def _keep_traceback(words: Sequence[str]) -> str:
-    """Write the traceback where it can be found again; gives back the sentence that says where."""
-    text = _traceback()
-    if "--debug" in words:
+def keep_fault(fault: BaseException, home: Path | None, *, is_shown: bool) -> str:
+    """Write its traceback where it can be found again; gives back the sentence that says where.
+
+    The data folder is `home`, or the one that the environment names; `is_shown`: the traceback goes to stderr too.
+    """
+    text = _traceback(fault)
+    if is_shown:
         sys.stderr.write(safe_text(text, multiline=True))
     try:
         from core.environment import read_environment
 
-        place = read_environment().home / "faults.log"
+        place = (home or read_environment().home) / "faults.log"
         _append(place, text)
     except (PostroomError, OSError):
         return "Run it again with --debug to see where."

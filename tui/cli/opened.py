@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, current_actor
 from core.services.journal import tell_journal
+from tui.cli.command_log import told_to_person
 from tui.cli.options import Invocation
 
 
 @contextmanager
 def opened(invocation: Invocation, *, role: str = "", anew: bool = False) -> Iterator[tuple[Handles, Actor]]:
     """What this process holds open, and who asks."""
-    handles = open_gateway(invocation.environment, role=role, anew=anew)
-    tell_journal()
-    try:
+    with told_to_person(invocation), closing(open_gateway(invocation.environment, role=role, anew=anew)) as handles:
+        tell_journal()
         yield handles, current_actor(handles)
-    finally:
-        handles.close()
