@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from core.errors import Misuse
 from core.resources.account import ACCOUNT
 from core.resources.incoming import EVENT, MESSAGE, QUARANTINE, RECORD, RUN
@@ -51,7 +53,9 @@ def kind_named(name: str) -> Kind:
     """
     kind = _BY_NAME.get(name.lower())
     if kind is None:
-        raise Misuse(f"There is no kind {name!r}. The kinds are: {', '.join(kind.name for kind in KINDS)}.")
+        near = difflib.get_close_matches(name.lower(), _BY_NAME, n=1)
+        kinds = f"The kinds are: {', '.join(kind.name for kind in KINDS)}."
+        raise Misuse(f"There is no kind {name!r}. {f'Did you mean {near[0]}?' if near else kinds}")
     return kind
 
 

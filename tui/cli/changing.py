@@ -27,7 +27,7 @@ from tui.cli.untested import say_untested
 
 _KIND = Annotated[str, Argument(metavar="KIND")]
 _NAME = Annotated[str, Argument(metavar="NAME")]
-_VALUES = Annotated[list[str] | None, Argument(metavar="[field=value…]")]
+_VALUES = Annotated[list[str] | None, Argument(metavar="field=value")]
 _STDIN = Annotated[bool, Option("--password-stdin", help="Read the password from the first line of stdin.")]
 
 

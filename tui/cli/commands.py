@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from core.errors import Misuse
 from tui.cli.endings import INTERRUPTED, complain, unknown_command
+from tui.cli.help_page import PlainCommand, PlainGroup
 from tui.cli.options import EPILOG, split_common
 
 PLACES = {
@@ -62,7 +63,7 @@ def carry_out(words: Sequence[str]) -> int:
     invocation, rest = split_common(words)
     name = rest[0] if rest and not rest[0].startswith("-") else ""
     if name and name not in PLACES:
-        raise unknown_command(name)
+        raise unknown_command(name, (*PLACES, "send"))
     module, attribute = PLACES[name] if name else ("running", "run")
     command = _command(name or "postroom", getattr(_imported(module), attribute))
     try:
@@ -72,7 +73,8 @@ def carry_out(words: Sequence[str]) -> int:
     except Exit as asked:
         return asked.exit_code
     except TyperException as error:
-        raise Misuse(f"{error.format_message()} See `postroom {name} --help`.".replace("  ", " ")) from error
+        said = error.format_message().rstrip(".")
+        raise Misuse(f"{said}. See `postroom {name} --help`.".replace("  ", " ")) from error
     except Abort:
         complain("Interrupted.")
         return INTERRUPTED
@@ -97,15 +99,23 @@ def _command(name: str, action: Typer | Callable[..., object]) -> Any:  # typer 
         return get_command(action)
     app = Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     if name in FREE_WORDS:
-        app.command(name, context_settings=dict(_FREE), epilog=EPILOG, options_metavar=FREE_WORDS[name])(action)
+        usage = FREE_WORDS[name]
+        made = app.command(name, cls=PlainCommand, context_settings=dict(_FREE), epilog=EPILOG, options_metavar=usage)
     else:
-        app.command(name, epilog=EPILOG)(action)
+        made = app.command(name, cls=PlainCommand, epilog=EPILOG)
+    made(action)
     return get_command(app)
+
+
+class _Group(Typer):
+    def command(self, name: str | None = None, **given: Any) -> Any:
+        return super().command(name, cls=PlainCommand, epilog=EPILOG, **given)
 
 
 def group(text: str) -> Typer:
     """A group of commands: `postroom NAME VERB …`."""
-    return Typer(
+    return _Group(
+        cls=PlainGroup,
         help=text,
         epilog=EPILOG,
         add_completion=False,

@@ -67,9 +67,7 @@ def route(
     ctx: Context,
     sender: Annotated[str, Option("--from", metavar="ADDR", help="The From address.")],
     recipient: Annotated[str, Option("--to", metavar="ADDR", help="The recipient.")],
-    down: Annotated[
-        list[str] | None, Option("--down", metavar="NAME…", help="As if these mailboxes were down.")
-    ] = None,
+    down: Annotated[list[str] | None, Option("--down", metavar="NAME", help="As if these mailboxes were down.")] = None,
     more: Annotated[list[str] | None, Argument(metavar="NAME", help="More mailboxes of --down.")] = None,
 ) -> None:
     """Which mailbox would send a message now, and which ones after it; takes no turn."""

@@ -13,7 +13,7 @@ from tui.cli.ordering import Ordered, order_rows
 DELIVERY = group("Orders to what is offered to hand-offs.")
 
 _DELIVERIES = Ordered("delivery", "delivery", "deliveries", "all that wait")
-_IDS = Annotated[list[str] | None, Argument(metavar="ID…")]
+_IDS = Annotated[list[str] | None, Argument(metavar="ID")]
 _ALL = Annotated[bool, Option("--all", help="All that wait.")]
 
 

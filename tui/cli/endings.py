@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from core.errors import Misuse, PostroomError
@@ -69,9 +69,13 @@ def _what_failed(error: OSError) -> str:
     return "Standard output cannot be written: "
 
 
-def unknown_command(word: str) -> Misuse:
-    """The error for a word that is no command."""
-    return Misuse(f"There is no command {word!r}. `postroom --help` lists them.")
+def unknown_command(word: str, known: Iterable[str]) -> Misuse:
+    """The error for a word that is no command; the nearest one is named."""
+    import difflib  # late: what ends well needs none
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return Misuse(f"There is no command {word!r}. {hint}`postroom --help` lists them.")
 
 
 def _show_cause(error: BaseException, words: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ NO_ACCOUNT = "No account is valid and not paused. To add one: postroom add accou
 
 def fetch(
     ctx: Context,
-    names: Annotated[list[str] | None, Argument(metavar="[NAME…]")] = None,
+    names: Annotated[list[str] | None, Argument(metavar="NAME")] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be taken in.")] = False,
 ) -> int:
     """Fetch all valid accounts, or those named, now, whatever their due time or back-off.

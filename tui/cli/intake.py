@@ -27,7 +27,7 @@ _STDIN = "-"
 
 def intake(
     ctx: Context,
-    files: Annotated[list[str] | None, Argument(metavar="[FILE…|-]", help=".eml or mbox; - for stdin.")] = None,
+    files: Annotated[list[str] | None, Argument(metavar="FILE|-", help=".eml or mbox; - for stdin.")] = None,
     account: Annotated[str, Option("--account", metavar="NAME", help="The account whose rules hold.")] = "",
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would become of each.")] = False,
 ) -> int:

@@ -48,7 +48,7 @@ def login(
     name: Annotated[str, Argument(metavar="NAME")],
     device: Annotated[bool, Option("--device", help="With a code, on any other screen.")] = False,
     paste: Annotated[bool, Option("--paste", help="Paste the address that the browser ends at.")] = False,
-    port: Annotated[int, Option("--port", help="Listen there for the browser; 0: any free port.")] = 0,
+    port: Annotated[int, Option("--port", metavar="N", help="Listen there for the browser; 0: any free port.")] = 0,
     ascii_only: Annotated[bool, Option("--ascii", help="Draw the QR code in ASCII.")] = False,
 ) -> None:
     """Sign in for an account or a mailbox, as its profile says; the owner of the mailbox does it.

@@ -17,7 +17,7 @@ from tui.cli.taking_in import take_in
 OUTBOX = group("Orders to messages of the outbox.")
 
 _MESSAGES = Ordered("outbox", "message", "messages", "all of them")
-_IDS = Annotated[list[str] | None, Argument(metavar="ID…")]
+_IDS = Annotated[list[str] | None, Argument(metavar="ID")]
 _ALL = Annotated[bool, Option("--all", help="All that it can be done to.")]
 _Order = Callable[[Handles, Actor, Sequence[int] | None], int]
 

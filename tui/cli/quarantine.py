@@ -21,8 +21,8 @@ from tui.private_file import write_private
 
 QUARANTINE = group("Messages that could not be processed.")
 
-_IDS = Annotated[list[str], Argument(metavar="ID…")]
-_SOME = Annotated[list[str] | None, Argument(metavar="[ID…]")]
+_IDS = Annotated[list[str], Argument(metavar="ID")]
+_SOME = Annotated[list[str] | None, Argument(metavar="ID")]
 _ALL = Annotated[bool, Option("--all", help="All that wait in quarantine, the oldest first.")]
 
 
@@ -43,7 +43,7 @@ def retry(ctx: Context, ids: _SOME = None, every: _ALL = False) -> None:
 def release(
     ctx: Context,
     ids: _IDS,
-    queue: Annotated[str, Option("--queue", help="The queue; unless given, the default one.")] = "",
+    queue: Annotated[str, Option("--queue", metavar="NAME", help="The queue; unless given, the default one.")] = "",
 ) -> None:
     """File messages in a queue by their headers, without filters."""
     with opened(ctx.obj) as (handles, actor):
@@ -72,7 +72,7 @@ def edit(
 def export(
     ctx: Context,
     ids: _IDS,
-    to: Annotated[str, Option("--to", help="A folder; unless given, one message to stdout.")] = "",
+    to: Annotated[str, Option("--to", metavar="DIR", help="A folder; unless given, one message to stdout.")] = "",
 ) -> None:
     """Write messages' exact bytes, as ID.eml into a folder, or one to stdout."""
     numbers = read_ids(ids, "quarantine")

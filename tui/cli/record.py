@@ -21,7 +21,7 @@ RECORD = group("One record.")
 def change(
     ctx: Context,
     number: Annotated[str, Argument(metavar="NUMBER")],
-    values: Annotated[list[str], Argument(metavar="field=value…")],
+    values: Annotated[list[str], Argument(metavar="field=value")],
 ) -> None:
     """Change a record: state, priority, queue, owner, responsible, title, lock …"""
     given = read_texts(values)

@@ -14,7 +14,7 @@ from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say
 
-_NAMES = Annotated[list[str], Argument(metavar="ACCOUNT…")]
+_NAMES = Annotated[list[str], Argument(metavar="ACCOUNT")]
 _Order = Callable[[Handles, Actor, str], bool | None]
 
 

@@ -52,7 +52,7 @@ def test(
     ctx: Context,
     kind: Annotated[str, Argument(metavar="account|mailbox|roundtrip")],
     name: Annotated[str, Argument(metavar="NAME")],
-    values: Annotated[list[str] | None, Argument(metavar="[field=value…|ACCOUNT]")] = None,
+    values: Annotated[list[str] | None, Argument(metavar="field=value|ACCOUNT")] = None,
     password_stdin: Annotated[bool, Option("--password-stdin", help="Try this password, from stdin.")] = False,
     within: Annotated[str, Option("--within", metavar="60s", help="How long a round trip may take.")] = "",
 ) -> int:
