@@ -51,6 +51,7 @@ def test_the_static_version_is_the_packages() -> None:
 def test_every_command_explains_itself(postroom: Shell, name: str) -> None:
     ended = postroom.ok(name, "--help")
     assert ended.out.startswith(f"Usage: postroom {name}")
+    assert not re.search(r"<(str|int|list)|\w\.\.\.$", ended.out, re.MULTILINE), "no types of ours, no cut sentences"
     assert not postroom.home.exists()
 
 
@@ -58,6 +59,9 @@ def test_every_command_explains_itself(postroom: Shell, name: str) -> None:
     ("words", "code", "said"),
     [
         (["frobnicate"], 64, "no command 'frobnicate'"),
+        (["fetsh"], 64, "Did you mean fetch?"),
+        (["list", "acount"], 64, "Did you mean account?"),
+        (["fetch", "--soon"], 64, "No such option: --soon. See"),
         ([], 64, "needs a terminal"),
         (["list"], 64, "list needs a KIND"),
         (["list", "gadget"], 64, "no kind 'gadget'"),
@@ -130,6 +134,17 @@ def test_a_list_is_filtered_limited_and_gone_on_with(postroom: Shell) -> None:
     rest = postroom.ok("list", "queue", "--after", found[1], "--json")
     assert [row["name"] for row in rest.rows] == ["Raw"]
     assert rest.err == ""
+    assert "no column comments to look in. There are: " in postroom.ok("list", "queue", "comments:x").err
+
+
+def test_in_a_narrow_terminal_names_and_times_stay_whole_and_the_last_columns_go(postroom: Shell) -> None:
+    postroom.ok("add", "account", "branch-000001", "type=IMAPS", "host=imap.example.org", "username=me", stdin=b"\n")
+    whole = postroom.ok("list", "account").out
+    postroom.variables["COLUMNS"] = "40"
+    heading, row = postroom.ok("list", "account").out.splitlines()
+    assert (heading.split(), row.split()[0]) == (["NAME", "TYPE", "HOST", "QUEUE"], "branch-000001")
+    assert re.search(r"NEXT \(\S+\) ", whole)
+    assert "never fetched" in postroom.ok("show", "account", "branch-000001").out
 
 
 def test_a_resource_is_added_changed_shown_and_deleted(postroom: Shell) -> None:
@@ -146,7 +161,10 @@ def test_a_resource_is_added_changed_shown_and_deleted(postroom: Shell) -> None:
     (shown,) = postroom.ok("show", "account", "work", "--json").rows
     assert (shown["port"], shown["comment"], shown["folders"]) == (1993, "two words", ["INBOX", "Work"])
     assert shown["password"] == "set"
-    assert "hunter2" not in postroom.ok("show", "account", "work").out
+    told = postroom.ok("show", "account", "work").out
+    assert re.search(r"interval +5m\n", told)
+    assert re.search(r"max_size +32MiB\n", told)
+    assert "hunter2" not in told
     assert "hunter2" not in postroom.ok("config", "export").out
     postroom.ok("delete", "account", "work")
     assert postroom("show", "account", "work").code == 67

@@ -138,7 +138,7 @@ def test_what_is_no_moment_is_named(text: str) -> None:
         ([5, 50], 40, [4, 4], [5, 33]),  # 40 - 5 - 2 between them
         ([30, 30], 42, [4, 4], [20, 20]),
         ([30, 30], 0, [4, 4], [30, 30]),  # into a pipe: whole
-        ([30, 30], 10, [6, 6], [6, 6]),  # a label is never cut
+        ([30, 30], 10, [6, 6], [10, 0]),  # neither is cut below what says something: the last one goes
     ],
 )
 def test_the_widest_columns_give_way(widths: list[int], line: int, least: list[int], expected: list[int]) -> None:

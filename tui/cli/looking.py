@@ -26,8 +26,9 @@ from tui.cli.filter_words import Listing, read_listing
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_details, write_json, write_table
-from tui.cli.row_cells import shown_cells, table_columns
+from tui.cli.row_cells import shown_cells, shown_whole, table_columns
 from tui.cli.taking_in import take_in
+from tui.unknown_column import unknown_column
 
 _PAGE = 1000
 
@@ -52,6 +53,8 @@ def list_rows(ctx: Context) -> None:
             notice_unattended(handles)
         pages = _pages(handles, actor, kind, listing)
         last = _write_json(kind, pages) if invocation.json else _write_table(kind, pages)
+    if last is not None and not last.rows and (none := unknown_column(kind, listing.filter_text)):
+        say(invocation, none)
     if last is not None and last.has_more:
         say(invocation, f"There are more. Go on with --after {cursor_of(kind, last.rows[-1])}, or --limit 0 for all.")
 
@@ -68,7 +71,10 @@ def show(
         if described is OUTBOX:
             take_in(invocation, handles)
         whole = shown(handles, actor, described, name)
-    (write_json if invocation.json else write_details)(whole)
+    if invocation.json:
+        write_json(whole)
+    else:
+        write_details(shown_whole(described, whole))
 
 
 def raw(

@@ -18,6 +18,9 @@ from tui.cli.options import Invocation
 
 _GAP = "  "
 
+ENOUGH, NAMING = 8, 16
+"""Cells below which a column says nothing, and the first, which tells the rows apart."""
+
 
 @dataclass(frozen=True)
 class TableColumn:
@@ -26,6 +29,8 @@ class TableColumn:
     name: str
     label: str
     is_right: bool = False
+    is_whole: bool = False
+    """Whether its cells say nothing when they are cut, as times do."""
 
 
 def write_json(row: Mapping[str, Any]) -> None:
@@ -51,11 +56,15 @@ def say_failure(text: str) -> None:
 
 
 def write_table(columns: Sequence[TableColumn], rows: Iterable[Mapping[str, Any]], *, heading: bool = True) -> None:
-    """A plain table, fitted to the terminal; into a pipe each cell is whole."""
+    """A plain table, fitted to the terminal, without the last columns where they do not fit; into a pipe all, whole."""
     shown = [[_cell(row.get(column.name)) for column in columns] for row in rows]
     labels = [column.label.upper() for column in columns]
     widths = [max(map(cell_len, cells), default=0) for cells in zip(labels, *shown, strict=True)]
-    widths = fitted(widths, line_width(), [cell_len(label) for label in labels])
+    least = [
+        _least(column, width, is_name=not place)
+        for place, (column, width) in enumerate(zip(columns, widths, strict=True))
+    ]
+    widths = fitted(widths, line_width(), least)
     for cells in [labels, *shown] if heading else shown:
         sys.stdout.write(_line(cells, widths, columns) + "\n")
 
@@ -93,21 +102,29 @@ def line_width() -> int:
 
 
 def fitted(widths: Sequence[int], line: int, least: Sequence[int]) -> list[int]:
-    """Column widths that fit a line: the widest give first, none below its label (or four cells)."""
-    fitting = list(widths)
-    gaps = len(_GAP) * (len(fitting) - 1)
-    while line and sum(fitting) + gaps > line:
-        spare = [width - max(4, least[index]) for index, width in enumerate(fitting)]
-        index = max(range(len(fitting)), key=lambda place: (spare[place] > 0, fitting[place]))
-        if spare[index] <= 0:
+    """Column widths that fit a line: the widest give first, none below its least; the last are 0 if need be."""
+    shown = len(widths)
+    while line and shown > 1 and sum(least[:shown]) + len(_GAP) * (shown - 1) > line:
+        shown -= 1
+    fitting = list(widths[:shown])
+    while line and sum(fitting) + len(_GAP) * (shown - 1) > line:
+        index = max(range(shown), key=lambda place: (fitting[place] > least[place], fitting[place]))
+        if fitting[index] <= least[index]:
             break
         fitting[index] -= 1
-    return fitting
+    return fitting + [0] * (len(widths) - shown)
+
+
+def _least(column: TableColumn, width: int, *, is_name: bool) -> int:
+    enough = width if column.is_whole else NAMING if is_name else ENOUGH
+    return min(width, max(cell_len(column.label), enough))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[TableColumn]) -> str:
     padded = []
     for cell, width, column in zip(cells, widths, columns, strict=True):
+        if not width:
+            continue
         text = cell if cell_len(cell) <= width else set_cell_size(cell, max(width - 1, 0)) + ELLIPSIS
         padding = " " * (width - cell_len(text))
         padded.append(padding + text if column.is_right else text + padding)

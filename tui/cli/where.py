@@ -84,4 +84,4 @@ def _outgoing(row: Mapping[str, Any]) -> list[str]:
 
 
 def _time(value: str | None) -> str:
-    return f"{datetime.fromisoformat(value).astimezone():%Y-%m-%d %H:%M:%S}" if value else "-"
+    return f"{datetime.fromisoformat(value).astimezone():%Y-%m-%d %H:%M:%S %Z}" if value else "-"

@@ -84,19 +84,6 @@ def cell(column: Heading, value: Any, *, now: datetime | None = None) -> Cell:
     return Cell(told(value))
 
 
-_UNTRIED = {"never fetched": ("last_run_at",), "never used": ("last_sent_at", "tested_at")}
-"""What an account or a mailbox is that was never at work, and the columns that say when it was."""
-
-
-def value_in(row: Mapping[str, Any], column: str) -> Any:
-    """What a row shows in a column: that something is ok says nothing before it was at work for the first time."""
-    value = row.get(column)
-    if column == "status" and value == "ok":
-        never = (state for state, times in _UNTRIED.items() if all(row.get(time, ...) is None for time in times))
-        return next(never, value)
-    return value
-
-
 def words(value: Any) -> str:
     """Any value as one safe line."""
     match value:

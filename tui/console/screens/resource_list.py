@@ -13,7 +13,6 @@ from textual.widgets import Static
 
 from core import clock
 from core.errors import PostroomError
-from core.filtering import read_filter
 from core.resources.kind import Kind
 from core.services.paging import Cursor
 from tui.console.cells import grouped
@@ -25,6 +24,7 @@ from tui.console.widgets.details import Details
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.row_table import RowTable
 from tui.console.window import MOST, PAGE, Row, Window
+from tui.unknown_column import unknown_column
 
 T = TypeVar("T")
 
@@ -237,15 +237,11 @@ class ResourceList(FilteredScreen):
 
     def _why_empty(self) -> str:
         if self._filter:
-            return f"No {noun(self.kind, 0)} match this filter.\nEscape clears it.{self._unknown_columns()}"
+            said = [
+                f"No {noun(self.kind, 0)} match this filter.\nEscape clears it.",
+                unknown_column(self.kind, self._filter),
+            ]
+            return "\n\n".join(filter(None, said))
         if self.kind.is_editable and self.desk.may("add", self.kind):
             return f"{none_yet(self.kind)}\nPress n to add one.\n\n{self.kind.description}"
         return f"{none_yet(self.kind)}\n\n{self.kind.description}"
-
-    def _unknown_columns(self) -> str:
-        known = self.kind.filter_names
-        unknown = [term.column for term in read_filter(self._filter).terms if term.column and term.column not in known]
-        if not unknown:
-            return ""
-        there_are = ", ".join(self.kind.filter_columns)
-        return f"\n\nThere is no column {unknown[0]} to look in. There are: {there_are}."

@@ -12,9 +12,10 @@ from textual.widgets import Static
 
 from core.resources.kind import Column, ColumnType, FieldType, Kind
 from core.resources.values import write_value
-from tui.console.cells import cell, local_moment, value_in, words, zone
+from tui.console.cells import cell, local_moment, words, zone
 from tui.console.window import Row
 from tui.console.wrapping import Pair
+from tui.untried import value_in
 
 
 class Details(VerticalScroll, can_focus=False):

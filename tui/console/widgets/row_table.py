@@ -16,8 +16,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.resources.kind import ColumnType
-from tui.console.cells import Cell, Heading, cell, value_in
+from tui.console.cells import Cell, Heading, cell
 from tui.console.window import MARGIN, Row, Window, fitted
+from tui.untried import value_in
 
 _ELASTIC = {ColumnType.TEXT, ColumnType.WORDS, ColumnType.OBJECT}
 LEAST_ELASTIC = 9
