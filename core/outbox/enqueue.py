@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -15,7 +15,7 @@ from core.db.bulk import insert_rows, reserve, table_of
 from core.errors import NotFound, StoreRefused
 from core.handles import Handles
 from core.models import Lane, Mailbox, OutgoingMessage, OutgoingRaw, OutgoingState, Recipient
-from core.outbox.entry import Entry, first_try_at
+from core.outbox.entry import Entry, first_try_at, owner_of
 
 TOPIC = "outbox"
 """What moved, for whoever watches."""
@@ -81,16 +81,18 @@ def _load_of(entries: Sequence[Entry]) -> float:
 def insert_entries(session: Session, entries: Sequence[Entry], now: datetime) -> list[str]:
     """Insert messages with their recipients and bytes; what has a known key is left out, its Message-ID given back."""
     known = _known_keys(session, [entry.envelope.key for entry in entries if entry.envelope.key])
+    entries, anothers = _with_keys_of_their_own(entries, known)
+    known |= _known_keys(session, anothers)
     mailboxes = _mailbox_ids(session, _wanted_mailboxes(entries))
     fresh: list[Entry] = []
     message_ids: list[str] = []
     for entry in entries:
         key = entry.envelope.key
-        message_ids.append(known.get(key, entry.message_id) if key else entry.message_id)
+        message_ids.append(known[key].message_id if key in known else entry.message_id)
         if not key or key not in known:
             fresh.append(entry)
             if key:
-                known[key] = entry.message_id
+                known[key] = _Taken(entry.message_id, entry.owner)
     if fresh:
         first = reserve(session, COUNTER, len(fresh))
         _insert(session, [(first + index, entry) for index, entry in enumerate(fresh)], mailboxes, now)
@@ -170,13 +172,45 @@ def _state_of(entry: Entry) -> str:
     return OutgoingState.HELD if entry.held_because else OutgoingState.QUEUED
 
 
-def _known_keys(session: Session, keys: Sequence[str]) -> dict[str, str]:
+class _Taken(NamedTuple):
+    """What a key stands for."""
+
+    message_id: str
+    owner: str
+
+
+def _known_keys(session: Session, keys: Sequence[str]) -> dict[str, _Taken]:
     table = table_of(OutgoingMessage)
-    known: dict[str, str] = {}
+    columns = (table.c.key, table.c.message_id, table.c.submitted_by)
+    known: dict[str, _Taken] = {}
     for start in range(0, len(keys), _MOST_ASKED):
-        asked = select(table.c.key, table.c.message_id).where(table.c.key.in_(keys[start : start + _MOST_ASKED]))
-        known.update((key, message_id) for key, message_id in session.connection().execute(asked))
+        asked = select(*columns).where(table.c.key.in_(keys[start : start + _MOST_ASKED]))
+        for key, message_id, submitted_by in session.connection().execute(asked):
+            known[key] = _Taken(message_id, owner_of(submitted_by))
     return known
+
+
+def _with_keys_of_their_own(
+    entries: Sequence[Entry], known: Mapping[str, _Taken]
+) -> tuple[Sequence[Entry], Sequence[str]]:
+    """The same, those under other keys whose key another user was the first to use; and these other keys.
+
+    Whoever may send could else keep anybody's mail from being sent by guessing keys.
+    """
+    owners: dict[str, str] = {}
+    changed: dict[int, Entry] = {}
+    for place, entry in enumerate(entries):
+        if not (key := entry.envelope.key):
+            continue
+        first = known[key].owner if key in known else owners.setdefault(key, entry.owner)
+        if first != entry.owner:
+            # With a sign between that no key may hold: nobody can hand that in.
+            changed[place] = replace(entry, envelope=replace(entry.envelope, key=f"{key}\x1f{entry.owner}"))
+    if not changed:
+        return entries, ()
+    return [changed.get(place, entry) for place, entry in enumerate(entries)], [
+        entry.envelope.key for entry in changed.values()
+    ]
 
 
 def _wanted_mailboxes(entries: Sequence[Entry]) -> set[str]:

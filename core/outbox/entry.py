@@ -34,6 +34,16 @@ class Entry:
     record_id: int | None = None
     """The record that it answers: a bounce of it is added there."""
 
+    @property
+    def owner(self) -> str:
+        """The system user who handed it in."""
+        return owner_of(self.submitted_by)
+
+
+def owner_of(submitted_by: str) -> str:
+    """The system user of who handed something in, which may be followed by the way: `www (smtp)`."""
+    return submitted_by.partition(" (")[0]
+
 
 def read_entry(
     envelope: OutgoingEnvelope,

@@ -69,6 +69,19 @@ def test_a_key_is_taken_once_and_gives_back_the_first_message_id(handles):
     assert [row.subject for row in rows(handles)] == ["1", "3", "4"]
 
 
+def test_a_key_that_another_user_took_first_keeps_no_mail_from_being_sent(handles):
+    def by(who):
+        envelope = OutgoingEnvelope(("b@example.net",), key="code-4711")
+        return read_entry(envelope, mail(who), submitted_by=who, message_id=f"<{who[:3]}@example.org>")
+
+    first = enqueue(handles, by("mallory"))
+    own = enqueue(handles, by("www (smtp)"))
+
+    assert enqueue_many(handles, [by("www (python)"), by("mallory (smtp)"), by("www")]) == [own, first, own]
+    assert len(set(enqueue_many(handles, [by("carol"), by("dave"), by("carol")]))) == 2
+    assert [row.submitted_by for row in rows(handles)] == ["mallory", "www (smtp)", "carol", "dave"]
+
+
 def test_threads_with_one_key_put_in_one_message(handles):
     found = []
     threads = [threading.Thread(target=lambda: found.append(enqueue(handles, entry(key="the one")))) for _ in range(8)]
