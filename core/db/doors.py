@@ -21,6 +21,7 @@ from core.db.commits import number_of, was_carried_out
 from core.db.engine import make_engine
 from core.db.faults import is_passing, translated
 from core.db.group_commit import GroupCommit, UndoneForAnother
+from core.db.sessions import ConnectedSession
 from core.errors import StoreBusy
 from core.failpoints import fp
 
@@ -45,7 +46,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A short look at one consistent state; it cannot write.
+        """A short look, which cannot write: SQLite shows one state, PostgreSQL each question the newest.
 
         Raises:
             StoreError: the database is out of reach or its disk fails.
@@ -56,7 +57,7 @@ class Database:
                     # By itself it takes no lock and reads nothing. SQLAlchemy would make a result of it: a third of
                     # what a short look costs.
                     connection.connection.cursor().execute("BEGIN")
-                with Session(connection, expire_on_commit=False, autoflush=False) as session:
+                with ConnectedSession(connection, autoflush=False) as session:
                     yield session
                 connection.rollback()
         except DBAPIError as error:
@@ -93,13 +94,14 @@ class Database:
                 time.sleep(random.uniform(0.005, 0.02))  # noqa: S311 - spreads writers, guards nothing
 
     def _write_once(self, work: Callable[[Session], T], deadline: clock.Deadline) -> T:
-        with self._writers.connect() as connection, Session(connection, expire_on_commit=False) as session:
+        with self._writers.connect() as connection, ConnectedSession(connection) as session:
+            connection.begin()
             result = work(session)
-            session.flush()
+            session.commit()  # into the transaction that is open on the connection
             number = number_of(connection)
             fp("K9")
             try:
-                session.commit()
+                connection.commit()
             except DBAPIError as error:
                 if number is None or not is_passing(error) or not was_carried_out(self._writers, number, deadline):
                     raise

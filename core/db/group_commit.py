@@ -24,6 +24,7 @@ from sqlmodel import Session
 from core import clock
 from core.db.faults import is_passing
 from core.db.right_of_way import RightOfWay
+from core.db.sessions import ConnectedSession
 from core.errors import StoreBusy
 from core.failpoints import fp
 
@@ -55,7 +56,7 @@ class _Write:
     error: BaseException | None = None
 
     def carry_out(self, connection: Connection) -> None:
-        with Session(connection, expire_on_commit=False) as session:
+        with ConnectedSession(connection) as session:
             self.result = self.work(session)
             fp("K9", thread=self.thread)
             session.commit()  # into the transaction that is open on the connection
