@@ -20,7 +20,7 @@ from core.services.tested import LOGINS
 from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import say, write_json, write_line
+from tui.cli.output import say, write_as_it_is, write_json, write_line
 from tui.cli.untested import say_untested
 from tui.private_file import write_private
 
@@ -68,7 +68,7 @@ def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-")
             for entry in entries if isinstance(entries, list) else [entries]:
                 write_json({"kind": kind, **entry})
     else:
-        sys.stdout.write(text)
+        write_as_it_is(text.encode())
 
 
 @CONFIG.command("diff")

@@ -25,7 +25,7 @@ from core.services.search import Page, matching
 from tui.cli.filter_words import Listing, read_listing
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import say, write_details, write_json, write_table
+from tui.cli.output import say, write_as_it_is, write_details, write_json, write_table
 from tui.cli.row_cells import shown_cells, shown_whole, table_columns
 from tui.cli.taking_in import take_in
 from tui.unknown_column import unknown_column
@@ -83,7 +83,7 @@ def raw(
     original: Annotated[bool, Option("--original", help="As it came, though it was edited in quarantine.")] = False,
     outbox: Annotated[bool, Option("--outbox", help="Of a message of the outbox, as it was handed in.")] = False,
 ) -> None:
-    """Write a stored message's exact bytes to stdout."""
+    """Write a stored message's exact bytes to stdout; on a terminal, without what would command it."""
     if not message.isdecimal() or len(message) > 18:
         kind = "outbox" if outbox else "message"
         raise Misuse(f"raw needs the id of a message, a number, not {message!r}. To see them: postroom list {kind}")
@@ -95,8 +95,7 @@ def raw(
             data = messages.outgoing_raw(handles, actor, int(message))
         else:
             data = messages.raw(handles, actor, int(message), is_original=original)
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    write_as_it_is(data)
 
 
 def _pages(handles: Handles, actor: Actor, kind: Kind, listing: Listing) -> Iterator[Page]:

@@ -55,6 +55,15 @@ def say_failure(text: str) -> None:
     sys.stderr.flush()
 
 
+def write_as_it_is(data: bytes) -> None:
+    """Bytes of somebody else: exactly, into a file or pipe; on a terminal, which they could command, as safe text."""
+    if sys.stdout.isatty():
+        sys.stdout.write(safe_text(data.decode("utf-8", "replace"), multiline=True))
+    else:
+        sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
 def write_table(columns: Sequence[TableColumn], rows: Iterable[Mapping[str, Any]], *, heading: bool = True) -> None:
     """A plain table, fitted to the terminal, without the last columns where they do not fit; into a pipe all, whole."""
     shown = [[_cell(row.get(column.name)) for column in columns] for row in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from tui.cli.explaining import read_message
 from tui.cli.identifiers import read_ids
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
-from tui.cli.output import say, write_json
+from tui.cli.output import say, write_as_it_is, write_json
 from tui.private_file import write_private
 
 QUARANTINE = group("Messages that could not be processed.")
@@ -82,7 +81,7 @@ def export(
             if to or len(numbers) > 1:
                 write_private(Path(to or ".") / f"{message_id}.eml", data)
             else:
-                sys.stdout.buffer.write(data)
+                write_as_it_is(data)
 
 
 @QUARANTINE.command("delete")
