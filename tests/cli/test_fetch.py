@@ -4,6 +4,7 @@ import hashlib
 import json
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,18 @@ def test_mail_becomes_records_and_keeps_its_bytes(
     assert postroom.ok(*words, "--json").rows == [{"event": "changed", "kind": "record", "name": words[2]}]
     assert postroom.ok("show", "record", records[0]["number"], "--json").rows[0]["state"] == "open"
     assert postroom("record", "set", records[0]["number"], "state=nonsense").code == 65
+
+
+def test_words_that_cannot_be_written_end_no_run(
+    postroom: Shell, dovecot: DovecotServer, add_account: AddAccount
+) -> None:
+    dovecot.deliver(add_account("work"), [mail(number) for number in range(3)])
+    with Path("/dev/full").open("wb") as full:
+        fetched = postroom.start("fetch", stderr=full)
+        said, _ = fetched.communicate(timeout=PATIENCE)
+    assert b"3 taken in (records 3)" in said
+    assert fetched.returncode == 0
+    assert [row["state"] for row in postroom.ok("list", "run", "--json").rows] == ["ok"]
 
 
 def test_raw_is_the_exact_bytes(postroom: Shell, dovecot: DovecotServer, add_account: AddAccount) -> None:

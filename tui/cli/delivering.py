@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from typing import Annotated
@@ -16,8 +15,8 @@ from core.services import access
 from core.services.actor import Actor
 from core.services.route import Simulated, simulate, told
 from core.services.waiting_mail import why_nothing_leaves
-from core.text import safe_text
 from tui.cli import by_worker
+from tui.cli.live import tell_live
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, say_failure, write_json, write_line
@@ -86,7 +85,7 @@ def route(
 def _tell(delivery: Delivery) -> None:
     by = f" by {delivery.mailbox}" if delivery.mailbox else ""
     text = f"  {delivery.text}" if delivery.text else ""
-    sys.stderr.write(safe_text(f"{delivery.message_id}  {delivery.state}{by}{text}") + "\n")
+    tell_live(f"{delivery.message_id}  {delivery.state}{by}{text}")
 
 
 def _show(invocation: Invocation, summary: Summary) -> None:

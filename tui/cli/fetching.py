@@ -18,6 +18,7 @@ from core.services import access
 from core.services.actor import Actor
 from core.text import counted, safe_text
 from core.workers.fetch_now import FetchSummary, fetch_now, rehearse_now
+from tui.cli.live import tell_live
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, say_failure, write_json
@@ -95,10 +96,10 @@ def _planned(one: Rehearsed) -> str:
 
 
 def tell(line: Line) -> None:
-    """One line of a run, as it happens; written whole, because runs tell at once."""
+    """One line of a run, as it happens."""
     took = "" if line.ms is None else f"  {line.ms:.0f} ms"
     mark = {"warning": "! ", "error": "!! "}.get(line.level, "")
-    sys.stderr.write(safe_text(f"{line.account}  {line.step:<10}  {mark}{line.text}{took}") + "\n")
+    tell_live(f"{line.account}  {line.step:<10}  {mark}{line.text}{took}")
 
 
 def tell_failure(line: Line) -> None:
