@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -15,16 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from core.resources.kind import ColumnType
-from tui.console.cells import Cell, Heading, cell
-from tui.console.window import MARGIN, Row, Window, fitted
-from tui.untried import value_in
-
-_ELASTIC = {ColumnType.TEXT, ColumnType.WORDS, ColumnType.OBJECT}
-LEAST_ELASTIC = 9
-"""A text column narrower than this holds short words: cut, it would say nothing."""
-NAMING = 20
-"""Cells of the first column that are not given up to others."""
+from tui.console.cells import Cell, Heading
+from tui.console.columns import Columns
+from tui.console.window import MARGIN, Row, Window
 
 _POINTERS = {(False, False): " ", (False, True): "+", (True, False): "▸", (True, True): "*"}
 """What stands before a row, selected or not, marked or not."""
@@ -76,9 +68,8 @@ class RowTable(ScrollView, can_focus=True):
 
     def __init__(self, columns: Sequence[Heading], key_of: Callable[[Row], Any]) -> None:
         super().__init__()
-        self._columns = tuple(columns)
+        self._columns = Columns(columns)
         self._key_of = key_of
-        self._widths: list[int] = []
         self._keys: list[Any] = []
         self.window = Window()
         """What is held."""
@@ -195,12 +186,7 @@ class RowTable(ScrollView, can_focus=True):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        self._widths = fitted(
-            [column.width for column in self._columns],
-            [_least(column, is_name=not place) for place, column in enumerate(self._columns)],
-            [column.type in _ELASTIC and column.width >= LEAST_ELASTIC for column in self._columns],
-            max(1, self.scrollable_content_region.width - 1),
-        )
+        self._columns.fit(max(1, self.scrollable_content_region.width - 1))
         self.virtual_size = Size(self.size.width, len(self.window.rows) + 1)
         self.refresh()
 
@@ -248,11 +234,7 @@ class RowTable(ScrollView, can_focus=True):
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("row-table--header")
-            cells = [
-                Cell(column.label, is_right=column.type in {ColumnType.NUMBER, ColumnType.SIZE})
-                for column in self._columns
-            ]
-            return self._strip(" ", cells, style, width)
+            return self._strip(" ", self._columns.heading, style, width)
         index = y - 1 + self.scroll_offset.y
         if index >= len(self.window.rows):
             return Strip.blank(width, self.rich_style)
@@ -263,26 +245,14 @@ class RowTable(ScrollView, can_focus=True):
         if index == self.cursor:
             style += self.get_component_rich_style("row-table--cursor", partial=True)
         pointer = _POINTERS[index == self.cursor, is_marked]
-        row = self.window.rows[index]
-        cells = [cell(column, value_in(row, column.name)) for column in self._columns]
-        return self._strip(pointer, cells, style, width)
+        return self._strip(pointer, self._columns.cells(self.window.rows[index]), style, width)
 
     def _strip(self, pointer: str, cells: Sequence[Cell], style: Style, width: int) -> Strip:
         segments = [Segment(pointer, style)]
-        for index, (shown, room) in enumerate(zip(cells, self._widths, strict=False)):
-            if not room:
-                continue
-            tone = self.get_component_rich_style(f"row-table--{shown.tone}", partial=True) if shown.tone else None
-            segments.append(Segment(self._cut(shown, room), style + tone if tone else style))
-            if index < len(self._widths) - 1:
-                segments.append(Segment(" ", style))
+        for text, tone in self._columns.filled(cells):
+            toned = self.get_component_rich_style(f"row-table--{tone}", partial=True) if tone else None
+            segments.append(Segment(text, style + toned if toned else style))
         return Strip(segments).adjust_cell_length(width, style)
-
-    def _cut(self, shown: Cell, room: int) -> str:
-        length = cell_len(shown.text)
-        if length > room:
-            return set_cell_size(shown.text, room - 1) + "…"
-        return " " * (room - length) + shown.text if shown.is_right else set_cell_size(shown.text, room)
 
     def _refresh_row(self, row: int) -> None:
         y = row + 1 - self.scroll_offset.y
@@ -293,10 +263,3 @@ class RowTable(ScrollView, can_focus=True):
         for row in range(max(len(before.rows), len(self.window.rows))):
             if before.rows[row : row + 1] != self.window.rows[row : row + 1]:
                 self._refresh_row(row)
-
-
-def _least(column: Heading, *, is_name: bool) -> int:
-    """What a column needs to say anything; the first tells the rows apart."""
-    if is_name:
-        return min(column.width, NAMING)
-    return max(5, column.width // 2) if column.type in _ELASTIC and column.width >= LEAST_ELASTIC else column.width
