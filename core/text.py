@@ -16,11 +16,13 @@ _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAKS = re.compile("\r\n?")
 _FOLDS = re.compile("[\t\n\r]+")
 
-# What moves, hides or reorders text on a terminal without taking a column of its own. C1 holds one-character forms
-# of CSI and OSC; the tag characters and the supplementary selectors carry text that nobody sees.
+# What moves, hides or reorders text on a terminal without taking a column of its own, or is a letter that nobody sees
+# (the fillers of Hangul and Khmer). C1 holds one-character forms of CSI and OSC; the tag characters and the
+# supplementary selectors carry text that nobody sees.
 _INVISIBLE = (
-    "\x80-\x9f\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0d\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\x80-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
 )
 _PRESENTATION = "\ufe0e\ufe0f"
 _JOINERS = "\u200c\u200d"

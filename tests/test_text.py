@@ -60,6 +60,7 @@ def test_cleaning_twice_changes_nothing_more(foreign: str, multiline: bool) -> N
         ("\x9b2J", "\ufffd2J"),
         ("\u202egpj.exe", "\ufffdgpj.exe"),
         ("a\u2066b\u2069c\u200ed\u061ce", "a\ufffdb\ufffdc\ufffdd\ufffde"),
+        ("pay\u3164pal\u1160\u17b4 \U0001bca0", "pay\ufffdpal\ufffd\ufffd \ufffd"),
         ("pay\u200bpal \ufeff\u2028\u00ad", "pay\ufffdpal \ufffd\ufffd\ufffd"),
         ("tag \U000e0041", "tag \ufffd"),
         ("👩\u200d💻 می\u200cخواهم", "👩💻 میخواهم"),
