@@ -67,7 +67,11 @@ async def test_one_comes_back_to_what_is_open_from_a_question_or_form(
         assert [row["name"] for row in console.app.screen.table.window.rows] == ["desk", "office two"]
 
 
-async def test_a_run_says_when_and_what_not_which_number(open_console: Opener, handles: Handles) -> None:
+async def test_a_run_says_when_and_what_not_which_number(
+    open_console: Opener, handles: Handles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.utcnow()
+    monkeypatch.setattr(clock, "utcnow", lambda: now)  # what was yesterday is shown with its date
     lines = [event(1, 1, "INBOX: 34 messages", ms=0.2), event(1, 2, "gone away", level="error", ms=1500.0)]
     store(handles, [run(1, "office", state="failed", seq=2), *lines], "run")
     async with open_console(screen="runs") as console:
