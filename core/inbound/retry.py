@@ -14,7 +14,8 @@ from core.db.bulk import table_of
 from core.errors import NotFound, StoreError
 from core.handles import Handles
 from core.inbound import quarantine
-from core.inbound.careful import ALONE_SECONDS, DIED, START_SECONDS, child_environment
+from core.inbound.alone import ALONE_SECONDS, START_SECONDS, child_environment, ended_with
+from core.inbound.careful import DIED
 from core.models import MessageState, Quarantine
 
 _quarantine = table_of(Quarantine)
@@ -80,6 +81,6 @@ def _answer(handles: Handles, message_id: int, queue: str) -> tuple[dict[str, An
     except subprocess.TimeoutExpired:
         return None, f"no answer within {START_SECONDS + ALONE_SECONDS:.0f} s"
     if done.returncode:
-        return None, f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+        return None, ended_with(done.returncode)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer, ""

@@ -16,7 +16,7 @@ from core.environment import read_environment
 from core.errors import LeaseLost, NotFound, PostroomError
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound.careful import limit_myself
+from core.inbound.alone import limit_myself
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
 from core.inbound.marks import load_mark

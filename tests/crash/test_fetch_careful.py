@@ -15,9 +15,9 @@ from core.environment import Environment
 from core.errors import StoreError
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound import careful
+from core.inbound import alone, careful
 from core.models import Quarantine, Suspect
-from core.workers import alone
+from core.workers import alone as alone_process
 from tests.accounts import (
     ON_SQLITE,
     add_account,
@@ -127,7 +127,7 @@ def test_a_message_over_which_the_process_hangs_is_quarantined(
     left_by_a_dead_run(handles, dovecot, mails)
     for name, value in startup(tmp_path, HANGS).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(careful, "ALONE_SECONDS", 1.0)
+    monkeypatch.setattr(alone, "ALONE_SECONDS", 1.0)
     summary = fetched_well(handles)
     assert (summary.counts.records, summary.counts.quarantined) == (2, 1)
     assert raws(handles) == [message(1), message(2), message("deadly")]
@@ -202,7 +202,7 @@ def test_a_process_that_does_not_start_is_no_messages_death(
     handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left_by_a_dead_run(handles, dovecot, [message(1)])
-    monkeypatch.setattr(careful.sys, "executable", "/bin/false")
+    monkeypatch.setattr(alone.sys, "executable", "/bin/false")
     outcome = fetch(handles).outcomes[0]
     assert (outcome.state, outcome.fault) == ("failed", "passing")
     assert "does not start" in outcome.error
@@ -221,7 +221,7 @@ def test_a_database_that_fails_there_is_no_messages_death(
     def full(*_: object) -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(careful.Alone, "take", full)
+    monkeypatch.setattr(alone.Alone, "take", full)
     assert fetch(handles).outcomes[0].fault == "passing"
     assert rows_of(handles, Suspect, "uid")[0].deaths == 0
 
@@ -230,8 +230,8 @@ def test_a_database_that_fails_there_is_no_messages_death(
 def test_only_so_many_processes_run_at_once(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a power cut every account that was being fetched wants one."""
     room = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(careful, "_room", room)
-    one = careful.Alone(handles, SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
+    monkeypatch.setattr(alone, "_room", room)
+    one = alone.Alone(handles, SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
 
     one.start()
     assert not room.acquire(blocking=False)
@@ -239,10 +239,10 @@ def test_only_so_many_processes_run_at_once(handles: Handles, monkeypatch: pytes
     assert room.acquire(blocking=False)
     room.release()
 
-    monkeypatch.setattr(careful.sys, "executable", "/bin/false")
+    monkeypatch.setattr(alone.sys, "executable", "/bin/false")
     with pytest.raises(StoreError, match="does not start"):
         one.start()
-    monkeypatch.setattr(careful.sys, "executable", "/nowhere")
+    monkeypatch.setattr(alone.sys, "executable", "/nowhere")
     with pytest.raises(FileNotFoundError):
         one.start()
     assert room.acquire(blocking=False)
@@ -282,20 +282,20 @@ def test_who_is_killed_while_a_message_is_taken_alone_was_not_killed_by_it(
 ) -> None:
     left_by_a_dead_run(handles, dovecot, [message(1)])
     given = io.BytesIO()
-    monkeypatch.setattr(careful, "_send", lambda _, order, raw: given.write(json.dumps(order).encode() + b"\n" + raw))
-    monkeypatch.setattr(careful.Alone, "start", lambda _: SimpleNamespace(stdin=io.BytesIO(), stdout=io.BytesIO()))
+    monkeypatch.setattr(alone, "_send", lambda _, order, raw: given.write(json.dumps(order).encode() + b"\n" + raw))
+    monkeypatch.setattr(alone.Alone, "start", lambda _: SimpleNamespace(stdin=io.BytesIO(), stdout=io.BytesIO()))
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(careful, "_answer", killed)
+    monkeypatch.setattr(alone, "_answer", killed)
     with pytest.raises(KeyboardInterrupt):
         fetch(handles)
     assert rows_of(handles, Suspect, "uid")[0].deaths == 1
 
-    monkeypatch.setattr(alone, "limit_myself", lambda: None)
-    monkeypatch.setattr(alone, "open_gateway", lambda _: open_gateway(handles.environment))
+    monkeypatch.setattr(alone_process, "limit_myself", lambda: None)
+    monkeypatch.setattr(alone_process, "open_gateway", lambda _: open_gateway(handles.environment))
     given.seek(0)
-    alone.main(given, Gone())
+    alone_process.main(given, Gone())
 
     assert rows_of(handles, Suspect, "uid")[0].deaths == 0
