@@ -58,7 +58,6 @@ def claim_due(
             seen = waiting(session, settings, slots, now, in_hand)
         if not seen.has_turns:
             break
-
         if claimed := handles.database.writing(partial(claim_seen, handles, seen, now)):
             return claimed
     return []
@@ -188,17 +187,3 @@ def accounts_named(handles: Handles, names: Sequence[str] | None) -> list[Accoun
         else:
             statement = statement.where(col(Account.name).in_(names))
         return list(session.scalars(statement))
-
-
-def why_stop(handles: Handles, claimed: Claimed) -> str:
-    """Why this run shall stop after the current batch, as far as people said so; empty: they did not."""
-    asked = (
-        select(_status.c.stop_requested, _account.c.deleted_at)
-        .join(_account, _account.c.id == _status.c.account_id)
-        .where(_status.c.account_id == claimed.account.id)
-    )
-    with handles.database.reading() as session:
-        found = session.connection().execute(asked).first()
-    if found is None or not found.stop_requested:
-        return ""
-    return "the account was deleted" if found.deleted_at is not None else "somebody asked for it"

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 
+from sqlalchemy import select
+
 from core import clock
+from core.db.bulk import table_of
 from core.errors import PostroomError, Stopped, StoreFull
 from core.handles import Handles
 from core.inbound.disk_guard import shortage
-from core.inbound.due import Claimed, why_stop
+from core.inbound.due import Claimed
+from core.models import Account, AccountStatus
 
 LOOK_EVERY = 0.5
 """Seconds between two looks into the database and at the disk."""
 
 PATIENCE = 5.0
 """Seconds from then on for the batch that is being read, what is being removed, and a goodbye; then it hangs up."""
+
+
+_account, _status = table_of(Account), table_of(AccountStatus)
 
 
 class Halting:
@@ -56,7 +63,21 @@ class Halting:
         if not self._looked.is_over():
             return None
         self._looked = clock.Deadline(LOOK_EVERY)
-        if why := why_stop(self._handles, self._claimed):
+        if why := _why_stop(self._handles, self._claimed):
             return Stopped(f"{why}: stopped after the current batch; the rest waits on the server")
         short = shortage(self._handles)
         return StoreFull(short) if short is not None else None
+
+
+def _why_stop(handles: Handles, claimed: Claimed) -> str:
+    """Why this run shall stop after the current batch, as far as people said so; empty: they did not."""
+    asked = (
+        select(_status.c.stop_requested, _account.c.deleted_at)
+        .join(_account, _account.c.id == _status.c.account_id)
+        .where(_status.c.account_id == claimed.account.id)
+    )
+    with handles.database.reading() as session:
+        found = session.connection().execute(asked).first()
+    if found is None or not found.stop_requested:
+        return ""
+    return "the account was deleted" if found.deleted_at is not None else "somebody asked for it"
