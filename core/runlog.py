@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from core import clock
@@ -235,6 +235,10 @@ class RunLog:
         table = table_of(Run)
         with self._handles.database.reading() as session:
             row = session.connection().execute(table.select().where(table.c.id == self._run_id)).one()
+            told = [] if self._listener is None else lines_after(session, self._run_id, self._account, self._seq)
+        if self._listener is not None:
+            for line in told:
+                self._listener(line)
         self._seq = row.last_seq
         self.step, self.expected = row.step, row.expected
         self.counts = Counts(*(getattr(row, name) for name in _COUNTED))
@@ -265,6 +269,16 @@ class RunLog:
             self._pending.append(line)
         if self._listener is not None:
             self._listener(line)
+
+
+def lines_after(session: Session, run_id: int, account: str, seen: int) -> list[Line]:
+    """The next lines of a run, as they are written; a thousand at most."""
+    event = table_of(RunEvent)
+    after = select(event).where(event.c.run_id == run_id, event.c.seq > seen).order_by(event.c.seq).limit(1000)
+    return [
+        Line(run_id, row.seq, row.at, account, row.level, row.step, row.text, row.ms, row.message_id)
+        for row in session.connection().execute(after)
+    ]
 
 
 @lru_cache(maxsize=1)

@@ -12,13 +12,13 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.closing import RunOutcome
 from core.inbound.due import holder_of
-from core.models import Account, AccountStatus, Run, RunEvent, RunState
-from core.runlog import Counts, Line, Listener
+from core.models import Account, AccountStatus, Run, RunState
+from core.runlog import Counts, Listener, lines_after
 
 LOOK = 0.2
 """Seconds between two looks."""
 
-_run, _event, _status = table_of(Run), table_of(RunEvent), table_of(AccountStatus)
+_run, _status = table_of(Run), table_of(AccountStatus)
 
 
 def follow_run(
@@ -30,7 +30,8 @@ def follow_run(
     while True:
         # In this order: of a run that had ended by then, no line comes later than these.
         outcome = _outcome(handles, run_id, account.name)
-        lines = _lines_after(handles, run_id, account.name, seen)
+        with handles.database.reading() as session:
+            lines = lines_after(session, run_id, account.name, seen)
         for line in lines:
             seen = line.seq
             if listener is not None:
@@ -42,15 +43,6 @@ def follow_run(
         if stop.is_set():
             return outcome
         stop.wait(LOOK)
-
-
-def _lines_after(handles: Handles, run_id: int, account: str, seen: int) -> list[Line]:
-    with handles.database.reading() as session:
-        statement = select(_event).where(_event.c.run_id == run_id, _event.c.seq > seen).order_by(_event.c.seq)
-        rows = session.connection().execute(statement.limit(1000)).all()
-    return [
-        Line(run_id, row.seq, row.at, account, row.level, row.step, row.text, row.ms, row.message_id) for row in rows
-    ]
 
 
 def _outcome(handles: Handles, run_id: int, account: str) -> RunOutcome:
