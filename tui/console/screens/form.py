@@ -23,15 +23,14 @@ from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.dialogs.untested import AskUntested, Untested
 from tui.console.form_values import given_values
 from tui.console.glyphs import BAD, GOOD, WARN
-from tui.console.mended_in import field_for
 from tui.console.nouns import noun
 from tui.console.rehearsing import show_tried
 from tui.console.screens.base import DeskScreen
-from tui.console.screens.fields import FieldsScreen
+from tui.console.screens.tested import TestedScreen
 from tui.console.widgets.form_field import FormField
 
 
-class FormScreen(FieldsScreen):
+class FormScreen(TestedScreen):
     """Creates and edits; asks for a test before a connection is saved that none has passed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,8 +60,6 @@ class FormScreen(FieldsScreen):
     def __init__(self, desk: Desk, kind: Kind, name: str | None = None, *, verbs: Any = None) -> None:
         title = self.title_of(kind, name) if name else f"New {noun(kind)}"
         super().__init__(desk, title, kind, verbs or resource_of(kind), name)
-        self._passed: tuple[dict[str, str] | None, Sequence[Any]] = (None, ())
-        self._stopped: tuple[dict[str, str] | None, str, str] = (None, "", "")
         self._waived: dict[str, str] = {}
         self._answered_once: set[str] = set()
         self._warnings: Sequence[str] = ()
@@ -80,10 +77,6 @@ class FormScreen(FieldsScreen):
         yield Button("Save", id="save", compact=True)
         yield Button("Save and finish", id="finish", compact=True, variant="primary")
         yield Button("Back", id="leave", compact=True)
-
-    @property
-    def _can_test(self) -> bool:
-        return any(action.name == "test" for action in self.kind.actions)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Test only where there is a connection, sign in where a profile is chosen."""
@@ -197,7 +190,7 @@ class FormScreen(FieldsScreen):
     def _write(self, then: Callable[[str], None]) -> None:
         verbs, desk, given, version = self.verbs, self.desk, self.to_write, self._version
         before, name = self.name_now, str(given.get(self.kind.key, self.name_now)).strip()
-        steps = self._passed[1] if self._login == self._passed[0] else ()
+        steps = self._steps_passed
 
         def work() -> str:
             if before is None:
@@ -230,15 +223,9 @@ class FormScreen(FieldsScreen):
         return ["No comment says why it is here; e adds one."] if is_wished else []
 
     @property
-    def _login(self) -> dict[str, str]:
-        """What a test would vouch for; a secret that nobody typed is the one that is kept."""
-        logins = tested.LOGINS.get(self.kind.name, ())
-        return {name: self.fields[name].typed for name in logins if self.fields[name].typed}
-
-    @property
     def _is_vouched_for(self) -> bool:
         """Whether what stands here has just passed its test, or somebody has said that it may be saved without."""
-        return self._login == self._passed[0] or self._login.items() <= self._waived.items()
+        return bool(self._steps_passed) or self._login.items() <= self._waived.items()
 
     def _stay(self, name: str) -> None:
         self.name_now = name
@@ -272,53 +259,3 @@ class FormScreen(FieldsScreen):
     def action_try_out(self) -> None:
         """What the filter would change for stored messages, as it stands here."""
         self.when_typed(lambda: show_tried(self.app, self.desk, self.values, self.name_now))
-
-    # -- testing ----------------------------------------------------------------------------------------------------
-
-    def action_test(self) -> None:
-        """Try the connection with what stands here, saved or not."""
-        self.when_typed(self._look_and_test)
-
-    def _look_and_test(self) -> None:
-        """What is wrong with the login stands beside its fields; the rest matters only when it is saved."""
-        verbs, desk, given, name = self.verbs, self.desk, self.values, self.name_now
-
-        def looked_at(problems: Sequence[Problem]) -> None:
-            wrong = tuple(one for one in problems if one.field in tested.LOGINS[self.kind.name])
-            if wrong:
-                self.refused(BadInput(problems=wrong), "Not tested")
-            else:
-                self._test()
-
-        self.calls.ask(lambda: verbs.check(desk.handles, given, name=name), looked_at, lane="test")
-
-    def _test(self, then: Callable[[], None] = lambda: None) -> None:
-        login = self._login
-
-        def told(steps: Sequence[Any] | None) -> None:
-            wrong = next((step for step in steps or () if not step.ok), None)
-            self._passed = (login, steps) if steps and wrong is None else (None, ())
-            self._stopped = (None, "", "")
-            if wrong is not None:
-                self._point_at(wrong)
-            elif steps:
-                then()
-
-        self.console.orders.test(self.kind, self.values, self.name_now, told)
-
-    def complaints(self, problems: Sequence[Problem]) -> dict[str, str]:
-        """What a test stopped at is wrong until something of the login is changed."""
-        login, name, said = self._stopped
-        stopped = {name: said} if login is not None and login == self._login else {}
-        return stopped | super().complaints(problems)
-
-    def _point_at(self, wrong: Any) -> None:
-        """Go to the field that mends what the test stopped at, and keep the reason in sight there."""
-        name = field_for(wrong.cause, [one for one, field in self.fields.items() if field.display])
-        if not name:
-            self.tell(f"The test stopped at {wrong.step}. ctrl+t tries again.", BAD)
-            return
-        self._stopped = (self._login, name, wrong.detail)
-        self.fields[name].complain(wrong.detail)
-        self.fields[name].widget.focus()
-        self.tell(f"The test stopped at {wrong.step}: see {self.fields[name].field.label}. ctrl+t tries again.", BAD)
