@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from imapclient.exceptions import ProtocolError
@@ -13,7 +13,7 @@ from imapclient.response_parser import parse_fetch_response
 
 from core.protocols.imap_answer import Answer, Response
 from core.protocols.imap_dialogue import ImapDialogue
-from core.protocols.imap_text import internal_date
+from core.protocols.imap_text import in_utc, internal_date
 
 T = TypeVar("T")
 
@@ -144,5 +144,5 @@ def _body(items: Mapping[bytes, object]) -> Body:
         uid=int(str(items[b"UID"])),
         raw=raw if isinstance(raw, bytes) else None,
         size=size if isinstance(size, int) else 0,
-        date=date.astimezone(UTC) if isinstance(date, datetime) else None,
+        date=in_utc(date) if isinstance(date, datetime) else None,
     )

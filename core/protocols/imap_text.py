@@ -14,6 +14,7 @@ _LONGEST_SET = 7000
 """Octets of one sequence set: RFC 7162 §4 lets servers refuse command lines beyond 8192."""
 
 _DATE = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_FIRST_YEAR, _LAST_YEAR = 1970, 2100
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -50,7 +51,7 @@ def folder_name(folder: str) -> bytes:
 
 
 def internal_date(text: bytes) -> datetime | None:
-    """INTERNALDATE in UTC; None for one that is no date, since servers have sent such."""
+    """INTERNALDATE in UTC; None for one that is no date, or of no year with mail, since servers have sent such."""
     found = _DATE.fullmatch(text)
     if not found:
         return None
@@ -61,9 +62,14 @@ def internal_date(text: bytes) -> datetime | None:
         local = datetime(
             int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), min(int(second), 59), tzinfo=zone
         )
-        return local.astimezone(UTC)
     except (ValueError, KeyError, OverflowError):
         return None
+    return in_utc(local)
+
+
+def in_utc(date: datetime) -> datetime | None:
+    """A date of a server in UTC; None at the ends of time, from where nobody can reckon on."""
+    return date.astimezone(UTC) if _FIRST_YEAR <= date.year <= _LAST_YEAR else None
 
 
 def _ranges(uids: list[int]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from tests.accounts import (
 )
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
+from tests.fakes.steps import Command, Reply
 from tests.servers.dovecot import DovecotServer
 
 
@@ -78,6 +79,25 @@ def test_a_fake_count_of_messages_stops_no_run(handles: Handles) -> None:
         outcome = fetch_once(handles, "a")
     assert (outcome.state, outcome.counts.fetched) == ("ok", 1)
     assert run_row(handles, outcome.run_id).skipped == 2**31 - 1  # what PostgreSQL holds
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("flags", ["", "FLAGS () "])  # with them a parser reads it
+@pytest.mark.parametrize("date", ["01-Jan-0001 00:00:00 +0100", "31-Dec-9999 23:00:00 -0200"])
+def test_a_date_at_the_ends_of_time_is_none(handles: Handles, date: str, flags: str) -> None:
+    raw = message(1)
+    dated = f'* 1 FETCH (UID 1 {flags}INTERNALDATE "{date}" BODY[] {{{len(raw)}}}\r\n'.encode()
+    script = holding({1: raw})
+    bodies = script["UID FETCH"]
+
+    def fetch_with_date(command: Command) -> Reply:
+        return [dated + raw + b")\r\n", "$tag OK done"] if "BODY.PEEK" in command.text else bodies(command)
+
+    with ScriptedImap({**script, "UID FETCH": fetch_with_date}) as server:
+        add_account(handles, port=server.port)
+        outcome = fetch_once(handles, "a")
+
+    assert (outcome.state, outcome.counts.records) == ("ok", 1)
 
 
 @ON_SQLITE
