@@ -85,8 +85,11 @@ def _by_address(
             found = _found(header, address, queue)
             return found._replace(complaints=complaints) if complaints else found
         complaints += (Complaint(header, address, f"The address's queue {queue} is not valid; it was passed over."),)
-    found = _found_nothing(default_queue)
-    return found._replace(complaints=complaints) if complaints else found
+    if not complaints:
+        return _found_nothing(default_queue)
+    first = complaints[0].value
+    why = f"queue {default_queue}: no system address among its recipients, as {first}, has a valid queue"
+    return Dispatched(default_queue, (Step(Stage.DISPATCH, "default", why),), complaints)
 
 
 @lru_cache(maxsize=1024)

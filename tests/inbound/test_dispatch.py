@@ -103,6 +103,9 @@ def test_an_invalid_queue_counts_as_absent() -> None:
     assert by_address.complaints
     only = dispatched(("To", "old@example.org"))
     assert (only.queue, [(one.what, one.value) for one in only.complaints]) == ("Raw", [("To", "old@example.org")])
+    assert only.steps[0].why == (
+        "queue Raw: no system address among its recipients, as old@example.org, has a valid queue"
+    )
 
 
 @pytest.mark.parametrize("account_queue", ["Gone", None])
