@@ -20,6 +20,7 @@ LONGEST = 0.1
 """Seconds for which a batch gives way at most: a crowd of small writers must not stop the mail."""
 
 LOOK = 0.001
+"""Seconds between two looks meanwhile."""
 
 
 class RightOfWay:

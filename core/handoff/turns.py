@@ -15,7 +15,10 @@ from core.models import Delivery, DeliveryState, Handoff, HandoffStatus
 
 FIRST = timedelta(seconds=10)
 """The wait after the first try that failed; each is twice the one before."""
+
 LONGEST = timedelta(hours=1)
+"""The longest of these waits."""
+
 LIFETIME = timedelta(days=5)
 """For so long an offer is tried."""
 

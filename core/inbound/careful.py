@@ -24,6 +24,7 @@ from core.protocols.source import Fetched, Key
 from core.runlog import RunLog
 
 MOST_DEATHS = 3
+"""Of the process alone with one message, before that is quarantined unparsed."""
 
 DIED = "the process that took it died"
 """How the reason begins why such a message is in quarantine."""

@@ -15,7 +15,11 @@ SECONDS = 0.25
 """How long one expression may look at the values of one message."""
 
 LONGEST_EXPRESSION = 2000
+"""Characters of one."""
+
 MOST_REPEATS = 1000
+"""How often a part of it may be said to repeat, as in `{1000}`."""
+
 _MOST_COPIES = 1_000_000
 
 _REPEATS = re.compile(r"\{(\d+)")

@@ -9,6 +9,8 @@ from datetime import date
 from functools import lru_cache
 
 MOST_NUMBERS = 20
+"""Numbers of records in one message that are looked up."""
+
 MOST_MESSAGE_IDS = 50
 """Of a thread that is longer the newest are looked up."""
 

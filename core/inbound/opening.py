@@ -81,7 +81,11 @@ def server_of(account: Account) -> Server:
 
 
 def login_of(handles: Handles, account: Account) -> Login:
-    """As whom; the password is opened here and goes no further than the connection."""
+    """As whom; the password is opened here and goes no further than the connection.
+
+    Raises:
+        ConfigurationError: there is no password, or it cannot be opened.
+    """
     with handles.database.reading() as session:
         password = handles.vault.fetch(session, *login_owner(account.id or 0, account.mailbox_id), "password")
     if password is None:

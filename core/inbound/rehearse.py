@@ -15,6 +15,7 @@ from core.protocols.source import Key, Source
 from core.runlog import RunLog
 
 SIZES_AT_ONCE = 1000
+"""How many sizes are asked for in one command."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ LONGEST_NOTICE = 64 * 1024
 """Characters of a message that are read; what a server says comes before what it returns."""
 
 MOST_RECIPIENTS = 100
+"""Of one notice; those named after them are left out."""
 
 _LONGEST_DIAGNOSTIC = 998
 _LINES_BEFORE = 15

@@ -111,7 +111,11 @@ class HeaderBlock:
 
 
 def check_header(header: bytes, meant: Sequence[bytes]) -> None:
-    """Read a header block again, field by field, and compare the lower-case names with those that were meant."""
+    """Read a header block again, field by field, and compare the lower-case names with those that were meant.
+
+    Raises:
+        UnsafeMessage: a field holds what would begin another one, or there are other fields than those.
+    """
     if b"\0" in header:
         raise UnsafeMessage("The message was not sent: a header field holds a NUL.")
     ends = header.count(b"\r\n")

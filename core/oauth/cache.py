@@ -85,6 +85,9 @@ def get_token(handles: Handles, signer: Signer, *, by_hand: bool = False) -> Giv
         handles: what this process holds open.
         signer: whose it is.
         by_hand: a person tests it: a new one is got, also from a provider that refused, as that may be mended there.
+
+    Raises:
+        NeedsSignIn, OAuthRefused, OAuthUnavailable: as `access_token`.
     """
     deadline = Deadline(PATIENCE)
     save_what_was_left(handles, signer)

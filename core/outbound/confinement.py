@@ -20,8 +20,13 @@ NOBODY = 65534
 """The user and group that own nothing."""
 
 CPU_SECONDS = 5
+"""Of a processor, for one message."""
+
 MEMORY = 256 << 20
+"""Bytes of address space."""
+
 OPEN_FILES = 64
+"""At a time."""
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _GIVE_VERSION = 1

@@ -25,7 +25,11 @@ class Dialogue:
         """What a server may repeat in its words."""
 
     def begin(self, phase: str, seconds: float, budget: int) -> None:
-        """From here on one operation, unless the connection is closed."""
+        """From here on one operation, unless the connection is closed.
+
+        Raises:
+            ConnectionLost: it is.
+        """
         if self.wire.broken:
             raise ConnectionLost("The connection is closed.", host=self.wire.place, phase=phase)
         self.wire.begin(phase, seconds, budget)

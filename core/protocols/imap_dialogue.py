@@ -46,7 +46,12 @@ class ImapDialogue(ImapCommands):
         self.capabilities = frozenset()
 
     def log_in(self, login: Login) -> None:
-        """Sign in by the strongest way that both sides know."""
+        """Sign in by the strongest way that both sides know.
+
+        Raises:
+            NotOffered: there is none.
+            LoginRefused: the server refuses the login.
+        """
         self._secrets = login.secrets()
         if not self.capabilities:
             self.refresh_capabilities()

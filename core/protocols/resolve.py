@@ -36,7 +36,11 @@ class Address:
 
 
 def resolve(host: str, port: int, seconds: float) -> tuple[Address, ...]:
-    """The addresses of a host in the order to be tried; asked anew at each connection."""
+    """The addresses of a host in the order to be tried; asked anew at each connection.
+
+    Raises:
+        Unreachable: it has none, no server of names answered in so many seconds, or that is no port.
+    """
     place = f"{host}:{port}"
     if not 0 < port < 65536:
         raise Unreachable(f"{port} is not a port: 1 to 65535.", host=place, phase="resolve")
@@ -55,6 +59,9 @@ def connect(addresses: Sequence[Address], seconds: float, *, place: str) -> tupl
 
     They are tried in their order, the next one as soon as one has failed or has not answered for `NEXT_AFTER`: where
     IPv6 is announced and leads nowhere, that must not cost each connection half of its time (RFC 8305 §5).
+
+    Raises:
+        Unreachable: none answered in so many seconds.
     """
     attempts = _Attempts()
     try:

@@ -61,7 +61,11 @@ def decoded(challenge: bytes) -> str:
 
 
 def refuse_breaks(what: str, value: str) -> str:
-    """Give the value back, or refuse it: CR, LF and NUL would end the command and begin another."""
+    """Give the value back, or refuse it: CR, LF and NUL would end the command and begin another.
+
+    Raises:
+        BadInput: it holds one of them.
+    """
     if "\r" in value or "\n" in value or "\0" in value:
         raise BadInput(f"The {what} holds a line break or NUL, which cannot be sent to a server.")
     return value

@@ -51,7 +51,11 @@ class SmtpDialogue(Dialogue):
         return int(found[1]) if found else 0
 
     def greet(self) -> str:
-        """Take the greeting."""
+        """Take the greeting.
+
+        Raises:
+            SmtpRefused: it is a refusal.
+        """
         self.begin("greeting", self.timeouts.login)
         reply = self.reply()
         if not reply.is_positive:
@@ -60,7 +64,11 @@ class SmtpDialogue(Dialogue):
         return self.greeting
 
     def ehlo(self) -> str:
-        """EHLO, or HELO where that is all the server knows."""
+        """EHLO, or HELO where that is all the server knows.
+
+        Raises:
+            SmtpRefused: it knows neither, or does not want our name.
+        """
         name = self._ehlo_name.encode()
         reply = self.command(b"EHLO " + name, "ehlo")
         lines = self._lines
@@ -73,7 +81,12 @@ class SmtpDialogue(Dialogue):
         return ", ".join(self.features)
 
     def ask_for_tls(self) -> None:
-        """STARTTLS (RFC 3207), which must be offered."""
+        """STARTTLS (RFC 3207), which must be offered.
+
+        Raises:
+            TlsMissing: it is not; nothing else was sent.
+            SmtpRefused: it is offered and refused.
+        """
         self.ehlo()
         if not self.offers("STARTTLS"):
             self._refuse_clear("STARTTLS", 465)
@@ -84,7 +97,12 @@ class SmtpDialogue(Dialogue):
         self.features = {}
 
     def log_in(self, login: Login) -> None:
-        """AUTH (RFC 4954) by the strongest mechanism that both sides know."""
+        """AUTH (RFC 4954) by the strongest mechanism that both sides know.
+
+        Raises:
+            NotOffered: there is none.
+            LoginRefused: the relay refuses the login.
+        """
         self._secrets = login.secrets()
         offered = set(self.features.get("AUTH", "").replace("=", " ").split())
         token = login.token

@@ -61,14 +61,22 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029\ud800-\udfff]")
 
 
 def checked_address(address: str) -> str:
-    """Give an envelope address back, or refuse what could end the command or name somebody else."""
+    """Give an envelope address back, or refuse what could end the command or name somebody else.
+
+    Raises:
+        UnsafeMessage: it could.
+    """
     if _UNSAFE.search(address):
         raise UnsafeMessage(f"The address {address!r} holds a space, an angle bracket or a control character.")
     return address
 
 
 def checked_envelope(sender: str, recipients: Sequence[str]) -> None:
-    """Refuse an envelope that cannot be said; an empty sender is the null sender (RFC 5321 §4.5.5)."""
+    """Refuse an envelope that cannot be said; an empty sender is the null sender (RFC 5321 §4.5.5).
+
+    Raises:
+        UnsafeMessage: it has no recipient, or an address could end the command.
+    """
     if not recipients:
         raise UnsafeMessage("The message has no recipient.")
     checked_address(sender)
@@ -89,6 +97,9 @@ def stuffed(raw: bytes) -> bytes:
 
     A CR or LF alone is refused: relays disagree on whether it ends a line, and what follows could become a second
     message (SMTP smuggling, CVE-2023-51764).
+
+    Raises:
+        UnsafeMessage: it holds one.
     """
     if has_bare_ends(raw):
         raise UnsafeMessage("The message holds a bare CR or LF; it must be made canonical before it is sent.")

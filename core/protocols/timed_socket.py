@@ -127,7 +127,11 @@ class TimedSocket:
             raise
 
     def violation(self, text: str, *, phase: str = "", reply: str = "") -> Never:
-        """The server broke the rules of its protocol: nothing it says from here on can be understood."""
+        """The server broke the rules of its protocol: nothing it says from here on can be understood.
+
+        Raises:
+            ProtocolViolation: always; the connection is closed.
+        """
         self.close()
         raise ProtocolViolation(text, host=self.place, phase=phase or self._phase, reply=reply)
 

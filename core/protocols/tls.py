@@ -78,7 +78,11 @@ class TlsFacts:
 
 
 def context_for(trust: TlsTrust) -> ssl.SSLContext:
-    """The TLS settings of a client; cached, since reading the system's authorities takes 10 ms."""
+    """The TLS settings of a client; cached, since reading the system's authorities takes 10 ms.
+
+    Raises:
+        TlsFailed: the fingerprint or the authorities that it is to trust make no sense.
+    """
     if trust.pin and not re.fullmatch(r"[0-9a-f]{64}", trust.pin):
         raise TlsFailed(
             "The pinned fingerprint is not the SHA-256 of a certificate: 64 hexadecimal digits.", phase="tls"
@@ -87,7 +91,12 @@ def context_for(trust: TlsTrust) -> ssl.SSLContext:
 
 
 def handshake(plain: socket.socket, host: str, trust: TlsTrust, *, place: str = "") -> TlsStream:
-    """Begin TLS on an open connection and verify the server, within the timeout that the socket has."""
+    """Begin TLS on an open connection and verify the server, within the timeout that the socket has.
+
+    Raises:
+        TlsFailed: the server's certificate is not to be trusted, or the two have no TLS in common.
+        DeadlineExceeded, ConnectionLost: it did not come to an end.
+    """
     context = context_for(trust)
     try:
         secured = TlsStream(plain, context, host)
@@ -110,7 +119,11 @@ def handshake(plain: socket.socket, host: str, trust: TlsTrust, *, place: str = 
 
 
 def look_at_certificate(plain: socket.socket, host: str) -> Certificate:
-    """Whatever certificate the server shows, verified or not; for an error's text only: nothing is sent over it."""
+    """Whatever certificate the server shows, verified or not; for an error's text only: nothing is sent over it.
+
+    Raises:
+        WireError: it shows none.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

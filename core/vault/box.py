@@ -21,6 +21,7 @@ from core.errors import SecretUnreadable
 from core.vault.key import KEY_BYTES, Key
 
 VERSION = 2
+"""The first byte of what is sealed for the public half."""
 _NONCE = 12
 _HEAD = 1 + 8
 _SENDER_ENDS = _HEAD + 32

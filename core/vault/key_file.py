@@ -43,11 +43,20 @@ class FilePlace:
         return _is_there(self.path)
 
     def refuse_exposed(self) -> None:
-        """Refuse a key that anyone but its owner can read, or that another than the service put there."""
+        """Refuse a key that anyone but its owner can read, or that another than the service put there.
+
+        Raises:
+            ExposedFile: it is such a key.
+        """
         self._refuse_exposed(self.path)
 
     def read(self, slot: str = CURRENT) -> Key | None:
-        """The key in a slot."""
+        """The key in a slot.
+
+        Raises:
+            ExposedFile: others can read it, or it was put there by another than the service.
+            SecretUnreadable: it is not for us to read, or is no key.
+        """
         path = self._path(slot)
         self._refuse_exposed(path)
         try:
@@ -65,7 +74,11 @@ class FilePlace:
             ) from error
 
     def make(self, key: Key, slot: str = CURRENT) -> Key:
-        """Put a key into a slot unless one is there."""
+        """Put a key into a slot unless one is there.
+
+        Raises:
+            CannotWrite: its folder cannot be written.
+        """
         path = self._path(slot)
         making = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         try:
@@ -82,7 +95,11 @@ class FilePlace:
         return self.read(slot) or key
 
     def promote(self, *, keep_old: bool) -> None:
-        """The next key becomes the one that holds."""
+        """The next key becomes the one that holds.
+
+        Raises:
+            CannotWrite: its folder cannot be written.
+        """
         old = self.read(CURRENT)
         try:
             if keep_old and old is not None:

@@ -15,6 +15,7 @@ from core.errors import SecretUnreadable
 from core.vault.key import KEY_BYTES, Key
 
 VERSION = 1
+"""The first byte of an envelope."""
 _NONCE = 12
 _TAG = 16
 _HEAD = 1 + 8

@@ -22,6 +22,7 @@ HEARTBEAT = 5.0
 """Seconds between two beats."""
 
 FORGOTTEN_AFTER = timedelta(hours=24)
+"""For so long the row of a worker stays after its last beat."""
 
 _worker = table_of(Worker)
 _log = logging.getLogger("postroom.health")

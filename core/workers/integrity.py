@@ -16,6 +16,7 @@ from core.handles import Handles
 from core.models import Setting
 
 EVERY = timedelta(days=1)
+"""Between two looks, by whichever worker comes first."""
 
 SUBJECT = "database"
 """Of the alert."""

@@ -38,6 +38,8 @@ EVERY = 60.0
 """Seconds between two sweeps."""
 
 ORDERS_KEPT = timedelta(days=7)
+"""For so long what people asked of workers stays after it is over."""
+
 AT_ONCE = 500
 """Rows deleted in one transaction: a sweep never holds the writer for long."""
 

@@ -51,16 +51,19 @@ COMMAND_SECONDS = 30.0
 """How long the command may take."""
 
 CLAIMED_FOR = timedelta(seconds=2 * COMMAND_SECONDS)
+"""For so long the alert is nobody else's; then whoever had it counts as dead."""
 
 TRIES = 6
 """How often the command is tried: after 1, 2, 4, 8 and 16 minutes again."""
 
 LONGEST_PAUSE = timedelta(minutes=2 ** (TRIES - 2))
+"""The last of these waits."""
 
 COMMAND_SUBJECT = "alerts:command"
 """Of the alert that the command itself fails; it is told by mail alone."""
 
 PATIENCE_AFTER_FAULT = 10.0
+"""Seconds until the next look after something failed."""
 
 _alert, _mailbox, _status = table_of(Alert), table_of(Mailbox), table_of(MailboxStatus)
 _log = logging.getLogger("postroom.alerts")
