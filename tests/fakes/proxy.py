@@ -74,7 +74,8 @@ class Proxy:
 
     def cut_all(self, reset: bool = False) -> None:
         """Break off all connections that are open now."""
-        for link in self._links:
+        # Whoever connects anew because of it is not cut off as well.
+        for link in tuple(self._links):
             link.end(reset)
 
     def begin(self, work: Callable[..., None], *arguments: object) -> None:

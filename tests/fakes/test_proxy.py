@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.faults import Direction, Fault, Rule, position
 from tests.fakes.imap import RAW, ScriptedImap
 from tests.fakes.pop3 import ScriptedPop3
-from tests.fakes.proxy import Line, Proxy
+from tests.fakes.proxy import Line, Proxy, _Link
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 from tests.waiting import PATIENCE, until
@@ -150,6 +150,25 @@ def test_all_connections_can_be_cut_now() -> None:
         with pytest.raises((poplib.error_proto, OSError)):
             connection.noop()
         connection.close()
+
+
+def test_who_comes_anew_while_others_are_cut_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    came: list[poplib.POP3] = []
+    end = _Link.end
+
+    def end_and_come(link: _Link, reset: bool) -> None:
+        end(link, reset)
+        if not came:
+            came.append(poplib.POP3(proxy.host, proxy.port, timeout=PATIENCE))  # returns when it has been greeted
+
+    with ScriptedPop3() as server, Proxy(server.port) as proxy:
+        first = poplib.POP3(proxy.host, proxy.port, timeout=PATIENCE)
+        with monkeypatch.context() as during:
+            during.setattr(_Link, "end", end_and_come)
+            proxy.cut_all()
+        came[0].noop()
+        for connection in (first, *came):
+            connection.close()
 
 
 def test_a_watcher_is_asked_before_the_server_hears() -> None:
