@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.errors import ConfigurationError, LoginRefused, PostroomError, SmtpRefused, WireError
 from core.models import OutgoingState
@@ -26,10 +26,12 @@ class Fault:
     enhanced_code: str = ""
     is_configuration: bool = False
     """Whether a person must change something: a wrong password, a certificate."""
+    ms: float = 0.0
+    """How long it took to find out."""
 
     @classmethod
-    def of(cls, error: PostroomError) -> Fault:
-        """What an error on the way to the relay means."""
+    def of(cls, error: PostroomError, ms: float = 0.0) -> Fault:
+        """What an error on the way to the relay means, and after how many milliseconds it came."""
         wire = error if isinstance(error, WireError) else None
         code, enhanced = _reply_in(error)
         return cls(
@@ -39,6 +41,7 @@ class Fault:
             reply_code=code,
             enhanced_code=enhanced,
             is_configuration=isinstance(error, ConfigurationError | LoginRefused) or error.exit_code == 78,
+            ms=ms,
         )
 
     def as_try(self, job: Job, route: Route, now: datetime) -> TryMade:
@@ -50,7 +53,8 @@ class Fault:
             host=self.host,
             phase=self.phase,
             outcome=OutgoingState.DEFERRED,
-            started_at=now,
+            started_at=now - timedelta(milliseconds=self.ms),
+            ms=self.ms,
             reply_code=self.reply_code,
             enhanced_code=self.enhanced_code,
             text=self.text,

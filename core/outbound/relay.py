@@ -67,10 +67,11 @@ class Relay:
             self._opened.connection.quit()
         self._opened = self._pool.borrow(self.route)
         if self._opened is None:
+            began = clock.monotonic()
             try:
                 self._opened = connect(self._handles, self.route, self._timeouts)
             except (WireError, ConfigurationError) as error:
-                return Fault.of(error)
+                return Fault.of(error, clock.elapsed_ms(began))
         return None
 
     def prepare(self, outgoing: Outgoing) -> None:

@@ -317,6 +317,10 @@ def test_a_wrong_password_cools_the_mailbox_and_is_told_as_configuration(handles
         assert summary.sent == 1
         assert summary.faults["guarded"].is_configuration
         assert "wrong" not in str([tuple(attempt) for attempt in attempts(handles)])
+        assert [(one.mailbox, one.phase, one.ms > 0) for one in attempts(handles)] == [
+            ("guarded", "login", True),
+            ("spare", "dot", True),
+        ]
 
 
 def test_a_mailbox_signs_in_with_its_own_password(handles):

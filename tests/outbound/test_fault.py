@@ -1,5 +1,8 @@
 """Why a mailbox cannot send at all, told from what went wrong on the way: a table."""
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
 import pytest
 
 from core.errors import (
@@ -43,3 +46,13 @@ HOST = "relay.example:587"
 )  # fmt: skip
 def test_what_an_error_on_the_way_means(error, expected):
     assert Fault.of(error) == expected
+
+
+def test_a_try_began_when_its_connection_did_and_tells_how_long_that_took():
+    now, job, route = (
+        datetime(2026, 5, 1, tzinfo=UTC),
+        SimpleNamespace(number=1),
+        SimpleNamespace(mailbox_id=7, name="m"),
+    )
+    tried = Fault.of(Unreachable("slow", host=HOST), ms=1500.0).as_try(job, route, now)
+    assert (tried.started_at, tried.ms) == (now - timedelta(seconds=1.5), 1500.0)
