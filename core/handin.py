@@ -27,9 +27,11 @@ from core.mail.envelope import (
     check_header,
     check_size,
     checked_envelope,
+    is_time_of_mail,
     message_id_of,
 )
 from core.mail.message_ids import read_message_ids
+from core.text import clean
 
 __all__ = ["SUFFIX", "Dropped", "OutgoingEnvelope", "hand_in", "read_dropped"]
 
@@ -88,9 +90,10 @@ def read_dropped(content: bytes) -> Dropped:
             raise BadInput("The file is of another version, or was cut.")
         envelope = checked_envelope(_read_envelope(head))
         message_id, handed_in_at = read_message_ids(head["message_id"]), _read_time(head["handed_in_at"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadInput(f"The file is not as postroom send writes it ({type(error).__name__}).") from error
-    if len(message_id) != 1 or len(message_id[0]) > LONGEST_ID or handed_in_at is None:
+    is_named = len(message_id) == 1 and len(message_id[0]) <= LONGEST_ID and clean(message_id[0]) == message_id[0]
+    if not is_named or handed_in_at is None or not is_time_of_mail(handed_in_at):
         raise BadInput("The file is not as postroom send writes it (Message-ID or time).")
     check_header(raw)
     return Dropped(envelope, message_id[0], handed_in_at, raw)

@@ -33,6 +33,7 @@ _HEADER_END = re.compile(rb"\n\r*\n")
 _BARE_CR = re.compile(rb"\r(?![\r\n])")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_NAME = 200
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,18 @@ def checked_envelope(envelope: OutgoingEnvelope) -> OutgoingEnvelope:
     for name, moment in (("not_before", envelope.not_before), ("expires_at", envelope.expires_at)):
         if moment is not None and getattr(moment, "tzinfo", None) is None:
             problems.append(Problem("", name, "A time needs its zone, as in 2026-01-31T09:00:00Z."))
+        elif moment is not None and not is_time_of_mail(moment):
+            problems.append(Problem("", name, f"{moment.year} is no year in which this message can be sent."))
     if not problems and envelope.not_before and envelope.expires_at and envelope.expires_at <= envelope.not_before:
         problems.append(Problem("", "expires_at", "It is before the time at which it may leave: it is never sent so."))
     if problems:
         raise UnsafeMessage(problems=tuple(problems))
     return replace(envelope, sender=sender, recipients=tuple(dict.fromkeys(recipients)))
+
+
+def is_time_of_mail(moment: datetime) -> bool:
+    """Whether a time is one at which mail may be sent: at the ends of time nobody can reckon on from it."""
+    return _FIRST_YEAR <= moment.year <= _LAST_YEAR
 
 
 def check_size(raw: bytes) -> None:

@@ -221,6 +221,28 @@ def test_a_hostile_file_is_put_aside_with_the_reason_and_stops_nobody(handles, t
     assert pick_up(handles) == 0
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"not_before": "9999-12-31T23:59:59-14:00"},
+        {"expires_at": "9999-12-31T00:00:00+00:00"},
+        {"handed_in_at": "0001-01-01T00:00:00+14:00"},
+        {"handed_in_at": "0001-01-01T00:00:00+00:00"},
+        {"message_id": "<\ud800@example.org>"},
+        {"key": "\ud800"},
+    ],
+)
+def test_nobody_puts_a_file_there_that_keeps_the_mail_of_others(handles, said):
+    drop(handles, lane="urgent")
+    (file,) = handles.environment.drop.iterdir()
+    head, _, raw = file.read_bytes().partition(b"\n")
+    file.write_bytes(json.dumps({**json.loads(head), **said}).encode() + b"\n" + raw)
+    drop(handles)
+
+    assert pick_up(handles) == 1
+    assert refused(handles) == [file.name]
+
+
 def test_a_refused_folder_that_is_a_link_is_not_followed(handles, tmp_path):
     (handles.environment.drop / "refused").symlink_to(tmp_path)
     (handles.environment.drop / "0.mail").write_bytes(b"bad")
