@@ -16,7 +16,7 @@ from core.errors import StoreError
 from core.failpoints import fp
 from core.handles import Handles
 from core.outbound.clerk import Clerk
-from core.outbound.ended import Delivery, Terms, close_round, closed_as_sent, delivery_of, held_because, put_off
+from core.outbound.ended import Outcome, Terms, close_round, closed_as_sent, held_because, outcome_of, put_off
 from core.outbound.job import Job
 from core.outbound.limits import Learned
 from core.outbound.page import Page
@@ -75,7 +75,7 @@ class Book:
         room: WaitingRoom,
         pool: Pool,
         stop: threading.Event,
-        log: Callable[[Delivery], None] | None,
+        log: Callable[[Outcome], None] | None,
         when_written: Callable[[], None],
     ) -> None:
         """`when_written` is called whenever pages are done with."""
@@ -227,13 +227,13 @@ class Book:
         come_to = [self._come_to(page, written) for page in pages]
         return lambda: self._tell_of(come_to)
 
-    def tell(self, deliveries: Sequence[Delivery]) -> None:
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
         """Count and tell what became of messages."""
         with self._lock:
-            for delivery in deliveries:
-                self.summary.count(delivery.state)
+            for outcome in outcomes:
+                self.summary.count(outcome.state)
                 if self._log is not None:
-                    self._log(delivery)
+                    self._log(outcome)
 
     def _news(self, page: Page) -> list[MailboxNews]:
         mailbox_id = page.mailbox_id
@@ -280,7 +280,7 @@ class Book:
         self.let_go([job.lease for job in finished])
         for one in come_to:
             name = self._routes[one.page.mailbox_id].name
-            self.tell([delivery_of(job, settlement, name) for job, settlement in one.over])
+            self.tell([outcome_of(job, settlement, name) for job, settlement in one.over])
         self.room.done(len(finished))
         if any(one.page.over for one in come_to):
             self.handles.changes.moved("outbox")

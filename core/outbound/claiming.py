@@ -14,7 +14,7 @@ from core.failpoints import fp
 from core.handles import Handles
 from core.mail.strict_address import needs_smtputf8
 from core.models import Lane, OutgoingState
-from core.outbound.ended import Delivery, Terms, close_round, delivery_of, put_off
+from core.outbound.ended import Outcome, Terms, close_round, outcome_of, put_off
 from core.outbound.job import Job
 from core.outbound.outcome import TOO_LARGE, too_large_for_all
 from core.outbound.pick import OUT_OF_RATE, Choice, Hop, NoMailbox, Wait, pick
@@ -37,7 +37,7 @@ class Taken:
     """A batch in our hands, and what was over before it began."""
 
     jobs: list[Job] = field(default_factory=list)
-    over: list[Delivery] = field(default_factory=list)
+    over: list[Outcome] = field(default_factory=list)
     routes: dict[int, Route] = field(default_factory=dict)
     now: datetime | None = None
     """When it was taken, by the database's time."""
@@ -109,7 +109,7 @@ class _Batch:
             settle(session, [settlement for _, settlement in self._over], (), self._now)
         write_turns(session, self._turns)
         write_rates(session, self._rates.written())
-        over = [delivery_of(job, settlement, "") for job, settlement in self._over]
+        over = [outcome_of(job, settlement, "") for job, settlement in self._over]
         routes = dict(self._snapshot.routes)
         return Taken(self._jobs, over, routes, self._now, self._rates.line, self._without_mailbox)
 

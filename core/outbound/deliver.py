@@ -14,7 +14,7 @@ from core.outbound import no_mailbox
 from core.outbound.book import Book, give_back_jobs
 from core.outbound.claiming import Taken, Wanted, claim
 from core.outbound.courier import Courier
-from core.outbound.ended import Delivery
+from core.outbound.ended import Outcome
 from core.outbound.lost import free_lost
 from core.outbound.pool import Pool
 from core.outbound.rota import Rota
@@ -28,7 +28,7 @@ from core.outbox.reap import is_any_lost
 from core.protocols.server import Timeouts
 from core.settings import RuntimeSettings
 
-__all__ = ["Delivery", "Summary", "deliver_due"]
+__all__ = ["Outcome", "Summary", "deliver_due"]
 
 COURIERS = 4
 """Connections of one mailbox at a time."""
@@ -59,7 +59,7 @@ def deliver_due(
     handles: Handles,
     *,
     stop: threading.Event | None = None,
-    log: Callable[[Delivery], None] | None = None,
+    log: Callable[[Outcome], None] | None = None,
     pool: Pool | None = None,
     timeouts: Timeouts | None = None,
     couriers: int = COURIERS,

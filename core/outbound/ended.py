@@ -32,7 +32,7 @@ from core.text import counted
 _TRIED_AGAIN = (OutgoingState.DEFERRED, OutgoingState.UNCERTAIN)
 
 
-class Delivery(NamedTuple):
+class Outcome(NamedTuple):
     """What became of one message in this pass, for summaries, logs and whoever watches."""
 
     id: int
@@ -145,13 +145,13 @@ def put_off(job: Job, until: datetime, why: str) -> Settlement:
     return settlement
 
 
-def delivery_of(job: Job, settlement: Settlement, mailbox: str) -> Delivery:
+def outcome_of(job: Job, settlement: Settlement, mailbox: str) -> Outcome:
     """The line that tells of a settled message."""
     ending = settlement.ending
     assert ending is not None
     text = ending.last_error or next((result.said for result in job.results.values()), "")
     recipients = sum([not one.is_bcc for one in job.due.recipients])
-    return Delivery(
+    return Outcome(
         id=job.due.id,
         message_id=job.due.message_id,
         state=ending.state,

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, OutgoingMessage, OutgoingState, Recipient
-from core.outbound.ended import Delivery
+from core.outbound.ended import Outcome
 from core.outbound.retry import next_attempt_at
 from core.outbox.reap import reap
 from core.settings import RuntimeSettings, UncertainPolicy
@@ -18,7 +18,7 @@ _UNKNOWN = (OutgoingState.UNCERTAIN, OutgoingState.HELD)
 """What is otherwise goes on with its other recipients at once, and is told of then."""
 
 
-def free_lost(handles: Handles, settings: RuntimeSettings) -> list[Delivery]:
+def free_lost(handles: Handles, settings: RuntimeSettings) -> list[Outcome]:
     """Free the messages of lost workers; gives back those that a relay may have taken, as they stand now."""
     rule = settings.retry
     holds = rule.uncertain is UncertainPolicy.HOLD
@@ -27,7 +27,7 @@ def free_lost(handles: Handles, settings: RuntimeSettings) -> list[Delivery]:
         # Beyond its lifetime it gets one more try, so that what is told of it in the end is a relay's word.
         return next_attempt_at(attempts, created_at, now, rule) or now + rule.first
 
-    found: list[Delivery] = []
+    found: list[Outcome] = []
     may_be_more = True
     while may_be_more:
         reaped = handles.database.writing(lambda session: reap(session, next_try, hold_uncertain=holds))
@@ -37,7 +37,7 @@ def free_lost(handles: Handles, settings: RuntimeSettings) -> list[Delivery]:
     return found
 
 
-def _as_they_stand(handles: Handles, ids: list[int]) -> list[Delivery]:
+def _as_they_stand(handles: Handles, ids: list[int]) -> list[Outcome]:
     if not ids:
         return []
     message, mailbox, recipient = table_of(OutgoingMessage).c, table_of(Mailbox).c, table_of(Recipient).c
@@ -51,7 +51,7 @@ def _as_they_stand(handles: Handles, ids: list[int]) -> list[Delivery]:
         wanted = asked.where(message.id.in_(ids), message.state.in_(_UNKNOWN)).order_by(message.id)
         rows = session.connection().execute(wanted).all()
     return [
-        Delivery(
+        Outcome(
             row.id, row.message_id, OutgoingState(row.state), row.mailbox or "", row.recipients, row.last_error,
             row.next_attempt_at,
         )

@@ -11,7 +11,7 @@ from core.db.changes import Watcher
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
 from core.models import OutgoingState
-from core.outbound.deliver import Delivery, deliver_due
+from core.outbound.deliver import Outcome, deliver_due
 from core.outbound.pool import Pool
 from core.outbound.summary import Summary
 from core.outbox.claim import is_any_due
@@ -110,9 +110,9 @@ class Sender:
             _log.warning("%s", error)
 
 
-def _tell(delivery: Delivery) -> None:
-    if delivery.waits:
+def _tell(outcome: Outcome) -> None:
+    if outcome.waits:
         level = logging.DEBUG  # a hundred thousand may wait for a rate, and nothing is wrong with any
     else:
-        level = logging.INFO if delivery.state is OutgoingState.SENT else logging.WARNING
-    _log.log(level, "%s", delivery)
+        level = logging.INFO if outcome.state is OutgoingState.SENT else logging.WARNING
+    _log.log(level, "%s", outcome)

@@ -10,7 +10,7 @@ from typer import Argument, Context, Option
 
 from core.errors import BadInput, Misuse
 from core.handles import Handles
-from core.outbound.deliver import Delivery, Summary, deliver_due
+from core.outbound.deliver import Outcome, Summary, deliver_due
 from core.services import access
 from core.services.actor import Actor
 from core.services.route import Simulated, simulate, told
@@ -43,9 +43,7 @@ def deliver(ctx: Context) -> int:
     return ending.exit_code or exit_code_of(summary)
 
 
-def _delivered(
-    handles: Handles, actor: Actor, stop: threading.Event, log: Callable[[Delivery], None] | None
-) -> Summary:
+def _delivered(handles: Handles, actor: Actor, stop: threading.Event, log: Callable[[Outcome], None] | None) -> Summary:
     if handles.vault.can_open():
         return deliver_due(handles, stop=stop, log=log)
     return by_worker.deliver(handles, actor, stop)
@@ -82,10 +80,10 @@ def route(
     (_show_route_as_json if invocation.json else _show_route)(simulated)
 
 
-def _tell(delivery: Delivery) -> None:
-    by = f" by {delivery.mailbox}" if delivery.mailbox else ""
-    text = f"  {delivery.text}" if delivery.text else ""
-    tell_live(f"{delivery.message_id}  {delivery.state}{by}{text}")
+def _tell(outcome: Outcome) -> None:
+    by = f" by {outcome.mailbox}" if outcome.mailbox else ""
+    text = f"  {outcome.text}" if outcome.text else ""
+    tell_live(f"{outcome.message_id}  {outcome.state}{by}{text}")
 
 
 def _show(invocation: Invocation, summary: Summary) -> None:
