@@ -31,7 +31,7 @@ from core.vault.ref import Ref
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class TokenLogin:
     """What the other steps of the test work with."""
 
     login: Login
@@ -50,7 +50,7 @@ class SignedIn:
         return replace(step, detail=text, failure=TokenRefused(text, phase="login"))
 
 
-def token_step(handles: Handles, draft: Draft, use: Use) -> Generator[Step, None, SignedIn | None]:
+def token_step(handles: Handles, draft: Draft, use: Use) -> Generator[Step, None, TokenLogin | None]:
     """Get a token; gives back how to log in with it, or `None` when there is none.
 
     Values that are not saved are tried without keeping what comes of it.
@@ -70,7 +70,7 @@ def token_step(handles: Handles, draft: Draft, use: Use) -> Generator[Step, None
     lasts = f"until {got.expires_at:%H:%M} UTC" if got.expires_at else "for now"
     who = f", as {got.signed_in_as}" if got.signed_in_as else ""
     yield Step("token", True, elapsed_ms(began), f"by profile {signer.app.profile}, {lasts}{who}")
-    return SignedIn(Login(signer.username, token=lambda: got.token), signer, use, got.signed_in_as)
+    return TokenLogin(Login(signer.username, token=lambda: got.token), signer, use, got.signed_in_as)
 
 
 def _tried(draft: Draft, given: Signer) -> Given:
