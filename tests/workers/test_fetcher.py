@@ -76,16 +76,18 @@ def held_up(usual: Reply, may_end: threading.Event) -> Reply:
 
 
 class Busy:
-    """How many connections were logged in at once, at most."""
+    """How many connections were logged in at once, at most; each waits for another one to come."""
 
     def __init__(self) -> None:
         self.most = self._now = 0
         self._lock = threading.Lock()
+        self._two = threading.Barrier(2, timeout=PATIENCE)
 
     def come(self, _: Command) -> list[Step]:
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
+        self._two.wait()
         return ["$tag OK logged in"]
 
     def go(self, _: Command) -> list[Step]:
