@@ -48,10 +48,10 @@ def _checked(code: int, said: str) -> int:
 def _child(home: str, url: str, batch: int, startup_folders: list[str]) -> None:
     from core.environment import read_environment
     from core.gateway import open_gateway
-    from core.inbound import careful, reading
+    from core.inbound import reading, suspects
     from core.workers.fetch_now import fetch_now
 
-    reading.BATCH_MESSAGES = careful.BATCH_MESSAGES = batch
+    reading.BATCH_MESSAGES = suspects.BATCH_MESSAGES = batch
     for folder in startup_folders:
         if (startup := Path(folder) / "sitecustomize.py").exists():
             # Python runs it by itself in processes that are started, not in those that are forked.
