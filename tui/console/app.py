@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.console import RenderableType
-from textual import events
-from textual._compositor import CompositorUpdate
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from core.errors import CannotWrite, PostroomError, SchemaMismatch
+from core.errors import PostroomError, SchemaMismatch
 from core.resources.kind import Kind
 from core.services.attention import notice_unattended
 from core.text import safe_text
@@ -31,8 +24,6 @@ from tui.console.dialogs.choose import Choice, Choose
 from tui.console.dialogs.help import Help
 from tui.console.fault_log import FILE
 from tui.console.glyphs import BAD, GOOD
-from tui.console.in_ascii import InAscii
-from tui.console.keyboard import Keyboard
 from tui.console.orders import Orders
 from tui.console.places import PLACES, Place, place_named
 from tui.console.preferences import Preferences
@@ -40,12 +31,10 @@ from tui.console.screens.base import DeskScreen
 from tui.console.screens.form import FormScreen
 from tui.console.screens.place import screen_at
 from tui.console.screens.resource import ResourceScreen
-from tui.console.shown_lines import ShownLines
 from tui.console.standing import Standing
-from tui.console.terminal_guard import EXIT_CODE
+from tui.console.terminal_app import TerminalApp
 from tui.console.watching import Moved, Watching
 from tui.console.whole_program import WholeProgram
-from tui.private_file import write_private
 
 if TYPE_CHECKING:
     from core.handles import Handles
@@ -64,7 +53,7 @@ FRAMEWORKS = frozenset({"Theme", "Quit", "Screenshot"})
 """The framework's own commands that the palette keeps."""
 
 
-class PostroomApp(App[int]):
+class PostroomApp(TerminalApp):
     """The console."""
 
     TITLE = "Postroom"
@@ -80,8 +69,6 @@ class PostroomApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("colon", "go_to", "go to", tooltip="Go to a screen: type a part of its name", id="app.go_to"),
         Binding("question_mark", "help", "help", tooltip="What every key does here", id="app.help"),
-        Binding("ctrl+z", "suspend_process", "Suspend", tooltip="To the shell; fg comes back", show=False),
-        Binding("ctrl+l", "redraw", "Redraw", tooltip="Draw the whole screen anew", show=False),
         Binding("q", "leave", "Quit", tooltip="Leave the console; what runs goes on", show=False, id="app.quit"),
         Binding("ctrl+q", "quit", "Quit", tooltip="Leave the console; what runs goes on", show=False, priority=True),
         # Without a description: the palette has the screens by their names.
@@ -109,21 +96,17 @@ class PostroomApp(App[int]):
         offer_demo: Callable[[], object] | None = None,
         preferences: Preferences | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(faults=handles.environment.home / FILE, ascii_only=ascii_only)
         self.desk = Desk(handles, actor, read_only=read_only)
         self.calls = Calls(self, self.complain)
-        self.keyboard = Keyboard(self, super().on_event)
         self.orders = Orders(self, self.desk, self.calls, self.tell)
         self.preferences = preferences or Preferences.of_user()
         self._first = place_named(screen or "accounts")
         self._first_filter = filter_text
         self._screens: dict[str, DeskScreen] = {}
-        self._shown_lines = ShownLines()
         self._watching = Watching(handles, self.post_message)
         self._whole_program = WholeProgram()
         self._offer_demo = offer_demo
-        self._ascii = (InAscii(),) if ascii_only else ()
-        self.set_class(ascii_only, "-ascii")
         if (wanted := theme or self.preferences.theme) in self.available_themes:
             self.theme = wanted
         self._theme_at_start = self.theme
@@ -131,12 +114,9 @@ class PostroomApp(App[int]):
 
     # -- life -------------------------------------------------------------------------------------------------------
 
-    _running_loop: asyncio.AbstractEventLoop | None = None
-
     async def on_mount(self) -> None:
         """Show the first screen, then begin to watch."""
-        self._heed_signals()
-        self.app_resume_signal.subscribe(self, lambda _: self._shown_lines.forget())
+        self.heed_terminal()
         await self.push_screen(self._screen_of(self._first, self._first_filter))
         self.call_after_refresh(self._begin)
 
@@ -157,58 +137,6 @@ class PostroomApp(App[int]):
             self.set_interval(LOOK_AROUND_EVERY, self._look_around)
         if self._offer_demo is not None:
             self.orders.offer_demo(self._offer_demo)
-
-    async def on_event(self, event: events.Event) -> None:
-        """What is typed goes through the keyboard, everything else on as it comes."""
-        if isinstance(event, events.Resize):
-            self._shown_lines.forget()  # terminals break their lines anew by themselves
-        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            await self.keyboard.take(event)
-        else:
-            await super().on_event(event)
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        # The framework has no public place between what is drawn and what is sent.
-        if isinstance(renderable, CompositorUpdate) and self._is_sending:
-            renderable = self._shown_lines.changes(renderable)
-        super()._display(screen, renderable)
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """What goes over each line once it is drawn."""
-        return [*super().get_line_filters(), *self._ascii]
-
-    @property
-    def _is_sending(self) -> bool:
-        return self._running and not (self._closed or self.is_headless or self._batch_count or self._driver is None)
-
-    def hang_up(self) -> None:
-        """The terminal is gone: end as on SIGHUP; may be called from another thread, and does not wait."""
-        if self._running_loop is not None:
-            with suppress(RuntimeError):  # it has ended already
-                self._running_loop.call_soon_threadsafe(self.exit, EXIT_CODE, EXIT_CODE)
-
-    def _heed_signals(self) -> None:
-        # Without these the process ends with the terminal left raw.
-        loop = self._running_loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            try:
-                loop.add_signal_handler(number, self.exit, 128 + number, 128 + number)
-            except (RuntimeError, ValueError):
-                return  # not the main thread: another one heeds signals
-
-    def _fatal_error(self) -> None:
-        """Textual would print the values of all local variables, secrets among them; a log without them does."""
-        import traceback
-
-        path = self.desk.handles.environment.home / FILE
-        try:
-            write_private(path, traceback.format_exc().encode())
-            told = f"Its place in the program is in {path}."
-        except CannotWrite:
-            told = f"It cannot be written to {path}."
-        self._return_code = 70
-        self._exit_renderables.append(safe_text(f"A fault of ours ended the console. {told}"))
-        self._close_messages_no_wait()
 
     # -- what moves -------------------------------------------------------------------------------------------------
 
@@ -303,11 +231,6 @@ class PostroomApp(App[int]):
         title = shown_screen.header.place if isinstance(shown_screen, DeskScreen) else "Keys"
         columns = list(shown_screen.kind.filter_columns) if isinstance(shown_screen, ResourceScreen) else []
         self.push_screen(Help(str(title), key_names.explained(shown_screen), columns))
-
-    def action_redraw(self) -> None:
-        """Draw the whole screen anew: something else wrote on it."""
-        self._shown_lines.forget()
-        self.refresh(layout=True)
 
     def action_leave(self) -> None:
         """Leave the console."""
