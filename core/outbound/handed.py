@@ -59,7 +59,7 @@ class Sent(NamedTuple):
             ms=self.ms,
             reply_code=reply.code if reply is not None else None,
             enhanced_code=reply.enhanced if reply is not None else "",
-            text=" ".join((text, *warnings)),
+            text="; ".join(filter(None, (text, *warnings))),
         )
 
 

@@ -167,7 +167,7 @@ def test_without_a_mailbox_for_its_from_the_lowest_priority_sends_with_from_repl
     assert delivered.sender == "post@b.example"
     assert b"From: post@b.example" in delivered.raw
     assert b"Reply-To: me@a.example" in delivered.raw
-    assert "was replaced by" in attempts(handles)[0].text
+    assert "Taken; From me@a.example was replaced by" in attempts(handles)[0].text
 
 
 def test_a_changed_mailbox_is_used_as_it_is_now(handles, smtp_sink, second_sink):
