@@ -10,6 +10,7 @@ import pytest
 from core import clock
 from core.handles import Handles
 from core.models import AccountStatus, Queue
+from core.resources.catalogue import kind_named
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.filters import filters
@@ -17,6 +18,7 @@ from core.services.queues import queues
 from core.services.templates import templates
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, message, record, run, store
+from tui.console.desk import Desk
 from tui.console.window import MOST
 
 
@@ -388,3 +390,9 @@ async def test_the_help_names_the_digits_once(open_console: Opener) -> None:
         await console.press("question_mark", "G")
         await console.until_seen("1-9")
         assert console.text.count("To one of the first screens") == 1
+
+
+def test_of_many_names_each_can_be_chosen(handles: Handles, actor: Actor) -> None:
+    now = clock.utcnow()
+    store(handles, [Queue(id=one, name=f"team {one}", created_at=now, updated_at=now) for one in range(10, 260)])
+    assert "team 259" in Desk(handles, actor).names(kind_named("queue"))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 COUNTED = 10_000
 """Rows are counted no further."""
 
+CHOICES = 5000
+"""Names to choose from."""
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -87,7 +90,7 @@ class Desk:
         found = search.count(self.handles, self.actor, kind, filter_text, at_most=COUNTED) if filter_text else count
         return found, count
 
-    def names(self, kind: Kind, filter_text: str = "", most: int = 200) -> list[str]:
+    def names(self, kind: Kind, filter_text: str = "", most: int = CHOICES) -> list[str]:
         """The names of a kind's rows, to choose one."""
         page = search.matching(self.handles, self.actor, kind, filter_text, limit=most)
         return [str(row[kind.key]) for row in page.rows]

@@ -19,9 +19,6 @@ from tui.console.screens.base import DeskScreen
 LOOKED_AT = 50
 """Messages of a file that are told of; the command line tells of all."""
 
-MOST = 5000
-"""Accounts to choose from."""
-
 Plan = Sequence[tuple[str, str]]
 """Lines and their styles."""
 
@@ -40,9 +37,7 @@ def take_in(screen: DeskScreen, then: Callable[[str], None]) -> None:
         if name is not None:
             screen.app.push_screen(IntakeDialog(desk, name), done)
 
-    names = Choose(
-        "By the rules of which account?", lambda: [Choice(one, one) for one in desk.names(account, most=MOST)]
-    )
+    names = Choose("By the rules of which account?", lambda: [Choice(one, one) for one in desk.names(account)])
     screen.app.push_screen(names, chosen)
 
 
