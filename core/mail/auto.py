@@ -4,6 +4,7 @@ import re
 
 from core.mail.addresses import bare_addresses
 from core.mail.headers import Headers
+from core.text import clean
 
 _DAEMONS = re.compile(
     r"(?:mailer-daemon|postmaster|daemon|mdaemon|mail-system|microsoftexchange[0-9a-f]{8,}|owner-[^@]+|"
@@ -74,4 +75,4 @@ def _may_be_daemon(lowered: str) -> bool:
 
 def _first_word(value: str | None) -> str:
     """The keyword of a field that may go on with parameters or comments."""
-    return _END_OF_WORD.split(value.strip(), maxsplit=1)[0].lower()[:40] if value else ""
+    return clean(_END_OF_WORD.split(value.strip(), maxsplit=1)[0].lower()[:40]) if value else ""

@@ -10,6 +10,7 @@ from core.mail.headers import Headers
         (("Auto-Submitted", "auto-replied (vacation)"), "Auto-Submitted: auto-replied"),
         (("Auto-Submitted", "auto-generated; owner-email=x"), "Auto-Submitted: auto-generated"),
         (("Auto-Submitted", " Auto-Replied"), "Auto-Submitted: auto-replied"),
+        (("Auto-Submitted", "a\0\x1b]0;x\x07b"), "Auto-Submitted: a\ufffd\ufffd]0"),
         (("Precedence", "Bulk"), "Precedence: bulk"),
         (("Precedence", "list"), "Precedence: list"),
         (("Return-Path", "<>"), "null return path"),
