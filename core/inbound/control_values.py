@@ -94,14 +94,20 @@ class ControlValues:
         return prefix + name.removesuffix("ID"), self._owners[int(known) - 1]
 
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+
+
 def pending_time(value: str, now: datetime) -> datetime | None:
     """Until when a pending state lasts: absolute (ISO 8601, UTC unless it says otherwise), or ±N[smhd] from now."""
     value = value.strip()
+    found: datetime | None
     try:
         moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        found = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        return _from_now(value, now)
+        found = _from_now(value, now)
+    # At the ends of time nobody can show it in his own zone.
+    return found if found is not None and _FIRST_YEAR <= found.year <= _LAST_YEAR else None
 
 
 def _from_now(value: str, now: datetime) -> datetime | None:

@@ -217,6 +217,8 @@ def test_without_a_list_of_owners_anyone_may_own() -> None:
         (" 2026-04-01 ", datetime(2026, 4, 1, tzinfo=UTC)),
         ("+999999999d", None),
         ("0001-01-01T00:00+14:00", None),
+        ("0001-01-01", None),
+        ("9999-12-31T23:59", None),
         ("tomorrow", None),
         ("+ 12 d", NOW + timedelta(days=12)),
         ("90", NOW + timedelta(seconds=90)),
