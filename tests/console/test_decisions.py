@@ -20,7 +20,7 @@ from core.resources.outbox import OUTBOX
 from core.resources.profile import PROFILE
 from core.resources.routing import FILTER
 from core.resources.system import ALERT
-from tui.console.cells import cell, local_moment, moment, size, span, zone
+from tui.console.cells import cell, local_moment, moment, span, zone
 from tui.console.columns import STANDARD, fitted
 from tui.console.dialogs.choose import Choice, ranked
 from tui.console.form_values import defaults, given_of, given_values, typed_of
@@ -32,6 +32,7 @@ from tui.console.sections import moment_of
 from tui.console.terminal import check_terminal
 from tui.console.troubles import trouble
 from tui.console.window import MOST, Window
+from tui.sizes import size
 from tui.untried import value_in
 
 NOW = clock.utcnow()

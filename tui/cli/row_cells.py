@@ -11,6 +11,7 @@ from core.resources.in_words import in_words
 from core.resources.kind import Column, ColumnType, FieldType, Kind
 from core.resources.values import write_value
 from tui.cli.output import TableColumn
+from tui.sizes import size
 from tui.untried import value_in
 
 _RIGHT = {ColumnType.NUMBER, ColumnType.SIZE}
@@ -55,13 +56,3 @@ def _shown(column: Column, value: Any) -> Any:
 
 def _zone() -> str:
     return f"{clock.utcnow().astimezone():%Z}"
-
-
-def size(octets: int) -> str:
-    """A number of bytes, short: `22 kB`."""
-    amount = float(octets)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return str(octets)

@@ -13,6 +13,7 @@ from core.resources.in_words import in_words
 from core.resources.kind import ColumnType
 from core.text import safe_text
 from tui.console.glyphs import sign_of
+from tui.sizes import size
 
 _DAY = 86_400
 
@@ -113,18 +114,6 @@ def told(value: Any) -> str:
 def grouped(value: Any) -> str:
     """A number with its thousands apart."""
     return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else words(value)
-
-
-def size(value: Any) -> str:
-    """Bytes, short."""
-    if not isinstance(value, int | float):
-        return ""
-    amount = float(value)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return ""
 
 
 def moment(value: Any, now: datetime, width: int = 0) -> str:

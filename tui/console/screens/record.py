@@ -14,12 +14,13 @@ from textual.content import Content
 from core.services import access, reading, reply
 from core.services.reading import Body, Letter, Part
 from core.text import safe_text
-from tui.console.cells import size, whole_moment, words, zone
+from tui.console.cells import whole_moment, words, zone
 from tui.console.dialogs.write import Draft, Write
 from tui.console.foreign import foreign_lines
 from tui.console.screens.detail import DetailScreen
 from tui.console.sections import moment_of, section
 from tui.console.wrapping import flowed
+from tui.sizes import size
 
 TEXTS_AT_MOST = 20
 """Messages of a record whose text is shown, the newest; the others by their headers."""
