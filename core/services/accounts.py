@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, insert, literal, select, update
@@ -132,7 +133,7 @@ def written(change: Change, draft: Draft) -> None:
         _set_status(change.session, change.row_id, columns)
 
 
-def add_status(session: Session, account_id: int, now: Any) -> None:
+def add_status(session: Session, account_id: int, now: datetime) -> None:
     """The status row of a new account: due at once."""
     session.connection().execute(insert(_status).values(account_id=account_id, due_at=now))
 
@@ -187,13 +188,13 @@ def _in_use(session: Session, row: Stored) -> str | None:
     )
 
 
-def _fresh(now: Any) -> dict[str, Any]:
+def _fresh(now: datetime) -> dict[str, Any]:
     status = case((_status.c.paused, literal(Status.PAUSED.value, AutoString())), else_=Status.OK.value)
     untroubled = {"failures": 0, "first_failure_at": None, "retry_after": None, "idle_after": None, "last_error": ""}
     return {"due_at": now, "status": status, **untroubled}
 
 
-def _afresh(now: Any) -> dict[str, Any]:
+def _afresh(now: datetime) -> dict[str, Any]:
     return {**_fresh(now), "paused": False, "status": Status.OK.value}
 
 
