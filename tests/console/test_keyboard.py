@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ async def _at_once(console: Console, keys: str) -> None:
     await console.settled()
 
 
-def _press(console: Console, keys: str) -> None:
+def _press(console: Console, keys: Iterable[str]) -> None:
     for key in keys:
         console.app.post_message(events.Key(_NAMES.get(key, key), key))
 
@@ -81,6 +82,28 @@ async def test_nothing_is_done_to_rows_that_the_filter_is_about_to_replace(
         await console.until(lambda: screen.is_narrowed, "the rows of the filter")
         await console.press("d")
         assert "Delete account office?" in console.text
+
+
+async def test_a_key_that_comes_alone_waits_for_the_rows_that_the_filter_leaves(
+    open_console: Opener, handles: Handles, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_account(handles, actor, "desk")
+    add_account(handles, actor, "office")
+    async with open_console(filter_text="office") as console:
+        screen, may_answer, around = console.app.screen, threading.Event(), Desk.window_around_row
+
+        def slow(*arguments: Any) -> Window | None:
+            assert may_answer.wait(PATIENCE)
+            return around(*arguments)
+
+        monkeypatch.setattr(Desk, "window_around_row", slow)
+        _press(console, ["escape"])
+        await console.until(lambda: not screen.is_narrowed and not console.app.keyboard.is_busy, "the wider list")
+        _press(console, ["asterisk"])
+        await console.until(lambda: console.app.keyboard.is_busy, "the key to wait")
+        may_answer.set()
+        await console.settled()
+        assert "2 marked" in console.text
 
 
 async def test_going_somewhere_in_one_packet_goes_there(open_console: Opener) -> None:

@@ -29,6 +29,8 @@ ALWAYS = frozenset({"escape", "ctrl+c", "ctrl+q"})
 
 Typed = events.Key | events.Paste
 _Place = tuple[Screen[Any], Widget]
+_GONE = events.Key("", None)
+"""In the place of a key that was there long before: nothing of it is to come."""
 
 
 class Keyboard:
@@ -50,18 +52,24 @@ class Keyboard:
         """Hand a key on, now or when its turn comes."""
         self._waiting.append(typed)
         if self._under_way is None:
-            await self._next()
+            # As if the key before it, long gone, were on its way until the screen is ready.
+            self._sent(_GONE)
+            await self._over(_GONE)
 
     async def _next(self) -> None:
         if not self._waiting:
             return
-        typed = self._under_way = self._waiting.popleft()
-        # Whatever becomes of the message that says it is over: the keyboard is never dead.
-        self._alarm = self._app.set_timer(PATIENCE, partial(self._over, typed, is_late=True))
+        typed = self._waiting.popleft()
+        self._sent(typed)
         place = self._place()
         await self._hand_on(typed)
         # Once for the key itself, once for what was said because of it, such as that a line was entered.
         self._follow(typed, place, list(place[1].ancestors_with_self), passes=2)
+
+    def _sent(self, typed: Typed) -> None:
+        self._under_way = typed
+        # Whatever becomes of the message that says it is over: the keyboard is never dead.
+        self._alarm = self._app.set_timer(PATIENCE, partial(self._over, typed, is_late=True))
 
     def _follow(self, typed: Typed, place: _Place, way: list[Any], passes: int) -> None:
         """Go the way of the key, a step behind it: from what has the focus up to the application."""
