@@ -78,8 +78,21 @@ class ImapSource:
         criterion = b"UID %d:*" % (above + 1) if above else b"ALL"
         # The server's own count must not give it hours.
         expected = min(self._selected.exists * 8, 1024 * 1024)
-        uids = sorted(uid for uid in self._dialogue.search(criterion, expected=expected) if uid > above)
-        return Listing(folder, self._selected.uidvalidity, self._selected.exists, uids)
+        uids = {uid for uid in self._dialogue.search(criterion, expected=expected) if uid > above}
+        if not above and uids:
+            uids |= self._held_back(uids)
+        return Listing(folder, self._selected.uidvalidity, self._selected.exists, sorted(uids))
+
+    def _held_back(self, listed: set[int]) -> set[int]:
+        """What a server has besides when it lists fewer than there are: some end a search after so many."""
+        found: set[int] = set()
+        more = listed
+        while more and len(listed) + len(found) < self._selected.exists:
+            known = listed | found
+            around = (b"UID 1:%d" % (min(known) - 1), b"UID %d:*" % (max(known) + 1))
+            more = {uid for part in around if part != b"UID 1:0" for uid in self._dialogue.search(part)} - known
+            found |= more
+        return found
 
     def since(self, day: date) -> set[int]:
         """The UIDs of what came on this day or later, by the server's own dates (RFC 3501 §6.4.4)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from core.errors import NotOffered
 from core.protocols import sasl
 from core.protocols.imap_answer import Asked, Limits
@@ -13,6 +15,8 @@ from core.protocols.server import Login
 _LARGEST_UID = 2**32 - 1
 _LONGEST_SEARCH = 48 * 1024 * 1024
 """Four million UIDs in one line, as servers send them."""
+
+_PART_ONLY = re.compile(rb"\[MESSAGELIMIT \d{1,10} (\d{1,10})\]", re.IGNORECASE)
 
 
 class ImapDialogue(ImapCommands):
@@ -72,9 +76,21 @@ class ImapDialogue(ImapCommands):
             self.refresh_capabilities()
 
     def search(self, criterion: bytes, *, expected: int = 0) -> list[int]:
-        """UID SEARCH, with time for `expected` bytes; only with words of our own, never with text from outside."""
+        """UID SEARCH, with time for `expected` bytes; only with words of our own, never with text from outside.
+
+        A server that looks at its newest messages only is asked again for those before them (RFC 9738 §3.1).
+        """
         self.settle()
-        return self.found(self.ask_search(criterion, expected=expected))
+        asked = self.ask_search(criterion, expected=expected)
+        found, lowest = self.found(asked), self.searched_down_to(asked)
+        while lowest > 1:
+            before = lowest
+            asked = self.ask_search(b"UID 1:%d %s" % (before - 1, criterion), expected=expected)
+            found += [uid for uid in self.found(asked) if uid < before]
+            lowest = self.searched_down_to(asked)
+            if lowest >= before:
+                self.wire.violation("The server does not go on with its search.")
+        return found
 
     def ask_search(self, criterion: bytes, *, expected: int = 0) -> Asked:
         """UID SEARCH whose answer is taken later, with `found`."""
@@ -93,6 +109,13 @@ class ImapDialogue(ImapCommands):
         if found and not (min(found) > 0 and max(found) <= _LARGEST_UID):
             self.wire.violation("The server found numbers that no message can have.")
         return found
+
+    def searched_down_to(self, asked: Asked) -> int:
+        """The lowest UID that a search looked at, where it looked at a part of the folder only; else 0."""
+        answer = self.take(asked)
+        # Beside another code it stands in an untagged NO.
+        told = (_PART_ONLY.match(text) for text in (answer.text, *(line[3:] for line in answer.lines(prefix=b"NO "))))
+        return next((int(part[1]) for part in told if part), 0)
 
     def refresh_capabilities(self) -> None:
         """Ask what the server offers."""

@@ -94,8 +94,11 @@ def _moved(dialogue: ImapDialogue, chunk: bytes, target: str) -> set[int]:
 
 
 def _seen(dialogue: ImapDialogue, chunk: bytes, looking: Asked) -> set[int]:
-    """What the look has found; a server that works on several commands at a time may have said it at another one."""
-    if not dialogue.take(looking).lines(prefix=b"SEARCH"):
+    """What the look has found; a server that works on several commands at a time may have said it at another one.
+
+    What it did not look at must not be taken for gone.
+    """
+    if not dialogue.take(looking).lines(prefix=b"SEARCH") or dialogue.searched_down_to(looking):
         return set(dialogue.search(b"UID " + chunk))
     return set(dialogue.found(looking))
 

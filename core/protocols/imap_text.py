@@ -13,6 +13,9 @@ from core.protocols.sasl import refuse_breaks
 _LONGEST_SET = 7000
 """Octets of one sequence set: RFC 7162 §4 lets servers refuse command lines beyond 8192."""
 
+_MOST_UIDS = 1000
+"""Messages in one sequence set: RFC 9738 §3 lets servers do no more with one command."""
+
 _DATE = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 _MONTHS = {
@@ -25,15 +28,16 @@ _MONTHS = {
 
 def sequence_sets(uids: Iterable[int]) -> Iterator[bytes]:
     """Exactly these UIDs with runs written as ranges (`3:7,9`), in as many sets as fit into command lines."""
-    gathered: list[str] = []
-    length = 0
-    for part in _ranges(sorted(set(uids))):
-        if length + len(part) > _LONGEST_SET:
-            yield ",".join(gathered).encode()
-            gathered, length = [], 0
-        gathered.append(part)
-        length += len(part) + 1
-    if gathered:
+    ordered = sorted(set(uids))
+    for start in range(0, len(ordered), _MOST_UIDS):
+        gathered: list[str] = []
+        length = 0
+        for part in _ranges(ordered[start : start + _MOST_UIDS]):
+            if length + len(part) > _LONGEST_SET:
+                yield ",".join(gathered).encode()
+                gathered, length = [], 0
+            gathered.append(part)
+            length += len(part) + 1
         yield ",".join(gathered).encode()
 
 
