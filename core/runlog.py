@@ -149,9 +149,9 @@ class RunLog:
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
-    def missing(self, name: str, why: str) -> None:
-        """A listed message did not come."""
-        self._note("warning", "message", f"{name} did not come: {why}")
+    def missing(self, name: str, why: str, words: str = "") -> None:
+        """A listed message did not come; `words` are the server's."""
+        self._note("warning", "message", f"{name} did not come: {why}{f' ({words})' if words else ''}")
 
     def of_other_size(self, count: int) -> None:
         """Messages were not as large as the server had announced; servers are often wrong."""

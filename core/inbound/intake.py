@@ -17,7 +17,7 @@ from core.inbound import marks
 from core.inbound.due import Claimed
 from core.inbound.fold import Fold, batch_line, name_of
 from core.inbound.judging import Judged, judge_message
-from core.inbound.marks import Pending
+from core.inbound.marks import NotGiven, Pending, not_given
 from core.inbound.nameless import Names, is_nameless
 from core.inbound.numbers import Block, reserve_block
 from core.inbound.reading import Bulk, load_of
@@ -39,8 +39,8 @@ class _Batch:
     judged: Sequence[Judged] = ()
     too_large: Sequence[tuple[Key, int]] = ()
     """What was left on the server, with its size in bytes."""
-    left: Sequence[tuple[Key, str]] = ()
-    """What did not come, and why."""
+    left: Sequence[NotGiven] = ()
+    """What did not come."""
     settled: Key | None = None
     """The last key up to which the folder is settled by it; `None`: the mark stays where it is."""
 
@@ -78,13 +78,14 @@ class Intake:
             LeaseLost: another worker has taken over; nothing was written.
             StoreError: nothing was written.
         """
-        left = [(one.key, one.missing or Missing.GONE) for one in bulk.missing]
-        for key, why in left:
-            self.log.missing(name_of(key), why)
-        # A number in this session is no name to note a message by; what has none is asked for again each time.
-        left = [(key, why) for key, why in left if not is_nameless(key)]
+        left: list[NotGiven] = []
+        for one in bulk.missing:
+            left.append(not_given(one, clock.utcnow()))
+            self.log.missing(name_of(one.key), left[-1].why, one.note)
         if not moves_mark:
-            left += [(key, Missing.GONE) for key in bulk.gone if not is_nameless(key)]
+            left += [NotGiven(key, Missing.GONE) for key in bulk.gone]
+        # A number in this session is no name to note a message by; what has none is asked for again each time.
+        left = [one for one in left if not is_nameless(one.key)]
         too_large = [(self.names.of_size(key, size), size) for key, size in bulk.too_large]
         fp("K3")
         batch = _Batch(mark, bulk.judged, too_large, left, bulk.last if moves_mark else None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
 from sqlmodel import Session
@@ -15,7 +15,7 @@ from core.db import bulk
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Account, AccountType, AfterFetch, FolderMark, Leftover, Message, MessageState
-from core.protocols.source import Key, Missing
+from core.protocols.source import Fetched, Key, Missing
 
 _message, _mark, _leftover = table_of(Message), table_of(FolderMark), table_of(Leftover)
 
@@ -23,6 +23,9 @@ _MARK_COLUMNS = tuple(column.name for column in _mark.columns)
 
 MOST_TRIES = 3
 """After so many tries a message that the server lists but does not give is left alone, until a person asks for it."""
+
+LOOKED_THROUGH_FOR = timedelta(hours=1)
+"""Younger than this, what is withheld may still be in the hands of the provider's virus scanner: no try is counted."""
 
 BEFORE_START = "before start"
 """Why a message is left that came before the account was to begin."""
@@ -92,13 +95,30 @@ def write_mark(session: Session, mark: FolderMark, *, uid_settled: int | None = 
     bulk.upsert(session, FolderMark, [row])
 
 
-def note_leftovers(session: Session, account: Account, left: Sequence[tuple[Key, str]]) -> None:
+class NotGiven(NamedTuple):
+    """A message that did not come."""
+
+    key: Key
+    why: str
+    tries: int = 1
+    """0: it was too early to ask."""
+
+
+def not_given(one: Fetched, now: datetime) -> NotGiven:
+    """What is to be noted of a message that did not come."""
+    why = one.missing or Missing.GONE
+    came = one.internal_date
+    is_early = why is Missing.WITHHELD and came is not None and now - came < LOOKED_THROUGH_FOR
+    return NotGiven(one.key, why, 0 if is_early else 1)
+
+
+def note_leftovers(session: Session, account: Account, left: Sequence[NotGiven]) -> None:
     """Count one more try of messages that did not come, with the reason."""
-    for key, why in left:
+    for key, why, tries in left:
         ours = is_key(_leftover, account, key)
-        tried = update(_leftover).where(ours).values(tries=_leftover.c.tries + 1, why=why)
+        tried = update(_leftover).where(ours).values(tries=_leftover.c.tries + tries, why=why)
         if not session.connection().execute(tried).rowcount:
-            row = {**source_of(account, key), "why": why, "tries": 1}
+            row = {**source_of(account, key), "why": why, "tries": tries}
             bulk.insert_rows(session, Leftover, [row])
 
 

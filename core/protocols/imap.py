@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from core.clock import monotonic
 from core.errors import Misuse, NotOffered, WireError
+from core.mail.withheld import words_in_its_place
 from core.protocols import imap_fetch
 from core.protocols.imap_answer import Answer
 from core.protocols.imap_bodies import Bodies
@@ -113,19 +114,21 @@ class ImapSource:
         return set(self._dialogue.search(b"SUBJECT " + word.encode()))
 
     def sizes(self, keys: Sequence[Key]) -> dict[Key, int]:
-        """RFC822.SIZE of each that is still there."""
+        """RFC822.SIZE of each that is still there; 0 where the server does not tell it."""
         by_uid = self._by_uid(keys)
         found: dict[int, int] = {}
         for uids in sequence_sets(by_uid):
             answer = self._dialogue.command(b"UID FETCH", uids, b"(UID RFC822.SIZE)", phase="sizes")
             found.update(imap_fetch.understood(self._dialogue, imap_fetch.sizes, answer))
         self._bodies.announce(found)
+        found.update(dict.fromkeys(self._present([uid for uid in by_uid if uid not in found]), 0))
         return {by_uid[uid]: size for uid, size in found.items() if uid in by_uid}
 
     def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
         """BODY.PEEK[] of all in as few commands as their UIDs fit into; where that is refused, one by one."""
         found, refused = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
-        return [_fetched(key, found.get(key.uid), refused.get(key.uid)) for key in keys]
+        listed = self._present([key.uid for key in keys if key.uid not in found and key.uid not in refused])
+        return [_fetched(key, found.get(key.uid), refused.get(key.uid), is_listed=key.uid in listed) for key in keys]
 
     def arrived(self, keys: Sequence[Key]) -> list[Fetched]:
         """What of these had come when `fetch` lost the connection."""
@@ -183,6 +186,10 @@ class ImapSource:
         earlier = self._dialogue.search(b"BEFORE " + _day(first[0].date()))
         later_sets = sequence_sets(sorted(earlier)[:_MOST_DATES])
         return min([*first, *(each for uids in later_sets for each in self._dates(b"UID FETCH", uids))])
+
+    def _present(self, uids: Sequence[int]) -> set[int]:
+        """Which of these are in the folder although the server told nothing of them: Exchange keeps silent of some."""
+        return {uid for part in sequence_sets(uids) for uid in self._dialogue.search(b"UID " + part)}
 
     def _dates(self, verb: bytes, messages: bytes) -> list[datetime]:
         answer = self._dialogue.command(verb, messages, b"(UID INTERNALDATE)", phase="count")
@@ -282,15 +289,17 @@ class ImapSource:
             )
 
 
-def _fetched(key: Key, body: imap_fetch.Body | None, refused: str | None) -> Fetched:
+def _fetched(key: Key, body: imap_fetch.Body | None, refused: str | None, *, is_listed: bool = False) -> Fetched:
     if refused is not None:
         return Fetched(key, None, 0, None, Missing.REFUSED, refused)
     if body is None:
-        return Fetched(key, None, 0, None, Missing.GONE)
+        return Fetched(key, None, 0, None, Missing.NIL if is_listed else Missing.GONE)
     if body.raw is None:
         return Fetched(key, None, body.size, body.date, Missing.NIL)
     if not body.raw and body.size:
         return Fetched(key, None, body.size, body.date, Missing.EMPTY)
+    if instead := words_in_its_place(body.raw):
+        return Fetched(key, None, body.size, body.date, Missing.WITHHELD, instead)
     return Fetched(key, body.raw, body.size, body.date)
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from core.errors import Misuse, NotOffered, WireError
+from core.mail.withheld import words_in_its_place
 from core.protocols.pop3_dialogue import Pop3Dialogue, Retrieval
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
 
@@ -172,6 +173,8 @@ class Pop3Source:
                 yield Fetched(key, None, size, None, Missing.REFUSED, answer)
             elif not answer and size:
                 yield Fetched(key, None, size, None, Missing.EMPTY)
+            elif instead := words_in_its_place(answer):
+                yield Fetched(key, None, size, None, Missing.WITHHELD, instead)
             else:
                 yield Fetched(key, answer, size, None)
 

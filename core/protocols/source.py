@@ -123,6 +123,8 @@ class Missing(StrEnum):
     """No bytes came although the server says that it has some; a later try may get them."""
     REFUSED = "refused"
     """The server would not give it; `note` holds its words. A later try may get it."""
+    WITHHELD = "withheld"
+    """The server served words of its own in its place, which `note` holds. A later try may get it."""
     CUT_OFF = "cut off"
     """The connection broke where this one was to come; a later try may get it."""
 
