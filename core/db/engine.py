@@ -1,4 +1,4 @@
-"""Engines for the two doors: SQLite through pysqlite3 where it is to be had, PostgreSQL through psycopg."""
+"""Engines for the two doors: SQLite through pysqlite3 where it is to be had, PostgreSQL by `server.py`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
+
+from core.db.server import server_engine
 
 WRITING_CACHE, READING_CACHE = 8_000, 4_000
 """KiB of pages that a connection to SQLite keeps. A worker has ten that read, and the system keeps pages as well."""
@@ -59,15 +61,8 @@ def make_engine(url: str, *, query_only: bool) -> Engine:
     """
     if url.startswith("sqlite"):
         return _sqlite_engine(url, query_only=query_only)
-    return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1),
-        pool_pre_ping=True,
-        pool_size=8,
-        max_overflow=64,
-        json_serializer=_dump_json,
-        use_native_hstore=False,  # nothing here is one; else each first connection asks what it would be
-        connect_args={"connect_timeout": 10, "options": "-c synchronous_commit=on -c timezone=UTC"},
-        execution_options={"postgresql_readonly": True} if query_only else {},
+    return server_engine(
+        url, query_only=query_only, pool_pre_ping=True, pool_size=8, max_overflow=64, json_serializer=_dump_json
     )
 
 

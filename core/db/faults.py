@@ -12,12 +12,13 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from core.errors import CannotWrite, NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
 from core.shortage import TOO_MANY_FILES, is_out_of_files
 
-_PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
-"""Serialization, deadlock, lock not available, server going down or starting, connection lost (PostgreSQL A.)."""
+_PASSING_SQLSTATES = ("08", "40001", "40P01", "53200", "53300", "53400", "55P03", "57", "25P03", "25P04")
+"""Connection lost; serialization, deadlock; out of memory, of connections, of another limit; lock not available; a
+server that goes down or starts, a statement or session that it ended by its timeouts (PostgreSQL A.)."""
 
 _PASSING_WORDS = (
     "locked", "busy", "connection failed", "connection refused", "connection timeout", "server closed the connection",
-    "failed to resolve host",
+    "failed to resolve host", "connection is bad: connection to server",
 )  # fmt: skip
 """What SQLite and psycopg say where there is no code: in the way, or on the way to the server."""
 
@@ -32,7 +33,7 @@ def is_passing(error: DBAPIError) -> bool:
         return False
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate:
-        return str(sqlstate).startswith(_PASSING_SQLSTATES)
+        return error.connection_invalidated or str(sqlstate).startswith(_PASSING_SQLSTATES)
     text = str(error.orig).lower()
     return error.connection_invalidated or any(words in text for words in _PASSING_WORDS)
 

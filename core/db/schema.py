@@ -20,7 +20,15 @@ from core.db.faults import translated
 from core.db.file_system import network_type_of
 from core.db.place import refuse_other_databases
 from core.environment import Environment
-from core.errors import CannotWrite, ExposedFile, NotPermitted, SchemaMismatch, StoreBusy, StoreError
+from core.errors import (
+    CannotWrite,
+    ConfigurationError,
+    ExposedFile,
+    NotPermitted,
+    SchemaMismatch,
+    StoreBusy,
+    StoreError,
+)
 from core.models import metadata
 from core.models.base import conditions_for
 
@@ -30,6 +38,9 @@ REVISION = "0003"
 _REMEDY = "Run this as the service's user or in its group, or set POSTROOM_DATABASE_URL."
 
 _ADVISORY_LOCK = 7_055_700
+
+_NO_CONNECTION = "connection is bad: "
+"""How the driver's word begins where libpq did not even try: an undefined service, an `sslmode` that is none."""
 
 PAGE_SIZE = 16384
 """Bytes of a page of SQLite's."""
@@ -197,15 +208,31 @@ def _build_sqlite(file: Path) -> None:
 def _is_made(database: Database) -> bool:
     try:
         return revision_of(database) != ""
-    except StoreBusy as busy:
-        reason = str(getattr(busy.__cause__, "orig", busy)).strip().splitlines()[0]
-        raise StoreBusy(f"The PostgreSQL server is out of reach ({reason}).") from busy
+    except StoreError as error:
+        reason = str(getattr(error.__cause__, "orig", error)).strip().splitlines()[0]
+        if isinstance(error, StoreBusy):
+            raise StoreBusy(f"The PostgreSQL server is out of reach ({reason}).") from error
+        if reason.startswith(_NO_CONNECTION):
+            raise ConfigurationError(
+                f"The PostgreSQL server cannot be asked for: {reason.removeprefix(_NO_CONNECTION)}. Set "
+                "POSTROOM_DATABASE_URL, or what libpq reads beside it, to rights."
+            ) from error
+        raise
+
+
+_CLOSED_TO_US = ("42501", "3F000")
+"""A missing right; no schema that is there or may be looked into (PostgreSQL A.)."""
 
 
 def _make_postgres(url: str) -> None:
     engine = make_engine(url, query_only=False)
     try:
         with engine.begin() as connection:
+        if getattr(error.orig, "sqlstate", "") in _CLOSED_TO_US:
+            raise NotPermitted(
+                f"No tables can be made in this database: {str(error.orig).splitlines()[0]}. Make its login the owner "
+                "(ALTER DATABASE … OWNER TO …); a schema of its search_path has to be there."
+            ) from error
             # Of many processes at once one builds, the others wait and find it.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             if not inspect(connection).has_table("alembic_version"):

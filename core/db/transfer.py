@@ -21,14 +21,14 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from core.db.backup import refuse_taken
 from core.db.engine import make_engine
 from core.db.faults import translated
 from core.db.schema import create_all, make_sqlite
 from core.environment import spelled
-from core.errors import BadInput, StoreRefused
+from core.errors import BadInput, ConfigurationError, StoreRefused
 from core.models import metadata
 
 ROWS_AT_ONCE = 500
@@ -103,8 +103,8 @@ def _open_target(url: str) -> Engine:
         raise BadInput("The database to copy to is written postgresql://… or sqlite:///PATH.")
     try:
         return make_engine(spelled(url), query_only=False)
-    except ArgumentError as error:
-        raise BadInput("The database to copy to is not written as a URL: postgresql://user@host/name") from error
+    except ConfigurationError as error:
+        raise BadInput(str(error)) from error
 
 
 def _target_file(url: str) -> Path:

@@ -6,8 +6,7 @@ import socket
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import make_url
-
+from core.db.server import place_of
 from core.environment import Environment
 from core.text import bounded, clean
 
@@ -32,9 +31,8 @@ def mark_of(environment: Environment) -> str:
 
     Not of one home: with several on a machine, whoever listens takes mail into the outbox of all.
     """
-    url = make_url(environment.database_url)
     # Who logs in, and how, differs from home to home.
-    place = f"{url.host or url.query.get('host', '')}:{url.port or ''}/{url.database}"
+    place = environment.database_url if environment.is_sqlite else place_of(environment.database_url)
     return sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:10]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, make_url, select
+from sqlalchemy import delete, select
 from sqlmodel import Session
 
 from core import clock
@@ -14,6 +14,7 @@ from core.db.backup import backup_sqlite, refuse_taken
 from core.db.bulk import table_of
 from core.db.doors import Database
 from core.db.restore import put_in_place, staged
+from core.db.server import without_password
 from core.db.transfer import Transferred, transfer
 from core.environment import Environment
 from core.errors import CannotWrite, Misuse, StoreBusy, StoreError
@@ -106,7 +107,7 @@ def copy_to(
     access.require(actor, "copy", "database")
     refuse_workers(handles.database, "copied")
     copied = transfer(handles.environment.database_url, url, told)
-    _note(handles, actor, "copy", make_url(url).render_as_string(hide_password=True))
+    _note(handles, actor, "copy", without_password(url))
     return copied
 
 
@@ -147,4 +148,4 @@ def _note(handles: Handles, actor: Actor, verb: str, name: str) -> None:
 
 
 def _shown(environment: Environment) -> str:
-    return make_url(environment.database_url).render_as_string(hide_password=True)
+    return without_password(environment.database_url)

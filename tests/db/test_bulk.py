@@ -41,7 +41,7 @@ def test_no_rows_are_no_statement(handles: Handles) -> None:
     handles.database.writing(lambda session: bulk.insert_rows(session, Setting, []))
     handles.database.writing(lambda session: bulk.insert_missing(session, Setting, []))
     handles.database.writing(lambda session: bulk.upsert(session, Setting, []))
-    assert [statement for statement in executed if "setting" in statement.lower()] == []
+    assert [statement for statement in executed if "into setting" in statement.lower()] == []
 
 
 def test_missing_rows_are_added_and_others_left_alone(handles: Handles) -> None:

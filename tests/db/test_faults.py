@@ -15,8 +15,13 @@ from core.errors import StoreBusy
         psycopg.OperationalError("failed to resolve host 'db.example.org': [Errno -3] Temporary failure"),
         psycopg.OperationalError('connection failed: connection to server at "192.0.2.1" failed: Connection refused'),
         psycopg.OperationalError("server closed the connection unexpectedly"),
+        psycopg.OperationalError('connection is bad: connection to server on socket "/run/x" failed: No such file'),
+        psycopg.errors.TooManyConnections("sorry, too many clients already"),
+        psycopg.errors.QueryCanceled("canceling statement due to statement timeout"),
+        psycopg.errors.IdleInTransactionSessionTimeout("terminating connection due to idle-in-transaction timeout"),
+        psycopg.errors.IdleSessionTimeout("terminating connection due to idle-session timeout"),
     ],
-    ids=["silent", "no name server", "refused", "gone"],
+    ids=["silent", "no name server", "refused", "gone", "no socket", "full", "cut off", "idle in work", "idle"],
 )
 def test_a_server_that_is_not_reached_may_be_there_the_next_time(fault: psycopg.Error) -> None:
     error = OperationalError("connect", None, fault)

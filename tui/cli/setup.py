@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import make_url
 from typer import Context
 
+from core.db.server import without_password
 from core.environment import Environment
 from core.vault.choice import key_place
 from tui.cli.opened import opened
@@ -23,7 +23,7 @@ def init(ctx: Context) -> None:
 def _places(environment: Environment) -> dict[str, str]:
     return {
         "home": str(environment.home),
-        "database": make_url(environment.database_url).render_as_string(hide_password=True),
+        "database": without_password(environment.database_url),
         "key": key_place(environment).name,
         "drop": str(environment.drop),
     }
