@@ -8,21 +8,22 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from core import clock
+from core.db.at_rest import is_at_rest, looking
 from core.db.commits import number_of, was_carried_out
-from core.db.engine import make_engine
+from core.db.engine import make_engine, make_resting_engine
 from core.db.faults import is_passing, translated
 from core.db.group_commit import GroupCommit, UndoneForAnother
 from core.db.sessions import ConnectedSession
-from core.errors import StoreBusy
+from core.errors import StoreBusy, StoreFull
 from core.failpoints import fp
 
 T = TypeVar("T")
@@ -42,6 +43,8 @@ class Database:
         self._writers: Engine = make_engine(url, query_only=False)
         self.file: Path | None = Path(url.removeprefix("sqlite:///")) if self.is_sqlite else None
         """SQLite's."""
+        self.only_read = ""
+        """Why it can only be read for now, as a sentence: its disk had no room when it was looked at last."""
         self._group = GroupCommit(self._writers, self.file) if self.file is not None else None
 
     @contextmanager
@@ -52,7 +55,7 @@ class Database:
             StoreError: the database is out of reach or its disk fails.
         """
         try:
-            with self._readers.connect() as connection:
+            with self._looking() as connection:
                 if self.is_sqlite:
                     # By itself it takes no lock and reads nothing. SQLAlchemy would make a result of it: a third of
                     # what a short look costs.
@@ -62,6 +65,18 @@ class Database:
                 connection.rollback()
         except DBAPIError as error:
             raise translated(error, self.file) from error
+
+    def _looking(self) -> AbstractContextManager[Connection]:
+        try:
+            connection = self._readers.connect()
+        except DBAPIError as error:
+            fault = translated(error, self.file)
+            if self.file is None or not isinstance(fault, StoreFull) or not is_at_rest(self.file):
+                raise
+            self.only_read = f"{fault} Until then it can only be read."
+            return looking(make_resting_engine(self.url), self.file)
+        self.only_read = ""
+        return connection
 
     def writing(self, work: Callable[[Session], T], *, patience: float | None = None, load: float = 0.0) -> T:
         """Do `work` in one transaction, durable when this returns; on a passing fault all of it is tried again.

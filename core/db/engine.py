@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from core.db.server import server_engine
 
@@ -66,18 +66,29 @@ def make_engine(url: str, *, query_only: bool) -> Engine:
     )
 
 
+def make_resting_engine(url: str) -> Engine:
+    """An engine for `core.db.at_rest`: it takes SQLite's file for one that nobody changes, each time anew."""
+    return _prepared(_sqlite_place(url, mode="ro", immutable="1"), query_only=True, poolclass=NullPool)
+
+
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
     # Without a mode, SQLite would put an empty file where a database was moved away: it would seem to be back.
-    place = f"file:{quote(url.removeprefix('sqlite:///'))}"
+    place = _sqlite_place(url, mode="rw")
+    return _prepared(place, query_only=query_only, poolclass=QueuePool, pool_size=8, max_overflow=64)
+
+
+def _sqlite_place(url: str, **how: str) -> URL:
+    return URL.create("sqlite", database=f"file:{quote(url.removeprefix('sqlite:///'))}", query={**how, "uri": "true"})
+
+
+def _prepared(place: URL, *, query_only: bool, **pool: Any) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=place, query={"mode": "rw", "uri": "true"}),
+        place,
         module=sqlite_module(),
-        poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=64,
         json_serializer=_dump_json,
         # The doors say BEGIN; waiting for a lock is theirs too (SQLite's own handler starves small writers).
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": 0},
+        **pool,
     )
 
     @event.listens_for(engine, "connect")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
+from core.data_folder import free_bytes
 from core.errors import CannotWrite, NotPermitted, PostroomError, StoreBusy, StoreError, StoreFull, StoreRefused
 from core.shortage import TOO_MANY_FILES, is_out_of_files
 
@@ -52,10 +53,18 @@ def _fault_beside(file: Path | None) -> int:
     return 0
 
 
+_LITTLE = 1 << 16
+"""Free bytes that are none: a page or two, and an index of the log, need as many."""
+
 _READ_ONLY = (
     "Its file system has become read-only: the kernel's log (dmesg) says whether its disk has failed; else mount it "
     "for writing again."
 )
+
+
+def _has_no_room(file: Path | None) -> bool:
+    """SQLite tells a disk that has no room for the index of its log as one that fails."""
+    return file is not None and free_bytes(file.parent) < _LITTLE
 
 
 def _cannot_write(file: Path | None, named: str) -> StoreError:
@@ -93,11 +102,13 @@ def translated(error: DBAPIError, file: Path | None = None) -> PostroomError:  #
     named = f" ({file})" if file is not None else ""
     text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     lowered = text.lower()
-    if "disk is full" in lowered or "no space left" in lowered or getattr(error.orig, "sqlstate", "") == "53100":
+    is_failing = "disk i/o error" in lowered
+    is_full = "disk is full" in lowered or "no space left" in lowered or getattr(error.orig, "sqlstate", "") == "53100"
+    if is_full or (is_failing and _has_no_room(file)):
         return StoreFull(
             f"The disk of the database{named} is full; nothing was changed. Free some space and try again."
         )
-    if "disk i/o error" in lowered:
+    if is_failing:
         return StoreFull(
             f"The database{named} could not be written (disk I/O error); nothing was changed. Check disk and quota."
         )

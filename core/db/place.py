@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from core.errors import ConfigurationError
 
 _KNOWN = ("sqlite:////", "postgresql://")
@@ -21,3 +23,8 @@ def refuse_other_databases(url: str) -> None:
         f"A database is sqlite:////its/whole/path or postgresql://USER@HOST/NAME; {what}. "
         "Name one of them (POSTROOM_DATABASE_URL)."
     )
+
+
+def logs_of(file: Path) -> list[Path]:
+    """What SQLite keeps beside a database and belongs to that one alone."""
+    return [file.with_name(file.name + end) for end in ("-wal", "-journal")]

@@ -18,7 +18,7 @@ from core.db.doors import Database
 from core.db.engine import journal_mode, make_engine, sqlite_module
 from core.db.faults import translated
 from core.db.file_system import network_type_of
-from core.db.place import refuse_other_databases
+from core.db.place import logs_of, refuse_other_databases
 from core.environment import Environment
 from core.errors import (
     CannotWrite,
@@ -171,11 +171,6 @@ def _refuse_beside_log(file: Path) -> None:
                 f"The database {file} was moved away or removed, and {log.name}, with what was written last, was left. "
                 "Put it back where it was, or take a backup: postroom db restore FILE"
             )
-
-
-def logs_of(file: Path) -> list[Path]:
-    """What SQLite keeps beside a database and belongs to that one alone."""
-    return [file.with_name(file.name + end) for end in ("-wal", "-journal")]
 
 
 def _build_sqlite(file: Path) -> None:

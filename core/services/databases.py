@@ -61,7 +61,7 @@ def back_up(handles: Handles, actor: Actor, target: Path) -> BackedUp:
     refuse_taken(target)
     if not target.parent.is_dir():
         raise CannotWrite(f"{target} cannot be written: there is no folder {target.parent}.")
-    backup_sqlite(environment, target)
+    backup_sqlite(environment, target, only_read=bool(handles.database.only_read))
     try:
         _note(handles, actor, "back up", str(target))
     except StoreError as error:

@@ -83,6 +83,8 @@ def examine(environment: Environment, open_: Callable[[], Handles], *, connectin
         return
     try:
         yield Finding("schema", Level.OK, f"revision {revision_of(handles.database)}")
+        if handles.database.only_read:
+            yield Finding("database", Level.ERROR, handles.database.only_read)
         yield drop_folder(environment)
         settings = handles.settings()
         yield _disk(environment, settings)

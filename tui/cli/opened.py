@@ -10,6 +10,7 @@ from core.handles import Handles
 from core.services.actor import Actor, current_actor
 from core.services.journal import tell_journal
 from tui.cli.command_log import told_to_person
+from tui.cli.endings import complain
 from tui.cli.options import Invocation
 
 
@@ -17,5 +18,7 @@ from tui.cli.options import Invocation
 def opened(invocation: Invocation, *, role: str = "", anew: bool = False) -> Iterator[tuple[Handles, Actor]]:
     """What this process holds open, and who asks."""
     with told_to_person(invocation), closing(open_gateway(invocation.environment, role=role, anew=anew)) as handles:
+        if handles.database.only_read:
+            complain(handles.database.only_read)
         tell_journal()
         yield handles, current_actor(handles)

@@ -109,7 +109,11 @@ class Desk:
         if not self.read_only:
             handed_in.take_in(self.handles)
         now = overview.overview(self.handles)
-        return Standing(now.workers, now.fetching, now.outbox, now.quarantine, now.alerts, is_known=True)
+        trouble = self.handles.database.only_read
+        return Standing(
+            now.workers, now.fetching, now.outbox, now.quarantine, now.alerts, is_known=True,
+            trouble=trouble, trouble_in_short="disk full" if trouble else "",
+        )  # fmt: skip
 
 
 def key_of(kind: Kind, row: Row) -> Cursor:
