@@ -83,14 +83,13 @@ class Courier:
         if (fault := (yield from self._relay.connecting())) is not None:
             yield from self._cannot(taken, fault)
             return None
-        self._room.works(self._mailbox_id)
         self._learn_limits()
         return (yield from self._with_next(Page(self._mailbox_id), taken))
 
     def _is_not_wanted(self) -> Steps[bool]:
         """Whether the relay takes no further connection: another one sends what is urgent after its next message."""
         fault = yield from self._relay.connecting()
-        return fault is not None and self._room.is_served(self._mailbox_id)
+        return fault is not None and self._room.fewer(self._mailbox_id, is_urgent=True)
 
     def _taken(self) -> list[Job]:
         most = 1 if self._has_script else WINDOW
@@ -130,7 +129,10 @@ class Courier:
         """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""
         window = Window(self._book, self._route, self._relay, self._packing, marked)
         if (fault := (yield from window.submitting())) is not None:
-            yield from self._goes_down(fault, window.unbegun, window.page)
+            if window.is_without_connection and self._room.fewer(self._mailbox_id, is_urgent=self._only_urgent):
+                window.page.moved += [(job, job.settlement()) for job in window.unbegun]
+            else:
+                yield from self._goes_down(fault, window.unbegun, window.page)
         elif self._fault is None and self._relay.is_ready and not self._book.is_stopping:
             yield from self._with_next(window.page, self._taken())
         return window.page
@@ -146,7 +148,7 @@ class Courier:
 
     def _cannot(self, taken: list[Job], fault: Fault) -> Steps[None]:
         """There is no connection for these."""
-        if self._room.fewer(self._mailbox_id):
+        if self._room.fewer(self._mailbox_id, is_urgent=self._only_urgent):
             self._room.put(taken)
             return
         page = Page(self._mailbox_id)

@@ -28,7 +28,6 @@ class WaitingRoom:
         self._urgent_couriers: set[int] = set()
         self._waiting: dict[int, list[tuple[int, int, Job]]] = {}
         self._down: dict[int, Fault] = {}
-        self._proven: set[int] = set()
         self._order = count()
         self._in_hand = 0
         self._worth_telling = 0
@@ -113,23 +112,17 @@ class WaitingRoom:
         """These do not cool down any more."""
         with self._changed:
             for key in mailbox_ids:
-                self._down.pop(key, None)
+                if self._down.pop(key, None) is not None:
+                    self._limits.pop(key, None)
 
-    def works(self, mailbox_id: int) -> None:
-        """It has a connection that its relay took."""
-        with self._changed:
-            self._proven.add(mailbox_id)
+    def fewer(self, mailbox_id: int, *, is_urgent: bool = False) -> bool:
+        """One more connection was refused: be content with the others; false if it was the only one.
 
-    def is_served(self, mailbox_id: int) -> bool:
-        """Whether others work for this mailbox, over connections that it has."""
+        Others may be connecting still: a relay says at once that it takes no more, and takes its time for a greeting.
+        """
         with self._changed:
-            return mailbox_id in self._proven and self._couriers[mailbox_id] > 0
-
-    def fewer(self, mailbox_id: int) -> bool:
-        """One more connection was refused while others work: be content with those; false if it was the only one."""
-        with self._changed:
-            others = self._couriers[mailbox_id] - 1
-            if mailbox_id not in self._proven or others < 1:
+            others = self._couriers[mailbox_id] - (not is_urgent)
+            if others < 1:
                 return False
             self._limits[mailbox_id] = others
             return True
@@ -137,12 +130,14 @@ class WaitingRoom:
     def enlist(self) -> list[tuple[int, bool]]:
         """The mailboxes that need a courier now, one entry for each, and whether it is one for urgent messages alone.
 
-        They count as being there. Beside the others each mailbox has one connection for what is urgent.
+        They count as being there. Beside the others each mailbox has one connection for what is urgent, if its relay
+        takes one more.
         """
         with self._changed:
             needed: list[tuple[int, bool]] = []
             for key, waiting in self._waiting.items():
-                if self._couriers[key] and self._has_urgent(key) and key not in self._urgent_couriers:
+                takes_more = key not in self._urgent_couriers and key not in self._limits
+                if self._couriers[key] and self._has_urgent(key) and takes_more:
                     self._urgent_couriers.add(key)
                     needed.append((key, True))
                 limit = self._limits.get(key, self._most_couriers)

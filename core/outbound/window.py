@@ -12,7 +12,7 @@ from core.outbound.fault import Fault
 from core.outbound.handed import Handed
 from core.outbound.job import Job
 from core.outbound.noting import note
-from core.outbound.onward import move_on, to_the_next
+from core.outbound.onward import to_the_next
 from core.outbound.page import Page
 from core.outbound.parcel import Packing, Parcel
 from core.outbound.pick import OUT_OF_RATE
@@ -33,6 +33,8 @@ class Window:
         """What came of it."""
         self.unbegun: list[Job] = []
         """Those whose turn did not come, since the mailbox cannot go on."""
+        self.is_without_connection = False
+        """Whether the relay, which had ended the connection, takes no other: what is unbegun may leave by others'."""
         self._book = book
         self._route = route
         self._relay = relay
@@ -50,7 +52,7 @@ class Window:
             # Chosen before its turn, so that its envelope can go with the dot of the one before it.
             following = self._next()
             if (fault := (yield from self._carry(parcel, following))) is not None:
-                self.unbegun = [each.job for each in (following, *self._left) if each is not None]
+                self.unbegun += [each.job for each in (following, *self._left) if each is not None]
                 break
             parcel = following
         self._note_taken()
@@ -115,7 +117,8 @@ class Window:
             self._book.hold(job, str(problem), page)
             return None
         if isinstance(handed, Fault):
-            yield from aside(partial(move_on, self._book, self._route, [job], handed, page))
+            self.is_without_connection = True
+            self.unbegun.append(job)
             return handed
         if handed.is_taken_by_all and job.is_in_hand_whole:
             self._taken.append(handed)
