@@ -223,16 +223,16 @@ def _make_postgres(url: str) -> None:
     engine = make_engine(url, query_only=False)
     try:
         with engine.begin() as connection:
-        if getattr(error.orig, "sqlstate", "") in _CLOSED_TO_US:
-            raise NotPermitted(
-                f"No tables can be made in this database: {str(error.orig).splitlines()[0]}. Make its login the owner "
-                "(ALTER DATABASE … OWNER TO …); a schema of its search_path has to be there."
-            ) from error
             # Of many processes at once one builds, the others wait and find it.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             if not inspect(connection).has_table("alembic_version"):
                 create_all(connection)
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") in _CLOSED_TO_US:
+            raise NotPermitted(
+                f"No tables can be made in this database: {str(error.orig).splitlines()[0]}. Make its login the owner "
+                "(ALTER DATABASE … OWNER TO …); a schema of its search_path has to be there."
+            ) from error
         raise translated(error) from error
     finally:
         engine.dispose()
