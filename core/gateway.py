@@ -15,6 +15,7 @@ from core.db.bulk import insert_missing, insert_rows, reserve
 from core.db.changes import ChangeFeed
 from core.db.doors import Database
 from core.db.leases import Renewer
+from core.db.names import FIRST_ADMIN
 from core.db.schema import open_database
 from core.environment import Environment
 from core.errors import CannotWrite
@@ -24,9 +25,6 @@ from core.system_users import this_user
 from core.vault.choice import key_place
 from core.vault.keys import make_key
 from core.vault.vault import PUBLIC_KEY, Vault, is_anything_sealed
-
-FIRST_ADMIN = "system.first_admin"
-"""The row that names who ran `init`: an admin, whatever the settings say."""
 
 QUEUES = (
     ("Raw", "Where mail lands that nothing else claims."),

@@ -30,6 +30,7 @@ def imported_after(code: str, home: Path, stdin: bytes = b"") -> set[str]:
         (["--help"], b""),
         (["--version"], b""),
         (["send", "--help"], b""),
+        (["__complete", "show", "template", "M"], b""),
         (["send", "-oi", "-f", "a@example.org", "b@example.org"], b"Subject: x\n\nhello\n"),
         (["send", "-t", "-F", "J\u00f6rg"], b"To: b@example.org\n\nhello\n"),
     ],

@@ -6,8 +6,8 @@ import pwd
 
 import pytest
 
+from core.db.names import FIRST_ADMIN
 from core.errors import NotPermitted
-from core.gateway import FIRST_ADMIN
 from core.handles import Handles
 from core.models import Setting
 from core.services import access, settings

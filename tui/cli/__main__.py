@@ -1,6 +1,7 @@
 """Where `postroom` starts: finds the command, runs it, and gives back a truthful exit code.
 
-`send`, `--help` and `--version` are answered before any framework is imported: scripts call them in loops.
+`send`, `--help`, `--version` and what a shell asks at TAB are answered before any framework is imported: scripts call
+them in loops, people wait for them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def _carried_out(program: str, words: list[str]) -> int:
         from tui.cli.send import send
 
         return send(words if program == "sendmail" else words[1:])
+    if words[:1] == ["__complete"]:
+        from tui.cli.candidates import complete
+
+        return complete(words[1:])
     if words and words[0] in VERSION_WORDS:
         from tui.cli.version import version
 

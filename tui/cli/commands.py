@@ -44,6 +44,7 @@ PLACES = {
     "oauth": ("oauth", "OAUTH"),
     "erase": ("erasing", "erase"),
     "doctor": ("health", "doctor"),
+    "completion": ("completion", "completion"),
     "db": ("database", "DATABASE"),
     "key": ("key", "KEY"),
 }

@@ -55,6 +55,7 @@ Keeping
   key rotate [--drop-old|--lost] a new key for all secrets
   erase ADDRESS [--text] [--dry-run|--yes]
                                  remove what is kept of one person
+  completion bash|zsh|fish       a script for the shell, which then completes commands, kinds and names
 
 Every command takes --help, --json, --quiet, --debug. `postroom --version` says which version this is.
 The data is in POSTROOM_HOME; see also POSTROOM_DATABASE_URL, POSTROOM_DROP, POSTROOM_KEY_FILE,

@@ -1,0 +1,37 @@
+"""The names that a shell offers at TAB are those that `list` would show."""
+
+import os
+import pwd
+
+import pytest
+
+from core.handles import Handles
+from core.resources.routing import QUEUE
+from core.services import settings
+from core.services.actor import Actor
+from core.services.catalogue import resource_of
+from core.services.names import names_shown
+
+
+def test_names_begin_as_typed_and_live(handles: Handles, admin: Actor) -> None:
+    queues = resource_of(QUEUE)
+    for name in ("Support", "Sales 50%", "Supplies"):
+        queues.add(handles, admin, name, {})
+    queues.delete(handles, admin, "Supplies")
+
+    assert names_shown(handles.environment, "queue", "Su") == ["Support"]
+    assert names_shown(handles.environment, "queue", "Sales 50%") == ["Sales 50%"]
+    assert len(names_shown(handles.environment, "template", "")) == 5
+    assert names_shown(handles.environment, "record", "") == []
+
+
+def test_who_has_no_role_is_shown_no_names_and_a_viewer_no_templates(
+    handles: Handles, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = pwd.getpwnam("nobody")
+    monkeypatch.setattr(os, "geteuid", lambda: stranger.pw_uid)
+    assert names_shown(handles.environment, "queue", "") == []
+
+    settings.change(handles, admin, {"roles.viewers": ["nobody"]})
+    assert names_shown(handles.environment, "queue", "R") == ["Raw"]
+    assert names_shown(handles.environment, "template", "") == []
