@@ -22,6 +22,9 @@ from core.text import bounded, clean
 
 UNREADABLE = "could not be processed"
 
+NO_SUMMARY = Summary("", "", "", "", "", (), None, None, is_report=False)
+"""Of a message that was not looked at."""
+
 
 class Judged(NamedTuple):
     """A message with all that was decided about it before the database is asked."""
@@ -37,6 +40,8 @@ class Judged(NamedTuple):
     """`None`: it could not be judged, and `reason` and `detail` say why."""
     reason: str = ""
     detail: str = ""
+    summary: Summary = NO_SUMMARY
+    """Of one that could not be judged, where its header could be read: who asks for it finds it."""
 
 
 class _Lazy:
@@ -73,12 +78,14 @@ def judge_message(fetched: Fetched, rules: Rules, now: datetime) -> Judged:
     raw = fetched.raw or b""
     sha256 = hashlib.sha256(raw).hexdigest()
     received_at = fetched.internal_date or now
+    summary = NO_SUMMARY
     try:
-        verdict = judge(_facts(raw, sha256, received_at, fetched.key.folder), rules)
+        headers, summary = summarise(raw)
+        verdict = judge(_facts(fetched, headers, summary, sha256, received_at), rules)
     except Exception as error:  # noqa: BLE001 - one mail's failure is a value: it is quarantined, the next goes on
         detail = bounded(clean("".join(traceback.format_exception(error)), multiline=True), 8000)
         reason = ": ".join((UNREADABLE, *getattr(error, "__notes__", ()), type(error).__name__))
-        return Judged(fetched.key, fetched.key, raw, sha256, received_at, None, reason, detail)
+        return Judged(fetched.key, fetched.key, raw, sha256, received_at, None, reason, detail, summary)
     return Judged(fetched.key, fetched.key, raw, sha256, received_at, verdict)
 
 
@@ -90,8 +97,8 @@ def unparsed(fetched: Fetched, now: datetime, reason: str, *, stored_as: Key | N
     return Judged(key, fetched.key, raw, hashlib.sha256(raw).hexdigest(), received_at, None, reason)
 
 
-def _facts(raw: bytes, sha256: str, received_at: datetime, folder: str) -> MessageFacts:
-    headers, summary = summarise(raw)
+def _facts(fetched: Fetched, headers: Headers, summary: Summary, sha256: str, received_at: datetime) -> MessageFacts:
+    raw = fetched.raw or b""
     lazy = _Lazy(raw)
     return MessageFacts(
         headers=headers,
@@ -100,7 +107,7 @@ def _facts(raw: bytes, sha256: str, received_at: datetime, folder: str) -> Messa
         body=lazy.text,
         attachment_count=lazy.attachments,
         attachment_texts=lazy.attachment_texts,
-        folder=folder,
+        folder=fetched.key.folder,
         sha256=sha256,
         bounce=_bounce(headers, summary, raw),
     )

@@ -28,9 +28,6 @@ from core.models import Account, AfterFetch, Delivery, Message, MessageState, Qu
 from core.outbox.bounces import Report, note_bounces
 from core.protocols.source import Key
 
-NO_SUMMARY = Summary("", "", "", "", "", (), None, None, is_report=False)
-"""Of a message that was not looked at."""
-
 _NO_FIELDS = Dumped("{}")
 
 _TEXTS = ("message_id", "subject", "header_from", "from_address", "header_to", "sha256")
@@ -208,7 +205,7 @@ class Rows:
 
     def _message(self, message_id: int, judged: Judged, state: str, trail: Trail) -> dict[str, Any]:
         verdict, key = judged.verdict, judged.key
-        summary = verdict.facts.summary if verdict is not None else NO_SUMMARY
+        summary = verdict.facts.summary if verdict is not None else judged.summary
         return {
             **self._of_all,
             "folder": key.folder,
@@ -219,7 +216,7 @@ class Rows:
             "sha256": judged.sha256,
             "size": len(judged.raw),
             **described(summary),
-            "from_address": verdict.sender if verdict else "",
+            "from_address": summary.from_address.lower(),
             "received_at": judged.received_at,
             "state": state,
             "trail": dumped(trail),

@@ -8,7 +8,7 @@ from core.db import bulk
 from core.errors import StoreRefused
 from core.handles import Handles
 from core.inbound import judging, rows
-from core.models import Quarantine, RawMessage
+from core.models import Message, Quarantine, RawMessage
 from tests.accounts import add_account, at, fetched_well, message, raws, records, rows_of, run_row, stored
 from tests.corpus.nasty import BUILT, small_messages
 from tests.servers.dovecot import DovecotServer
@@ -38,6 +38,7 @@ def test_a_poisonous_message_is_quarantined_and_the_next_ones_are_processed(
     (row,) = rows_of(handles, Quarantine, "message_id")
     assert "ZeroDivisionError" in row.reason
     assert "of the parser" in row.detail
+    assert [one.subject for one in rows_of(handles, Message, "id")] == ["Message 1", "Message poison", "Message 2"]
     assert dovecot.mails(user) == []
 
 
