@@ -134,6 +134,11 @@ class RunLog:
         text = f"{folder}: UIDVALIDITY changed from {before} to {after}; messages are matched by their bytes"
         self._note("warning", "select", text)
 
+    def numbers_given_again(self, folder: str, settled: int, uidnext: int) -> None:
+        """The server was put back; messages are matched by their bytes."""
+        text = f"{folder}: the server gives numbers again that it gave before (up to {settled}, now from {uidnext})"
+        self._note("warning", "select", f"{text}; messages are matched by their bytes")
+
     def dialogue(self, direction: str, text: str) -> None:
         """A line of the dialogue, secrets masked; only with `--debug`."""
         if self.debug:

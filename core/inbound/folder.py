@@ -15,6 +15,7 @@ from core.inbound.backlog import Backlog
 from core.inbound.connection import Connection
 from core.inbound.copied import told_apart
 from core.inbound.due import Claimed
+from core.inbound.given_again import are_numbers_given_again, begin_anew
 from core.inbound.intake import Intake
 from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up, is_nameless
@@ -54,6 +55,8 @@ class FolderPass:
         writable = marks.is_server_told(account) or bool(pending)
         selected = self.connection.ask(self.connection.source.select, self.folder, writable=writable)
         fp("K1")
+        if are_numbers_given_again(self.handles, account, self.connection, selected, self.noted):
+            return self._begin_anew(selected)
         backlog = Backlog(self.handles, self.claimed, self.connection, self.log, self.folder, self.noted)
         mark = backlog.current_mark(selected)
         listing = backlog.listed(selected, mark)
@@ -80,6 +83,14 @@ class FolderPass:
             self._settle_mark(selected, mark, new)
             self._settle_renumbered(pending, mark)
         return len(due)
+
+    def _begin_anew(self, selected: Selected) -> int:
+        """Nothing more by these numbers: the next run, which follows at once, knows the folder anew."""
+        settled = self.noted.mark.uid_settled if self.noted.mark is not None else 0
+        self.log.numbers_given_again(self.folder, settled, selected.uidnext)
+        begin_anew(self.handles, self.claimed)
+        self.has_more = True
+        return 0
 
     def _take_carefully(self, suspects: Sequence[Key], mark: FolderMark) -> None:
         """What a dead run had in hand, one message at a time, in a process of its own."""

@@ -112,7 +112,9 @@ class Account(Resource, table=True):
     max_size: int = big(default=32 << 20)
     comment: str = ""
     epoch: int = 1
-    """Grows when host, type, user or folders change: what came before is another source."""
+    """Grows when host, type, user or folders change, or its server gives numbers again: what came before is another
+    source.
+    """
     mailbox_id: int | None = big(foreign_key="mailbox.id", nullable=True)
     """The mailbox whose inbox this is, when it was made by *read inbox*."""
 

@@ -95,6 +95,10 @@ class ImapSource:
             found |= more
         return found
 
+    def newest(self) -> int:
+        """The UID of the last message of the selected folder; 0 if the server does not tell."""
+        return max(self._dialogue.search(b"*"), default=0)
+
     def since(self, day: date) -> set[int]:
         """The UIDs of what came on this day or later, by the server's own dates (RFC 3501 §6.4.4)."""
         return set(self._dialogue.search(b"SINCE " + _day(day)))

@@ -23,7 +23,9 @@ def holding(mails: MutableMapping[int, bytes | None], changes: Mapping[str, Repl
 
     def search(command: Command) -> list[Step]:
         words = command.text.split()
-        found = sorted(mails) if words[-1] == "ALL" else [uid for uid in sorted(mails) if is_named(uid, words[-1])]
+        uids = sorted(mails)
+        whole = {"ALL": uids, "*": uids[-1:]}
+        found = whole[words[-1]] if words[-1] in whole else [uid for uid in uids if is_named(uid, words[-1])]
         return [f"* SEARCH {' '.join(map(str, found))}", "$tag OK done"]
 
     def bodies(command: Command) -> list[Step]:

@@ -1,0 +1,79 @@
+"""A server that gives numbers again which it gave before, under the same UIDVALIDITY: it was restored from a backup.
+
+RFC 3501 §2.3.1.1 forbids it, and it happens: what comes has the numbers of what came after that backup, and would
+never be fetched; what was still to be deleted has the numbers of mail that nobody has read. Some servers only tell
+UIDNEXT as the last message's number and one: there it falls when that message goes, and nothing else has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from core import clock
+from core.db import leases
+from core.db.bulk import table_of
+from core.handles import Handles
+from core.inbound.connection import Connection
+from core.inbound.due import Claimed
+from core.inbound.marks import is_key
+from core.inbound.noted import Noted
+from core.models import Account, FolderMark, Message, MessageState
+from core.protocols.imap import ImapSource
+from core.protocols.source import Key, Selected
+
+_account, _message = table_of(Account), table_of(Message)
+
+
+def are_numbers_given_again(
+    handles: Handles, account: Account, connection: Connection, selected: Selected, noted: Noted
+) -> bool:
+    """Whether the newest message of the selected folder is another one than the one that had its number.
+
+    Raises:
+        WireError: the connection is of no more use.
+    """
+    mark, source = noted.mark, connection.source
+    if mark is None or not isinstance(source, ImapSource) or not _falls_back(mark, selected):
+        return False
+    newest = Key(selected.folder, selected.uidvalidity, connection.ask(source.newest), "")
+    if not 0 < newest.uid <= mark.uid_settled or newest in {one.key for one in noted.left}:
+        return False
+    stored = _digest(handles, account, newest)
+    if stored == "":
+        return False  # too large to be read: nobody knows
+    (fetched,) = connection.ask(source.fetch, [newest])
+    return fetched.raw is not None and hashlib.sha256(fetched.raw).hexdigest() != stored
+
+
+def begin_anew(handles: Handles, claimed: Claimed) -> None:
+    """From now on the account is another source: what is there is compared by its bytes with what is stored.
+
+    Raises:
+        LeaseLost: another worker has taken over; nothing was written.
+    """
+    account, now = claimed.account, clock.utcnow()
+
+    def write(session: Session) -> None:
+        leases.hold(session, claimed.lease, now, handles.renewer.seconds)
+        is_ours = (_account.c.id == account.id) & (_account.c.epoch == account.epoch)
+        session.connection().execute(update(_account).where(is_ours).values(epoch=account.epoch + 1))
+
+    handles.database.writing(write)
+
+
+def _falls_back(mark: FolderMark, selected: Selected) -> bool:
+    is_same = mark.uidvalidity == selected.uidvalidity
+    return is_same and selected.exists > 0 and 0 < selected.uidnext <= mark.uid_settled
+
+
+def _digest(handles: Handles, account: Account, key: Key) -> str | None:
+    """The SHA-256 of what is stored by that number; empty if it was never read, `None` if nothing is."""
+    wanted = select(_message.c.sha256, _message.c.state).where(is_key(_message, account, key))
+    with handles.database.reading() as session:
+        row = session.connection().execute(wanted).one_or_none()
+    if row is None:
+        return None
+    return "" if row.state == MessageState.TOO_LARGE.value else str(row.sha256)
