@@ -12,7 +12,7 @@ from typing import TypeVar
 from core.clock import monotonic
 from core.errors import Misuse, NotOffered, WireError
 from core.mail.withheld import words_in_its_place
-from core.protocols import imap_fetch
+from core.protocols import imap_fetch, imap_listing
 from core.protocols.imap_answer import Answer
 from core.protocols.imap_bodies import Bodies
 from core.protocols.imap_dialogue import ImapDialogue
@@ -74,30 +74,14 @@ class ImapSource:
         return self._selected
 
     def list_new(self, folder: str, above: int = 0) -> Listing:
-        """The UIDs above this one. `n:*` always names the last message too (RFC 3501 §6.4.8), hence the comparison."""
+        """The UIDs above this one."""
         self._require(folder)
-        criterion = b"UID %d:*" % (above + 1) if above else b"ALL"
-        # The server's own count must not give it hours.
-        expected = min(self._selected.exists * 8, 1024 * 1024)
-        uids = {uid for uid in self._dialogue.search(criterion, expected=expected) if uid > above}
-        if not above and uids:
-            uids |= self._held_back(uids)
-        return Listing(folder, self._selected.uidvalidity, self._selected.exists, sorted(uids))
-
-    def _held_back(self, listed: set[int]) -> set[int]:
-        """What a server has besides when it lists fewer than there are: some end a search after so many."""
-        found: set[int] = set()
-        more = listed
-        while more and len(listed) + len(found) < self._selected.exists:
-            known = listed | found
-            around = (b"UID 1:%d" % (min(known) - 1), b"UID %d:*" % (max(known) + 1))
-            more = {uid for part in around if part != b"UID 1:0" for uid in self._dialogue.search(part)} - known
-            found |= more
-        return found
+        uids = imap_listing.listed(self._dialogue, self._selected.exists, above)
+        return Listing(folder, self._selected.uidvalidity, self._selected.exists, uids)
 
     def newest(self) -> int:
         """The UID of the last message of the selected folder; 0 if the server does not tell."""
-        return max(self._dialogue.search(b"*"), default=0)
+        return imap_listing.newest(self._dialogue)
 
     def since(self, day: date) -> set[int]:
         """The UIDs of what came on this day or later, by the server's own dates (RFC 3501 §6.4.4)."""
@@ -125,13 +109,15 @@ class ImapSource:
             answer = self._dialogue.command(b"UID FETCH", uids, b"(UID RFC822.SIZE)", phase="sizes")
             found.update(imap_fetch.understood(self._dialogue, imap_fetch.sizes, answer))
         self._bodies.announce(found)
-        found.update(dict.fromkeys(self._present([uid for uid in by_uid if uid not in found]), 0))
+        # Exchange keeps silent of some messages.
+        found.update(dict.fromkeys(imap_listing.present(self._dialogue, by_uid.keys() - found.keys()), 0))
         return {by_uid[uid]: size for uid, size in found.items() if uid in by_uid}
 
     def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
         """BODY.PEEK[] of all in as few commands as their UIDs fit into; where that is refused, one by one."""
         found, refused = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
-        listed = self._present([key.uid for key in keys if key.uid not in found and key.uid not in refused])
+        silent = {key.uid for key in keys} - found.keys() - refused.keys()
+        listed = imap_listing.present(self._dialogue, silent)
         return [_fetched(key, found.get(key.uid), refused.get(key.uid), is_listed=key.uid in listed) for key in keys]
 
     def arrived(self, keys: Sequence[Key]) -> list[Fetched]:
@@ -190,10 +176,6 @@ class ImapSource:
         earlier = self._dialogue.search(b"BEFORE " + _day(first[0].date()))
         later_sets = sequence_sets(sorted(earlier)[:_MOST_DATES])
         return min([*first, *(each for uids in later_sets for each in self._dates(b"UID FETCH", uids))])
-
-    def _present(self, uids: Sequence[int]) -> set[int]:
-        """Which of these are in the folder although the server told nothing of them: Exchange keeps silent of some."""
-        return {uid for part in sequence_sets(uids) for uid in self._dialogue.search(b"UID " + part)}
 
     def _dates(self, verb: bytes, messages: bytes) -> list[datetime]:
         answer = self._dialogue.command(verb, messages, b"(UID INTERNALDATE)", phase="count")

@@ -9,6 +9,7 @@ from core.errors import NoSuchFolder, WireError
 from core.failpoints import fp
 from core.protocols.imap_answer import Asked
 from core.protocols.imap_dialogue import ImapDialogue
+from core.protocols.imap_listing import present
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.refusals import response_code
 from core.text import counted
@@ -49,7 +50,7 @@ def expunge(dialogue: ImapDialogue, uids: Sequence[int]) -> Removed:
     others = _marked_besides(dialogue, uids)
     if not others:
         dialogue.command(b"EXPUNGE", phase="delete")
-    return Removed(_present(dialogue, uids), _MARKED_BY_OTHERS.format(others=_counted(others)) if others else "")
+    return Removed(present(dialogue, uids), _MARKED_BY_OTHERS.format(others=_counted(others)) if others else "")
 
 
 def copy_or_move(dialogue: ImapDialogue, uids: Sequence[int], target: str) -> Removed:
@@ -58,7 +59,7 @@ def copy_or_move(dialogue: ImapDialogue, uids: Sequence[int], target: str) -> Re
         return Removed(frozenset().union(*(_moved(dialogue, chunk, target) for chunk in sequence_sets(uids))))
     # Looked up before copying: what cannot be removed afterwards would be copied again by each run.
     if not dialogue.offers("UIDPLUS") and (others := _marked_besides(dialogue, uids)):
-        return Removed(_present(dialogue, uids), _NOT_MOVED.format(others=_counted(others)))
+        return Removed(present(dialogue, uids), _NOT_MOVED.format(others=_counted(others)))
     for chunk in sequence_sets(uids):
         _into(dialogue, b"UID COPY", chunk, target)
     return expunge(dialogue, uids)
@@ -101,11 +102,6 @@ def _seen(dialogue: ImapDialogue, chunk: bytes, looking: Asked) -> set[int]:
     if not dialogue.take(looking).lines(prefix=b"SEARCH") or dialogue.searched_down_to(looking):
         return set(dialogue.search(b"UID " + chunk))
     return set(dialogue.found(looking))
-
-
-def _present(dialogue: ImapDialogue, uids: Sequence[int]) -> frozenset[int]:
-    """Which of these are in the folder."""
-    return frozenset(uid for chunk in sequence_sets(uids) for uid in dialogue.search(b"UID " + chunk))
 
 
 def _into(dialogue: ImapDialogue, verb: bytes, chunk: bytes, target: str) -> None:
