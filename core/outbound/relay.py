@@ -81,7 +81,7 @@ class Relay:
                 outgoing.exchange = _exchange(self._opened, outgoing)
 
     def submitting(self, outgoing: Kind, following: Outgoing | None = None) -> Steps[Handed[Kind] | Fault]:
-        """Submit one message. A used connection that was ended meanwhile is nobody's fault: once more, over a new one.
+        """Submit one message. That a used connection has come to its end is nobody's fault: once more, over a new one.
 
         Where the relay allows it, the envelope of `following` goes ahead; it is then to be the next.
 
@@ -101,8 +101,9 @@ class Relay:
             result = yield from opened.connection.running(exchange, then)
             opened.has_served = had_served or result.taken
             # The new one has not served yet: its end counts.
-            if opened.connection.is_usable or not had_served or not _was_stale(result):
+            if not had_served or not _was_worn_out(result, is_usable=opened.connection.is_usable):
                 return Handed(outgoing, result, opened.host, began, clock.elapsed_ms(began))
+            yield from aside(opened.connection.quit)
 
     def _prepared(self, opened: Opened, outgoing: Outgoing) -> Steps[Exchange]:
         exchange = outgoing.exchange
@@ -144,8 +145,10 @@ def _exchange(opened: Opened, outgoing: Outgoing) -> Exchange:
     return opened.connection.prepared(sender, outgoing.addresses, composed.raw, composed.envelope_id)
 
 
-def _was_stale(result: SubmitResult) -> bool:
-    """Whether a relay merely ended a session before it had the message."""
+def _was_worn_out(result: SubmitResult, *, is_usable: bool) -> bool:
+    """Whether a relay merely wants nothing more over this connection, before it had the message."""
     if result.dot_sent or result.phase is Phase.DOT:
         return False
+    if is_usable:
+        return result.phase is Phase.MAIL and result.reply is not None and result.reply.is_too_many_messages
     return result.reply is None or result.reply.code == CLOSING

@@ -53,6 +53,11 @@ class Reply:
         """To RCPT: this transaction has its most recipients."""
         return is_too_many_recipients(self.code, self.enhanced, self.text)
 
+    @property
+    def is_too_many_messages(self) -> bool:
+        """To MAIL: this connection has had its most messages, as OpenSMTPD says after a hundred (`max-mails`)."""
+        return self.is_transient and (self.enhanced == "4.5.3" or "too many messages" in self.text.lower())
+
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
 
