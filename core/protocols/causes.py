@@ -151,7 +151,8 @@ CAUSES = (
         "The provider takes no passwords for this mailbox: use a sign-in profile (OAuth), or have it allowed.",
         (LoginRefused, NotOffered),
         _LOGIN,
-        r"basic auth|SmtpClientAuthentication is disabled|client not authenticated|5\.7\.139|LOGINDISABLED|modern auth",
+        r"basic ?auth|SmtpClientAuthentication is disabled|client not authenticated|5\.7\.139|LOGINDISABLED"
+        r"|modern auth",
     ),
     Cause(
         "token",
@@ -194,7 +195,11 @@ CAUSES = (
         r"maximum number|too many|\[LIMIT\]",
     ),
     Cause(
-        "mailbox in use", "Another program has it open; POP3 lets in one at a time.", (Throttled,), (), r"IN-?USE|lock"
+        "mailbox in use",
+        "Another program has it open; POP3 lets in one at a time.",
+        (Throttled,),
+        (),
+        r"IN-?USE|in use|\block",
     ),
     Cause(
         "over quota",
@@ -204,6 +209,14 @@ CAUSES = (
         r"quota|bandwidth",
     ),
     Cause("asked too often", "Make the interval longer.", (Throttled,), (), r"LOGIN-DELAY|rate|throttl|backoff"),
+    Cause(
+        "mailbox not opened",
+        "If it never worked: whoever signed in (or the application) has no right to this mailbox, the user name is not "
+        "its address, or the protocol is off for it. If it worked before, it passes by itself.",
+        (Throttled,),
+        (),
+        r"authenticated but not connected",
+    ),
     Cause("server busy", "Try again later.", (Throttled,)),
     Cause("folder", "Check the folder's name; INBOX always exists.", (NoSuchFolder,)),
     # Sending.

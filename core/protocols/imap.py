@@ -66,8 +66,7 @@ class ImapSource:
         """SELECT, or EXAMINE when nothing may be changed."""
         self._selected = Selected("", 0, 0, 0)
         self._bodies.forget()
-        verb = b"SELECT" if writable else b"EXAMINE"
-        answer = self._dialogue.command(verb, folder_name(folder), phase="folder")
+        answer = self._dialogue.open_folder(b"SELECT" if writable else b"EXAMINE", folder)
         self._selected = self._read_selected(folder, answer)
         self._writable = writable
         self._is_read_only = answer.text.upper().startswith(b"[READ-ONLY]")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from core.errors import NotOffered
+from core.errors import NotOffered, WireError
 from core.protocols import sasl
-from core.protocols.imap_answer import Asked, Limits
+from core.protocols.imap_answer import Answer, Asked, Limits
 from core.protocols.imap_commands import CAPABILITY_CODE, ImapCommands
-from core.protocols.imap_text import quoted
+from core.protocols.imap_text import folder_name, quoted
 from core.protocols.refusals import words
 from core.protocols.server import Login
 
@@ -16,6 +16,8 @@ _LARGEST_UID = 2**32 - 1
 _LONGEST_SEARCH = 48 * 1024 * 1024
 """Four million UIDs in one line, as servers send them."""
 
+_WHO_ASKS = re.compile(r"unsafe login", re.IGNORECASE)
+_NAME = b'("name" "Postroom" "vendor" "Postroom")'
 _PART_ONLY = re.compile(rb"\[MESSAGELIMIT \d{1,10} (\d{1,10})\]", re.IGNORECASE)
 
 
@@ -74,6 +76,17 @@ class ImapDialogue(ImapCommands):
         if self.capabilities is announced:
             # Servers offer more to those who are logged in; some say so in their OK and spare us the question.
             self.refresh_capabilities()
+
+    def open_folder(self, verb: bytes, folder: str) -> Answer:
+        """SELECT or EXAMINE; 163.com and its like open nothing before they are told who asks (RFC 2971)."""
+        name = folder_name(folder)
+        try:
+            return self.command(verb, name, phase="folder")
+        except WireError as error:
+            if self.wire.broken or not _WHO_ASKS.search(error.reply):
+                raise
+        self.command(b"ID", _NAME, phase="folder")
+        return self.command(verb, name, phase="folder")
 
     def search(self, criterion: bytes, *, expected: int = 0) -> list[int]:
         """UID SEARCH, with time for `expected` bytes; only with words of our own, never with text from outside.

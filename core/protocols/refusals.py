@@ -15,9 +15,11 @@ _THROTTLING_CODES = {"LIMIT", "INUSE", "UNAVAILABLE", "OVERQUOTA", "THROTTLED", 
 _THROTTLING_WORDS = re.compile(
     r"backoff time|server unavailable|maximum number of|too many (simultaneous |concurrent )?(connections|sessions|log)"
     r"|throttl|rate limit|try again (later|in)|bandwidth|over ?quota|exceeded .*limit|not connected"
-    r"|server (is )?(too )?busy",
+    r"|server (is )?(too )?busy|(maildrop|mailbox) (is )?(already )?(locked|in use)|lock (the )?(maildrop|mailbox)"
+    r"|maildrop lock",
     re.IGNORECASE,
 )
+_NOT_OPENED = re.compile(r"authenticated but not connected", re.IGNORECASE)
 _TROUBLE_WORDS = re.compile(r"temporar|system error|internal (server )?error", re.IGNORECASE)
 """That the server is not well; said of a message that was asked for, it is that message's trouble."""
 _LOGIN_CODES = {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN", "AUTH", "SYS/PERM"}
@@ -52,8 +54,9 @@ def refusal(reply: str, *, host: str, phase: str) -> WireError:
     code = response_code(reply)
     shown = reply or "no reason given"
     if code in _THROTTLING_CODES or _is_throttling(reply, code, phase):
+        what = "took the login and opens no mailbox" if _NOT_OPENED.search(reply) else "asks to come back later"
         return Throttled(
-            f"The server asks to come back later: {shown}",
+            f"The server {what}: {shown}",
             host=host,
             phase=phase,
             reply=reply,

@@ -290,6 +290,11 @@ def test_over_quota() -> None:
         failed(imap(server), "over quota", "folder")
 
 
+def test_a_login_that_opens_no_mailbox() -> None:
+    with imap_saying(b"EXAMINE", b"%s BAD User is authenticated but not connected.") as server:
+        failed(imap(server), "mailbox not opened", "folder")
+
+
 def test_a_handshake_that_never_ends() -> None:
     with ScriptedServer(Talk.stay_silent) as server:
         place = Server("127.0.0.1", server.port, Security.TLS)

@@ -52,6 +52,17 @@ def test_what_a_refusal_means(verb: bytes, said: bytes, expected: type[WireError
     assert type(raised.value) is expected
 
 
+@pytest.mark.parametrize("verb", [b"SELECT", b"EXAMINE"])
+def test_a_server_that_wants_to_know_who_asks_is_told(verb: bytes) -> None:
+    opened = (b"* 1 EXISTS", b"* OK [UIDVALIDITY 7] ok", b"%s OK done")
+    answers = iter([(b"%s NO Unsafe Login. Please contact kefu@188.com for help",), opened])
+    with ScriptedServer(imap_script({verb: answers})) as server:
+        source = open_imap(server.server(), LOGIN)
+        assert source.select("INBOX", writable=verb == b"SELECT").exists == 1
+        source.drop()
+    assert b'ID ("name" "Postroom" "vendor" "Postroom")' in [line.partition(b" ")[2] for line in server.heard]
+
+
 def test_a_refusal_leaves_the_connection_usable() -> None:
     with session({b"UID SEARCH": (b"%s NO not now",)}) as source:
         with pytest.raises(WireError):

@@ -216,6 +216,8 @@ def test_a_server_without_capa_is_spoken_to_one_by_one() -> None:
     ("said", "expected"),
     [
         (b"-ERR [IN-USE] Do you have another POP session running?", Throttled),
+        (b"-ERR maildrop already locked", Throttled),
+        (b"-ERR account locked", LoginRefused),
         (b"-ERR [LOGIN-DELAY] minimum time between mail checks violation", Throttled),
         (b"-ERR [SYS/TEMP] try again", Throttled),
         (b"-ERR [AUTH] bad password", LoginRefused),
