@@ -14,7 +14,8 @@ _ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST
 """Zones by name, in hours; any other name means that the zone is not known (RFC 5322 4.3) and counts as UTC."""
 
 _LONGEST_DATE = 128
-_ZONE = r"(?:\s*(?P<zone>[+-]\d{4}\b|[A-Za-z]{1,5}\b))?"
+# A comment may stand before it (RFC 5322 3.3); programs write `+02:00` and `GMT+0200`.
+_ZONE = r"(?:\s*(?:\([^()]*\)\s*)?(?:GMT|UTC?)?(?P<zone>[+-]\d{2}:?\d{2}\b|[A-Za-z]{1,5}\b))?"
 _TIME = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:\.\d+)?)?"
 _RFC5322 = re.compile(
     rf"(?:[^\d\s,]+,?)?\s*(?P<day>\d{{1,2}})[\s-]+(?P<month>[A-Za-z]{{3}})[a-z.]*[\s-]+(?P<year>\d{{2,4}}),?\s+{_TIME}{_ZONE}"
@@ -68,7 +69,7 @@ def _offset(zone: str | None) -> timedelta:
         return timedelta()
     if zone[0] not in "+-":
         return timedelta(hours=_ZONES.get(zone.upper(), 0))
-    hours, minutes = int(zone[1:3]), int(zone[3:])
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
     if hours >= 24 or minutes >= 60:
         return timedelta()
     offset = timedelta(hours=hours, minutes=minutes)
