@@ -6,7 +6,15 @@ import math
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from core.errors import ConfigurationError, LoginRefused, NeedsSignIn, PostroomError, Throttled, WireError
+from core.errors import (
+    ConfigurationError,
+    LoginRefused,
+    NeedsSignIn,
+    PostroomError,
+    StoreBusy,
+    Throttled,
+    WireError,
+)
 
 LONGEST = timedelta(hours=1)
 """The longest wait that we choose ourselves."""
@@ -16,6 +24,9 @@ LONGEST_ASKED_FOR = timedelta(days=1)
 
 REFUSED_FOR_TOO_LONG = timedelta(days=5)
 """After this long a login or configuration does not mend itself."""
+
+SOON = timedelta(seconds=30)
+"""The wait after our own database was away or busy: its server is not to blame, and may be back in a moment."""
 
 # An interval of zero would double to zero.
 _SHORTEST = timedelta(seconds=1)
@@ -33,6 +44,8 @@ class FailureKind(StrEnum):
     """User name, password or token were refused, or somebody must sign in: a person must mend them."""
     CONFIGURATION = "configuration"
     """A certificate, folder or other setting: a person must mend it."""
+    OURS = "ours"
+    """Our own database was out of reach or busy: nothing is the matter with the account."""
 
     @property
     def needs_a_person(self) -> bool:
@@ -46,6 +59,8 @@ def kind_of(error: PostroomError) -> FailureKind:
         return FailureKind.LOGIN
     if isinstance(error, Throttled):
         return FailureKind.THROTTLED
+    if isinstance(error, StoreBusy):
+        return FailureKind.OURS
     if isinstance(error, ConfigurationError) or (isinstance(error, WireError) and error.is_permanent):
         return FailureKind.CONFIGURATION
     return FailureKind.SERVER
@@ -65,6 +80,8 @@ def next_due(
     seconds; it is kept to when it is longer. An interval of more than an hour stays as it is.
     """
     wait = max(interval, _SHORTEST)
+    if kind is FailureKind.OURS:
+        return now + min(wait, SOON)
     if failures > 0 and wait < LONGEST:
         doublings = min(failures - 1, _MOST_DOUBLINGS)
         wait = LONGEST if kind is FailureKind.LOGIN else min(LONGEST, wait * 2**doublings)

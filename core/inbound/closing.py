@@ -180,11 +180,12 @@ def _after(
             "due_at": now if outcome.has_more or _was_called_again(status, now) else now + interval,
         }
     kind, asked = kind_of(error), error.retry_after if isinstance(error, Throttled | OAuthUnavailable) else None
-    due = next_due(status.failures + 1, now, interval, kind=kind, retry_after=asked)
+    failures = status.failures + (kind is not FailureKind.OURS)
+    due = next_due(failures, now, interval, kind=kind, retry_after=asked)
     return {
         "status": Status.PAUSED.value if status.paused else _status_after(error).value,
-        "failures": status.failures + 1,
-        "first_failure_at": status.first_failure_at or now,
+        "failures": failures,
+        "first_failure_at": status.first_failure_at or (now if failures else None),
         "last_error": outcome.error[:1000],
         "retry_after": due if asked is not None else None,
         "due_at": due,

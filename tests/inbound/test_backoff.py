@@ -44,6 +44,12 @@ def test_no_interval_still_backs_off() -> None:
     ]
 
 
+def test_what_our_database_did_is_tried_again_soon_however_often() -> None:
+    waits = [next_due(failures, NOW, 10 * MINUTES, kind=FailureKind.OURS) - NOW for failures in (0, 1, 9)]
+    assert waits == [timedelta(seconds=30)] * 3
+    assert next_due(1, NOW, timedelta(seconds=5), kind=FailureKind.OURS) == NOW + timedelta(seconds=5)
+
+
 def test_a_refused_login_waits_an_hour_at_once() -> None:
     assert next_due(1, NOW, MINUTES, kind=FailureKind.LOGIN) == NOW + timedelta(hours=1)
     assert next_due(0, NOW, MINUTES, kind=FailureKind.LOGIN) == NOW + MINUTES
@@ -75,7 +81,7 @@ def test_the_servers_word_is_kept(asked: float | None, seconds: float) -> None:
         (Unreachable("x"), FailureKind.SERVER),
         (ConnectionLost("x"), FailureKind.SERVER),
         (DeadlineExceeded("x"), FailureKind.SERVER),
-        (StoreBusy("x"), FailureKind.SERVER),
+        (StoreBusy("x"), FailureKind.OURS),
         (PostroomError("x"), FailureKind.SERVER),
         (Throttled("x", retry_after=3), FailureKind.THROTTLED),
         (LoginRefused("x"), FailureKind.LOGIN),
@@ -98,6 +104,7 @@ def test_kind_of_failure(error: PostroomError, kind: FailureKind) -> None:
         (FailureKind.LOGIN, 4.99, False),
         (FailureKind.SERVER, 400, False),
         (FailureKind.THROTTLED, 400, False),
+        (FailureKind.OURS, 400, False),
         (FailureKind.LOGIN, None, False),
     ],
 )

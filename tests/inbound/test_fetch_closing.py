@@ -2,11 +2,14 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Never
 
 import pytest
 
 from core import clock, runlog
+from core.errors import StoreBusy
 from core.handles import Handles
+from core.inbound import fetch as runs
 from core.inbound import fold
 from core.inbound.fetch import FetchOptions, fetch_account
 from core.protocols.server import Timeouts
@@ -378,6 +381,23 @@ def test_a_run_that_loses_its_account_at_the_very_end_is_an_outcome_too(
     assert outcome.state == "aborted"
     assert outcome.fault == "passing"
     assert run_row(handles, taken_over[0]).state == "running"
+
+
+@ON_SQLITE
+def test_a_run_that_our_database_ended_is_no_failure_of_its_account(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> Never:
+        raise StoreBusy("The database is out of reach.")
+
+    account = add_account(handles, interval=600, **at(dovecot, dovecot.fresh_user()))
+    monkeypatch.setattr(runs, "load_rules", away)
+    outcome = fetch(handles).outcomes[0]
+    assert (outcome.state, outcome.fault) == ("failed", "passing")
+    status = status_of(handles, account)
+    assert (status.status, status.last_error) == ("failing", "The database is out of reach.")
+    assert (status.failures, status.first_failure_at) == (0, None)
+    assert minutes_from_now(status.due_at) == pytest.approx(0.5, abs=0.4)
 
 
 def test_a_fault_of_ours_ends_one_run_and_the_next_one_recovers(
