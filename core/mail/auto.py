@@ -24,10 +24,14 @@ _QUIET_PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply"})
 _MARKS = frozenset(
     {
         "list-archive", "list-help", "list-id", "list-owner", "list-post", "list-subscribe", "list-unsubscribe",
-        "x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-mailing-list",
+        "x-autoreply", "x-autorespond", "x-mailing-list",
     }
 )  # fmt: skip
-"""Fields that only lists (RFC 2369, RFC 2919) and answering machines set."""
+"""Fields that only lists (RFC 2369, RFC 2919) and answering machines set.
+
+X-Auto-Response-Suppress is none: it asks other machines not to answer ([MS-OXCMAIL] §2.1.3.2.20), and Exchange writes
+it into what people send.
+"""
 
 
 def is_automatic(headers: Headers) -> str | None:
