@@ -13,9 +13,9 @@ from core.inbound.filters import LONGEST_BODY
 from core.inbound.placement import Verdict
 from core.inbound.verdict import judge
 from core.mail.body import Body, read_body
-from core.mail.bounces import read_bounce
-from core.mail.free_text_bounces import read_free_text_bounce
+from core.mail.free_text_bounces import may_be_free_text_bounce
 from core.mail.headers import Headers
+from core.mail.nondelivery import read_nondelivery
 from core.mail.summary import Summary, summarise
 from core.protocols.source import Fetched, Key
 from core.text import bounded, clean
@@ -114,9 +114,8 @@ def _facts(fetched: Fetched, headers: Headers, summary: Summary, sha256: str, re
 
 
 def _bounce(headers: Headers, summary: Summary, raw: bytes) -> Bounce | None:
-    found = read_bounce(headers, raw) if summary.is_report else None
-    # Some servers send a report that names nobody, and say in words whom they mean.
-    found = found or read_free_text_bounce(headers, raw)
+    # Of ordinary mail nothing more is looked at than its header.
+    found = read_nondelivery(headers, raw) if summary.is_report or may_be_free_text_bounce(headers) else None
     if found is None or not found.is_failure:
         return None
     failures = tuple(one for one in found.recipients if one.is_failure)

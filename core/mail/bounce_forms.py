@@ -124,7 +124,7 @@ FORMS = (
         (
             r"The original message was received at\b",
             r"(?:- ?){3,30}(?:The following addresses (?:had|have)|Transcript of session)",
-            r"\*\* {1,20}THIS IS A WARNING MESSAGE ONLY",
+            r"THIS IS A WARNING MESSAGE ONLY",
         ),
         rf"^[ \t]*<?{ADDRESS}>?(?:[ \t]+\([^\n]*\))?[ \t]*$",
         rf"^\d{{3}} (?:\d\.\d\.\d{{1,3}} )?<?{ADDRESS}>?\.\.\.",
@@ -293,21 +293,25 @@ RETURNED = re.compile(
     r"|(?:Possibly truncated )?original message follows|(?:Below is a copy|A copy) of the (?:original )?message"
     r"|Ursprüngliche Nachrichtenkopfzeilen|En-têtes (?:de message|des messages) d'origine"
     r"|Encabezados de mensajes? originales"
+    r"|Please note that this is only a temporary failure report"  # OpenSMTPD, to all
     r"|\+{5,60}[ \t]*$)"
     r"|^>{0,3} ?(?:Received|Return-Path|DKIM-Signature|Message-ID|MIME-Version|X-Mailer):[ \t]",
     _FLAGS,
 )
-"""The line with which the returned message, or its header, begins."""
+"""The line with which the returned message, its header, or what is said of no recipient begins."""
 
 DELAYED = re.compile(
     r"has not (?:yet )?been delivered|hasn't been delivered yet|not yet been delivered|still being retried|"
     r"will (?:keep trying|retry for|be retried|continue to (?:be )?(?:try|attempted|retr))|"
     r"delivery attempts will continue|THIS IS A WARNING (?:MESSAGE )?ONLY|could not send (?:message )?for past|"
     r"transient non-fatal errors -|delivery (?:is|has been) delayed|no action is required on your part|"
-    r"There was a temporary problem delivering",
-    re.IGNORECASE,
+    r"There was a temporary problem delivering|^ *A message is delayed for more than",
+    _FLAGS,
 )
 """What a notice says while the server goes on trying."""
+
+EXPIRED = re.compile(r"\s*Envelope expired\s*$", re.IGNORECASE)
+"""What OpenSMTPD says of a recipient, in a notice of delay, when it has given up."""
 
 RECEIPT = re.compile(
     r"successful delivery notifications|success\w{0,5} (?:been )?(?:delivered|relayed)|return receipt|"

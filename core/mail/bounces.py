@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.mail.delivery_words import enhanced_status, reply_class
+from core.mail.delivery_words import enhanced_status, status_in
 from core.mail.headers import Headers, read_header_block, read_headers_and_body_start
 from core.mail.message_ids import read_message_ids
 from core.mail.parameters import read_parameterized
@@ -92,8 +92,11 @@ _LONGEST_DIAGNOSTIC = 998
 
 def read_bounce(headers: Headers, raw: bytes) -> Bounce | None:
     """The delivery status notification that a message is, or `None` when it is none (RFC 3464, RFC 6522)."""
-    if read_parameterized(headers.raw("content-type")).value != "multipart/report":
-        return None
+    return read_report(raw) if read_parameterized(headers.raw("content-type")).value == "multipart/report" else None
+
+
+def read_report(raw: bytes) -> Bounce | None:
+    """The report that lies in a message, whatever that claims to be."""
     parts = read_parts(raw)
     status = next((part for part in parts if part.content_type.value in _STATUS_TYPES), None)
     if status is None:
@@ -145,13 +148,12 @@ def _typed(value: str | None) -> str:
 def _status(declared: str, diagnostic: str) -> str:
     """The status code; where servers leave it out or say 5.0.0, the diagnostic knows better."""
     found = enhanced_status(declared)
-    if found and not found.endswith(".0.0"):
+    if found and (found.startswith("2") or not found.endswith(".0.0")):
         return found
-    said = enhanced_status(diagnostic)
-    if said or found:
-        return said or found
-    severity = reply_class(diagnostic)
-    return f"{severity}.0.0" if severity else ""
+    said = status_in(diagnostic)
+    if said and found.startswith("4") and not enhanced_status(diagnostic):
+        return f"4{said[1:]}"
+    return said or found
 
 
 def _original_message_id(raw: bytes, original: MimePart | None) -> str:

@@ -4,7 +4,7 @@ import re
 
 from core.mail.addresses import bare_addresses
 from core.mail.body import Body, read_body
-from core.mail.bounce_forms import DELAYED, FAILURE, FORMS, RECEIPT, REQUESTED, RETURNED, BounceForm
+from core.mail.bounce_forms import DELAYED, EXPIRED, FAILURE, FORMS, RECEIPT, REQUESTED, RETURNED, BounceForm
 from core.mail.bounces import Action, Bounce, BouncedRecipient
 from core.mail.delivery_words import status_in
 from core.mail.headers import Headers, read_header_block
@@ -60,6 +60,7 @@ _ANSWER_SUBJECT = re.compile(
 _WORDS_OF_A_LINE = re.compile(r"[^\W_].*")
 _RETURNED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _LONGEST_ADDRESS = 320
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _MESSAGE_ID = re.compile(r"^[ \t>|]*+Message-ID:[\s>]*+(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -191,21 +192,25 @@ def _words_by_address(form: BounceForm, notice: str) -> dict[str, str]:
 
 def _recipient(address: str, said: str, notice: str, status_of_all: str, *, is_delay: bool) -> BouncedRecipient:
     """What became of one recipient; where nothing is said of him, what the notice says elsewhere."""
-    status = status_in(said)
-    if not status:
-        said = "\n".join(line for line in notice.splitlines() if address.lower() in line.lower())
-        status = status_in(said)
-    if not status:
-        said, status = notice, status_of_all
-    action = Action.DELAYED if is_delay else Action.FAILED
+    own = _first_paragraph(said)
+    lines = "\n".join(line for line in notice.splitlines() if address.lower() in line.lower())
+    status, said = next(
+        ((found, words) for words in (own, said, lines) if (found := status_in(words))), (status_of_all, own or notice)
+    )
+    action = Action.DELAYED if is_delay and not EXPIRED.match(own) else Action.FAILED
     if is_delay and status:
         # A server that goes on trying has not taken the refusal for final.
         status = f"4{status[1:]}"
     return BouncedRecipient(bounded(clean(address), _LONGEST_ADDRESS), action, status, _diagnostic(said))
 
 
+def _first_paragraph(said: str) -> str:
+    """What is said of a recipient before it goes on about all."""
+    return _BLANK_LINE.split(said.strip(), maxsplit=1)[0]
+
+
 def _diagnostic(said: str) -> str:
-    return bounded(" ".join(clean(said).split()).lstrip(":;- "), _LONGEST_DIAGNOSTIC)
+    return bounded(" ".join(clean(said).split()).lstrip(":;-.) "), _LONGEST_DIAGNOSTIC)
 
 
 def _original_message_id(headers: Headers, body: Body, raw: bytes, returned_from: int) -> str:

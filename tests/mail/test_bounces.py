@@ -99,7 +99,9 @@ def reported(*groups: str) -> Bounce | None:
         ("Final-Recipient: rfc822; b@x\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 452 4.2.2 full", "b@x", "failed", "5.1.1"),
         ("Final-Recipient: rfc822; b@x\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 452 4.2.2 full", "b@x", "failed", "4.2.2"),
         ("Final-Recipient: rfc822; b@x\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; no reason", "b@x", "failed", "5.0.0"),
-        ("Final-Recipient: rfc822; b@x\nAction: failed\nDiagnostic-Code: smtp; 550 no such user", "b@x", "failed", "5.0.0"),
+        ("Final-Recipient: rfc822; b@x\nAction: failed\nDiagnostic-Code: smtp; 550 no such user", "b@x", "failed", "5.1.1"),
+        ("Final-Recipient: rfc822; b@x\nAction: failed\nStatus: 4.0.0\nDiagnostic-Code: smtp; no such user", "b@x", "failed", "4.1.1"),
+        ("Final-Recipient: rfc822; b@x\nAction: delivered\nStatus: 2.0.0\nDiagnostic-Code: smtp; 250 not spam", "b@x", "delivered", "2.0.0"),
         ("Final-Recipient: rfc822; b@x\nAction: failed\nDiagnostic-Code: X-Unix; no reason", "b@x", "failed", ""),
     ],
 )  # fmt: skip

@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from core.mail.bounces import Action, Bounce
-from core.mail.free_text_bounces import may_be_free_text_bounce, read_free_text_bounce
+from core.mail.free_text_bounces import may_be_free_text_bounce
 from core.mail.headers import Headers, read_header_block
+from core.mail.nondelivery import read_nondelivery
 from tests.corpus.bounces import bounces, not_bounces
 
 OUTCOMES = {
@@ -26,6 +27,9 @@ OUTCOMES = {
     "exim-address-unrouteable": "bob@example.net=5.1.2",
     "exim-gmx-quotes-round-address": "bob@example.net=5.2.2",
     "exim-policy-refusal": "bob@example.net=5.7.1",
+    "exim-report-over-quota": "bob@example.net=4.2.2",
+    "exim-report-retry-timeout": "bob@example.net=4.4.7",
+    "exim-report-unknown-user": "bob@example.net=5.1.1",
     "exim-retry-timeout": "bob@example.net=4.4.7",
     "exim-still-trying": "bob@example.net=~4.4.7",
     "exim-two-recipients-no-header": "bob@example.net=5.1.1 ann@example.org=5.2.2",
@@ -49,6 +53,9 @@ OUTCOMES = {
     "office365-address-unknown": "bob@example.net=5.1.10",
     "office365-not-permitted": "bob@example.net=5.7.133",
     "opensmtpd-invalid-recipient": "bob@example.net=5.1.1",
+    "opensmtpd-report-delayed": "bob@example.net=~4.4.1",
+    "opensmtpd-report-expired": "bob@example.net=4.4.7",
+    "opensmtpd-report-failed": "bob@example.net=5.3.0",
     "other-server-could-not-be-delivered": "bob@example.net=5.2.1",
     "postfix-host-not-found": "bob@nowhere.example=5.1.2",
     "postfix-mail-system-banner": "bob@example.net=5.7.1",
@@ -65,6 +72,8 @@ OUTCOMES = {
     "report-that-names-nobody-words-do": "bob@example.net=5.1.1",
     "sendmail-host-unknown": "bob@nowhere.example=5.1.2",
     "sendmail-queue-too-old": "bob@example.net=4.4.7",
+    "sendmail-report-program-failed": "bob@example.net=5.3.0",
+    "sendmail-report-warning": "bob@example.net=~4.4.1",
     "sendmail-two-recipients": "bob@example.net=5.1.1 ann@example.org=5.2.2",
     "sendmail-user-unknown": "bob@example.net=5.1.1",
     "sendmail-version-5-transcript-first": "bob@example.net=5.1.1",
@@ -78,9 +87,9 @@ OUTCOMES = {
 
 TEN_SERVERS = {
     "qmail": 6,
-    "exim": 7,
+    "exim": 10,
     "postfix": 6,
-    "sendmail": 6,
+    "sendmail": 8,
     "exchange": 6,
     "office365": 2,
     "gmail": 6,
@@ -107,7 +116,7 @@ WITHOUT_ORIGINAL = {
 
 
 def bounce_in(raw: bytes) -> Bounce | None:
-    return read_free_text_bounce(read_header_block(raw), raw)
+    return read_nondelivery(read_header_block(raw), raw)
 
 
 def shown(bounce: Bounce | None) -> str:
@@ -138,7 +147,7 @@ def test_every_bounce_of_the_commonest_servers_is_read() -> None:
 
 def test_nothing_else_is_taken_for_a_bounce() -> None:
     assert len(not_bounces()) >= 100
-    assert [name for name, raw in not_bounces().items() if bounce_in(raw) is not None] == []
+    assert [name for name, raw in not_bounces().items() if (found := bounce_in(raw)) and found.is_failure] == []
 
 
 def test_hard_and_soft_are_told_apart() -> None:
@@ -148,16 +157,21 @@ def test_hard_and_soft_are_told_apart() -> None:
         "amazon-ses-undeliverable",
         "domino-mailbox-quota",
         "exchange-delayed",
+        "exim-report-over-quota",
+        "exim-report-retry-timeout",
         "exim-retry-timeout",
         "exim-still-trying",
         "gmail-delayed",
         "gmail-inbox-full",
         "imail-mailbox-full",
         "mimecast-connection-failed",
+        "opensmtpd-report-delayed",
+        "opensmtpd-report-expired",
         "postfix-quota-without-status",
         "postfix-warning-only",
         "qmail-connection-died",
         "sendmail-queue-too-old",
+        "sendmail-report-warning",
         "sendmail-warning-four-hours",
     }
     assert set(bounces()) - hard == soft
@@ -180,3 +194,9 @@ def test_hard_and_soft_are_told_apart() -> None:
 )
 def test_the_header_alone_spares_ordinary_mail_the_reading(fields: list[tuple[str, str]], is_candidate: bool) -> None:
     assert may_be_free_text_bounce(Headers(fields)) is is_candidate
+
+
+def test_a_report_without_a_reason_has_that_of_the_words_beside_it() -> None:
+    bounce = bounce_in(bounces()["exim-report-retry-timeout"])
+    assert bounce is not None
+    assert [one.diagnostic for one in bounce.recipients] == ["retry timeout exceeded"]
