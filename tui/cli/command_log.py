@@ -31,12 +31,15 @@ class _ToPerson(logging.Handler):
 
 @contextmanager
 def told_to_person(invocation: Invocation) -> Iterator[None]:
-    """Have what is logged within said to the person who called."""
+    """Have what is logged within said to the person who called; what libraries warn of, our own sentences say."""
     handler, propagated = _ToPerson(invocation), _LOGGER.propagate
+    silent = logging.NullHandler()  # without any, Python writes such a warning to stderr
+    logging.getLogger().addHandler(silent)
     _LOGGER.addHandler(handler)
     _LOGGER.propagate = False
     try:
         yield
     finally:
+        logging.getLogger().removeHandler(silent)
         _LOGGER.removeHandler(handler)
         _LOGGER.propagate = propagated
