@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from core.mail.addresses import read_addresses
+from core.mail.author import author_of
 from core.mail.auto import is_automatic
 from core.mail.dates import read_date
 from core.mail.headers import Headers, read_header_block
@@ -27,7 +27,7 @@ class Summary(NamedTuple):
     """The To field as it is shown, decoded, cleaned, bounded."""
 
     from_address: str
-    """The first address of From, or else of Sender, without its name. Never a proof of who sent it."""
+    """Its author, without its name: see `core.mail.author`. Never a proof of who sent it."""
 
     message_id: str
     """With its angle brackets."""
@@ -57,7 +57,7 @@ def summary_of(headers: Headers) -> Summary:
         subject=_shown(headers, "subject"),
         header_from=_shown(headers, "from"),
         header_to=_shown(headers, "to"),
-        from_address=_from_address(headers),
+        from_address=bounded(author_of(headers), LONGEST_SHOWN),
         message_id=next(iter(read_message_ids(headers.get("message-id"))), ""),
         references=_references(headers),
         date=read_date(headers.raw("date")),
@@ -68,15 +68,6 @@ def summary_of(headers: Headers) -> Summary:
 
 def _shown(headers: Headers, name: str) -> str:
     return bounded(headers.get(name) or "", LONGEST_SHOWN)
-
-
-def _from_address(headers: Headers) -> str:
-    for name in ("from", "sender"):
-        value = headers.raw(name)
-        for address in read_addresses(value) if value else ():
-            if address.addr_spec:
-                return bounded(address.addr_spec, LONGEST_SHOWN)
-    return ""
 
 
 def _references(headers: Headers) -> tuple[str, ...]:

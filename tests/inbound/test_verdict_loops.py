@@ -64,6 +64,15 @@ def test_our_own_automatic_mail_makes_nothing() -> None:
     assert place(mail(sender="help@example.org", message_id="<2@x>")).ending is Ending.RECORDED
 
 
+def test_a_customer_whom_a_list_shows_with_our_address_is_no_loop() -> None:
+    """Google Groups puts itself in From where the writer's domain has a DMARC policy."""
+    through = ("List-Post: <mailto:help@example.org>", "Precedence: list", "X-Original-From: Ann <ann@x.example>")
+    placed = place(mail("broken", *through, sender="'Ann' via Help <help@example.org>"))
+    assert placed.ending is Ending.RECORDED
+    assert placed.draft is not None
+    assert placed.draft.customer == "ann@x.example"
+
+
 def test_two_of_our_own_answering_each_other_come_to_an_end() -> None:
     known = Known([KnownRecord(N1, "Support", "open")])
     endings = []
