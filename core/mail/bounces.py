@@ -57,6 +57,11 @@ class BouncedRecipient:
         """Whether trying again is pointless: failed, with a permanent status."""
         return self.action is Action.FAILED and self.status.startswith("5")
 
+    @property
+    def is_about_the_address(self) -> bool:
+        """Whether the address is why, as far as is known; else the message, or who sent it: the next may arrive."""
+        return _NOT_THE_ADDRESS.match(self.status) is None
+
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
@@ -81,6 +86,9 @@ class Bounce:
         """Whether some recipient can never be reached."""
         return any(recipient.is_hard for recipient in self.recipients)
 
+
+_NOT_THE_ADDRESS = re.compile(r"[45]\.(?:1\.[78]|2\.3|3\.4|6\.\d+|7\.\d+)$")
+"""The sender's address, the message's size, its content, policy and authentication (RFC 3463 §3)."""
 
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ORIGINAL_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")

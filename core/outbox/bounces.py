@@ -76,7 +76,7 @@ class Noted:
     state: OutgoingState
     status: str
     text: str
-    is_hard: bool = False
+    is_unreachable: bool = False
     """Whether it is now known that it cannot be reached."""
 
 
@@ -110,7 +110,7 @@ def note_bounces(session: Session, reports: Sequence[Report], now: datetime) -> 
         for news in noted([one for message in about for one in message.recipients.values()], report.outcomes):
             # The next report on the same message finds it so.
             next(message for message in about if news.id in message.recipients).note(news)
-            hard += [news] if news.is_hard else []
+            hard += [news] if news.is_unreachable else []
     told = [message for message in messages.values() if message.told]
     if told:
         session.connection().execute(_TO_RECIPIENT, [_row(one, now) for each in told for one in each.told.values()])
@@ -174,7 +174,12 @@ def _told(one: SentTo, outcome: BouncedRecipient) -> Noted | None:
         return Noted(one.id, one.address, OutgoingState.SENT, outcome.status, _text(one, "is delayed", said))
     how = "bounced for good" if outcome.is_hard else "bounced for now"
     return Noted(
-        one.id, one.address, OutgoingState.BOUNCED, outcome.status, _text(one, how, said), is_hard=outcome.is_hard
+        one.id,
+        one.address,
+        OutgoingState.BOUNCED,
+        outcome.status,
+        _text(one, how, said),
+        is_unreachable=outcome.is_hard and outcome.is_about_the_address,
     )
 
 

@@ -24,6 +24,11 @@ def said(address, status=HARD, action=Action.FAILED):
         ([to("bob@x.example")], said("Bob@X.example"), {1: ("bounced", True)}),
         ([to("bob@x.example")], said("bob@x.example", SOFT), {1: ("bounced", False)}),
         ([to("bob@x.example")], said("bob@x.example", ("", "")), {1: ("bounced", False)}),
+        # For good, and not for the address: too large, its content, who sent it.
+        ([to("bob@x.example")], said("bob@x.example", ("5.3.4", "too large")), {1: ("bounced", False)}),
+        ([to("bob@x.example")], said("bob@x.example", ("5.6.0", "content")), {1: ("bounced", False)}),
+        ([to("bob@x.example")], said("bob@x.example", ("5.7.26", "neither SPF nor DKIM")), {1: ("bounced", False)}),
+        ([to("bob@x.example")], said("bob@x.example", ("5.4.1", "access denied")), {1: ("bounced", True)}),
         # Case tells no addresses apart, ours or the report's.
         ([to("Bob@x.example"), to("eve@x.example", key=2)], said("bOB@x.example"), {1: ("bounced", True)}),
         # Passed on: the report names where to.
@@ -50,7 +55,7 @@ def said(address, status=HARD, action=Action.FAILED):
     ],
 )  # fmt: skip
 def test_a_report_and_what_becomes_of_whom(recipients, outcome, becomes):
-    assert {one.id: (one.state.value, one.is_hard) for one in noted(recipients, [outcome])} == becomes
+    assert {one.id: (one.state.value, one.is_unreachable) for one in noted(recipients, [outcome])} == becomes
 
 
 def test_the_text_says_who_how_and_why():
