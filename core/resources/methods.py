@@ -139,7 +139,8 @@ METHODS: tuple[Method, ...] = (
             "In Exchange Online PowerShell make the service principal: New-ServicePrincipal -AppId CLIENT-ID "
             "-ObjectId OBJECT-ID",
             "Give it each mailbox: Add-MailboxPermission -Identity support@example.org -User OBJECT-ID "
-            "-AccessRights FullAccess",
+            "-AccessRights FullAccess; and to send as it: Add-RecipientPermission -Identity support@example.org "
+            "-Trustee OBJECT-ID -AccessRights SendAs",
             _SMTP_AUTH,
             "Enter client id, tenant id and the secret's value in a profile; choose the profile in the account or "
             "mailbox, with the address of the mailbox as user name.",
