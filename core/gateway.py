@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from core import clock
 from core.data_folder import make_home
+from core.db.alike import one_at_a_time
 from core.db.bulk import insert_missing, insert_rows, reserve
 from core.db.changes import ChangeFeed
 from core.db.doors import Database
@@ -135,7 +136,12 @@ def _make_missing_key(handles: Handles) -> None:
         make_key(handles.environment)  # in a folder that a group shares, it is the service's to make
     if not is_known and handles.vault.can_open():
         # Who may not read the key seals with its public half, from the first start on.
-        handles.database.writing(handles.vault.claim_key)
+        handles.database.writing(lambda session: _claim_key(handles.vault, session))
+
+
+def _claim_key(vault: Vault, session: Session) -> None:
+    one_at_a_time(session, "key")  # a row that is not there yet is nothing to lock, and two would write it
+    vault.claim_key(session)
 
 
 def _ship(database: Database) -> None:

@@ -3,16 +3,17 @@
 import multiprocessing
 import os
 import stat
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session, col, delete, select
 
 from core.db import file_system
 from core.environment import Environment, read_environment
 from core.errors import CannotWrite, ExposedFile, NotPermitted, SecretUnreadable
-from core.gateway import make_drop_folder, open_gateway
+from core.gateway import _claim_key, make_drop_folder, open_gateway
 from core.handles import Handles
 from core.models import Queue, Setting, Template
 from core.secret import Secret
@@ -20,6 +21,8 @@ from core.services.actor import Actor, Role, current_actor
 from core.services.doctor import Level, examine
 from core.services.templates import templates
 from core.system_users import this_user
+from core.vault.vault import KEY_HOME, KEY_ID, PUBLIC_KEY
+from tests.waiting import PATIENCE, until
 
 
 def _names(handles: Handles, model: type[Queue | Template]) -> list[str]:
@@ -214,3 +217,32 @@ def test_settings_are_read_anew_each_time(handles: Handles) -> None:
     assert handles.settings().retry.first.total_seconds() == 60
     handles.database.writing(set_one)
     assert handles.settings().retry.first.total_seconds() == 120
+
+
+@pytest.mark.parametrize("home", ["postgresql"], indirect=True)
+def test_of_two_machines_that_start_at_once_one_says_which_key_holds(handles: Handles) -> None:
+    def waits() -> bool:
+        with handles.database.reading() as session:
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return bool(session.connection().exec_driver_sql(waiting).scalar_one())
+
+    def first(session: Session) -> None:
+        session.connection().execute(delete(Setting).where(col(Setting.name).in_([KEY_ID, PUBLIC_KEY, KEY_HOME])))
+
+    def second() -> None:
+        handles.database.writing(lambda session: _claim_key(handles.vault, session))
+
+    def both(session: Session) -> None:
+        _claim_key(handles.vault, session)
+        other.append(pool.submit(second))
+        until(waits)
+
+    other: list[Future[None]] = []
+    handles.database.writing(first)
+    with ThreadPoolExecutor(1) as pool:
+        handles.database.writing(both)
+        other[0].result(PATIENCE)
+    with handles.database.reading() as session:
+        assert handles.vault.needed(session) == ""

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, create_engine, event, make_url
 
 from core.errors import ConfigurationError
 
-CONNECTED_WITHIN = 10
-"""Seconds for a connection to each host, unless the URL says another `connect_timeout`."""
+_DEFAULTS = {"connect_timeout": 10, "fallback_application_name": "postroom"}
+"""What the URL may say otherwise: the seconds for a connection to each host, and who is seen in `pg_stat_activity`."""
 
 _MISREAD = (
     "The URL of the PostgreSQL database cannot be read. It is postgresql://USER:PASSWORD@HOST:PORT/NAME, with commas "
@@ -35,7 +35,7 @@ def server_engine(url: str, *, query_only: bool, **options: Any) -> Engine:
     """
     engine = create_engine(
         "postgresql+psycopg://",
-        connect_args={"connect_timeout": CONNECTED_WITHIN, **server_of(url), "client_encoding": "utf8"},
+        connect_args={**_DEFAULTS, **server_of(url), "client_encoding": "utf8"},
         isolation_level="READ COMMITTED",
         use_native_hstore=False,  # nothing here is one; else each first connection asks what it would be
         execution_options={"postgresql_readonly": True} if query_only else {},
