@@ -5,6 +5,7 @@ import os
 import sqlite3
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class Canaries:
     def found_in_columns(self, database: Path) -> list[str]:
         """The same for every value of every row of an SQLite database."""
         found = []
-        with sqlite3.connect(database) as connection:
+        with closing(sqlite3.connect(database)) as connection, connection:
             for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 rows = connection.execute(f'SELECT * FROM "{table}"')
                 names = [one[0] for one in rows.description]

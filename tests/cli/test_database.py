@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_a_backup_comes_back_and_what_was_there_is_kept(postroom: Shell, tmp_pat
 
     assert "Before" in postroom.ok("list", "queue").out
     assert "After" not in postroom.ok("list", "queue").out
-    with sqlite3.connect(row["kept"]) as kept:
+    with closing(sqlite3.connect(row["kept"])) as kept, kept:
         assert kept.execute("SELECT count(*) FROM queue WHERE name = 'After'").fetchone() == (1,)
     assert live.stat().st_mode & 0o777 == 0o660
     lines = postroom.ok("list", "audit", "--json").rows

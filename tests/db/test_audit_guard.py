@@ -1,6 +1,7 @@
 """The audit log is only added to, whoever asks the database."""
 
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import psycopg
@@ -29,7 +30,7 @@ def by_hand(handles: Handles, statement: str) -> str:
     url = handles.environment.database_url
     try:
         if handles.environment.is_sqlite:
-            with sqlite3.connect(handles.environment.database_file) as connection:
+            with closing(sqlite3.connect(handles.environment.database_file)) as connection, connection:
                 connection.execute(statement)
         else:
             with psycopg.connect(url) as connection:

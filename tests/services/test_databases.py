@@ -4,6 +4,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ def backup(environment: Environment, tmp_path: Path) -> Path:
 
 
 def spoil(backup: Path, statement: str) -> None:
-    with sqlite3.connect(backup) as connection:
+    with closing(sqlite3.connect(backup)) as connection, connection:
         connection.execute(statement)
 
 

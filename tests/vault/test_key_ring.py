@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -155,7 +156,7 @@ def test_a_real_keyring_keeps_the_key_from_one_session_to_the_next(environment: 
     assert fetched.stdout == "kanarienvogel\n", fetched.stderr
 
     assert not (environment.home / "key").exists()
-    with sqlite3.connect(environment.database_file) as database:
+    with closing(sqlite3.connect(environment.database_file)) as database, database:
         assert database.execute("SELECT count(*) FROM secret WHERE key_id != ''").fetchone() == (1,)
     # Another session, in which nobody unlocked a keyring, has no key and makes none.
     lacking = KeyringSession(tmp_path / "stranger").run(sys.executable, "-c", fetch, **ours)
