@@ -81,7 +81,7 @@ class PostroomApp(TerminalApp):
     ]
 
     standing: reactive[Standing] = reactive(Standing())
-    """How things stand; headers watch it."""
+    """How things stand; the screens in sight show it, the others once they are."""
 
     def __init__(
         self,
@@ -150,6 +150,12 @@ class PostroomApp(TerminalApp):
     def on_answered(self, message: Answered) -> None:
         """A service answered."""
         message.deliver()
+
+    def watch_standing(self, standing: Standing) -> None:
+        """Show it; no screen watches by itself, for the framework would keep those that were closed since."""
+        for screen in self.screen_stack:
+            if isinstance(screen, DeskScreen):
+                screen.stand(standing)
 
     def _count(self) -> None:
         self.calls.ask(self.desk.standing, self._stand, lane="standing", otherwise=self._cannot_count)

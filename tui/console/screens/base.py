@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -13,6 +13,7 @@ from tui.console.calls import Answered, Calls
 from tui.console.desk import Desk
 from tui.console.glyphs import BAD, DULL, GOOD
 from tui.console.places import PLACES
+from tui.console.standing import Standing
 from tui.console.widgets.header_line import HeaderLine
 from tui.console.widgets.key_line import KeyLine
 from tui.console.widgets.navigation import Navigation
@@ -69,12 +70,9 @@ class DeskScreen(Screen[None]):
         """The application, by its own type."""
         return cast("PostroomApp", self.app)
 
-    def on_mount(self) -> None:
-        """Show how things stand from now on."""
-        self.watch(self.app, "standing", self._stand)
-
     def on_screen_resume(self) -> None:
         """What was missed while another screen was on top."""
+        self.stand(self.console.standing)
         self.refresh_data()
 
     def on_answered(self, message: Answered) -> None:
@@ -104,7 +102,8 @@ class DeskScreen(Screen[None]):
         """Something could not be done: say so long enough to be read."""
         self.tell(str(error) or type(error).__name__, BAD)
 
-    def _stand(self, standing: Any) -> None:
+    def stand(self, standing: Standing) -> None:
+        """Show how things stand."""
         self.problem.warn(standing.trouble)
         self.header.stand(standing)
         self.navigation.stand(standing)

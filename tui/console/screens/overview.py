@@ -77,7 +77,11 @@ class OverviewScreen(DeskScreen):
     def on_mount(self) -> None:
         """Ask for the facts, and again once a minute: the day moves on."""
         self.query_one(Reading).focus()
-        self.set_interval(60, self.refresh_data)
+        self.set_interval(60, self._move_on)
+
+    def _move_on(self) -> None:
+        if self.is_current:  # else the facts are asked for when one comes back
+            self.refresh_data()
 
     def refresh_data(self) -> None:
         """Ask for the facts."""

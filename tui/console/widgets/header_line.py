@@ -25,7 +25,7 @@ class HeaderLine(Static):
 
     def on_mount(self) -> None:
         """Tick once a second."""
-        self.set_interval(1, self._draw)
+        self.set_interval(1, self._tick)
         self._draw()
 
     def on_resize(self) -> None:
@@ -34,14 +34,17 @@ class HeaderLine(Static):
 
     def stand(self, standing: Standing) -> None:
         """Show how things stand."""
-        if standing != self._standing:
-            self._standing = standing
-            self._draw()
+        self._standing = standing
+        self._draw()
 
     def rename(self, place: str) -> None:
         """Show another name of the screen."""
         self.place = place
         self._draw()
+
+    def _tick(self) -> None:
+        if self.screen in self.app.screen_stack:  # of the places that are not, each would draw for nobody
+            self._draw()
 
     def _draw(self) -> None:
         left = Content.assemble((" Postroom · ", "bold"), (safe_text(self.place), "bold"))
