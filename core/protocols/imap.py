@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from core.clock import monotonic
 from core.errors import Misuse, NotOffered, WireError
-from core.mail.withheld import words_in_its_place
+from core.mail.withheld import tells_of_removal, words_in_its_place
 from core.protocols import imap_fetch, imap_listing
 from core.protocols.imap_answer import Answer
 from core.protocols.imap_bodies import Bodies
@@ -114,7 +114,10 @@ class ImapSource:
 
     def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
         """BODY.PEEK[] of all in as few commands as their UIDs fit into; where that is refused, one by one."""
-        found, refused = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
+        given, refused = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
+        found = {uid: body for uid, body in given.items() if not tells_of_removal(body.raw)}
+        if len(found) < len(given):
+            self.noop()  # only now is the session told what it has lost, and what it lists is right
         silent = {key.uid for key in keys} - found.keys() - refused.keys()
         listed = imap_listing.present(self._dialogue, silent)
         return [_fetched(key, found.get(key.uid), refused.get(key.uid), is_listed=key.uid in listed) for key in keys]
@@ -123,7 +126,7 @@ class ImapSource:
         """What of these had come when `fetch` lost the connection."""
         found = self._bodies.arrived(list(self._by_uid(keys)))
         given = [_fetched(key, found[key.uid], None) for key in keys if key.uid in found]
-        return [one for one in given if one.raw is not None]
+        return [one for one in given if one.raw is not None and not tells_of_removal(one.raw)]
 
     def header(self, key: Key) -> bytes | None:
         """The fields that tell what a message is about, without reading it; `None` if the server does not give them."""
@@ -246,7 +249,7 @@ class ImapSource:
         counts = (re.match(rb"(\d{1,10}) ", line) for line in answer.lines(suffix=b" EXISTS"))
         exists = [int(count[1]) for count in counts if count]
         codes = b"\n".join(answer.lines(prefix=b"OK ["))
-        uidvalidity = _number(rb"\[UIDVALIDITY (\d{1,10})\]", codes)
+        uidvalidity = _number(rb"\[UIDVALIDITY (\d{1,18})\]", codes)
         if not uidvalidity or not exists:
             self._dialogue.wire.violation("The server does not tell what it selected (EXISTS, UIDVALIDITY).")
         return Selected(folder, uidvalidity, _number(rb"\[UIDNEXT (\d{1,10})\]", codes), exists[-1])

@@ -13,10 +13,12 @@ from tests.accounts import (
     fetch,
     fetch_once,
     fetched_well,
+    lines,
     message,
     raws,
     run_row,
     status_of,
+    stored,
 )
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
@@ -79,6 +81,21 @@ def test_a_fake_count_of_messages_stops_no_run(handles: Handles) -> None:
         outcome = fetch_once(handles, "a")
     assert (outcome.state, outcome.counts.fetched) == ("ok", 1)
     assert run_row(handles, outcome.run_id).skipped == 2**31 - 1  # what PostgreSQL holds
+
+
+@pytest.mark.parametrize("numbering", [1713632002544, 10**18 - 1])  # what Dynadot and GreenMail give: milliseconds
+def test_a_numbering_beyond_32_bits_is_one_like_any_other(handles: Handles, numbering: int) -> None:
+    selected = ["* 1 EXISTS", f"* OK [UIDVALIDITY {numbering}] v", "* OK [UIDNEXT 2] n", "$tag OK [READ-WRITE] done"]
+    mails = {1: message(1)}
+    with ScriptedImap(holding(mails, {"SELECT": selected, "EXAMINE": selected})) as server:
+        add_account(handles, port=server.port, after_fetch="delete")
+        first = fetch_once(handles, "a")
+        again = fetch_once(handles, "a")
+
+    assert [(run.state, run.counts.fetched) for run in (first, again)] == [("ok", 1), ("ok", 0)]
+    assert not any("UIDVALIDITY changed" in line for line in lines(handles, again.run_id))
+    assert [one.is_acknowledged for one in stored(handles)] == [True]
+    assert mails == {}
 
 
 @ON_SQLITE
