@@ -1,8 +1,8 @@
-"""Exchange's own words in place of a message."""
+"""Servers' own words in place of a message."""
 
 import pytest
 
-from core.mail.withheld import words_in_its_place
+from core.mail.withheld import tells_of_removal, words_in_its_place
 
 # As Exchange 2010 served it by IMAP; Microsoft 365 says the same.
 NOTE = (
@@ -13,6 +13,12 @@ NOTE = (
     b"The server couldn't retrieve the following message:\r\n\r\n"
     b'Subject: "Canceled: Meeting"\r\nFrom: "Bob" ("bob@example.com")\r\nSent date: 07.04.2022 21:49:08\r\n\r\n'
     b"The message hasn't been deleted. You might be able to view it using either =\r\nOutlook or Outlook Web App.\r\n"
+)
+
+# As Courier 5.0 served it by IMAP.
+REMOVED = (
+    b"From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\n"
+    b"This message is no longer available on the server.\r\n"
 )
 
 
@@ -36,3 +42,8 @@ def test_the_note_is_told_from_a_message(protocol: bytes) -> None:
 )
 def test_what_somebody_sent_is_a_message_whatever_it_says(mail: bytes) -> None:
     assert words_in_its_place(mail) == ""
+
+
+def test_what_courier_says_of_a_removed_message_is_told_from_one_that_was_sent() -> None:
+    assert tells_of_removal(REMOVED)
+    assert not tells_of_removal(b"Received: from a by b; Mon, 1 Jan 2024 00:00:00 +0000\r\n" + REMOVED)

@@ -9,6 +9,7 @@ from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation
 from core.protocols.imap import ImapSource
 from core.protocols.server import Caps, Timeouts
 from core.protocols.source import Key, Missing
+from tests.mail.test_withheld import REMOVED
 from tests.protocols.conftest import SHORT, SHORT_AT_LAST
 from tests.protocols.imap_sessions import KEY, opened, session
 from tests.protocols.scripted import Answer, Script, Talk
@@ -84,6 +85,23 @@ def test_each_way_to_answer_a_fetch(said: tuple[bytes, ...], raw: bytes | None, 
     with session({b"UID FETCH": (*said, b"%s OK done")}) as source:
         (fetched,) = source.fetch([KEY])
     assert (fetched.raw, fetched.missing) == (raw, missing)
+
+
+@pytest.mark.parametrize(("listed", "missing"), [(b"* SEARCH", Missing.GONE), (b"* SEARCH 42", Missing.NIL)])
+def test_a_message_of_the_server_that_one_was_removed_is_not_that_one(listed: bytes, missing: Missing) -> None:
+    # Courier lists it still until it was let speak.
+    answers: dict[bytes, Answer] = {
+        b"UID FETCH": (
+            b"* 1 FETCH (UID 42 RFC822.SIZE %d BODY[] {%d}" % (len(REMOVED), len(REMOVED)),
+            REMOVED + b")",
+            b"%s OK done",
+        ),
+        b"NOOP": (b"* 1 EXPUNGE", b"* 0 EXISTS", b"%s OK done"),
+        b"UID SEARCH": (listed, b"%s OK done"),
+    }
+    with session(answers) as source:
+        (fetched,) = source.fetch([KEY])
+    assert (fetched.raw, fetched.missing) == (None, missing)
 
 
 @pytest.mark.parametrize(
