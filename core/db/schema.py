@@ -37,7 +37,8 @@ REVISION = "0003"
 
 _REMEDY = "Run this as the service's user or in its group, or set POSTROOM_DATABASE_URL."
 
-_ADVISORY_LOCK = 7_055_700
+ADVISORY_LOCK = 7_055_700
+"""Who makes tables or changes them holds it, on PostgreSQL."""
 
 _NO_CONNECTION = "connection is bad: "
 """How the driver's word begins where libpq did not even try: an undefined service, an `sslmode` that is none."""
@@ -224,7 +225,7 @@ def _make_postgres(url: str) -> None:
     try:
         with engine.begin() as connection:
             # Of many processes at once one builds, the others wait and find it.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
             if not inspect(connection).has_table("alembic_version"):
                 create_all(connection)
     except DBAPIError as error:

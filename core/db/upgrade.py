@@ -15,7 +15,7 @@ from core.db.doors import WRITE_PATIENCE
 from core.db.engine import make_engine
 from core.db.faults import translated
 from core.db.place import refuse_other_databases
-from core.db.schema import REVISION, refuse_newer
+from core.db.schema import ADVISORY_LOCK, REVISION, refuse_newer
 from core.environment import Environment
 
 
@@ -52,6 +52,11 @@ def upgrade(environment: Environment) -> Path | None:
                 # All or nothing: the driver begins none by itself, and half an upgrade can neither go on nor be used.
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={WRITE_PATIENCE * 1000:.0f}")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                # Of several at once one migrates. Behind a table that somebody else reads for long (pg_dump), all that
+                # come after this would wait as well.
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WRITE_PATIENCE:.0f}s'")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
             return copy

@@ -2,6 +2,7 @@
 
 import re
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,25 @@ def test_a_database_of_the_first_version_keeps_its_rows_when_it_is_upgraded(hand
         status = session.exec(select(MailboxStatus)).one()
     assert (status.last_turn, status.rate_taken, status.server_max_size) == (7, [], 0)
     assert revision_of(handles.database) == REVISION
+
+
+@pytest.mark.parametrize("home", ["postgresql"], indirect=True)
+def test_behind_a_table_that_is_read_for_long_it_gives_up_and_several_at_once_are_one(
+    home: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.db.upgrade.WRITE_PATIENCE", 1)
+    engine = make_engine(home.database_url, query_only=False)
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0002")
+        connection.commit()
+        connection.exec_driver_sql("LOCK TABLE mailbox_status IN ACCESS SHARE MODE")  # as pg_dump does
+        with pytest.raises(StoreBusy, match=r"lock timeout\); nothing was changed"):
+            upgrade(home)
+        connection.rollback()
+    engine.dispose()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(upgrade, [home] * 3))
+    open_database(home).close()
 
 
 def test_a_new_sqlite_file_has_large_pages_and_a_safe_journal(environment: Environment) -> None:
