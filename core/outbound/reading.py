@@ -72,8 +72,11 @@ def read_result(result: SubmitResult, sender: str, *, is_own_sender: bool = Fals
     judge = partial(_judged, sender=sender, is_own_sender=is_own_sender)
     about_all = _about_all(result, judge, text)
     most = _most_recipients(result)
+    has_hung_up = _has_hung_up(result)
     for address, answer in result.recipients:
-        if most and (answer is None or answer.is_too_many):
+        if (most and (answer is None or answer.is_too_many)) or (
+            has_hung_up and (answer is None or answer.is_positive)
+        ):
             continue  # its turn comes in the next transaction
         if (ours := answer or reply) is not None and ours.is_ours:
             unnamed[address] = _result(OutgoingState.FAILED, ours)
@@ -103,6 +106,14 @@ def _most_recipients(result: SubmitResult) -> int:
     if not any(reply is not None and reply.is_too_many for _, reply in result.recipients):
         return 0
     return sum(reply is not None and reply.is_positive for _, reply in result.recipients)
+
+
+def _has_hung_up(result: SubmitResult) -> bool:
+    """Whether the server ended the connection upon a recipient (521; Exim's `drop`): it is not asked for him again."""
+    if result.reply is not None or result.dot_sent:
+        return False
+    asked = [answer for _, answer in result.recipients if answer is not None]
+    return bool(asked) and asked[-1].is_permanent
 
 
 def _about_all(

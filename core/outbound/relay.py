@@ -95,8 +95,10 @@ class Relay:
             if not self.is_ready and (fault := (yield from self.connecting())) is not None:
                 return fault
             assert self._opened is not None
-            opened, had_served = self._opened, self._opened.has_served
+            opened = self._opened
             exchange = yield from self._prepared(opened, outgoing)
+            # An envelope that went ahead followed a message, whatever became of that.
+            had_served = opened.has_served or exchange.is_ahead
             then = yield from self._following(opened, following)
             result = yield from opened.connection.running(exchange, then)
             opened.has_served = had_served or result.taken
@@ -151,4 +153,6 @@ def _was_worn_out(result: SubmitResult, *, is_usable: bool) -> bool:
         return False
     if is_usable:
         return result.phase is Phase.MAIL and result.reply is not None and result.reply.is_too_many_messages
-    return result.reply is None or result.reply.code == CLOSING
+    if result.reply is not None:
+        return result.reply.code == CLOSING
+    return not any(answer for _, answer in result.recipients)

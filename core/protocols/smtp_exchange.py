@@ -21,6 +21,8 @@ from core.protocols.submission import Phase, SubmitResult
 
 _WINDOW = 200
 """Recipients sent ahead: their replies must fit into our input while we still write."""
+_BAD_SEQUENCE = 503
+"""To MAIL: a transaction is open already (RFC 5321 §4.1.4)."""
 _MOST_AHEAD = 50
 """Recipients of an envelope that goes in one write with the message before it."""
 
@@ -71,15 +73,22 @@ class Exchange:
     def _deciding_reply(self, following: Exchange | None) -> Steps[Reply]:
         leave = yield from (self._pipelined() if self.dialogue.offers("PIPELINING") else self._stepwise())
         if leave is not None and leave.asks_for_more and not self._heard.has_takers:
-            # DATA was sent ahead, before it was known that nobody is left: an empty message ends it (RFC 2920 §3.1).
-            yield from self.dialogue.sending(b".")
-            yield from self._next()
+            yield from self._end_unwanted()
         if (refused := self._heard.refusal_of_envelope()) is not None:
             return refused
         if leave is not None and not leave.asks_for_more:
             self._heard.phase = Phase.DATA
             return self._refusal(leave)
         return (yield from self._message(following))
+
+    def _end_unwanted(self) -> Steps[None]:
+        """DATA was sent ahead, before it was known that nobody is left: an empty message ends it (RFC 2920 §3.1)."""
+        if self._heard.is_sender_refused:
+            # It would be a message of some other transaction, which the relay has kept.
+            self.dialogue.wire.close()
+            return
+        yield from self.dialogue.sending(b".")
+        yield from self._next()
 
     def _envelope(self) -> bytes:
         """The whole of it in one write, DATA last (RFC 2920 §3.1); of many recipients the first."""
@@ -115,11 +124,17 @@ class Exchange:
         try:
             yield from self.dialogue.hearing(said, len(self._recipients) + 2)
         finally:
+            if self._is_ahead and said and said[0].code == _BAD_SEQUENCE:
+                # The message before was refused, and Postfix keeps a transaction that it refuses at its end
+                # (smtpd_end_of_data_restrictions): these recipients were added to that one.
+                said.clear()
             # Though it breaks off: what was said until then tells why.
             for reply in said:
                 self._heard.take_in(self._checked(reply, leave=self._heard.is_answered))
-            if not self._heard.is_answered:
-                self._heard.answers = []
+        if not said:
+            self.dialogue.wire.violation(
+                "The server has not ended the transaction before; nothing more was said in it."
+            )
         return said[-1]
 
     def _stepwise(self) -> Steps[Reply | None]:

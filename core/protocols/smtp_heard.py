@@ -38,10 +38,11 @@ class Heard:
     @property
     def has_takers(self) -> bool:
         """Whether the relay takes the sender, and at least one recipient."""
-        return not self._is_sender_refused and any(answer.is_positive for answer in self.answers)
+        return not self.is_sender_refused and any(answer.is_positive for answer in self.answers)
 
     @property
-    def _is_sender_refused(self) -> bool:
+    def is_sender_refused(self) -> bool:
+        """Whether the relay does not take the sender."""
         return self.mail is not None and not self.mail.is_positive
 
     def take_in(self, reply: Reply) -> None:
@@ -64,7 +65,7 @@ class Heard:
 
     def refusal_of_envelope(self) -> Reply | None:
         """What refuses the sender, or all recipients; `None` when somebody is left."""
-        if self._is_sender_refused:
+        if self.is_sender_refused:
             self.phase = Phase.MAIL
             self.answers = []
             return self.mail
@@ -78,7 +79,7 @@ class Heard:
         if self.goodbye is not None:
             self.phase = self._goodbye_phase
             return self.goodbye
-        if self._is_sender_refused:
+        if self.is_sender_refused:
             self.phase = Phase.MAIL
             return self.mail
         return None

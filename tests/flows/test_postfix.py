@@ -79,6 +79,37 @@ def test_a_recipient_that_it_does_not_take_is_told_by_himself(
     assert len(relayed(postfix, message_id)) == 1
 
 
+def test_a_recipient_upon_whom_it_hangs_up_fails_alone(handles: Handles, postfix: PostfixServer) -> None:
+    main = add_mailbox(handles, "main", Relay(postfix))
+    [message_id] = put(handles, to=("ann@example.net", "rude@example.net", "bob@example.net"))
+    put(handles)
+
+    deliver_due(handles, timeouts=QUICK)
+
+    assert {address: row.state for address, row in recipients(handles).items()} == {
+        "ann@example.net": "sent", "rude@example.net": "failed", "bob@example.net": "sent",
+    }  # fmt: skip
+    assert states(handles) == ["failed", "sent"]
+    assert mailbox_status(handles, main).failures == 0
+    until(lambda: len(relayed(postfix, message_id)) == 1)
+
+
+def test_what_it_refuses_at_its_end_leaves_nothing_behind_for_the_next(
+    handles: Handles, postfix: PostfixServer
+) -> None:
+    """Postfix keeps that transaction: recipients sent ahead were added to it, and an empty message went to all."""
+    main = add_mailbox(handles, "main", Relay(postfix))
+    put(handles, to=("late@example.net",))
+    ids = put(handles, 2)
+
+    deliver_due(handles, timeouts=QUICK)
+
+    assert states(handles) == ["failed", "sent", "sent"]
+    assert mailbox_status(handles, main).failures == 0
+    until(lambda: all(relayed(postfix, one) for one in ids))
+    assert not [one for one in postfix.sink.deliveries if "late@example.net" in one.recipients]
+
+
 def test_a_sender_that_it_refuses_fails_alone(handles: Handles, postfix: PostfixServer) -> None:
     main = add_mailbox(handles, "main", Relay(postfix))
     put(handles, sender="stranger@example.org")

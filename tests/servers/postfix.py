@@ -142,7 +142,10 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_sender_restrictions = check_sender_access inline:{{ stranger@example.org=REJECT }}
 smtpd_recipient_restrictions = check_recipient_access inline:{{
  {{ grey@{FROM_ELSEWHERE} = 450 4.2.0 Greylisted, see http://postgrey.example }}
- {{ gone@{FROM_ELSEWHERE} = 550 5.1.1 No such user here }} }}
+ {{ gone@{FROM_ELSEWHERE} = 550 5.1.1 No such user here }}
+ {{ rude@{FROM_ELSEWHERE} = 521 5.7.1 We do not talk about this one }} }}
+smtpd_end_of_data_restrictions = check_recipient_access inline:{{
+ {{ late@{FROM_ELSEWHERE} = 550 5.7.1 Not that }} }}
 relayhost = [{self.host}]:{self.sink.port}
 virtual_mailbox_domains = {MAIL_DOMAIN}
 virtual_mailbox_base = {self.dovecot.folder}/mail
