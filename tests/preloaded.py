@@ -3,6 +3,8 @@
 import gc
 from importlib import import_module
 
+from sqlalchemy.orm import configure_mappers
+
 for name in (
     "core.gateway", "core.inbound.fetch", "core.oauth.cache", "core.outbound.deliver", "core.services.outbox",
     "core.vault.key_file", "core.workers.loop", "tui.cli.__main__", "tui.cli.commands", "tui.cli.running",
@@ -10,6 +12,9 @@ for name in (
     "tui.cli.outbox", "tui.cli.configuration", "tui.cli.health",
 ):  # fmt: skip
     import_module(name)
+
+# Mapping the tables, else done at the first statement, is a quarter of what a short command takes.
+configure_mappers()
 
 # Forks share this memory until somebody writes to it, as the collector does with what it looks through.
 gc.freeze()
