@@ -20,7 +20,7 @@ from core import clock
 from core.db.at_rest import is_at_rest, looking
 from core.db.commits import number_of, was_carried_out
 from core.db.engine import make_engine, make_resting_engine
-from core.db.faults import is_passing, translated
+from core.db.faults import driver_words, is_passing, translated
 from core.db.group_commit import GroupCommit, UndoneForAnother
 from core.db.sessions import ConnectedSession
 from core.errors import StoreBusy, StoreFull
@@ -90,7 +90,8 @@ class Database:
             StoreFull: the disk is full; nothing was written.
             StoreRefused: the database does not take the values (a key is there already, a text holds NUL).
         """
-        deadline = clock.Deadline(self._patience if patience is None else patience)
+        patience = self._patience if patience is None else patience
+        deadline = clock.Deadline(patience)
         is_alone = False
         while True:
             try:
@@ -104,9 +105,11 @@ class Database:
                     raise translated(error, self.file) from error
                 if deadline.is_over():
                     raise StoreBusy(
-                        f"The database stayed busy for {self._patience:.0f} seconds; nothing was changed. Try again."
+                        f"The database stayed busy or out of reach for {patience:.0f} seconds ({driver_words(error)}); "
+                        "nothing was changed. Try again."
                     ) from error
-                time.sleep(random.uniform(0.005, 0.02))  # noqa: S311 - spreads writers, guards nothing
+                pause = random.uniform(0.005, 0.02)  # noqa: S311 - spreads writers, guards nothing
+                time.sleep(pause if self.is_sqlite or error.statement else 10 * pause)  # who cannot get in knocks less
 
     def _write_once(self, work: Callable[[Session], T], deadline: clock.Deadline) -> T:
         with self._writers.connect() as connection, ConnectedSession(connection) as session:

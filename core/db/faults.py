@@ -39,6 +39,12 @@ def is_passing(error: DBAPIError) -> bool:
     return error.connection_invalidated or any(words in text for words in _PASSING_WORDS)
 
 
+def driver_words(error: DBAPIError) -> str:
+    """What the driver said, its first line."""
+    said = str(error.orig).strip()
+    return said.splitlines()[0] if said else type(error.orig).__name__
+
+
 def _fault_beside(file: Path | None) -> int:
     """What stops a file from being made beside the database's, as errno; 0: nothing.
 
@@ -100,7 +106,7 @@ def _cannot_open(file: Path | None, named: str) -> StoreError:
 def translated(error: DBAPIError, file: Path | None = None) -> PostroomError:  # noqa: PLR0911 - a table, in words
     """Our error for what the driver said; `file` is SQLite's, to be named."""
     named = f" ({file})" if file is not None else ""
-    text = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    text = driver_words(error)
     lowered = text.lower()
     is_failing = "disk i/o error" in lowered
     is_full = "disk is full" in lowered or "no space left" in lowered or getattr(error.orig, "sqlstate", "") == "53100"
