@@ -60,6 +60,9 @@ _NAMES_A_SENDER = re.compile(
     re.IGNORECASE,
 )
 
+_GREYLISTING = re.compile(r"\bgr[ae]y-?\ ?list", re.IGNORECASE)
+"""Rspamd's and milters' that wait for the whole message."""
+
 
 def is_about_the_account(code: int, enhanced: str, text: str) -> bool:
     """Whether nothing leaves by this login or this machine for now, whoever a message is from and for."""
@@ -78,6 +81,11 @@ def is_about_the_sender(enhanced: str, text: str, sender: str) -> bool:
 def is_about_its_domain(enhanced: str) -> bool:
     """Whether the sender's own domain is why it is refused here: another server may be allowed to send for it."""
     return _OF_ITS_DOMAIN.match(enhanced) is not None
+
+
+def is_greylisting(text: str) -> bool:
+    """Whether who asks again later is taken: it remembers who asked."""
+    return _GREYLISTING.search(text) is not None
 
 
 def _names(sender: str, text: str) -> bool:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from core.outbound.provider_words import is_about_its_domain, is_about_the_account, is_about_the_sender
+from core.outbound.provider_words import (
+    is_about_its_domain,
+    is_about_the_account,
+    is_about_the_sender,
+    is_greylisting,
+)
 from core.protocols.smtp_reply import CLOSING, is_too_many_recipients
 
 
@@ -43,6 +48,8 @@ def judge_reply(
     if phase == "mail" and _is_about_size(code, enhanced):
         return Blame.TOO_LARGE
     is_about_this_message = phase in _TRANSACTION and code != CLOSING and 400 <= code < 600
+    if is_about_this_message and code < 500 and is_greylisting(text):
+        return Blame.RECIPIENT_TRANSIENT  # wherever: some wait for the whole message
     if not is_about_this_message or is_about_the_account(code, enhanced, text):
         return Blame.MAILBOX
     if phase == "rcpt" and (code < 500 or is_too_many_recipients(code, enhanced, text)):

@@ -30,6 +30,12 @@ CASES = [
     (452, "4.5.3", "too many recipients", "rcpt", Blame.RECIPIENT_TRANSIENT),
     (552, "5.5.3", "too many", "rcpt", Blame.RECIPIENT_TRANSIENT),
     (552, "", "Too many recipients", "rcpt", Blame.RECIPIENT_TRANSIENT),
+    # greylisting, wherever
+    (450, "4.7.1", "Client host rejected: Greylisted, see http://postgrey.example", "rcpt", Blame.RECIPIENT_TRANSIENT),
+    (451, "4.7.1", "Greylisting in action, please come back later", "dot", Blame.RECIPIENT_TRANSIENT),
+    (451, "", "Gray-listed", "data", Blame.RECIPIENT_TRANSIENT),
+    (421, "4.7.1", "Greylisted", "dot", Blame.MAILBOX),
+    (550, "5.7.1", "Refused by greylist", "dot", Blame.MESSAGE_PERMANENT),
     # DATA and the dot
     (451, "4.3.0", "later", "data", Blame.MAILBOX),
     (452, "4.3.1", "no space", "dot", Blame.MAILBOX),
