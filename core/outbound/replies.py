@@ -45,12 +45,19 @@ def judge_reply(
     `is_own_sender`: the message bears the mailbox's own addresses alone, so that a refusal of them meets all its mail.
     """
     enhanced = enhanced or _enhanced_in(text)
+    is_about_this_message = phase in _TRANSACTION and code != CLOSING and 400 <= code < 600
+    if not is_about_this_message:
+        return Blame.MAILBOX
     if phase == "mail" and _is_about_size(code, enhanced):
         return Blame.TOO_LARGE
-    is_about_this_message = phase in _TRANSACTION and code != CLOSING and 400 <= code < 600
-    if is_about_this_message and code < 500 and is_greylisting(text):
+    return _by_words(code, enhanced, text, phase, sender, is_own_sender=is_own_sender) or _by_phase(code, phase)
+
+
+def _by_words(code: int, enhanced: str, text: str, phase: str, sender: str, *, is_own_sender: bool) -> Blame | None:
+    """Of a reply that tells more than its code."""
+    if code < 500 and is_greylisting(text):
         return Blame.RECIPIENT_TRANSIENT  # wherever: some wait for the whole message
-    if not is_about_this_message or is_about_the_account(code, enhanced, text):
+    if is_about_the_account(code, enhanced, text):
         return Blame.MAILBOX
     if phase == "rcpt" and (code < 500 or is_too_many_recipients(code, enhanced, text)):
         return Blame.RECIPIENT_TRANSIENT  # though it names the sender: so does greylisting
@@ -58,7 +65,7 @@ def judge_reply(
         return Blame.SENDER
     if is_about_the_sender(enhanced, text, sender) or (phase == "mail" and _is_about_an_address(code)):
         return Blame.MAILBOX if is_own_sender else Blame.SENDER
-    return _by_phase(code, phase)
+    return None
 
 
 def _by_phase(code: int, phase: str) -> Blame:
