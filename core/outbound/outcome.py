@@ -83,7 +83,8 @@ def end_of_round(
             was_uncertain = one.state == OutgoingState.UNCERTAIN
             state = OutgoingState.UNCERTAIN if was_uncertain else OutgoingState.DEFERRED
             decided[one.id] = RecipientResult(state, text=error)
-    again = next_attempt_at(attempts, due.begun_at, now, rule, jitter, expires_at=due.expires_at)
+    ends = {"expires_at": due.expires_at, "due_at": due.next_attempt_at}
+    again = next_attempt_at(attempts, due.begun_at, now, rule, jitter, **ends)
     if again is None:
         decided = _given_up(decided, rule, has_expired=is_expired(due.expires_at, now))
     uncertain_since = due.uncertain_since

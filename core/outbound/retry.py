@@ -15,6 +15,9 @@ FIRST_COOLING = timedelta(seconds=30)
 LONGEST_COOLING = timedelta(minutes=15)
 """After many."""
 
+LATE = timedelta(hours=1)
+"""A try that comes so long after its time follows a jump of the clock, or days in which nobody sent."""
+
 
 def next_attempt_at(
     attempts: int,
@@ -24,16 +27,25 @@ def next_attempt_at(
     jitter: float = 0.0,
     *,
     expires_at: datetime | None = None,
+    due_at: datetime | None = None,
 ) -> datetime | None:
     """When to try again after so many tries, or `None` when it is time to give up.
+
+    A try that was `due_at` a time long ago is not the last, whatever the clock says: its lifetime may not be over at
+    all, and a notice cannot be taken back. The longest wait is what whoever sets the clock has for it.
 
     Each wait is twice the one before; `jitter`, from 0 to 1, takes up to a quarter off, so that what failed together
     does not come back together. The last try falls on the end of the lifetime (RFC 5321 §4.5.4.1 asks for four to five
     days), or on the expiry if that is sooner.
     """
     ends = begun_at + rule.lifetime
-    if now >= ends or is_expired(expires_at, now):
+    if is_expired(expires_at, now):
         return None
+    if now >= ends:
+        if due_at is None or now - due_at <= LATE:
+            return None
+        once_more = now + rule.longest
+        return min(once_more, expires_at or once_more)
     wait = min(rule.longest, _doubled(rule.first, attempts - 1))
     wait = max(min(rule.first, rule.longest), wait * (1 - min(max(jitter, 0.0), 1.0) / 4))
     return min(now + wait, ends, expires_at or ends)

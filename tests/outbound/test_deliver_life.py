@@ -125,6 +125,19 @@ def test_at_the_end_of_its_lifetime_it_has_a_last_try_then_fails_and_the_sender_
     assert b"bob@example.net" in delivered.raw
 
 
+def test_a_clock_that_jumps_ahead_fails_nothing_for_an_hour(handles, smtp_sink):
+    add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "450 4.2.0 busy")
+    put(handles, notify=True)
+    ten_days_ago = clock.utcnow() - timedelta(days=10)
+    change(handles, OutgoingMessage, created_at=ten_days_ago, next_attempt_at=ten_days_ago)
+    assert deliver_due(handles, timeouts=QUICK).deferred == 1
+    [waiting] = rows(handles)
+    assert waiting.next_attempt_at > clock.utcnow() + timedelta(minutes=30)
+    make_due(handles)
+    assert deliver_due(handles, timeouts=QUICK).failed == 1
+
+
 @pytest.mark.parametrize("ends_at", ["the claim", "the last mailbox"])
 def test_a_notice_names_the_message_though_no_relay_had_it(handles, smtp_sink, ends_at):
     """It is made where the message's bytes are not at hand."""

@@ -44,6 +44,17 @@ def test_gives_up_when_the_lifetime_is_over(late: timedelta) -> None:
     assert next_attempt_at(1, CREATED, CREATED + timedelta(days=5) + late, RULE) is None
 
 
+@pytest.mark.parametrize(
+    ("overdue", "minutes"),
+    # An hour late at most is what a busy outbox is; more is a clock that jumped, or a week without a worker.
+    [(MINUTE, None), (60 * MINUTE, None), (61 * MINUTE, 60), (timedelta(days=10), 60)],
+)
+def test_a_try_that_comes_long_after_its_time_is_not_the_last(overdue: timedelta, minutes: int | None) -> None:
+    now = CREATED + timedelta(days=10)
+    expected = None if minutes is None else now + minutes * MINUTE
+    assert next_attempt_at(1, CREATED, now, RULE, due_at=now - overdue) == expected
+
+
 def test_never_waits_beyond_the_expiry() -> None:
     expires = CREATED + 3 * MINUTE
     assert next_attempt_at(4, CREATED, CREATED, RULE, expires_at=expires) == expires
