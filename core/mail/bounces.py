@@ -135,7 +135,8 @@ def _recipient(group: Headers) -> BouncedRecipient | None:
     action = (group.get("action") or "").split(" ")[0].split(";")[0].lower()
     if not address or action not in set(Action):
         return None
-    diagnostic = bounded(_typed(group.get("diagnostic-code")), _LONGEST_DIAGNOSTIC)
+    # Where a field is folded, Postfix indents it.
+    diagnostic = " ".join(_typed(group.get("diagnostic-code")).split())
     return BouncedRecipient(address, Action(action), _status(group.get("status") or "", diagnostic), diagnostic)
 
 

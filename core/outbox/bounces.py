@@ -167,7 +167,8 @@ def _told(one: SentTo, outcome: BouncedRecipient) -> Noted | None:
     was_hard = one.state == OutgoingState.BOUNCED and one.status.startswith("5")
     if was_hard or not outcome.is_failure:
         return None
-    said = " ".join(part for part in (outcome.status, outcome.diagnostic) if part) or "no reason was given"
+    status = outcome.status if outcome.status not in outcome.diagnostic else ""
+    said = " ".join(part for part in (status, outcome.diagnostic) if part) or "no reason was given"
     if outcome.action is Action.DELAYED:
         if one.state != OutgoingState.SENT:
             return None

@@ -72,6 +72,7 @@ def test_the_text_says_who_how_and_why():
     ("reason", "text"),
     [
         (("5.1.1", ""), "bounced for good: 5.1.1"),
+        (("5.1.1", "550 5.1.1 no such user"), "bounced for good: 550 5.1.1 no such user"),
         (("", "no such user"), "bounced for now: no such user"),
         (("", ""), "bounced for now: no reason was given"),
     ],
