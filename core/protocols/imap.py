@@ -18,6 +18,7 @@ from core.protocols.imap_bodies import Bodies
 from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_folders import Folder, parse_list, status_values
 from core.protocols.imap_idle import Idling
+from core.protocols.imap_namespace import about
 from core.protocols.imap_removal import Removed, copy_or_move, expunge, store
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
@@ -66,7 +67,8 @@ class ImapSource:
         """SELECT, or EXAMINE when nothing may be changed."""
         self._selected = Selected("", 0, 0, 0)
         self._bodies.forget()
-        answer = self._dialogue.open_folder(b"SELECT" if writable else b"EXAMINE", folder)
+        with about(self._dialogue, folder):
+            answer = self._dialogue.open_folder(b"SELECT" if writable else b"EXAMINE", folder)
         self._selected = self._read_selected(folder, answer)
         self._writable = writable
         self._is_read_only = answer.text.upper().startswith(b"[READ-ONLY]")

@@ -1,10 +1,11 @@
-"""What LIST and STATUS say (RFC 3501 §7.2), through imapclient's parser."""
+"""What LIST, STATUS (RFC 3501 §7.2) and NAMESPACE (RFC 2342 §5) say, through imapclient's parser."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from imapclient import imap_utf7
 from imapclient.exceptions import ProtocolError
@@ -26,6 +27,25 @@ class Folder:
     def is_selectable(self) -> bool:
         """Whether it can hold messages, and not only other folders."""
         return not self.attributes & {"\\NOSELECT", "\\NONEXISTENT"}
+
+
+class Namespace(NamedTuple):
+    """Where folders lie."""
+
+    prefix: str
+    """With which their names begin."""
+    delimiter: str
+    """What separates a folder's name from those above it; empty: none lies below another."""
+
+
+@dataclass(frozen=True)
+class Namespaces:
+    """Where the folders of a server lie."""
+
+    personal: tuple[Namespace, ...]
+    """The person's own."""
+    foreign: tuple[str, ...]
+    """The prefixes of other people's and of shared ones."""
 
 
 def parse_list(untagged: Iterable[Response]) -> list[Folder]:
@@ -50,6 +70,20 @@ def status_values(untagged: Iterable[Response]) -> dict[str, int]:
             if isinstance(value, int):
                 values[_text(name).upper()] = value
     return values
+
+
+def parse_namespaces(untagged: Iterable[Response]) -> Namespaces:
+    """The namespaces in these responses; what makes no sense is left out."""
+    kinds = next(filter(None, (_items(response, b"NAMESPACE") for response in untagged)), ())
+    personal, *foreign = [tuple(_namespaces(kind)) for kind in kinds] or [()]
+    return Namespaces(personal, tuple(each.prefix for kind in foreign for each in kind))
+
+
+def _namespaces(kind: object) -> Iterator[Namespace]:
+    for each in kind if isinstance(kind, tuple) else ():
+        if isinstance(each, tuple) and len(each) >= 2 and isinstance(each[0], bytes):
+            with suppress(ValueError):
+                yield Namespace(_name(each[0]), _text(each[1] or b""))
 
 
 def _items(response: Response, verb: bytes) -> tuple[object, ...]:

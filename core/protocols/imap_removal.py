@@ -10,8 +10,8 @@ from core.failpoints import fp
 from core.protocols.imap_answer import Asked
 from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_listing import present
+from core.protocols.imap_namespace import about
 from core.protocols.imap_text import folder_name, sequence_sets
-from core.protocols.refusals import response_code
 from core.text import counted
 
 _MARKED_BY_OTHERS = (
@@ -56,12 +56,14 @@ def expunge(dialogue: ImapDialogue, uids: Sequence[int]) -> Removed:
 def copy_or_move(dialogue: ImapDialogue, uids: Sequence[int], target: str) -> Removed:
     """Put exactly these into another folder, which is made if it is missing."""
     if dialogue.offers("MOVE"):
-        return Removed(frozenset().union(*(_moved(dialogue, chunk, target) for chunk in sequence_sets(uids))))
+        with about(dialogue, target):
+            return Removed(frozenset().union(*(_moved(dialogue, chunk, target) for chunk in sequence_sets(uids))))
     # Looked up before copying: what cannot be removed afterwards would be copied again by each run.
     if not dialogue.offers("UIDPLUS") and (others := _marked_besides(dialogue, uids)):
         return Removed(present(dialogue, uids), _NOT_MOVED.format(others=_counted(others)))
-    for chunk in sequence_sets(uids):
-        _into(dialogue, b"UID COPY", chunk, target)
+    with about(dialogue, target):
+        for chunk in sequence_sets(uids):
+            _into(dialogue, b"UID COPY", chunk, target)
     return expunge(dialogue, uids)
 
 
@@ -109,17 +111,22 @@ def _into(dialogue: ImapDialogue, verb: bytes, chunk: bytes, target: str) -> Non
     try:
         dialogue.command(verb, chunk, name, phase="move")
     except NoSuchFolder:
-        _create(dialogue, name)
-        dialogue.command(verb, chunk, name, phase="move")
+        refused = _create(dialogue, name)
+        try:
+            dialogue.command(verb, chunk, name, phase="move")
+        except NoSuchFolder as error:
+            raise refused or error from None
 
 
-def _create(dialogue: ImapDialogue, name: bytes) -> None:
+def _create(dialogue: ImapDialogue, name: bytes) -> WireError | None:
+    """Make a folder; gives back what the server said against it, which may only be that another worker was quicker."""
     try:
         dialogue.command(b"CREATE", name, phase="create")
     except WireError as error:
-        # Another worker was quicker.
-        if dialogue.wire.broken or response_code(error.reply) != "ALREADYEXISTS":
+        if dialogue.wire.broken:
             raise
+        return error
+    return None
 
 
 def _marked_besides(dialogue: ImapDialogue, uids: Sequence[int]) -> set[int]:

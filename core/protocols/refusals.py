@@ -25,7 +25,7 @@ _TROUBLE_WORDS = re.compile(r"temporar|system error|internal (server )?error", r
 _LOGIN_CODES = {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN", "AUTH", "SYS/PERM"}
 _FOLDER_CODES = {"NONEXISTENT", "TRYCREATE"}
 _FOLDER_WORDS = re.compile(
-    r"(doesn't|does not|not) exist|unknown (mailbox|folder)|no such (mailbox|folder)|(mailbox|folder) not found",
+    r"(doesn't|does not|not) exist|unknown (mailbox|folder)|no such (mailbox|folder|file)|(mailbox|folder) not found",
     re.IGNORECASE,
 )
 _NO_PLAINTEXT = re.compile(r"PRIVACYREQUIRED|plaintext auth|requires? (TLS|SSL|encryption|starttls)", re.IGNORECASE)

@@ -30,7 +30,7 @@ def test_what_a_server_would_not_move_in_three_runs_is_told_until_it_is_mended(
     assert alerts(handles) == [("acknowledge:support", True)]
     (alert,) = rows_of(handles, Alert, "id")
     assert alert.text.startswith("2 stored messages of account support could not be deleted, moved or marked on the")
-    assert "three runs. The server refused (move): [CANNOT]" in alert.text
+    assert "three runs. The server refused (move, 'No//Where'): [CANNOT]" in alert.text
 
     change_account(handles, account, move_to="Done")
     stored_rule.apply(handles, admin, "support")

@@ -41,6 +41,7 @@ def test_a_server_that_wants_peace_is_told_from_a_refusal(verb: bytes, said: byt
         (b"LOGIN", b"* BYE [LIMIT] too many", Throttled),
         (b"SELECT", b"%s NO [NONEXISTENT] unknown", NoSuchFolder),
         (b"SELECT", b"%s NO Inbox doesn't exist.", NoSuchFolder),
+        (b"SELECT", b"%s NO SELECT Could not open INBOX: No such file or directory", NoSuchFolder),
         (b"SELECT", b"%s NO something else", WireError),
         (b"SELECT", b"* BYE going down", ConnectionLost),
         (b"UID SEARCH", b"%s BAD syntax", WireError),
@@ -121,10 +122,11 @@ def test_a_target_that_is_missing_is_made_once() -> None:
     assert [line.split()[1] for line in server.heard[-3:]] == [b"UID", b"CREATE", b"UID"]
 
 
-def test_a_target_that_another_worker_made_meanwhile_is_used() -> None:
+@pytest.mark.parametrize("said", [b"%s NO [ALREADYEXISTS] there", b"%s NO Cannot create this folder."])
+def test_a_target_that_another_worker_made_meanwhile_is_used(said: bytes) -> None:
     answers: dict[bytes, Answer] = {
         b"UID MOVE": iter([(b"%s NO [TRYCREATE] no",), (b"%s OK moved",)]),
-        b"CREATE": (b"%s NO [ALREADYEXISTS] there",),
+        b"CREATE": (said,),
     }
     with session(answers) as source:
         assert source.move([KEY], "Other").done == (KEY,)
