@@ -31,6 +31,8 @@ class Asked:
     """Count those that came on this day or later; none: all."""
     larger_than: int = 0
     """Count those of more bytes; 0: do not."""
+    target: str = ""
+    """The folder that messages are to be moved to; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Contents:
     """Whether every message has a name of its own that stays (UIDs; UIDLs, which some servers lack or repeat)."""
     deletes_into_trash: bool = False
     """Whether deleting only moves to the Trash (Gmail)."""
+    target_name: str = ""
+    """What the folder that messages are to be moved to would have to be called there; empty: it may be called so."""
 
 
 Found = Shown | Announced | Contents | None

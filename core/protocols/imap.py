@@ -18,7 +18,7 @@ from core.protocols.imap_bodies import Bodies
 from core.protocols.imap_dialogue import ImapDialogue
 from core.protocols.imap_folders import Folder, parse_list, status_values
 from core.protocols.imap_idle import Idling
-from core.protocols.imap_namespace import about
+from core.protocols.imap_namespace import about, name_to_make
 from core.protocols.imap_removal import Removed, copy_or_move, expunge, store
 from core.protocols.imap_text import folder_name, sequence_sets
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
@@ -168,6 +168,10 @@ class ImapSource:
         answer = self._dialogue.command(b"STATUS", folder_name(folder), items, phase="folder", seconds=seconds)
         values = status_values(answer.untagged)
         return FolderStatus(*(values.get(name, 0) for name in ("MESSAGES", "UIDNEXT", "UIDVALIDITY")))
+
+    def name_for(self, folder: str) -> str:
+        """What a folder that is not there would have to be called to be made there; empty: it is there, or may be."""
+        return name_to_make(self._dialogue, folder)
 
     def oldest(self) -> datetime | None:
         """When the oldest message of the selected folder came; None if it is empty or the server does not tell."""

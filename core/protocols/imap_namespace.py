@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from core.errors import NoSuchFolder, WireError
 from core.protocols.imap_commands import ImapCommands
 from core.protocols.imap_folders import Namespaces, parse_namespaces
+from core.protocols.imap_text import folder_name
 
 _PHASES = ("folder", "move", "create")
 """Those in which a command names a folder."""
@@ -36,6 +37,12 @@ def namespaces_of(dialogue: ImapCommands) -> Namespaces:
     return parse_namespaces(dialogue.command(b"NAMESPACE", phase="folders").untagged)
 
 
+def name_to_make(dialogue: ImapCommands, folder: str) -> str:
+    """What a folder that is not there would have to be called to be made there; empty: it is there, or may be."""
+    name = name_below(namespaces_of(dialogue), folder)
+    return "" if name and _is_there(dialogue, folder) else name
+
+
 @contextmanager
 def about(dialogue: ImapCommands, folder: str) -> Iterator[None]:
     """A refusal in here tells which folder it is about, and what that would have to be called there."""
@@ -46,6 +53,16 @@ def about(dialogue: ImapCommands, folder: str) -> Iterator[None]:
             raise
         text = f"{_told(error, folder).rstrip('.')}. {_hint(dialogue, folder)}".rstrip()
         raise type(error)(text, host=error.host, phase=error.phase, reply=error.reply) from error
+
+
+def _is_there(dialogue: ImapCommands, folder: str) -> bool:
+    try:
+        dialogue.command(b"STATUS", folder_name(folder), b"(MESSAGES)", phase="folder")
+    except WireError:
+        if dialogue.wire.broken:
+            raise
+        return False
+    return True
 
 
 def _told(error: WireError, folder: str) -> str:

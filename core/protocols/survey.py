@@ -15,8 +15,9 @@ from core.text import counted
 
 def survey_imap(source: ImapSource, selected: Selected, asked: Asked) -> Contents:
     """Count by SEARCH (RFC 3501 §6.4.4) in the selected folder."""
+    target_name = source.name_for(asked.target) if asked.target else ""
     if not selected.exists:
-        return Contents(selected.folder, 0, since=0 if asked.since else None)
+        return Contents(selected.folder, 0, since=0 if asked.since else None, target_name=target_name)
     oldest = source.oldest()
     since = source.since(asked.since) if asked.since is not None else None
     large = source.larger_than(asked.larger_than) if asked.larger_than else set()
@@ -27,6 +28,7 @@ def survey_imap(source: ImapSource, selected: Selected, asked: Asked) -> Content
         None if since is None else len(since),
         len(large if since is None else large & since),
         deletes_into_trash=source.deletes_into_trash,
+        target_name=target_name,
     )
 
 

@@ -14,7 +14,8 @@ from core.text import counted
 def asked_of(values: Mapping[str, Any]) -> Asked:
     """What must be found out in each folder to tell it."""
     start = values["start_from"]
-    return Asked(date.fromisoformat(start) if start not in {"all", "now"} else None, int(values["max_size"]))
+    since = date.fromisoformat(start) if start not in {"all", "now"} else None
+    return Asked(since, int(values["max_size"]), values["move_to"] if values["after_fetch"] == "move" else "")
 
 
 def refusal(values: Mapping[str, Any], found: Sequence[Contents]) -> str | None:
@@ -23,6 +24,11 @@ def refusal(values: Mapping[str, Any], found: Sequence[Contents]) -> str | None:
     is_pop3 = not str(values["type"]).startswith("IMAP")
     if is_pop3 and start not in {"all", "now"}:
         return 'POP3 does not tell when mail came. Set "start from" to all or now.'
+    if name := next((contents.target_name for contents in found if contents.target_name), ""):
+        return (
+            f'There is no folder {values["move_to"]!r} to move to, nor can one be made: set "move to" to {name!r}, '
+            "where the server keeps folders."
+        )
     if all(contents.is_named for contents in found):
         return None
     nameless = "The server does not give every message a name (UIDL) of its own, so"

@@ -87,3 +87,11 @@ def test_of_several_folders_the_one_that_is_missing_is_named() -> None:
         with pytest.raises(NoSuchFolder, match="The folder 'Sent' is not on the server"):
             source.select("Sent", writable=True)
         source.select("INBOX", writable=True)
+
+
+@pytest.mark.parametrize(("status", "name"), [(b"%s NO Mailbox does not exist", "INBOX.Old"), (b"%s OK done", "")])
+def test_before_anything_is_moved_it_is_known_where_it_cannot_go(status: bytes, name: str) -> None:
+    answers: dict[bytes, Answer] = {b"NAMESPACE": NAMESPACE, b"STATUS": (status,)}
+    with session(answers, capabilities=b"* CAPABILITY IMAP4rev1 NAMESPACE") as source:
+        assert source.name_for("Old") == name
+        assert source.name_for("INBOX.Old") == ""

@@ -65,11 +65,18 @@ def test_what_the_server_cannot_do_is_refused_with_what_to_change(
     assert what in str(refusal({**VALUES, **values}, [Contents("", 5, is_named=is_named)]))
 
 
+def test_a_folder_that_the_server_cannot_make_is_refused_with_a_name_that_it_can() -> None:
+    values = {**VALUES, "after_fetch": "move", "move_to": "Old"}
+    assert "to 'INBOX.Old'" in str(refusal(values, [Contents("INBOX", 5, target_name="INBOX.Old")]))
+
+
 def test_a_server_without_names_is_fine_where_everything_is_fetched_and_deleted() -> None:
     values = {**VALUES, "type": "POP3S", "after_fetch": "delete"}
     assert refusal(values, [Contents("", 5, is_named=False)]) is None
 
 
 def test_only_what_is_needed_is_asked_for() -> None:
-    assert asked_of({"start_from": "all", "max_size": 10}) == Asked(None, 10)
-    assert asked_of({"start_from": "2026-01-31", "max_size": 10}) == Asked(date(2026, 1, 31), 10)
+    values = {"start_from": "all", "max_size": 10, "after_fetch": "keep", "move_to": "Old"}
+    assert asked_of(values) == Asked(None, 10)
+    assert asked_of({**values, "start_from": "2026-01-31"}) == Asked(date(2026, 1, 31), 10)
+    assert asked_of({**values, "after_fetch": "move"}) == Asked(None, 10, "Old")
