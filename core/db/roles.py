@@ -15,6 +15,10 @@ ROLES = (VIEWER, OPERATOR, ADMIN, WORKER)
 """The groups; each person's and each machine's login is in one."""
 
 
+PUBLIC = "public"
+"""The schema that a database begins with."""
+
+
 def _without(table: str, *hidden: str) -> tuple[str, ...]:
     return tuple(column.name for column in metadata.tables[table].columns if column.name not in hidden)
 
@@ -54,18 +58,24 @@ APPENDED = "audit"
 """The table that nobody changes; the workers remove what is older than its retention."""
 
 
-def roles_sql() -> str:
-    """The SQL that makes the groups and grants them what they may, in one transaction."""
+def roles_sql(schema: str = PUBLIC) -> str:
+    """The SQL that makes the groups and grants them what they may, in one transaction.
+
+    Args:
+        schema: where the tables are.
+    """
+    place = _names([schema]) if schema != PUBLIC else PUBLIC
     parts = [
         "-- Made by `postroom db roles`. Run it as the owner of the tables; again after each `postroom db upgrade`."
     ]
     parts += ["BEGIN;", *(_make_group(role) for role in ROLES)]
-    parts += [f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {', '.join(ROLES)};"]
+    parts += [f"SET LOCAL search_path TO {place};"] if schema != PUBLIC else []
+    parts += [f"REVOKE ALL ON ALL TABLES IN SCHEMA {place} FROM PUBLIC, {', '.join(ROLES)};"]
     parts += ["-- Who makes a function or table there could have another's session take it for ours."]
-    parts += [f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {', '.join(ROLES)};"]
-    parts += [f"GRANT USAGE ON SCHEMA public TO {', '.join(ROLES)};"]
+    parts += [f"REVOKE CREATE ON SCHEMA {place} FROM PUBLIC, {', '.join(ROLES)};"]
+    parts += [f"GRANT USAGE ON SCHEMA {place} TO {', '.join(ROLES)};"]
     parts += ["", "-- Looking: all but secrets and templates.", *_looking()]
-    parts += ["", "-- An operator's work.", *_operating()]
+    parts += ["", "-- An operator's work.", *_operating(place)]
     parts += ["", "-- Everything, but the audit log is only added to.", *_everything()]
     parts += ["COMMIT;"]
     return "\n".join(parts) + "\n"
@@ -89,7 +99,7 @@ def _looking() -> Iterable[str]:
     )
 
 
-def _operating() -> Iterable[str]:
+def _operating(place: str) -> Iterable[str]:
     written = sorted(OPERATED & set(metadata.tables))
     yield f"GRANT INSERT, UPDATE, DELETE ON {_names(written)} TO {OPERATOR};"
     yield f"GRANT INSERT ON {_names([APPENDED])} TO {OPERATOR};"
@@ -100,7 +110,7 @@ def _operating() -> Iterable[str]:
         f"WITH CHECK (kind IN ({_texts(OPERATORS_ORDERS)}) AND sealed_values IS NULL)",
         working=f"TO {ADMIN}, {WORKER} USING (true) WITH CHECK (true)",
     )
-    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {OPERATOR}, {ADMIN}, {WORKER};"
+    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {place} TO {OPERATOR}, {ADMIN}, {WORKER};"
 
 
 def _everything() -> Iterable[str]:
@@ -131,4 +141,4 @@ def _make_group(role: str) -> str:
 
 
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+    return ", ".join('"{}"'.format(name.replace('"', '""')) for name in names)

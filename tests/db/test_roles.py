@@ -286,3 +286,9 @@ def test_the_sql_that_ships_is_the_one_that_is_printed(handles: Handles) -> None
 
     assert shipped.read_text() == roles_sql(), "postroom db roles > docs/postgresql-roles.sql"
     assert set(metadata.tables) >= OPERATED
+
+
+def test_where_the_tables_are_in_another_schema_the_rights_are_too() -> None:
+    told = roles_sql('mail "in"')
+    assert 'SET LOCAL search_path TO "mail ""in""";' in told
+    assert "SCHEMA public" not in told

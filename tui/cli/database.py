@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Context
+from typer import Argument, Context, Option
 
-from core.db.roles import roles_sql
+from core.db.roles import PUBLIC, roles_sql
 from core.db.schema import REVISION
 from core.db.upgrade import upgrade
 from core.environment import Environment
@@ -94,9 +94,13 @@ def copy(ctx: Context, url: Annotated[str, Argument(metavar="URL")]) -> None:
 
 
 @DATABASE.command("roles")
-def roles() -> None:
+def roles(
+    schema: Annotated[
+        str, Option(metavar="NAME", help="Where the tables are, if search_path leads elsewhere.")
+    ] = PUBLIC,
+) -> None:
     """Print the SQL that makes the roles PostgreSQL's own: `postroom db roles | psql DATABASE`."""
-    sys.stdout.write(roles_sql())
+    sys.stdout.write(roles_sql(schema))
 
 
 def _tell(invocation: Invocation, table: str, rows: int) -> None:
