@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, ParamSpec, TypeVar
 
+from core.inbound.hanging import JudgingWatch
 from core.protocols.source import Source
 
 P = ParamSpec("P")
@@ -26,6 +27,9 @@ class Connection:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-connection")
         self._last: Future[Any] | None = None
         self._is_passed_on = False
+        self._is_left = False
+        self.watch = JudgingWatch()
+        """Whether its thread has a message in hand over which judging hangs."""
 
     def order(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have something done on the connection, after what was ordered before."""
@@ -43,11 +47,15 @@ class Connection:
         self._is_passed_on = True
         self._thread.shutdown(wait=True)
 
+    def leave_thread(self) -> None:
+        """Its thread hangs, and not at the server: nobody waits for it."""
+        self._is_left = True
+
     def end(self) -> None:
         """Abandon what is still ordered; the connection is dropped first, so that nothing keeps waiting."""
         if not self._is_passed_on:
             self.source.drop()
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._thread.shutdown(wait=not self._is_left, cancel_futures=True)
 
 
 def came(ordered: Future[T], gives_up: Callable[[], bool]) -> bool:

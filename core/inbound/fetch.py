@@ -21,6 +21,7 @@ from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.folder import FolderPass
 from core.inbound.halting import Halting
+from core.inbound.hanging import JudgingHangs
 from core.inbound.intake import Intake
 from core.inbound.kept import KeptSources
 from core.inbound.noted import Noted, read_noted
@@ -109,8 +110,14 @@ def _pass(
     noted = read_noted(handles, claimed.account)
     source, unchanged = connect(handles, claimed, log, options.timeouts, noted=noted, kept=options.kept)
     connection = Connection(source)
+
+    def gives_up() -> bool:
+        # The server is waited for no longer; what it gave and is being judged is.
+        is_impatient = halting.is_impatient()
+        return not connection.watch.is_judging(at_end=is_impatient) and is_impatient
+
     try:
-        acknowledger = Acknowledger(handles, claimed, connection, log, halting.is_impatient)
+        acknowledger = Acknowledger(handles, claimed, connection, log, gives_up)
         has_more = _take_folders(
             handles,
             claimed,
@@ -124,6 +131,9 @@ def _pass(
         acknowledger.collect()
         if halting.is_wanted() or not pass_on(connection, claimed, options.kept):
             acknowledger.close()
+    except JudgingHangs:
+        connection.leave_thread()
+        raise
     finally:
         connection.end()
     halting.raise_if_wanted()

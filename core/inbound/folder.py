@@ -17,6 +17,7 @@ from core.inbound.copied import told_apart
 from core.inbound.due import Claimed
 from core.inbound.given_again import are_numbers_given_again, begin_anew
 from core.inbound.intake import Intake
+from core.inbound.judging import Judged
 from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted
@@ -24,7 +25,7 @@ from core.inbound.reading import Bulk, read_ahead
 from core.inbound.suspects import acquit, suspects_among
 from core.inbound.too_large import describe_too_large
 from core.models import FolderMark
-from core.protocols.source import Key, Listing, Selected
+from core.protocols.source import Fetched, Key, Listing, Selected
 from core.runlog import Counts, RunLog
 from core.text import counted
 
@@ -112,7 +113,7 @@ class FolderPass:
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
         max_size, is_impatient = self.claimed.account.max_size, self.acknowledger.is_impatient
         of_other_size = 0
-        for bulk in read_ahead(self.connection, keys, max_size, self.intake.judge, is_impatient):
+        for bulk in read_ahead(self.connection, keys, max_size, self._judge, is_impatient):
             if bulk.cut_off is not None:
                 self._take_what_came(bulk, mark)
                 raise bulk.cut_off
@@ -124,6 +125,10 @@ class FolderPass:
         if of_other_size:
             self.log.of_other_size(of_other_size)
         self.acknowledger.collect()
+
+    def _judge(self, fetched: Fetched) -> Judged:
+        with self.connection.watch:
+            return self.intake.judge(fetched)
 
     def _take_what_came(self, bulk: Bulk, mark: FolderMark) -> None:
         """Store what came whole before the connection broke; the next run tells the server of it.

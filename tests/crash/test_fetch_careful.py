@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ from core.environment import Environment
 from core.errors import StoreError
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound import alone, careful
+from core.inbound import alone, careful, halting, hanging, judging
+from core.inbound.fetch import fetch_account
 from core.models import Quarantine, Suspect
 from core.workers import alone as alone_process
 from tests.accounts import (
@@ -131,6 +133,38 @@ def test_a_message_over_which_the_process_hangs_is_quarantined(
     summary = fetched_well(handles)
     assert (summary.counts.records, summary.counts.quarantined) == (2, 1)
     assert raws(handles) == [message(1), message(2), message("deadly")]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_judging_that_hangs_ends_the_run_and_the_next_takes_one_message_at_a_time(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
+) -> None:
+    never, judge, stop = threading.Event(), judging.judge, threading.Event()
+
+    def hang(facts: Any, rules: Any) -> Any:
+        if "deadly" in facts.summary.subject:
+            if is_stopped:
+                stop.set()
+            never.wait(PATIENCE)
+        return judge(facts, rules)
+
+    mails = [message(1), message("deadly"), message(2)]
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, mails)
+    account = add_account(handles, after_fetch="delete", **at(dovecot, user))
+    monkeypatch.setattr(judging, "judge", hang)
+    monkeypatch.setattr(halting, "PATIENCE", 0.0)
+    monkeypatch.setattr(hanging, "LONGEST_AT_END" if is_stopped else "LONGEST", 0.1)
+    claimed = claim_account(handles, account)
+    outcome = fetch_account(handles, claimed, stop=stop)
+    assert outcome.state == "aborted"
+    assert "a message took longer than 0 s: " in outcome.error
+    assert "threading.py" in outcome.error
+    monkeypatch.undo()
+    assert fetched_well(handles).counts.records == 3
+    assert sorted(raws(handles)) == sorted(mails)
+    never.set()
 
 
 @ON_SQLITE
