@@ -117,11 +117,18 @@ def require_worker(handles: Handles, what: str) -> None:
     Raises:
         WorkerNeeded: there is nobody.
     """
-    if not any_worker_alive(handles):
-        raise WorkerNeeded(
-            f"{what} needs the key ({handles.vault.place.name}), which cannot be read here, and no worker is "
-            "running that could do it. Start one as the service's user: postroom --worker"
-        )
+    if any_worker_alive(handles):
+        return
+    place = handles.vault.place
+    why, remedy = (
+        ("cannot be read here", "Start one as the service's user")
+        if place.exists()
+        else ("is not there", "Put the key back, or start one where it is")
+    )
+    raise WorkerNeeded(
+        f"{what} needs the key ({place.name}), which {why}, and no worker is running that could do it. "
+        f"{remedy}: postroom --worker"
+    )
 
 
 def any_worker_alive(handles: Handles) -> bool:

@@ -80,7 +80,7 @@ def test_without_a_worker_it_is_put_off_with_a_sentence(furnished: Shell, postro
         ended = furnished(*words)
         assert ended.code == 75, (words, ended)
         assert ended.err.count("\n") == 1
-        assert "needs the key (/nonexistent/key), which cannot be read here, and no worker" in ended.err
+        assert "needs the key (/nonexistent/key), which is not there, and no worker" in ended.err
     assert furnished("--worker").code == 78
     assert furnished("fetch", "nobody").code == 67
     assert postroom.ok("fetch", "in", "--json").rows[-1]["fetched"] == 3
