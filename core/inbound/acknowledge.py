@@ -17,6 +17,7 @@ from core.inbound.connection import Connection, came
 from core.inbound.due import Claimed
 from core.inbound.marks import Pending, note_acknowledged
 from core.models import AfterFetch
+from core.protocols.causes import advice
 from core.protocols.source import Key, Removal
 from core.runlog import Counts, RunLog, Written
 
@@ -106,7 +107,7 @@ class Acknowledger:
             if not source.is_usable:
                 raise
             # A server that will not remove (rights, quota) must not keep new mail out; the next run asks it again.
-            return Removal(left=tuple(keys), note=str(error))
+            return Removal(left=tuple(keys), note=advice(error))
 
     def _require_lease(self) -> None:
         if not self.handles.renewer.outlives(self.claimed.lease, LONGEST_ACKNOWLEDGEMENT):

@@ -106,8 +106,16 @@ CAUSES = (
     Cause(
         "TLS port without TLS",
         "If this is the port for TLS from the first byte (993, 995, 465), set security to TLS.",
-        (DeadlineExceeded, ConnectionLost),
+        (DeadlineExceeded,),
         ("greeting",),
+    ),
+    Cause(
+        "turned away",
+        "The server may have too many connections from here, or not want this machine's address; if this is the port "
+        "for TLS from the first byte (993, 995, 465), set security to TLS.",
+        (ConnectionLost,),
+        ("greeting",),
+        r"^(?!.*ended the session)",
     ),
     Cause(
         "going away",
@@ -219,6 +227,13 @@ CAUSES = (
     ),
     Cause("server busy", "Try again later.", (Throttled,)),
     Cause("folder", "Check the folder's name; INBOX always exists.", (NoSuchFolder,)),
+    Cause(
+        "no right",
+        "This login may not do that in the folder: ask the server's operator for the right (ACL), or choose another.",
+        (WireError,),
+        ("folder", "move", "mark", "delete"),
+        r"\[NOPERM\]|(permission|access) denied|not permitted",
+    ),
     # Sending.
     Cause(
         "TLS wanted",
@@ -313,6 +328,7 @@ CAUSES = (
         ("tls",),
     ),
     Cause("too slow", "The server or the way to it is slow; try again later.", (DeadlineExceeded,)),
+    Cause("session ended", "The server's words say why; try again later.", (ConnectionLost,), (), r"ended the session"),
     Cause("cut", "Try again; if it stays, look for a firewall or proxy in between.", (ConnectionLost,)),
     Cause("out of step", "The server behaves against its protocol; its operator should know.", (ProtocolViolation,)),
 )

@@ -18,7 +18,7 @@ from core.errors import (
     WireError,
 )
 from core.protocols.causes import advice, cause_of
-from core.protocols.refusals import refusal, response_code, retry_after, words
+from core.protocols.refusals import farewell, refusal, response_code, retry_after, words
 
 
 def smtp(code: int, enhanced: str, text: str, phase: str) -> SmtpRefused:
@@ -44,6 +44,7 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (TlsFailed("something", phase="tls"), "TLS"),
     (TlsMissing("no STARTTLS", phase="tls"), "no STARTTLS"),
     (DeadlineExceeded("slow", phase="greeting"), "TLS port without TLS"),
+    (ConnectionLost("The server ended the connection.", phase="greeting"), "turned away"),
     (ProtocolViolation("no IMAP", phase="greeting"), "not this protocol"),
     (smtp(550, "5.7.1", "bad helo", "ehlo"), "EHLO name"),
     (smtp(554, "", "no", "greeting"), "blocked address"),
@@ -62,6 +63,7 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (NotOffered("The server offers no way to log in", phase="login"), "login mechanism"),
     (smtp(454, "4.7.0", "down", "login"), "login out of order"),
     (refusal("[LIMIT] Maximum number of connections", host="", phase="login"), "connection limit"),
+    (refusal("Too many open connections (2 of 2 for ann)", host="", phase="login"), "connection limit"),
     (refusal("[IN-USE] another session", host="", phase="login"), "mailbox in use"),
     (refusal("Your address is blocked, try again in 15 minutes", host="", phase="login"), "server busy"),
     (refusal("LOGIN failed: BasicAuthBlocked", host="", phase="login"), "basic authentication off"),
@@ -70,6 +72,7 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (refusal("User is authenticated but not connected.", host="", phase="folder"), "mailbox not opened"),
     (Throttled("later"), "server busy"),
     (refusal("[NONEXISTENT] x", host="", phase="folder"), "folder"),
+    (refusal("Permission denied", host="", phase="mark"), "no right"),
     (smtp(530, "5.7.0", "Authentication required", "mail_from"), "login needed"),
     (smtp(550, "5.7.60", "SendAsDenied", "mail_from"), "sender not allowed"),
     (smtp(554, "5.7.1", "Relay access denied", "rcpt_to"), "relay denied"),
@@ -82,6 +85,8 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (smtp(550, "5.2.1", "no", "rcpt_to"), "recipient refused"),
     (DeadlineExceeded("slow", phase="tls"), "large packets lost"),
     (DeadlineExceeded("slow", phase="fetch"), "too slow"),
+    (farewell("[ALERT] Down until six", host="", phase="greeting"), "session ended"),
+    (farewell("[ALERT] Down until six", host="", phase="folder"), "session ended"),
     (ConnectionLost("cut", phase="fetch"), "cut"),
     (ProtocolViolation("odd", phase="fetch"), "out of step"),
 ]

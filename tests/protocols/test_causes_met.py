@@ -214,6 +214,12 @@ def test_tls_port_without_tls() -> None:
         failed(imap(server.server(), SHORT), "TLS port without TLS", "greeting")
 
 
+def test_turned_away() -> None:
+    # Courier, with too many connections from one address.
+    with ScriptedServer(Talk.close) as server:
+        failed(imap(server.server()), "turned away", "greeting")
+
+
 def test_not_this_protocol(scene: Scene) -> None:
     with RuledSink() as sink:
         failed(imap(Server("localhost", sink.port, Security.NONE)), "not this protocol", "greeting")
@@ -290,6 +296,11 @@ def test_over_quota() -> None:
         failed(imap(server), "over quota", "folder")
 
 
+def test_a_folder_that_this_login_may_not_open() -> None:
+    with imap_saying(b"EXAMINE", b"%s NO Permission denied") as server:
+        failed(imap(server), "no right", "folder")
+
+
 def test_a_login_that_opens_no_mailbox() -> None:
     with imap_saying(b"EXAMINE", b"%s BAD User is authenticated but not connected.") as server:
         failed(imap(server), "mailbox not opened", "folder")
@@ -303,7 +314,12 @@ def test_a_handshake_that_never_ends() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "cause"),
-    [(Talk.stay_silent, "too slow"), (Talk.close, "cut"), ((b"* OK", b"%s OK done"), "out of step")],
+    [
+        (Talk.stay_silent, "too slow"),
+        (Talk.close, "cut"),
+        ((b"* BYE [ALERT] Down until six",), "session ended"),
+        ((b"* OK", b"%s OK done"), "out of step"),
+    ],
 )
 def test_in_the_middle(answer: tuple[bytes, ...] | Callable[[Talk], object], cause: str) -> None:
     with ScriptedServer(imap_script({b"EXAMINE": answer})) as server:
