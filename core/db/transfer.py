@@ -27,6 +27,7 @@ from core.db.backup import refuse_taken
 from core.db.engine import make_engine
 from core.db.faults import translated
 from core.db.schema import create_all, make_sqlite
+from core.db.server import place_of
 from core.environment import spelled
 from core.errors import BadInput, ConfigurationError, StoreRefused
 from core.models import metadata
@@ -129,8 +130,7 @@ def _refuse_rows(writing: Connection, url: str) -> None:
         what = (
             f"holds rows of {', '.join(filled)}" if filled else f"holds other tables ({', '.join(sorted(strangers))})"
         )
-        place = url.rpartition("@")[2]
-        raise BadInput(f"The database {place} {what}, and was left as it is. Copy into an empty one.")
+        raise BadInput(f"The database {place_of(url)} {what}, and was left as it is. Copy into an empty one.")
 
 
 def _copy_table(reading: Connection, writing: Connection, table: Table) -> int:

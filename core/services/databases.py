@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from sqlalchemy import delete, select
 from sqlmodel import Session
@@ -57,7 +58,9 @@ def back_up(handles: Handles, actor: Actor, target: Path) -> BackedUp:
     environment = handles.environment
     if not environment.is_sqlite:
         url = _shown(environment)
-        raise Misuse(f"A PostgreSQL database is backed up with: pg_dump --format=custom --file={target} {url}")
+        raise Misuse(
+            f"A PostgreSQL database is backed up with: pg_dump --format=custom --file={quote(str(target))} {url}"
+        )
     refuse_taken(target)
     if not target.parent.is_dir():
         raise CannotWrite(f"{target} cannot be written: there is no folder {target.parent}.")
@@ -82,8 +85,9 @@ def put_back(environment: Environment, actor: Actor, file: Path) -> Restored:
     access.require(actor, "restore", "database")
     if not environment.is_sqlite:
         raise Misuse(
-            "A PostgreSQL database is put back with the workers stopped, by: pg_restore --clean --if-exists "
-            f"--single-transaction --dbname={_shown(environment)} {file}"
+            "A PostgreSQL database is put back with the workers stopped, and the setting hold_all switched on before "
+            "they start again (what waited may have been sent since), by: pg_restore --clean --if-exists "
+            f"--single-transaction --dbname={_shown(environment)} {quote(str(file))}"
         )
     staging = staged(environment, file)
     held = _prepared(staging, actor, file)
@@ -148,4 +152,4 @@ def _note(handles: Handles, actor: Actor, verb: str, name: str) -> None:
 
 
 def _shown(environment: Environment) -> str:
-    return without_password(environment.database_url)
+    return quote(without_password(environment.database_url))
