@@ -58,7 +58,7 @@ class HeaderLine(Static):
             facts.remove(min(facts, key=lambda fact: fact[0]))
         right = Content("  ").join(fact for _, fact in facts)
         gap = max(1, self.size.width - left.cell_length - right.cell_length)
-        self.update(Content.assemble(left, " " * gap, right))
+        self.update(Content.assemble(left, " " * gap, right), layout=False)
 
     def _fits(self, left: Content, facts: list[tuple[int, Content]]) -> bool:
         return left.cell_length + sum(fact.cell_length + 2 for _, fact in facts) <= self.size.width

@@ -50,7 +50,7 @@ class KeyLine(Static):
             seen.add(binding.action)
             (last if binding.key in LAST else first).append(binding)
         last.sort(key=lambda binding: LAST.index(binding.key))
-        self.update(self._fitted(first, last))
+        self.update(self._fitted(first, last), layout=False)
 
     def on_click(self, event: events.Click) -> None:
         """A key is pressed with the mouse."""
