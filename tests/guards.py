@@ -46,6 +46,7 @@ ON_SAVE = [
     Refusal("mailbox", "c", {"force_from": True}, "default_sender", "is missing; it is what From is replaced by."),
     Refusal("account", "post", {"after_fetch": "move"}, "move_to", "is missing; name the folder"),
     Refusal("account", "post", {"after_fetch": "move", "move_to": "inbox"}, "move_to", "is fetched itself (inbox)"),
+    Refusal("account", "post", {"folders": ["INBOX", "A", "inbox"]}, "folders", "names INBOX twice"),
     Refusal("account", "post", {"type": "POP3S", "after_fetch": "move", "move_to": "x"}, "after_fetch", "move needs IMAP"),
     Refusal("account", "post", {"dispatching": "queue"}, "queue", "is missing; dispatching by queue needs one."),
 ]  # fmt: skip

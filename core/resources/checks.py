@@ -67,9 +67,12 @@ def wire_argument(value: str) -> str | None:
 
 
 def folders(values: list[str]) -> str | None:
-    """At least one folder name."""
+    """At least one folder name, and none twice: INBOX is the one name without case (RFC 3501 §5.1)."""
     if not values:
         return "names at least one folder, as INBOX."
+    names = ["INBOX" if value.upper() == "INBOX" else value for value in values]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        return f"names {twice} twice: its messages would come twice."
     return next((complaint for value in values if (complaint := wire_argument(value))), None)
 
 
