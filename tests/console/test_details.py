@@ -10,7 +10,9 @@ from textual import events
 
 from core import clock
 from core.handles import Handles
-from core.models import OutgoingMessage
+from core.models import OutgoingMessage, OutgoingRaw
+from core.services import outbox
+from core.services.accounts import accounts
 from core.services.actor import Actor
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, event, message, record, run, store
@@ -164,3 +166,33 @@ async def test_q_leaves_what_is_open_and_in_a_list_the_console(
         assert console.app.return_code is None
         console.app.post_message(events.Key("q", "q"))
         await console.until(lambda: console.app.return_code == 0, "the console to be left")
+
+
+async def test_what_others_do_is_seen_on_the_page_that_is_open(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    now = clock.utcnow()
+    waits = OutgoingMessage(id=1, message_id="<a@b>", state="held", created_at=now, next_attempt_at=now)
+    store(handles, [waits, OutgoingRaw(outgoing_id=1, data=b"Subject: x\r\n\r\n")], "outbox")
+    async with open_console(screen="outbox") as console:
+        await console.press("enter")
+        await console.until_seen("= held")
+        outbox.cancel(handles, actor, [1])
+        handles.changes.flush()
+        await console.until_seen("– cancelled")
+        assert "Outbox 1" in console.lines[0], "it stays open"
+
+
+async def test_what_others_delete_stays_to_be_read_and_is_said_to_be_gone(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    async with open_console() as console:
+        await console.press("i")
+        await console.until_seen("Password")
+        accounts.delete(handles, actor, "desk")
+        handles.changes.flush()
+        await console.until_seen("Account desk: no longer here")
+        assert "imap.example.org" in console.text
+        await console.press("escape")
+        await console.until_seen("0 accounts")

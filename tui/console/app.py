@@ -145,7 +145,7 @@ class PostroomApp(TerminalApp):
         self._count()
         shown = self.screen_stack[-1] if self.screen_stack else None
         if isinstance(shown, DeskScreen) and shown.topics & message.topics:
-            shown.refresh_data()
+            shown.catch_up()
 
     def on_answered(self, message: Answered) -> None:
         """A service answered."""

@@ -39,7 +39,7 @@ class DeskScreen(Screen[None]):
 
     place: ClassVar[str] = ""
     """The place this screen is; empty for those opened from one."""
-    topics: ClassVar[frozenset[str]] = frozenset()
+    topics: frozenset[str] = frozenset()
     """The kinds whose movement makes what is shown old."""
 
     def __init__(self, desk: Desk, title: str) -> None:
@@ -89,6 +89,10 @@ class DeskScreen(Screen[None]):
 
     def refresh_data(self) -> None:
         """Ask again for what is shown."""
+
+    def catch_up(self) -> None:
+        """Others wrote something that makes what is shown old."""
+        self.refresh_data()
 
     def say(self, text: str, tone: str = DULL) -> None:
         """Put a sentence above the footer."""

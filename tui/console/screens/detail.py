@@ -15,7 +15,8 @@ from core import clock
 from core.errors import PostroomError
 from core.resources.kind import Kind
 from core.text import safe_text
-from tui.console import deeds
+from tui.console import deeds, topics
+from tui.console.catching_up import CatchingUp
 from tui.console.desk import Desk
 from tui.console.glyphs import BAD, GOOD, WARN
 from tui.console.nouns import noun
@@ -76,6 +77,9 @@ class DetailScreen(DeskScreen):
         self.origin = origin
         self.sheet = Sheet()
         """All that is shown."""
+        if kind.name != "event":  # a line of a run is written once
+            self.topics = topics.of_page(kind)
+        self._catching_up = CatchingUp(self, self._whole, self.look_again, self._say_gone)
         self._was_shown = False
         self._told: tuple[str, str] | None = None
 
@@ -107,9 +111,18 @@ class DetailScreen(DeskScreen):
 
     def refresh_data(self) -> None:
         """Ask for all of it."""
-        kind, key = self.kind, self.row[self.kind.id_column if self.kind.name != "event" else "run"]
-        if kind.name != "event":
-            self.calls.ask(lambda: self.desk.show(kind, key), self._arrived, lane="row")
+        if self.kind.name != "event":
+            self.calls.ask(self._whole, self._arrived, lane="row")
+
+    def catch_up(self) -> None:
+        """Others wrote: show it where it is about this."""
+        self._catching_up.begin()
+
+    def _whole(self) -> Mapping[str, Any]:
+        return self.desk.show(self.kind, self.row[self.kind.id_column])
+
+    def _say_gone(self) -> None:
+        self.say(f"{self.header.place}: no longer here, deleted or dealt with elsewhere. This is how it was.", WARN)
 
     def on_screen_resume(self) -> None:
         """Back from a dialog or a form: what was done there is seen in the list, too."""

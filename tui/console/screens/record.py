@@ -32,8 +32,7 @@ _HEADERS = {"header_from": "From", "header_to": "To", "header_cc": "Cc", "subjec
 class _Correspondence(DetailScreen):
     def refresh_data(self) -> None:
         """Ask for the row, then for the texts."""
-        kind, key = self.kind, self.row["id"]
-        self.calls.ask(lambda: self._read(self.desk.show(kind, key)), self._arrived, lane="row")
+        self.calls.ask(lambda: self._read(self._whole()), self._arrived, lane="row")
 
     def _read(self, whole: Mapping[str, Any]) -> Mapping[str, Any]:
         messages = [dict(one) for one in whole.get("messages", [whole])]

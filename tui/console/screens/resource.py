@@ -16,7 +16,7 @@ from core.resources.kind import Kind
 from core.resources.system import SETTING
 from core.services.catalogue import resource_of
 from core.text import safe_text
-from tui.console import deeds
+from tui.console import deeds, topics
 from tui.console.cells import span
 from tui.console.desk import key_of
 from tui.console.dialogs.choose import Choice, Choose
@@ -254,20 +254,5 @@ def resource_screen(kind: Kind) -> type[ResourceScreen]:
     return type(
         f"{kind.name.title()}Screen",
         (SettingsScreen if kind is SETTING else ResourceScreen,),
-        {"kind": kind, "place": place, "topics": _TOPICS.get(kind.name, frozenset({kind.name})), "BINDINGS": bindings},
+        {"kind": kind, "place": place, "topics": topics.of_list(kind), "BINDINGS": bindings},
     )
-
-
-_TOPICS = {
-    "account": frozenset({"account", "run", "queue", "profile"}),
-    "mailbox": frozenset({"mailbox", "template", "outbox"}),
-    "template": frozenset({"template", "mailbox"}),
-    "quarantine": frozenset({"message", "quarantine", "run"}),
-    "message": frozenset({"message", "run", "record"}),
-    "record": frozenset({"record", "run", "message"}),
-    "handoff": frozenset({"handoff", "delivery"}),
-    "delivery": frozenset({"delivery", "record"}),
-    "queue": frozenset({"queue", "record", "run"}),
-    "event": frozenset({"run", "event"}),
-}
-"""The topics that move what a kind's list shows, where it is more than its own."""
