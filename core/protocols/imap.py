@@ -120,8 +120,8 @@ class ImapSource:
         found = {uid: body for uid, body in given.items() if not tells_of_removal(body.raw)}
         if len(found) < len(given):
             self.noop()  # only now is the session told what it has lost, and what it lists is right
-        silent = {key.uid for key in keys} - found.keys() - refused.keys()
-        listed = imap_listing.present(self._dialogue, silent)
+        lacking = {key.uid for key in keys} - found.keys()  # some servers refuse what is not there, most are silent
+        listed = imap_listing.present(self._dialogue, lacking)
         return [_fetched(key, found.get(key.uid), refused.get(key.uid), is_listed=key.uid in listed) for key in keys]
 
     def arrived(self, keys: Sequence[Key]) -> list[Fetched]:
@@ -284,7 +284,7 @@ class ImapSource:
 
 
 def _fetched(key: Key, body: imap_fetch.Body | None, refused: str | None, *, is_listed: bool = False) -> Fetched:
-    if refused is not None:
+    if refused is not None and is_listed:
         return Fetched(key, None, 0, None, Missing.REFUSED, refused)
     if body is None:
         return Fetched(key, None, 0, None, Missing.NIL if is_listed else Missing.GONE)

@@ -92,6 +92,8 @@ def test_a_refusal_of_the_next_batch_waits_for_that_batch() -> None:
         while asked := talk.hear():  # one by one, and whether it reads another
             if b" FETCH 1 " in asked:
                 talk.say(body(41), tag_of(asked) + b" OK done")
+            elif b" SEARCH " in asked:
+                talk.say(b"* SEARCH 42", tag_of(asked) + b" OK done")
             else:
                 talk.say(tag_of(asked) + b" NO fetch error")
 

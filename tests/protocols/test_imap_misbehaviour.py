@@ -104,6 +104,18 @@ def test_a_message_of_the_server_that_one_was_removed_is_not_that_one(listed: by
     assert (fetched.raw, fetched.missing) == (None, missing)
 
 
+@pytest.mark.parametrize(("listed", "missing"), [(b"* SEARCH", Missing.GONE), (b"* SEARCH 42", Missing.REFUSED)])
+def test_a_refusal_of_what_is_not_there_says_that_it_is_gone(listed: bytes, missing: Missing) -> None:
+    answers: dict[bytes, Answer] = {
+        b"UID FETCH": (b"%s NO Some of the requested messages no longer exist.",),
+        b"FETCH": (b"* 1 FETCH (UID 7 BODY[HEADER.FIELDS (DATE)] {2}", b"", b")", b"%s OK done"),
+        b"UID SEARCH": (listed, b"%s OK done"),
+    }
+    with session(answers) as source:
+        (fetched,) = source.fetch([KEY])
+    assert (fetched.raw, fetched.missing) == (None, missing)
+
+
 @pytest.mark.parametrize(
     ("date", "expected"),
     [
