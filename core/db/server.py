@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 from urllib.parse import unquote
@@ -9,6 +10,8 @@ from urllib.parse import unquote
 from sqlalchemy import Engine, create_engine, event, make_url
 
 from core.errors import ConfigurationError
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # a line for each pipeline that an error ended, beside the error
 
 _DEFAULTS = {"connect_timeout": 10, "fallback_application_name": "postroom"}
 """What the URL may say otherwise: the seconds for a connection to each host, and who is seen in `pg_stat_activity`."""
