@@ -21,13 +21,13 @@ from core.resources.profile import PROFILE
 from core.resources.routing import FILTER
 from core.resources.system import ALERT
 from tui.console.cells import cell, local_moment, moment, span, zone
-from tui.console.columns import STANDARD, fitted
+from tui.console.columns import STANDARD, Columns, fitted
 from tui.console.dialogs.choose import Choice, ranked
 from tui.console.form_values import defaults, given_of, given_values, typed_of
 from tui.console.glyphs import bar, chart, folded
 from tui.console.log_lines import matches
 from tui.console.places import PLACES, place_named
-from tui.console.running import run_row
+from tui.console.running import COLUMNS, run_row
 from tui.console.sections import moment_of
 from tui.console.terminal import check_terminal
 from tui.console.troubles import trouble
@@ -175,6 +175,9 @@ def test_a_run_shows_how_far_it_is() -> None:
     assert row["progress"] == "██░░░░░░░░  25 %"
     assert row["rate"].strip() == "25/s"
     assert row["elapsed"] == "00:02.0"
+    columns = Columns(COLUMNS)
+    columns.fit(STANDARD - 2)  # beside a scrollbar, as where many are fetched
+    assert "25 %" in "".join(text for text, _ in columns.filled(columns.cells(row)))
     nothing = {**run, "expected": 0, "fetched": 0, "ended_at": NOW}
     assert run_row({**nothing, "state": "ok"}, NOW)["progress"] == "██████████ 100 %"
     assert run_row({**nothing, "state": "failed"}, NOW)["progress"] == "░░░░░░░░░░   0 %"

@@ -10,10 +10,13 @@ from core import clock
 from core.handin import OutgoingEnvelope, hand_in
 from core.handles import Handles
 from core.models import OutgoingMessage, OutgoingRaw, Recipient
-from core.services import reading
+from core.resources.outbox import OUTBOX
+from core.services import outbox, reading
 from core.services.actor import Actor, Role
 from tests.console.conftest import Opener
 from tests.console.rows import store
+from tui.console import deeds
+from tui.console.desk import Desk
 
 MAIL = b"From: a@example.org\r\nSubject: From a cron job\r\n\r\nHello.\r\n"
 
@@ -52,6 +55,14 @@ async def test_what_is_over_is_not_said_to_be_tried_again(open_console: Opener, 
         assert "Nothing to do: it is expired." in console.text
         await console.press("escape", "asterisk", "r")
         assert "Trying again 1 message of 2; the others are over, or being sent." in console.text
+
+
+def test_what_happened_since_it_was_listed_is_told(handles: Handles, actor: Actor) -> None:
+    _waiting(handles, 1, MAIL)
+    desk = Desk(handles, actor)
+    listed = list(desk.first_window(OUTBOX, "").rows)
+    outbox.cancel(handles, actor, [1])
+    assert deeds.done(desk, OUTBOX, "retry", listed) == "Nothing to do: it is cancelled."
 
 
 def _mail(text: bytes) -> bytes:

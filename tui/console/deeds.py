@@ -117,7 +117,9 @@ def _outbox(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
 
         count = getattr(outbox, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
         if not count:
-            state = f"it is {rows[0]['state']}" if len(rows) == 1 else "none of them waits for that"
+            # A worker may have taken it since it was listed.
+            now = desk.row_now(kind_named("outbox"), rows[0]) or rows[0]
+            state = f"it is {now['state']}" if len(rows) == 1 else "none of them waits for that"
             return f"Nothing to do: {state}."
         rest = f" of {len(rows)}; the others are over, or being sent" if count < len(rows) else ""
         return f"{past} {many(count, 'message')}{rest}."

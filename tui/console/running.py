@@ -20,7 +20,7 @@ COLUMNS = (
     Plain("account", "Account", 14),
     Plain("host", "Host", 12),
     Plain("state", "Step", 10, ColumnType.STATE),
-    Plain("progress", "Progress", 16),
+    Plain("progress", "Progress", 16, ColumnType.NUMBER),  # cut, it would lose its share
     Plain("fetched", "Msgs", 6, ColumnType.NUMBER),
     Plain("rate", "Rate", 8),
     Plain("elapsed", "Elapsed", 7),
