@@ -48,6 +48,7 @@ class Pool:
 
     def __init__(self) -> None:
         self._idle: dict[int, list[Opened]] = {}
+        self._one_by_one: set[tuple[int, tuple[int, int]]] = set()
         self._lock = threading.Lock()
 
     def borrow(self, route: Route) -> Opened | None:
@@ -71,6 +72,14 @@ class Pool:
         opened.idle_since = clock.monotonic()
         with self._lock:
             self._idle.setdefault(opened.route.mailbox_id, []).append(opened)
+
+    def goes_one_by_one(self, route: Route) -> bool:
+        """Whether this mailbox's relay has lost an envelope that was sent ahead; none is sent so any more."""
+        return (route.mailbox_id, route.version) in self._one_by_one
+
+    def go_one_by_one(self, route: Route) -> None:
+        """Its relay has just lost one."""
+        self._one_by_one.add((route.mailbox_id, route.version))
 
     def tidy(self) -> None:
         """Say goodbye on connections that waited too long."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from core import clock
-from core.errors import ConfigurationError, UnsafeMessage, WireError
+from core.errors import ConfigurationError, DeadlineExceeded, UnsafeMessage, WireError
 from core.handles import Handles
 from core.outbound.connecting import connect
 from core.outbound.errand import aside
@@ -101,7 +101,9 @@ class Relay:
             had_served = opened.has_served or exchange.is_ahead
             then = yield from self._following(opened, following)
             result = yield from opened.connection.running(exchange, then)
-            opened.has_served = had_served or result.taken
+            opened.has_served = had_served or (result.reply is not None and result.reply.code != CLOSING)
+            if _was_lost_ahead(exchange, result):
+                self._pool.go_one_by_one(self.route)
             # The new one has not served yet: its end counts.
             if not had_served or not _was_worn_out(result, is_usable=opened.connection.is_usable):
                 return Handed(outgoing, result, opened.host, began, clock.elapsed_ms(began))
@@ -119,7 +121,7 @@ class Relay:
 
     def _following(self, opened: Opened, following: Outgoing | None) -> Steps[Exchange | None]:
         """The next message, made ready, if it is to go over the same connection."""
-        if following is None or not opened.takes_two_more:
+        if following is None or not opened.takes_two_more or self._pool.goes_one_by_one(self.route):
             return None
         try:
             return (yield from self._prepared(opened, following))
@@ -145,6 +147,12 @@ def _exchange(opened: Opened, outgoing: Outgoing) -> Exchange:
     composed = outgoing.composed
     sender = composed.envelope.sender or ""
     return opened.connection.prepared(sender, outgoing.addresses, composed.raw, composed.envelope_id)
+
+
+def _was_lost_ahead(exchange: Exchange, result: SubmitResult) -> bool:
+    """Whether a relay says nothing to an envelope that went ahead."""
+    is_unheard = result.reply is None and result.phase is Phase.MAIL
+    return exchange.is_ahead and is_unheard and isinstance(result.error, DeadlineExceeded)
 
 
 def _was_worn_out(result: SubmitResult, *, is_usable: bool) -> bool:

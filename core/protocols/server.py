@@ -54,6 +54,8 @@ class Timeouts:
     """Greeting, capabilities and signing in, each."""
     command: float = 60.0
     """Any other command."""
+    ahead: float = 10.0
+    """Waiting for the first reply to an envelope that went ahead with the message before it."""
     settle: float = 300.0
     """Waiting for the reply to the final dot of a message (RFC 5321 §4.5.3.2.6 allows ten minutes)."""
     slowest: float = 4096.0

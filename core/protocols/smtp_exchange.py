@@ -122,6 +122,8 @@ class Exchange:
         """The replies to an envelope that went in one write, DATA's last."""
         said: list[Reply] = []
         try:
+            if self._is_ahead:
+                yield from self._hear_first(said)
             yield from self.dialogue.hearing(said, len(self._recipients) + 2)
         finally:
             if self._is_ahead and said and said[0].code == _BAD_SEQUENCE:
@@ -136,6 +138,13 @@ class Exchange:
                 "The server has not ended the transaction before; nothing more was said in it."
             )
         return said[-1]
+
+    def _hear_first(self, said: list[Reply]) -> Steps[None]:
+        """What went ahead may be lost: some servers (chasquid 1.11) throw away what came with the message."""
+        timeouts = self.dialogue.timeouts
+        self.dialogue.begin(Phase.MAIL, min(timeouts.ahead, timeouts.command))
+        yield from self.dialogue.hearing(said, 1)
+        self.dialogue.begin(Phase.MAIL)
 
     def _stepwise(self) -> Steps[Reply | None]:
         mail = yield from self._command(self._wording.mail())

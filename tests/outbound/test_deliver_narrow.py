@@ -1,11 +1,13 @@
-"""A relay that takes only so many connections at a time: what waits leaves by those, and the mailbox is not to blame."""
+"""Relays with narrow doors, few connections or short ones: what waits leaves all the same, and no mailbox is blamed."""
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 from core.outbound.deliver import deliver_due
 from tests.outbound.world import QUICK, add_mailbox, mailbox_status, put
 from tests.servers.smtp import Phase, RuledSession, RuledSink
+from tui.demo.ledger import Delivered
 
 
 class DoormanSession(RuledSession):
@@ -51,6 +53,18 @@ class ShortSink(RuledSink):
     session_class = ShortSession
 
 
+class ForgetfulSession(RuledSession):
+    """Loses what comes with a message, as chasquid 1.11 does, though it offers PIPELINING."""
+
+    async def settle(self, delivered: Delivered) -> str:
+        self._reader._buffer.clear()
+        return await super().settle(delivered)
+
+
+class ForgetfulSink(RuledSink):
+    session_class = ForgetfulSession
+
+
 def test_a_connection_refused_while_another_is_being_opened_stops_nobody(handles):
     with DoormanSink() as sink:
         main = add_mailbox(handles, "main", sink)
@@ -84,3 +98,27 @@ def test_where_every_connection_is_refused_the_mailbox_cools_down(handles, smtp_
     assert deliver_due(handles, timeouts=QUICK, couriers=3).deferred == 41
 
     assert mailbox_status(handles, main).failures == 1
+
+
+def test_a_relay_that_loses_what_is_sent_ahead_gets_one_message_after_the_other(handles):
+    with ForgetfulSink() as sink:
+        main = add_mailbox(handles, "main", sink)
+        put(handles, 12)
+
+        assert deliver_due(handles, timeouts=replace(QUICK, ahead=0.2), couriers=1).sent == 12
+
+        assert (len(sink.deliveries), sink.connections) == (12, 2)
+    assert mailbox_status(handles, main).failures == 0
+
+
+def test_after_refused_messages_too_a_closing_notice_only_costs_a_new_connection(handles, smtp_sink):
+    main = add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.RCPT, "550 5.1.1 No such user", matching="nobody@")
+    smtp_sink.rule(Phase.MAIL, "421 4.7.0 Too many errors", nth=4)
+    put(handles, 3, to=("nobody@example.net",))
+    put(handles, 2)
+
+    summary = deliver_due(handles, timeouts=QUICK, couriers=1)
+
+    assert (summary.failed, summary.sent, smtp_sink.connections) == (3, 2, 2)
+    assert mailbox_status(handles, main).failures == 0
