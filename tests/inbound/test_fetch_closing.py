@@ -1,7 +1,5 @@
 """How a run ends when something is wrong: what the account's row says, whose turn it is, and when it is due again."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Never
 
 import pytest
@@ -11,7 +9,7 @@ from core.errors import StoreBusy
 from core.handles import Handles
 from core.inbound import fetch as runs
 from core.inbound import fold
-from core.inbound.fetch import FetchOptions, fetch_account
+from core.inbound.fetch import fetch_account
 from core.protocols.server import Timeouts
 from tests.accounts import (
     ON_SQLITE,
@@ -32,15 +30,11 @@ from tests.accounts import (
     status_of,
     stored,
 )
-from tests.fakes.faults import Direction, Fault, Rule
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
-from tests.fakes.pop3 import ScriptedPop3
 from tests.fakes.proxy import Line, Proxy
-from tests.fakes.steps import GREETING, Drip, Silence
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
-from tests.waiting import PATIENCE, until
 from tui.demo.ports import free_port
 
 SHORT = Timeouts(connect=0.3, login=0.3, command=0.3, settle=0.3)
@@ -140,76 +134,6 @@ def test_a_folder_that_is_not_there_is_for_a_person(handles: Handles, dovecot: D
     assert "folder" in outcome.error
 
 
-# -- servers that hang ----------------------------------------------------------------------------------------------
-
-IMAP_STEPS = [GREETING, "CAPABILITY", "LOGIN", "SELECT", "UID SEARCH", "UID FETCH", "UID STORE", "UID EXPUNGE"]
-POP3_STEPS = [GREETING, "CAPA", "USER", "PASS", "STAT", "UIDL", "LIST", "RETR", "DELE", "QUIT"]
-
-
-@ON_SQLITE
-@pytest.mark.parametrize("step", IMAP_STEPS)
-def test_a_silent_imap_server_ends_the_run_in_time_and_loses_nothing(handles: Handles, step: str) -> None:
-    mails: dict[int, bytes | None] = {1: message(1), 2: message(2)}
-    good = holding(mails, {GREETING: ["* OK ready"]})
-    with ScriptedImap({**good, step: [Silence()]}) as server:
-        account = add_account(handles, port=server.port, after_fetch="delete")
-        outcome = fetch(handles, timeouts=SHORT).outcomes[0]
-        assert (outcome.state, outcome.fault) == ("failed", "passing")
-        assert "slow" in outcome.error
-        status = status_of(handles, account)
-        assert (status.lease_until, status.failures) == (None, 1)
-        assert set(mails) == {1, 2}
-
-        server.script.update({**server.good, **good})
-        fetched_well(handles)
-
-    assert raws(handles) == [message(1), message(2)]
-    assert mails == {}
-
-
-@ON_SQLITE
-@pytest.mark.parametrize("step", POP3_STEPS)
-def test_a_silent_pop3_server_ends_the_run_in_time_and_loses_nothing(handles: Handles, step: str) -> None:
-    with ScriptedPop3() as server:
-        good = dict(server.script)
-        server.script[step] = [Silence()]
-        account = add_account(handles, type="POP3", port=server.port, after_fetch="delete")
-        outcome = fetch(handles, timeouts=SHORT).outcomes[0]
-        assert (outcome.state, outcome.fault) == ("failed", "passing")
-        assert status_of(handles, account).lease_until is None
-        assert not any(one.is_acknowledged for one in stored(handles))
-        server.script.update(good)
-        fetched_well(handles)
-    assert len(raws(handles)) == 1
-    assert all(one.is_acknowledged for one in stored(handles))
-
-
-@ON_SQLITE
-def test_a_server_that_drips_is_ended_in_time_too(handles: Handles) -> None:
-    with ScriptedImap({GREETING: [Drip(b"* OK " + b"x" * 1000, pause=0.05)]}) as server:
-        add_account(handles, port=server.port)
-        outcome = fetch(handles, timeouts=SHORT).outcomes[0]
-    assert outcome.fault == "passing"
-    assert "slow" in outcome.error
-
-
-@ON_SQLITE
-@pytest.mark.parametrize("fault", [Fault.CUT, Fault.RESET])
-def test_a_connection_that_breaks_in_a_message_stores_no_part_of_it(
-    handles: Handles, dovecot: DovecotServer, fault: Fault
-) -> None:
-    user = dovecot.fresh_user()
-    dovecot.deliver(user, [message(1, body="y" * 20_000)])
-    with Proxy(dovecot.ports.imap, Rule(Direction.TO_CLIENT, fault, at=rb"yyyy", including=True)) as proxy:
-        account = add_account(handles, after_fetch="delete", **{**at(dovecot, user), "port": proxy.port})
-        assert fetch(handles).outcomes[0].fault == "passing"
-    assert stored(handles) == []
-    assert len(dovecot.mails(user)) == 1
-    change_account(handles, account, port=dovecot.ports.imap)
-    fetched_well(handles)
-    assert raws(handles) == [message(1, body="y" * 20_000)]
-
-
 # -- servers that ask to be left alone ------------------------------------------------------------------------------
 
 THROTTLES = [
@@ -235,92 +159,6 @@ def test_a_server_that_asks_for_patience_gets_it(
     assert (outcome.fault, status.status) == ("passing", "throttled")
     assert minutes_from_now(status.due_at) == pytest.approx(minutes or 10, abs=0.5)
     assert (status.retry_after is not None) is (minutes is not None)
-
-
-# -- stopping -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
-def test_a_run_that_is_stopped_finishes_its_batch_and_leaves_the_rest(
-    handles: Handles, dovecot: DovecotServer, kind: str
-) -> None:
-    user = dovecot.fresh_user()
-    mails = [message(number) for number in range(220)]
-    dovecot.deliver(user, mails)
-    account = add_account(handles, after_fetch="delete", **at(dovecot, user, kind))
-    stop = threading.Event()
-    claimed = claim_account(handles, account)
-    assert claimed is not None
-
-    def watch(line: object) -> None:
-        if getattr(line, "step", "") == "stored":
-            stop.set()
-
-    outcome = fetch_account(handles, claimed, stop=stop, options=FetchOptions(listener=watch))
-
-    assert (outcome.state, outcome.fault) == ("stopped", "")
-    taken = raws(handles)
-    assert taken == mails[: len(taken)]
-    assert 50 <= len(taken) < 220
-    # What was taken in is deleted, with POP3 too; the rest is there.
-    assert [mail.raw for mail in dovecot.mails(user)] == mails[len(taken) :]
-    assert all(one.is_acknowledged for one in stored(handles))
-    assert status_of(handles, account).lease_until is None
-    assert run_row(handles, outcome.run_id).state == "stopped"
-    assert any("stop" in line for line in lines(handles, outcome.run_id))
-
-    fetched_well(handles)
-    assert raws(handles) == mails
-
-
-@ON_SQLITE
-@pytest.mark.parametrize("kind", ["IMAP", "POP3"])
-@pytest.mark.parametrize("rule", ["keep", "delete"])
-def test_a_stop_waits_for_nothing_that_is_still_on_its_way(
-    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch, kind: str, rule: str
-) -> None:
-    monkeypatch.setattr("core.inbound.halting.PATIENCE", 0.0)
-    user = dovecot.fresh_user()
-    mails = [message(number) for number in range(320)]
-    dovecot.deliver(user, mails)
-    asked = {"IMAP": rb"UID 250 RFC822.SIZE \d+ INTERNALDATE", "POP3": rb"Subject: .*\b249\b"}[kind]
-    silent = Rule(Direction.TO_CLIENT, Fault.BLACKHOLE, at=asked)
-    port = dovecot.ports.imap if kind == "IMAP" else dovecot.ports.pop3
-    stop = threading.Event()
-    with Proxy(port, silent) as proxy:
-        account = add_account(handles, **{**at(dovecot, user, kind), "port": proxy.port}, after_fetch=rule)
-        claimed = claim_account(handles, account)
-        assert claimed is not None
-        with ThreadPoolExecutor(1) as pool:
-            fetching = pool.submit(fetch_account, handles, claimed, stop=stop)
-            until(lambda: len(raws(handles)) >= 100)
-            stop.set()
-            outcome = fetching.result(PATIENCE)
-        assert (outcome.state, outcome.fault) == ("stopped", "")
-        assert len(raws(handles)) in (100, 200)
-        assert status_of(handles, account).lease_until is None
-
-        proxy.rules.clear()
-        fetched_well(handles)
-    assert raws(handles) == mails
-    assert len(dovecot.mails(user)) == (320 if rule == "keep" else 0)
-
-
-def test_a_person_stops_a_run_through_the_account(handles: Handles, dovecot: DovecotServer) -> None:
-    user = dovecot.fresh_user()
-    dovecot.deliver(user, [message(number, body="x" * 100_000) for number in range(150)])
-
-    def slow_down(line: Line) -> None:
-        if "BODY.PEEK" in line.text:
-            change_status(handles, account, stop_requested=True)
-
-    slow = Rule(Direction.TO_CLIENT, Fault.DELAY, at=rb"BODY\[\]", pause=0.7)
-    with Proxy(dovecot.ports.imap, slow, watch=slow_down) as proxy:
-        account = add_account(handles, **{**at(dovecot, user), "port": proxy.port})
-        outcome = fetch_once(handles, "a")
-    assert outcome.state == "stopped"
-    assert 0 < len(raws(handles)) < 150
-    assert status_of(handles, account).stop_requested is False
 
 
 @pytest.mark.parametrize("password", ["secret", "wrong"])
