@@ -20,7 +20,7 @@ COMMANDS = {
     "db backup": "FILE",
     "db copy": "-",
     "db restore": "FILE",
-    "db roles": "",
+    "db roles": "--schema=",
     "db upgrade": "",
     "delete": "KIND NAME",
     "deliver": "",
