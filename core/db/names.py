@@ -64,7 +64,9 @@ def _sqlite(url: str) -> Any:
 def _postgresql(url: str) -> Any:
     import psycopg
 
-    return psycopg.connect(url, connect_timeout=_PATIENCE, options="-c default_transaction_read_only=on")
+    connection = psycopg.connect(url, connect_timeout=_PATIENCE)
+    connection.read_only = True  # not by `options`, which PgBouncer refuses
+    return connection
 
 
 def _names(connection: Any, mark: str, kind: str, beginning: str) -> list[str]:

@@ -13,8 +13,17 @@ from core.errors import ConfigurationError
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # a line for each pipeline that an error ended, beside the error
 
-_DEFAULTS = {"connect_timeout": 10, "fallback_application_name": "postroom"}
-"""What the URL may say otherwise: the seconds for a connection to each host, and who is seen in `pg_stat_activity`."""
+_DEFAULTS = {
+    "connect_timeout": 10,
+    # A host that lost its power says nothing more; by itself the system waits for it from fifteen minutes to two hours.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    "fallback_application_name": "postroom",
+}
+"""What the URL may say otherwise: the seconds for a connection to each host, until a silent one is given up (for what
+was sent to it, in ms), and who is seen in `pg_stat_activity`."""
 
 _MISREAD = (
     "The URL of the PostgreSQL database cannot be read. It is postgresql://USER:PASSWORD@HOST:PORT/NAME, with commas "
