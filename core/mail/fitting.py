@@ -1,7 +1,7 @@
-"""A message made fit for the relay at hand: 8 bits only where they are taken, no line beyond what the standard allows.
+"""A message made fit for the relay at hand: 8 bits only where they are taken, no line that is too long, no NUL.
 
 What fits is left as it is, byte for byte. What does not is encoded part by part (RFC 2045 §6), as a relay would have
-to do it later (RFC 6152 §3). Signed and encrypted parts are left alone: encoding them anew would break their seal.
+to do it later (RFC 6152 §3); for a NUL Sendmail refuses a message (RFC 5321 §4.1.2 knows none). Signed and encrypted parts are left alone: encoding them anew would break their seal.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def fitted(raw: bytes, *, takes_8bit: bool, takes_utf8: bool = False) -> bytes:
 
 def is_fit(raw: bytes, *, takes_8bit: bool) -> bool:
     """Whether there is nothing in it that must be encoded."""
-    return (takes_8bit or raw.isascii()) and not has_long_line(raw)
+    return (takes_8bit or raw.isascii()) and b"\0" not in raw and not has_long_line(raw)
 
 
 def has_plain_header(raw: bytes) -> bool:

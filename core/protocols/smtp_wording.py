@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from core.mail.fitting import fitted, has_long_line, has_plain_header, without_utf8_recipients
+from core.mail.fitting import fitted, has_plain_header, is_fit, without_utf8_recipients
 from core.mail.strict_address import needs_smtputf8
 from core.protocols.submission import stuffed, xtext
 
@@ -35,7 +35,7 @@ class Wording:
         """Those who can be named here; the others fail alone."""
         self._needs_utf8 = needs_smtputf8(sender) or any(map(needs_smtputf8, self.recipients))
         self._is_ascii = raw.isascii()
-        if not self._is_ascii or has_long_line(raw):
+        if not self._is_ascii or not is_fit(raw, takes_8bit=True):
             raw = self._fitting(raw)
             self._is_ascii = raw.isascii()
             # What is left are addresses, which have no other form.

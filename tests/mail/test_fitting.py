@@ -63,6 +63,13 @@ def test_a_body_that_says_nothing_of_itself_is_told_apart() -> None:
     assert text_of(seven_bit(long, takes_8bit=True)) == "x" * 5000 + "\n"
 
 
+@pytest.mark.parametrize("takes_8bit", [True, False])
+def test_a_nul_is_encoded_whatever_the_relay_takes(takes_8bit: bool) -> None:
+    fit = fitted(HEAD + b"\r\nab\0cd\r\n", takes_8bit=takes_8bit)
+    assert b"\0" not in fit
+    assert parsed(fit).get_payload(decode=True) == b"ab\0cd\r\n"
+
+
 def test_each_part_is_encoded_as_it_needs() -> None:
     inner = EmailMessage()
     inner["Subject"] = "inside"
