@@ -90,13 +90,12 @@ class Listener:
         return ""
 
     def _why_not(self, place: Place, error: OSError) -> str:
-        occupant = occupant_of(place.host, place.port, self._mark)
+        occupant = occupant_of(place.host, place.port, self._mark, self._handles.environment.home)
         if occupant.is_ours:
             return ""
         if occupant.is_there:
-            says = f" (it says {occupant.greeting!r})" if occupant.greeting else ""
             return (
-                f"The listener cannot have {place}: another program listens there{says}. "
+                f"The listener cannot have {place}: {occupant.listens('there')}. "
                 "Stop it, or run: postroom set setting listener.port=NUMBER"
             )
         return f"The listener cannot have {place}: {error.strerror or error}. Change listener.host or listener.port."

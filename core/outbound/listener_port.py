@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 from core.db.server import place_of
 from core.environment import Environment
+from core.outbound.listener_owner import listening_user, may_be_ours
+from core.system_users import user_name
 from core.text import bounded, clean
 
 _WITHIN = 2.0
@@ -24,6 +27,13 @@ class Occupant:
     """Whether it is a worker of this database."""
     greeting: str = ""
     """Its first line, cleaned; empty if it says nothing."""
+    user: str = ""
+    """Whose program it is, where that cannot be one of our workers."""
+
+    def listens(self, where: str) -> str:
+        """What is to be said of it, without a full stop."""
+        whose = f"a program of {self.user}, who runs no worker of ours," if self.user else "another program"
+        return f"{whose} listens {where}{f' (it says {self.greeting!r})' if self.greeting else ''}"
 
 
 def mark_of(environment: Environment) -> str:
@@ -36,13 +46,16 @@ def mark_of(environment: Environment) -> str:
     return sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:10]
 
 
-def occupant_of(host: str, port: int, mark: str) -> Occupant:
-    """Connect and read the greeting."""
+def occupant_of(host: str, port: int, mark: str, home: Path) -> Occupant:
+    """Connect and read the greeting; who speaks as we do must also be somebody who can work in our data folder."""
     try:
         with socket.create_connection((host, port), timeout=_WITHIN) as connection:
             greeting = _first_line(connection)
     except OSError:
         return Occupant(is_there=False)
+    user = listening_user(host, port)
+    if user is not None and not may_be_ours(user, home):
+        return Occupant(True, False, greeting, user_name(user))
     return Occupant(True, greeting.endswith(f" {mark}"), greeting)
 
 

@@ -52,12 +52,12 @@ def listener(environment: Environment, settings: ListenerSettings) -> Finding:
         return Finding("listener", Level.OK, "off")
     host = "127.0.0.1" if settings.host == "localhost" else settings.host
     place = f"port {settings.port} of {host}"
-    occupant = occupant_of(host, settings.port, mark_of(environment))
+    occupant = occupant_of(host, settings.port, mark_of(environment), environment.home)
     if occupant.is_ours:
         return Finding("listener", Level.OK, place)
     if occupant.is_there:
-        says = f" (it says {occupant.greeting!r})" if occupant.greeting else ""
-        text = f"Another program listens at {place}{says}. Stop it, or run: postroom set setting listener.port=NUMBER"
+        who = occupant.listens(f"at {place}")
+        text = f"{who[0].upper()}{who[1:]}. Stop it, or run: postroom set setting listener.port=NUMBER"
         return Finding("listener", Level.ERROR, text)
     text = (
         f"It is enabled, and nobody listens at {place}. Start a worker here (postroom --worker); "

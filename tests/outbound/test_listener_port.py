@@ -67,7 +67,8 @@ def test_a_login_without_password_keeps_it_closed(house: Handles, anna: Actor, m
 
 
 def test_two_workers_of_one_database_share_the_port_in_peace(listening: Listening, tmp_path: Path) -> None:
-    elsewhere = replace(listening.handles.environment, home=tmp_path / "another home")
+    (home := tmp_path / "another home").mkdir()
+    elsewhere = replace(listening.handles.environment, home=home)
     second = Listener(replace(listening.handles, environment=elsewhere), threading.Event())
     second.follow()
     assert alerts(listening.handles) == []
