@@ -1,7 +1,8 @@
 """A message made fit for the relay at hand: 8 bits only where they are taken, no line that is too long, no NUL.
 
 What fits is left as it is, byte for byte. What does not is encoded part by part (RFC 2045 §6), as a relay would have
-to do it later (RFC 6152 §3); for a NUL Sendmail refuses a message (RFC 5321 §4.1.2 knows none). Signed and encrypted parts are left alone: encoding them anew would break their seal.
+to do it later (RFC 6152 §3); for a NUL (RFC 5321 §4.1.2 knows none) Sendmail refuses a message. Signed and encrypted
+parts are left alone: encoding them anew would break their seal.
 """
 
 from __future__ import annotations
