@@ -81,6 +81,8 @@ def read_environment(variables: Mapping[str, str] | None = None, **flags: str | 
     chosen = {key: flags.get(key) or named[key] or filed.get(key) for key in _KEYS}
     home = Path(chosen["home"]).expanduser().absolute() if chosen["home"] else _platform_home()
     key_file = chosen["key_file"]
+    if key_file == _KEYRING.removesuffix(":"):
+        key_file = _KEYRING  # a file of that name, wherever one happens to be, would hold the key in clear
     keyring = key_file.removeprefix(_KEYRING) if key_file and key_file.startswith(_KEYRING) else None
     return Environment(
         home=home,

@@ -133,8 +133,9 @@ def test_no_keyring_at_all_is_said_in_words() -> None:
         allowed_keyring(_named("keyring.backends.fail.Keyring"))
 
 
-def test_the_key_file_setting_chooses_a_keyring() -> None:
-    unnamed = read_environment({"POSTROOM_HOME": "/srv/postroom", "POSTROOM_KEY_FILE": "keyring:"})
+@pytest.mark.parametrize("setting", ["keyring:", "keyring"])
+def test_the_key_file_setting_chooses_a_keyring(setting: str) -> None:
+    unnamed = read_environment({"POSTROOM_HOME": "/srv/postroom", "POSTROOM_KEY_FILE": setting})
     named = read_environment({"POSTROOM_HOME": "/srv/postroom"}, key_file="keyring:mail01")
 
     assert key_place(unnamed).name == "keyring entry postroom//srv/postroom"
