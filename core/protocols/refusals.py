@@ -28,7 +28,11 @@ _FOLDER_WORDS = re.compile(
     r"(doesn't|does not|not) exist|unknown (mailbox|folder)|no such (mailbox|folder|file)|(mailbox|folder) not found",
     re.IGNORECASE,
 )
-_NO_PLAINTEXT = re.compile(r"PRIVACYREQUIRED|plaintext auth|requires? (TLS|SSL|encryption|starttls)", re.IGNORECASE)
+_NO_PLAINTEXT = re.compile(
+    r"PRIVACYREQUIRED|plaintext auth|requires? (TLS|SSL|encryption|starttls)|(TLS|SSL|encryption) (is )?required"
+    r"|under a layer",
+    re.IGNORECASE,
+)
 
 
 def words(text: bytes | str) -> str:
@@ -66,7 +70,7 @@ def refusal(reply: str, *, host: str, phase: str) -> WireError:
         return NotOffered(
             f"The server takes no password in clear; use TLS or STARTTLS: {shown}", host=host, phase=phase, reply=reply
         )
-    if code in _LOGIN_CODES or phase == "login":
+    if phase == "login" or (code in _LOGIN_CODES and phase != "tls"):
         return LoginRefused(f"The server refused the login: {shown}", host=host, phase=phase, reply=reply)
     if code in _FOLDER_CODES or (phase in ("folder", "move") and _FOLDER_WORDS.search(reply)):
         return NoSuchFolder(f"The folder is not on the server: {shown}", host=host, phase=phase, reply=reply)
