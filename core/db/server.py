@@ -32,8 +32,14 @@ _MISREAD = (
 )
 """What is wrong is not shown: it may be a part of the password."""
 
-# One question for all: where times are told in another zone or style, what is written here would read otherwise.
-_GREETING = "SELECT pg_backend_pid(), set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO', false)"
+# One question for all. Where times are told in another zone or style, what is written here would read otherwise. Behind
+# a table that somebody rebuilds (VACUUM FULL), who waits longer could as well be dead; but what is set here stays with
+# the server's process, which a pooler gives to others next.
+_GREETING = (
+    "SELECT pg_backend_pid(), set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO', false), "
+    "CASE WHEN pg_backend_pid() = %s AND current_setting('lock_timeout') = '0' "
+    "THEN set_config('lock_timeout', '30s', false) END"
+)
 
 
 def server_engine(url: str, *, query_only: bool, **options: Any) -> Engine:
@@ -112,7 +118,7 @@ def _prepare(connection: Any, _: object) -> None:
             "content over."
         )
     connection.autocommit = True
-    (process, *_others) = connection.execute(_GREETING).fetchone()
+    (process, *_others) = connection.execute(_GREETING, (connection.info.backend_pid,)).fetchone()
     connection.autocommit = False
     if process != connection.info.backend_pid:
         # Somebody stands between (PgBouncer, a cloud's proxy): the next transaction may be another server process's,

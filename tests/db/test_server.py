@@ -84,10 +84,28 @@ def test_behind_a_pooler_nothing_is_prepared(handles: Handles, monkeypatch: pyte
         assert connection.connection.driver_connection.prepare_threshold is not None  # type: ignore[union-attr]
     engine.dispose()
     # A pooler gives itself out as the server, with a process of its own.
-    monkeypatch.setattr(server, "_GREETING", server._GREETING.replace("pg_backend_pid()", "pg_backend_pid() + 1"))
+    monkeypatch.setattr(
+        server, "_GREETING", server._GREETING.replace("SELECT pg_backend_pid()", "SELECT pg_backend_pid() + 1")
+    )
     with engine.connect() as connection:
         assert connection.connection.driver_connection.prepare_threshold is None  # type: ignore[union-attr]
     engine.dispose()
+
+
+@ON_POSTGRES
+def test_nobody_waits_for_ever_behind_a_table_that_is_rebuilt(
+    handles: Handles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "'30s'" in server._GREETING
+    monkeypatch.setattr(server, "_GREETING", server._GREETING.replace("'30s'", "'50ms'"))
+    database = Database(handles.environment.database_url, patience=0.1)
+    with psycopg.connect(handles.environment.database_url) as other:
+        other.execute("LOCK TABLE queue IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StoreBusy, match="lock timeout"), database.reading() as session:
+            session.connection().execute(text("SELECT 1 FROM queue"))
+        with pytest.raises(StoreBusy, match="lock timeout"):
+            database.writing(lambda session: session.connection().execute(text("DELETE FROM queue")))
+    database.close()
 
 
 def test_a_database_of_another_encoding_is_refused(postgres: Postgres) -> None:
