@@ -1,9 +1,11 @@
-"""Mailboxes as the choice among them sees them."""
+"""Mailboxes as the choice among them sees them, and their ways out."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from core.outbound.compose import Identity
 from core.outbound.pick import Choice, MailboxFacts, Roster, pick
+from core.outbound.route import Route
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -18,3 +20,8 @@ def chain(boxes: list[MailboxFacts], address: str = "x@example.org", **kw: objec
     choice = pick(Roster(boxes), address, NOW, **kw)
     assert isinstance(choice, Choice), choice
     return choice.chain
+
+
+def route(id: int, **known: object) -> Route:
+    plain = Route(id, "ABCDEFGH"[id - 1], (), False, "", False, "", Identity(default_sender="own@example.org"), (1, 1))
+    return replace(plain, **known)

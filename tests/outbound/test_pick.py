@@ -105,6 +105,17 @@ def test_failover_comes_next_though_inactive_and_chains_are_followed() -> None:
     assert chain(boxes) == (1, 2, 3, 4)
 
 
+def test_each_failover_is_told_by_whose_it_is() -> None:
+    choice = pick(Roster([box(1, failover=2), box(2, active=False, failover=3), box(3, active=False)]), "", NOW)
+    assert isinstance(choice, Choice)
+    assert [hop.why for hop in choice.hops] == ["its turn", "failover of A", "failover of B"]
+
+
+def test_the_failover_of_another_class_is_there_when_nobody_else_is() -> None:
+    boxes = [box(1), box(2, failover=3, from_filter=("other.example",)), box(3, last_turn=-1)]
+    assert chain(boxes) == (1, 3)
+
+
 def test_a_failover_takes_no_turn_of_its_own() -> None:
     firsts = spread([box(1, failover=2), box(2), box(3)], ["x@example.org"] * 10)
     assert firsts == {1: 5, 3: 5}

@@ -16,6 +16,13 @@ def test_cooling_mailbox_keeps_its_turn_and_its_failover_takes_it() -> None:
     assert choice.turn_of == 1
 
 
+def test_cooling_mailbox_keeps_its_turn_though_the_next_priority_is_out_of_rate() -> None:
+    boxes = [box(1, failover=2, cooling_until=LATER), box(2, active=False), box(3, priority=20)]
+    choice = pick(Roster(boxes), "x@example.org", NOW, out_of_rate={3: LATER})
+    assert isinstance(choice, Choice)
+    assert (choice.chain, choice.turn_of) == ((2,), 1)
+
+
 def test_cooling_mailbox_without_failover_gives_to_its_peers() -> None:
     choice = pick(Roster([box(1, cooling_until=LATER), box(2, last_turn=1)]), "x@example.org", NOW)
     assert isinstance(choice, Choice)
