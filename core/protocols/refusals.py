@@ -16,11 +16,11 @@ _THROTTLING_WORDS = re.compile(
     r"backoff time|server unavailable|maximum number of|too many (\w+ )?(connections|sessions|log)"
     r"|throttl|rate limit|try again (later|in)|bandwidth|over ?quota|exceeded .*limit|not connected"
     r"|server (is )?(too )?busy|(maildrop|mailbox) (is )?(already )?(locked|in use)|lock (the )?(maildrop|mailbox)"
-    r"|maildrop lock",
+    r"|maildrop lock|previous locker",
     re.IGNORECASE,
 )
 _NOT_OPENED = re.compile(r"authenticated but not connected", re.IGNORECASE)
-_TROUBLE_WORDS = re.compile(r"temporar|system error|internal (server )?error", re.IGNORECASE)
+_TROUBLE_WORDS = re.compile(r"temporar|system error|internal (server )?error|chdir \S+ failed", re.IGNORECASE)
 """That the server is not well; said of a message that was asked for, it is that message's trouble."""
 _LOGIN_CODES = {"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN", "AUTH", "SYS/PERM"}
 _FOLDER_CODES = {"NONEXISTENT", "TRYCREATE"}

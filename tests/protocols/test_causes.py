@@ -68,6 +68,8 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (refusal("[LIMIT] Maximum number of connections", host="", phase="login"), "connection limit"),
     (refusal("Too many open connections (2 of 2 for ann)", host="", phase="login"), "connection limit"),
     (refusal("[IN-USE] another session", host="", phase="login"), "mailbox in use"),
+    (refusal("EXAMINE Could not open INBOX: Conflict with previous locker", host="", phase="folder"), "mailbox in use"),
+    (refusal("chdir /home/ann/Maildir failed", host="", phase="login"), "server busy"),
     (refusal("Your address is blocked, try again in 15 minutes", host="", phase="login"), "server busy"),
     (refusal("LOGIN failed: BasicAuthBlocked", host="", phase="login"), "basic authentication off"),
     (refusal("[OVERQUOTA] full", host="", phase="move"), "over quota"),
