@@ -16,6 +16,7 @@ from core.outbound.job import Job
 from core.outbound.onward import move_on
 from core.outbound.page import Page
 from core.outbound.parcel import Packing
+from core.outbound.provider_words import is_about_connections
 from core.outbound.relay import Relay
 from core.outbound.rota import Course, Steps
 from core.outbound.waiting_room import WINDOW
@@ -129,13 +130,24 @@ class Courier:
         """Submit a marked window; the page says what came of it, and holds the next one, to be marked with that."""
         window = Window(self._book, self._route, self._relay, self._packing, marked)
         if (fault := (yield from window.submitting())) is not None:
-            if window.is_without_connection and self._room.fewer(self._mailbox_id, is_urgent=self._only_urgent):
+            if self._is_one_too_many(window, fault):
                 window.page.moved += [(job, job.settlement()) for job in window.unbegun]
             else:
                 yield from self._goes_down(fault, window.unbegun, window.page)
         elif self._fault is None and self._relay.is_ready and not self._book.is_stopping:
             yield from self._with_next(window.page, self._taken())
         return window.page
+
+    def _is_one_too_many(self, window: Window, fault: Fault) -> bool:
+        """Whether it is this connection alone that the relay does not want: what is left leaves by the others."""
+        is_refused = not window.is_without_connection and is_about_connections(fault.text)
+        if not (window.is_without_connection or is_refused):
+            return False
+        if not self._room.fewer(self._mailbox_id, is_urgent=self._only_urgent):
+            return False
+        if is_refused:
+            self._fault = fault  # it would be told so with each message
+        return True
 
     def _deferred(self, job: Job, raw: bytes, why: str, started_at: datetime, page: Page) -> None:
         """The mailbox's script failed: another mailbox would send it as nobody meant it, so it waits."""

@@ -63,6 +63,14 @@ _NAMES_A_SENDER = re.compile(
 _GREYLISTING = re.compile(r"\bgr[ae]y-?\ ?list", re.IGNORECASE)
 """Rspamd's and milters' that wait for the whole message."""
 
+_CONNECTIONS = re.compile(r"^4.*(?:concurrent|thread limit|too many (?:\w+ )?connections)", re.IGNORECASE)
+"""One more than a login may have at a time: Exchange says so only to a message (432 4.3.2)."""
+
+
+def is_about_connections(text: str) -> bool:
+    """Whether a refusal, its code first, is about how many connections there are."""
+    return _CONNECTIONS.match(text) is not None
+
 
 def is_about_the_account(code: int, enhanced: str, text: str) -> bool:
     """Whether nothing leaves by this login or this machine for now, whoever a message is from and for."""

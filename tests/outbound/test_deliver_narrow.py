@@ -89,6 +89,18 @@ def test_a_connection_that_is_not_opened_again_leaves_its_messages_to_the_others
     assert mailbox_status(handles, main).failures == 0
 
 
+def test_a_connection_too_many_that_is_told_at_a_message_stops_nobody(handles, smtp_sink):
+    main = add_mailbox(handles, "main", smtp_sink)
+    smtp_sink.rule(Phase.DOT, "432 4.3.2 Concurrent connections limit exceeded.", nth=3)
+    put(handles, 60)
+
+    summary = deliver_due(handles, timeouts=QUICK, couriers=3)
+
+    # The one message that was refused is not tried twice in a pass.
+    assert (summary.sent, summary.deferred) == (59, 1)
+    assert mailbox_status(handles, main).failures == 0
+
+
 def test_where_every_connection_is_refused_the_mailbox_cools_down(handles, smtp_sink):
     main = add_mailbox(handles, "main", smtp_sink)
     smtp_sink.rule(Phase.CONNECT, "421 4.7.0 Too many concurrent SMTP connections")
