@@ -134,8 +134,11 @@ def test_asking_makes_nothing_and_says_nothing(postroom: Shell) -> None:
     assert not postroom.home.exists()
 
 
-def test_files_are_left_to_the_shell(postroom: Shell) -> None:
-    assert postroom("__complete", "config", "import", "x").code == 1
+@pytest.mark.parametrize(
+    "line", ["postroom config import x", "postroom raw 3 > x", "postroom raw 3 2>x", "postroom send -t <"]
+)
+def test_files_are_left_to_the_shell(postroom: Shell, line: str) -> None:
+    assert postroom("__complete", "--bash", line, "x").code == 1
 
 
 class _Bash:

@@ -19,6 +19,7 @@ SHELL_KNOWS_BETTER = 1
 """How it ends where a file is to be named, or nothing is known."""
 
 _FOR_BASH = "--bash"
+_REDIRECTION = re.compile(r"\d*&?(<|>>?\|?)")
 _SPECIAL = re.compile(r"[^\w@%+=:,./-]")
 
 
@@ -43,7 +44,7 @@ def complete(words: Sequence[str]) -> int:
     """
     if words[:1] == [_FOR_BASH] and len(words) == 3:
         typed = _read_line(words[1])
-        found = suggested(typed.before, typed.current)
+        found = Suggested(is_file=True) if _is_redirected(typed) else suggested(typed.before, typed.current)
         written = [_for_bash(one, typed, words[2]) for one in _candidates(found, typed)]
     else:
         typed = _Typed([*words[:-1]], "".join(words[-1:]))
@@ -79,6 +80,12 @@ def _read_line(line: str) -> _Typed:
     if not words[1:] or re.search(r"(?<!\\)\s$", line):
         return _Typed(words[1:], "")
     return _Typed(words[1:-1], words[-1])
+
+
+def _is_redirected(typed: _Typed) -> bool:
+    """Whether a file is to be named behind `>` or `<`, which bash leaves to whoever completes the command."""
+    last = "".join(typed.before[-1:])
+    return bool(_REDIRECTION.fullmatch(last) or _REDIRECTION.match(typed.current)) and not typed.is_quoted
 
 
 def _for_bash(candidate: str, typed: _Typed, replaced: str) -> str:
