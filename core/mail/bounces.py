@@ -132,12 +132,19 @@ def _field_groups(report: bytes) -> list[Headers]:
 
 def _recipient(group: Headers) -> BouncedRecipient | None:
     address = _address(group.get("original-recipient")) or _address(group.get("final-recipient"))
-    action = (group.get("action") or "").split(" ")[0].split(";")[0].lower()
-    if not address or action not in set(Action):
-        return None
     # Where a field is folded, Postfix indents it.
     diagnostic = " ".join(_typed(group.get("diagnostic-code")).split())
-    return BouncedRecipient(address, Action(action), _status(group.get("status") or "", diagnostic), diagnostic)
+    status = _status(group.get("status") or "", diagnostic)
+    action = _action(group.get("action") or "", status)
+    return BouncedRecipient(address, action, status, diagnostic) if address and action is not None else None
+
+
+def _action(declared: str, status: str) -> Action | None:
+    """What was done; Haraka leaves it out where it reports on several recipients."""
+    said = declared.partition(" ")[0].partition(";")[0].lower()
+    if not said:
+        return Action.DELIVERED if status.startswith("2") else Action.FAILED
+    return Action(said) if said in set(Action) else None
 
 
 def _address(value: str | None) -> str:

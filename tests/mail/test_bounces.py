@@ -103,6 +103,8 @@ def reported(*groups: str) -> Bounce | None:
         ("Final-Recipient: rfc822; b@x\nAction: failed\nStatus: 4.0.0\nDiagnostic-Code: smtp; no such user", "b@x", "failed", "4.1.1"),
         ("Final-Recipient: rfc822; b@x\nAction: delivered\nStatus: 2.0.0\nDiagnostic-Code: smtp; 250 not spam", "b@x", "delivered", "2.0.0"),
         ("Final-Recipient: rfc822; b@x\nAction: failed\nDiagnostic-Code: X-Unix; no reason", "b@x", "failed", ""),
+        ("Final-Recipient: rfc822;b@x", "b@x", "failed", ""),
+        ("Final-Recipient: rfc822;b@x\nStatus: 2.1.5", "b@x", "delivered", "2.1.5"),
     ],
 )  # fmt: skip
 def test_what_a_report_says_of_a_recipient(fields: str, address: str, action: str, status: str) -> None:
