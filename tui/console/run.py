@@ -51,6 +51,8 @@ def run_console(
     if ascii_only:
         # The thumb's ends are drawn with parts of blocks; without them it is whole lines long.
         ScrollBarRender.VERTICAL_BARS = [" "] * len(ScrollBarRender.VERTICAL_BARS)
-    TerminalGuard(sys.stdin.fileno(), app.hang_up).start()
+    guard = TerminalGuard(sys.stdin.fileno(), app.hang_up)
+    guard.start()
     app.run(mouse=mouse)
+    guard.stand_down()
     return app.return_code or 0

@@ -25,6 +25,7 @@ class TerminalGuard(threading.Thread):
         super().__init__(name="terminal-guard", daemon=True)
         self._terminal = terminal
         self._leave = leave
+        self._over = threading.Event()
 
     def run(self) -> None:
         """Wait, without a look in between: the system tells of a hang-up unasked (poll(2), POLLHUP)."""
@@ -32,5 +33,9 @@ class TerminalGuard(threading.Thread):
         poller.register(self._terminal, 0)
         poller.poll()
         self._leave()
-        threading.Event().wait(GRACE)
-        os._exit(EXIT_CODE)
+        if not self._over.wait(GRACE):
+            os._exit(EXIT_CODE)
+
+    def stand_down(self) -> None:
+        """The console has ended; whoever opened it closes the rest in order, however long that takes."""
+        self._over.set()
