@@ -16,6 +16,7 @@ from tests.accounts import (
     add_account,
     at,
     change_account,
+    expire_leases,
     fetch,
     fetch_once,
     fetched_well,
@@ -277,6 +278,28 @@ def test_what_another_client_removed_meanwhile_counts_as_done(handles: Handles, 
         summary = fetch(handles)
     assert [outcome.error for outcome in summary.outcomes] == [""]
     assert all(one.is_acknowledged for one in stored(handles))
+    assert subjects(dovecot, user) == []
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("kind", "held"), [("IMAP", []), ("POP3", []), ("POP3", [True])])
+def test_nothing_is_removed_when_the_claim_may_run_out_meanwhile(
+    handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch, kind: str, held: list[bool]
+) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, MAILS)
+    add_account(handles, after_fetch="delete", **at(dovecot, user, kind))
+
+    with monkeypatch.context() as patched:
+        # With POP3 it is asked twice: before DELE, and before QUIT, which is what removes.
+        patched.setattr(handles.renewer, "outlives", lambda lease, seconds: bool(held and held.pop()))
+        outcome = fetch_once(handles, "a")
+    assert "nothing was changed there" in outcome.error
+    assert (raws(handles), subjects(dovecot, user)) == (MAILS, MAILS)
+    assert not any(one.is_acknowledged for one in stored(handles))
+
+    expire_leases(handles)
+    assert fetched_well(handles).counts.acknowledged == 3
     assert subjects(dovecot, user) == []
 
 

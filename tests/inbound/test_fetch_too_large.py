@@ -44,7 +44,7 @@ def test_too_large_is_left_reported_once_and_due_when_the_limit_is_raised(
     assert (left.subject, left.from_address) == ("Message large", "userlarge@example.org")
     assert left.message_id == "<large@mail.example.org>"
 
-    change_account(handles, account, max_size=20_000)
+    change_account(handles, account, max_size=left.size)
     third = fetched_well(handles)
 
     assert third.counts.fetched == 1
