@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from core.db.place import logs_of
 from core.errors import StoreBusy
@@ -19,7 +20,7 @@ from core.errors import StoreBusy
 
 def is_at_rest(file: Path) -> bool:
     """Whether all that was ever written stands in the file: no log beside it holds anything."""
-    return file.exists() and not any(log.exists() and log.stat().st_size for log in logs_of(file))
+    return file.exists() and not any(map(_size, logs_of(file)))
 
 
 @contextmanager
@@ -34,10 +35,25 @@ def looking(engine: Engine, file: Path) -> Iterator[Connection]:
         StoreBusy: somebody wrote meanwhile; what was read may be torn.
     """
     before = _stamp(file)
-    with engine.connect() as connection:
-        yield connection
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError:
+        _refuse_written(file, before)  # what is torn may make no sense to SQLite either
+        raise
+    _refuse_written(file, before)
+
+
+def _refuse_written(file: Path, before: tuple[int, int, int]) -> None:
     if not is_at_rest(file) or _stamp(file) != before:
         raise StoreBusy(f"The database ({file}) was written while it was looked at. Try again.")
+
+
+def _size(log: Path) -> int:
+    try:
+        return log.stat().st_size
+    except FileNotFoundError:  # whoever is done takes it away
+        return 0
 
 
 def _stamp(file: Path) -> tuple[int, int, int]:
