@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core.db.bulk import table_of
 from core.errors import Throttled, WireError
@@ -76,12 +76,32 @@ def _copied(handles: Handles, connection: Connection, source: ImapSource, target
     above = max(0, selected.uidnext - 1 - NEWEST)
     keys = connection.ask(source.list_new, target, above).keys[-NEWEST:]
     there = Counter(_digests(connection, source, keys, {size for size, _ in wanted.values()}))
+    there -= _moved_before(handles, ids, target, [digest for digest, count in there.items() if count])
     copied = set()
     for key, (_, digest) in wanted.items():
         if there[digest]:
             there[digest] -= 1
             copied.add(key)
     return copied
+
+
+def _moved_before(handles: Handles, ids: Sequence[int], target: str, digests: Sequence[str]) -> Counter[str]:
+    """How many messages of the same account with these bytes are done with: what is there of them is no copy of ours.
+
+    Where a person has taken such a one away, ours is copied once more: better twice than never.
+    """
+    found: Counter[str] = Counter()
+    with handles.database.reading() as session:
+        for start in range(0, len(digests), 500):
+            asked = (
+                select(_m.c.sha256, func.count())
+                .where(_m.c.account_id == select(_m.c.account_id).where(_m.c.id == ids[0]).scalar_subquery())
+                .where(_m.c.sha256.in_(digests[start : start + 500]))
+                .where(_m.c.acknowledged_at.is_not(None), _m.c.after_fetch == AfterFetch.MOVE, _m.c.move_to == target)
+                .group_by(_m.c.sha256)
+            )
+            found.update({digest: count for digest, count in session.connection().execute(asked)})
+    return found
 
 
 def _described(handles: Handles, ids: Sequence[int]) -> dict[int, tuple[int, str]]:

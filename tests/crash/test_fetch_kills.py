@@ -10,6 +10,8 @@ import pytest
 from core.environment import Environment
 from core.handles import Handles
 from core.models import Suspect
+from core.services import stored_rule
+from core.services.actor import Actor
 from tests.accounts import (
     ON_POSTGRES,
     ON_SQLITE,
@@ -177,6 +179,24 @@ def test_what_was_copied_is_told_from_what_is_there_by_its_bytes(
             assert len(done) == len(MAILS) + 1
             said = [line for line in lines(handles, summary.outcomes[0].run_id) if "had been copied" in line]
             assert said == ["warning note 3 messages had been copied before the last run was cut off; not again"]
+
+
+@ON_SQLITE
+def test_a_twin_that_was_moved_before_is_no_copy(handles: Handles, without_move: DovecotServer, admin: Actor) -> None:
+    user = without_move.fresh_user()
+    account = add_account(handles, name="support", after_fetch="move", move_to="Done", **at(without_move, user))
+    without_move.deliver(user, MAILS[:2])
+    fetched_well(handles)
+    change_account(handles, account, after_fetch="keep")
+    without_move.deliver(user, MAILS[:1])
+    fetched_well(handles)
+    change_account(handles, account, after_fetch="move")
+    stored_rule.apply(handles, admin, "support")
+
+    fetched_well(handles)
+
+    assert without_move.mails(user) == []
+    assert sorted(mail.raw for mail in without_move.mails(user, "Done")) == sorted([MAILS[0], *MAILS[:2]])
 
 
 @ON_POSTGRES
