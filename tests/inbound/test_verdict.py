@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.inbound.control_headers import Controls
 from core.inbound.facts import Bounce
 from core.inbound.known import Sent
-from core.inbound.trail import Stage, Step
+from core.inbound.record_types import MessageView, RecordDraft
+from core.inbound.trail import Complaint, Stage, Step
 from core.inbound.verdict import Ending, Known, KnownRecord, MessageFacts, Verdict, judge, settle
 from core.mail.summary import summarise
 from tests.inbound.verdicts import N1, N2, NOW, RULES, mail, place, rule, stages
@@ -41,6 +43,26 @@ def test_untrusted_controls_are_removed_before_anything_sees_them() -> None:
     assert placed.draft is not None
     assert placed.draft.title == "hello"
     assert (placed.trail[0].rule, placed.trail[0].why) == ("untrusted", "3 control headers removed")
+
+
+ODD = Complaint("Field", "?", "it is odd")
+
+
+class Curious:
+    """A record type of a package: it tells what it sees of the message, and complains."""
+
+    name, hook = "Curious", "Curious#"
+
+    def draft(self, message: MessageView, controls: Controls) -> RecordDraft:
+        return RecordDraft(message.headers.raw("X-OTOBO-Queue") or "nothing", complaints=(ODD,))
+
+
+@pytest.mark.parametrize(("trusted", "title"), [(False, "nothing"), (True, "Strict")])
+def test_a_record_type_sees_no_untrusted_controls_and_its_complaints_are_told(trusted: bool, title: str) -> None:
+    placed = place(mail("hello", SPOOF[0]), trusted=trusted, record_type=Curious())
+    assert placed.draft is not None
+    assert placed.draft.title == title
+    assert placed.complaints == (ODD,)
 
 
 def test_untrusted_controls_that_nobody_knows_are_removed_too() -> None:
