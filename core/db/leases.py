@@ -84,14 +84,10 @@ def hold(session: Session, lease: Lease, now: datetime, seconds: float) -> None:
     Raises:
         LeaseLost: another worker has claimed the row since.
     """
-    if not _is_held(session, lease, now, seconds):
+    given = {**lease.named, **_end(session, now, seconds)}
+    if not session.connection().execute(_holding(dialect_of(session), lease.model), given).rowcount:
         name = table_of(lease.model).name
         raise LeaseLost(f"Another worker has taken over {name} {lease.key}; what was in hand is left to it.")
-
-
-def _is_held(session: Session, lease: Lease, now: datetime, seconds: float) -> bool:
-    given = {**lease.named, **_end(session, now, seconds)}
-    return bool(session.connection().execute(_holding(dialect_of(session), lease.model), given).rowcount)
 
 
 def release(session: Session, lease: Lease) -> bool:
@@ -130,6 +126,19 @@ def _claiming(dialect: str, model: type[SQLModel]) -> Any:
 @lru_cache(maxsize=16)
 def _holding(dialect: str, model: type[SQLModel]) -> Any:
     return update(table_of(model)).where(is_held(model)).values(lease_until=_end_in(dialect))
+
+
+@lru_cache(maxsize=16)
+def _renewing(dialect: str, model: type[SQLModel]) -> Any:
+    mine = skip_locked(select(_key_column(model)).where(is_held(model)))
+    return (
+        update(table_of(model)).where(_key_column(model) == mine.scalar_subquery()).values(lease_until=_end_in(dialect))
+    )
+
+
+@lru_cache(maxsize=16)
+def _looking(model: type[SQLModel]) -> Any:
+    return select(_key_column(model)).where(is_held(model))
 
 
 @lru_cache(maxsize=16)
@@ -186,20 +195,33 @@ class Renewer:
     def _renew(self, held: list[Lease]) -> None:
         asked_at = clock.monotonic()
         try:
-            still_mine = self._database.writing(self._renewal(held), patience=self.seconds / 3)
+            renewed, lost = self._database.writing(self._renewal(held), patience=self.seconds / 3)
         except StoreError:
             return  # `outlives` turns false by itself; the next round tries again
         with self._lock:
             for lease in held:
-                if lease in self._held:
-                    if lease in still_mine:
-                        self._held[lease] = asked_at + self.seconds
-                    else:
-                        del self._held[lease]
+                if lease in self._held and lease in renewed:
+                    self._held[lease] = asked_at + self.seconds
+                elif lease in lost:
+                    self._held.pop(lease, None)
 
-    def _renewal(self, held: list[Lease]) -> Callable[[Session], set[Lease]]:
-        def renew(session: Session) -> set[Lease]:
-            now = clock.utcnow()
-            return {lease for lease in held if _is_held(session, lease, now, self.seconds)}
+    def _renewal(self, held: list[Lease]) -> Callable[[Session], tuple[set[Lease], set[Lease]]]:
+        """Which were renewed, and which are lost; a row that is being written just now is left for the next round.
+
+        Whoever writes several rows at once takes them in another order: to wait for them here would be a deadlock.
+        """
+
+        def renew(session: Session) -> tuple[set[Lease], set[Lease]]:
+            connection, dialect = session.connection(), dialect_of(session)
+            end = _end(session, clock.utcnow(), self.seconds)
+            renewed = {
+                lease
+                for lease in held
+                if connection.execute(_renewing(dialect, lease.model), {**lease.named, **end}).rowcount
+            }
+            left = [lease for lease in held if lease not in renewed]
+            return renewed, {
+                lease for lease in left if connection.execute(_looking(lease.model), lease.named).first() is None
+            }
 
         return renew

@@ -3,9 +3,11 @@
 import threading
 from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 from sqlmodel import Session
 
+from core import clock
 from core.clock import utcnow
 from core.db.leases import Lease, Renewer, claim, hold, release
 from core.errors import LeaseLost
@@ -137,6 +139,22 @@ def test_leases_are_renewed_though_the_thread_for_it_could_not_begin_at_first(
         until(lambda: _lease_until(handles, account) > claimed_until)
     finally:
         renewer.close()
+
+
+@pytest.mark.parametrize("home", ["postgresql"], indirect=True)
+def test_a_renewal_waits_for_no_row_that_is_being_written_and_loses_none(
+    handles: Handles, admin: Actor, account: int
+) -> None:
+    other = accounts.add(handles, admin, "b", {"type": "IMAPS", "host": "h", "username": "v"}).id
+    leases = [lease for lease in (_claim(handles, one, "me") for one in (account, other)) if lease is not None]
+    renewer = Renewer(handles.database, 60)
+    renewer._held = dict.fromkeys(leases, clock.monotonic() + 20)
+    with psycopg.connect(handles.environment.database_url) as writer:
+        writer.execute("UPDATE account_status SET failures = 1 WHERE account_id = %s", (account,))
+        renewer._renew(leases)
+    assert [renewer.outlives(lease, seconds) for lease in leases for seconds in (10, 50)] == [True, False, True, True]
+    renewer._renew(leases)
+    assert all(renewer.outlives(lease, 50) for lease in leases)
 
 
 def test_a_lease_outlives_only_what_is_shorter(handles: Handles, account: int) -> None:
