@@ -46,13 +46,18 @@ clean: ## remove what was made here (.venv too)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps make a second run fast: pip is asked again only when the dependencies may have changed.
+# An environment knows its folder and its Python by their paths: where either moved, or it is half made, it is made anew.
+USABLE := import pip, sys; sys.exit(sys.version_info < (3, 11))
+STANDS := $(shell [ "$$(cat .make/place 2>/dev/null || echo "$(CURDIR)")" = "$(CURDIR)" ] && $(BIN)/python -c '$(USABLE)' 2>/dev/null && echo yes)
+$(if $(STANDS),,$(shell rm -f .make/installed))
+
 .make/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed." >&2; exit 69; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Use: make PYTHON=/path/to/python3.11" >&2; exit 69; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -n "$(STANDS)" || $(PYTHON) -m venv --clear $(VENV)
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
-	@mkdir -p .make && touch $@
+	@mkdir -p .make && echo '$(CURDIR)' > .make/place && touch $@
 
 .make/developing: .make/installed
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
