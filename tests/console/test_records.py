@@ -76,6 +76,13 @@ async def test_attachments_are_named_with_type_and_size(open_console: Opener, ha
         assert "application/gzip" in console.text
 
 
+async def test_where_lines_are_few_an_answer_still_says_how_it_is_sent(open_console: Opener, handles: Handles) -> None:
+    store(handles, [record(1, "Printer on fire"), *message(1, "Printer on fire", "It burns.")], "record")
+    async with open_console((60, 20), screen="records") as console:
+        await console.press("enter", "a")
+        await console.until_seen("ctrl+s sends")
+
+
 async def test_an_answer_is_written_and_put_into_the_outbox(open_console: Opener, handles: Handles) -> None:
     store(handles, [record(1, "Printer on fire"), *message(1, "Printer on fire", "It burns.")], "record")
     async with open_console(screen="records") as console:

@@ -58,7 +58,7 @@ class PostroomApp(TerminalApp):
 
     TITLE = "Postroom"
     ENABLE_COMMAND_PALETTE = True
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - typed by the framework
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (24, "-high")]  # noqa: RUF012 - typed by the framework
     CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]
         "styles/theme.tcss",
         "styles/frame.tcss",
