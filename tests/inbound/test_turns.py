@@ -12,7 +12,7 @@ from core.inbound import turns
 from core.inbound.due import claim_due
 from core.inbound.turns import Due, Room, choose
 from core.settings import RuntimeSettings
-from tests.accounts import add_account, change_status, claim_account
+from tests.accounts import LONG_AGO, add_account, change_status, claim_account
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -97,6 +97,23 @@ def test_an_account_with_more_to_fetch_waits_behind_those_that_are_due(handles: 
     turns = [claim_due(handles, settings(slots=1), 1)[0].lease.key for _ in range(4)]
 
     assert turns == [*others, long]
+
+
+IN_NOBODYS_HAND: dict[str, dict[str, Any]] = {
+    "paused": {"paused": True},
+    "of a worker that is gone": {
+        "lease_owner": "gone",
+        "lease_until": LONG_AGO,
+        "due_at": datetime(2100, 1, 1, tzinfo=UTC),
+    },
+}
+
+
+@pytest.mark.parametrize("which", IN_NOBODYS_HAND)
+def test_an_account_that_nobody_fetches_takes_no_place_of_its_server(handles: Handles, which: str) -> None:
+    idle, working = (add_account(handles, name=name, host="same.example.com") for name in ("idle", "working"))
+    change_status(handles, idle, **{"due_at": clock.utcnow() - timedelta(hours=2), **IN_NOBODYS_HAND[which]})
+    assert [one.lease.key for one in claim_due(handles, settings(per_host=1), 8)] == [working]
 
 
 CHANGES: dict[str, Callable[[], dict[str, Any]]] = {
