@@ -61,6 +61,16 @@ def test_a_message_of_a_lost_worker_goes_back_and_is_sent(handles, smtp_sink):
     assert LOST == "The worker was lost."
 
 
+@pytest.mark.parametrize("held", [[], [True]], ids=["when it is its turn", "once those before it are through"])
+def test_nothing_is_handed_over_when_the_claim_may_run_out_meanwhile(handles, smtp_sink, monkeypatch, held):
+    add_mailbox(handles, "main", smtp_sink)
+    put(handles)
+    with monkeypatch.context() as patched:
+        patched.setattr(handles.renewer, "outlives", lambda lease, seconds: bool(held and held.pop()))
+        deliver_due(handles, timeouts=QUICK)
+    assert (smtp_sink.deliveries, attempts(handles), states(handles)) == ([], [], ["sending"])
+
+
 def test_a_message_of_a_worker_lost_while_handing_over_is_uncertain_and_not_sent_in_this_pass(handles, smtp_sink):
     key = add_mailbox(handles, "main", smtp_sink)
     put(handles)
