@@ -6,6 +6,7 @@ import pytest
 from textual import events
 
 from tests.console.conftest import Console, Opener
+from tui.console.widgets.filter_box import LONGEST
 
 
 async def _paste(console: Console, text: str) -> None:
@@ -39,3 +40,12 @@ async def test_pasted_lines_are_words_of_a_filter(open_console: Opener) -> None:
         await console.press("slash")
         await _paste(console, "queue:support\n-junk\n")
         assert console.app.screen.filter_box.text == "queue:support -junk"
+
+
+async def test_a_whole_mail_pasted_by_mistake_is_no_filter_of_a_thousand_words(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("slash")
+        await console.type("a ")
+        await _paste(console, "word\n" * 1000)
+        text = console.app.screen.filter_box.text
+        assert text == ("a " + "word " * 1000)[:LONGEST]

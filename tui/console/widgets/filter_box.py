@@ -19,6 +19,10 @@ DEBOUNCE = 0.04
 """Seconds to wait for another key before the database is asked."""
 
 
+LONGEST = 300
+"""Letters of a filter. Each word is looked for in each column: a whole mail, pasted by mistake, would take minutes."""
+
+
 class _FilterInput(SafeInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.leave_filter(False)", "to the list"),
@@ -39,7 +43,9 @@ class FilterBox(Horizontal):
 
     def __init__(self, text: str = "") -> None:
         super().__init__()
-        self._input = _FilterInput(text, compact=True, placeholder="filter: words, column:word, -word")
+        self._input = _FilterInput(
+            text, compact=True, max_length=LONGEST, placeholder="filter: words, column:word, -word"
+        )
         self._count = Static("", markup=False, classes="count")
         self._timer: Timer | None = None
 

@@ -19,7 +19,11 @@ class SafeInput(Input):
         """Several lines become one; the framework would drop all but the first, which may be empty."""
         lines = event.text.splitlines()
         # Blanks may belong to a password; line ends come along when one copies.
-        self.replace(self.between_lines.join(line for line in lines if line.strip()), *self.selection)
+        pasted = self.between_lines.join(line for line in lines if line.strip())
+        if self.max_length:  # of what is too long the framework would take nothing
+            kept = len(self.value) - len(self.selected_text)
+            pasted = pasted[: max(0, self.max_length - kept)]
+        self.replace(pasted, *self.selection)
         event.stop()
         event.prevent_default()
 
