@@ -116,6 +116,18 @@ def test_an_account_that_nobody_fetches_takes_no_place_of_its_server(handles: Ha
     assert [one.lease.key for one in claim_due(handles, settings(per_host=1), 8)] == [working]
 
 
+def test_the_place_that_is_about_to_be_free_at_a_server_counts_as_free(handles: Handles) -> None:
+    leaving, _ = (add_account(handles, name=name, host="same.example.com") for name in ("leaving", "next"))
+    assert claim_account(handles, leaving) is not None
+
+    def has_turns(**place: str) -> bool:
+        with handles.database.reading() as session:
+            seen = turns.waiting(session, settings(per_host=1), 8, clock.utcnow(), {leaving: False}, **place)
+        return seen.has_turns
+
+    assert (has_turns(), has_turns(leaving="same.example.com")) == (False, True)
+
+
 CHANGES: dict[str, Callable[[], dict[str, Any]]] = {
     "paused": lambda: {"paused": True},
     "fetched": lambda: {"due_at": clock.utcnow() + timedelta(hours=1)},

@@ -65,6 +65,19 @@ def test_a_record_type_sees_no_untrusted_controls_and_its_complaints_are_told(tr
     assert placed.complaints == (ODD,)
 
 
+class Late(Curious):
+    """One whose draft fails only when somebody looks."""
+
+    def draft(self, message: MessageView, controls: Controls) -> RecordDraft:
+        return type("Draft", (), {"title": "", "complaints": (), "fields": property(lambda _: {}["x"])})()
+
+
+def test_a_record_type_that_fails_when_its_draft_is_looked_at_is_named() -> None:
+    with pytest.raises(KeyError) as failed:
+        judge(mail(), replace(RULES, record_type=Late()))
+    assert failed.value.__notes__ == ["record type Curious"]
+
+
 def test_untrusted_controls_that_nobody_knows_are_removed_too() -> None:
     facts = mail("hello", "X-OTOBO-Colour: red", "X-Postroom-AttachmentCount: 9")
     filters = (
