@@ -7,13 +7,10 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from sqlalchemy import update
 
-from core.db.bulk import table_of
 from core.environment import read_environment
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.models import Message
 from tests.accounts import (
     ON_SQLITE,
     add_account,
@@ -166,32 +163,6 @@ def test_move_puts_ours_into_a_folder_that_is_made_for_it(
         assert subjects(server, user, "Done/Übernommen") == MAILS
         assert summary.counts.acknowledged == 3
         assert fetched_well(handles).counts.fetched == 0
-
-
-@ON_SQLITE
-def test_as_many_are_copied_as_were_not_when_the_last_run_was_cut_off_each_to_its_own_folder(
-    handles: Handles, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    twin, other = message("twin"), message("other")
-    with dovecot_without(certificates, "MOVE") as server:
-        user = server.fresh_user()
-        add_account(handles, after_fetch="move", move_to="Done", **at(server, user))
-        server.deliver(user, [twin, twin, other])
-        with monkeypatch.context() as patched:
-            patched.setattr(handles.renewer, "outlives", lambda lease, seconds: False)
-            assert fetch_once(handles, "a").error
-        expire_leases(handles)
-        # The last one is of a time when the rule said something else.
-        moved = update(table_of(Message)).where(table_of(Message).c.uid == 3).values(move_to="Filed")
-        handles.database.writing(lambda session: session.connection().execute(moved) and None)
-        # One of the twins was copied, and somebody keeps a copy of the other where it does not belong.
-        server.deliver(user, [twin, other], "Done")
-
-        fetched_well(handles)
-
-        assert subjects(server, user) == []
-        assert sorted(subjects(server, user, "Done")) == sorted([twin, twin, other])
-        assert subjects(server, user, "Filed") == [other]
 
 
 @ON_SQLITE
