@@ -161,7 +161,7 @@ class ResourceScreen(ActingList):
 
     def _ask_which(self, gone: list[tuple[str, datetime]]) -> None:
         if not gone:
-            self.tell(f"No {self.kind.name} was deleted in the last 24 hours.", WARN)
+            self.tell(f"No {noun(self.kind)} was deleted in the last 24 hours.", WARN)
             return
         now = clock.utcnow()
         choices = [Choice(name, name, f"deleted {span((now - at).total_seconds())} ago") for name, at in gone]
@@ -170,7 +170,7 @@ class ResourceScreen(ActingList):
             if name is not None:
                 self._restore((name,))
 
-        self.app.push_screen(Choose(f"Bring back which {self.kind.name}?", choices), chosen)
+        self.app.push_screen(Choose(f"Bring back which {noun(self.kind)}?", choices), chosen)
 
     def _restore(self, names: tuple[str, ...]) -> None:
         verbs, desk = resource_of(self.kind), self.desk
