@@ -14,10 +14,10 @@ from core.inbound.acknowledge import Acknowledger
 from core.inbound.backlog import Backlog
 from core.inbound.connection import Connection
 from core.inbound.copied import told_apart
+from core.inbound.decisions.judging import Judged
 from core.inbound.due import Claimed
 from core.inbound.given_again import are_numbers_given_again, begin_anew
 from core.inbound.intake import Intake
-from core.inbound.judging import Judged
 from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted

@@ -14,9 +14,9 @@ from core.errors import StoreRefused
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound import marks
+from core.inbound.decisions.judging import Judged, judge_message
 from core.inbound.due import Claimed
 from core.inbound.fold import Fold, batch_line, name_of
-from core.inbound.judging import Judged, judge_message
 from core.inbound.marks import NotGiven, Pending, not_given
 from core.inbound.nameless import Names, is_nameless
 from core.inbound.numbers import Block, reserve_block

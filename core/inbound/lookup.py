@@ -15,10 +15,10 @@ from sqlmodel import Session
 from core.db.alike import dialect_of
 from core.db.among import is_among
 from core.db.bulk import table_of
-from core.inbound.judging import Judged
-from core.inbound.known import Known, Sent
+from core.inbound.decisions.judging import Judged
+from core.inbound.decisions.known import Known, Sent
+from core.inbound.decisions.placement import KnownRecord, Verdict
 from core.inbound.marks import source_of
-from core.inbound.placement import KnownRecord, Verdict
 from core.models import Account, FolderMark, Message, MessageState, OutgoingMessage, Queue, Record
 from core.models.base import UtcDateTime
 from core.protocols.source import Key

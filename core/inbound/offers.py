@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from core.db.bulk import table_of
-from core.inbound.placement import Ending, Placement
+from core.inbound.decisions.placement import Ending, Placement
 from core.models import DeliveryEvent, DeliveryState, Handoff
 
 

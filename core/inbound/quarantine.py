@@ -11,16 +11,16 @@ from core import clock
 from core.db.bulk import insert_missing, table_of
 from core.errors import NotFound
 from core.handles import Handles
-from core.inbound.followup import record_number
-from core.inbound.judging import Judged, judge_message
+from core.inbound.decisions.followup import record_number
+from core.inbound.decisions.judging import Judged, judge_message
+from core.inbound.decisions.placement import Ending, Placement
+from core.inbound.decisions.verdict import settle
 from core.inbound.lookup import load_known
 from core.inbound.numbers import reserve_block
-from core.inbound.placement import Ending, Placement
 from core.inbound.rows import Rows, described
 from core.inbound.rules import LoadedRules, load_rules
 from core.inbound.stand_in import DELETED, account_with_defaults
 from core.inbound.trail import Stage, Step
-from core.inbound.verdict import settle
 from core.mail.summary import summarise
 from core.models import Account, Message, MessageState, OriginalMessage, Quarantine, RawMessage
 from core.protocols.source import Fetched, Key

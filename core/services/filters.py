@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from core.errors import BadInput, Problem
-from core.inbound.filters import compile_filter
+from core.inbound.decisions.filters import compile_filter
 from core.resources.routing import FILTER
 from core.services.drafts import Draft
 from core.services.filter_queues import warned

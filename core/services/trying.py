@@ -7,8 +7,8 @@ from typing import Any
 
 from core.errors import BadInput, Problem
 from core.handles import Handles
+from core.inbound.decisions.filters import CompiledFilter, compile_filter
 from core.inbound.explain import Outcome
-from core.inbound.filters import CompiledFilter, compile_filter
 from core.inbound.trial import Tried, try_filters
 from core.resources.routing import FILTER
 from core.services import access

@@ -16,7 +16,8 @@ from core.environment import Environment
 from core.errors import StoreError
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound import alone, careful, halting, hanging, judging
+from core.inbound import alone, careful, halting, hanging
+from core.inbound.decisions import judging
 from core.inbound.fetch import fetch_account
 from core.models import Quarantine, Suspect
 from core.workers import alone as alone_process
@@ -41,7 +42,7 @@ from tests.waiting import PATIENCE
 ROOT = Path(__file__).parents[2]
 
 STARTUP = """
-import core.inbound.judging as judging
+import core.inbound.decisions.judging as judging
 
 summarise = judging.summarise
 

@@ -253,7 +253,7 @@ def test_what_cannot_be_judged_is_quarantined_under_its_own_name(
     def fail(*_: object) -> None:
         raise LookupError("no")
 
-    monkeypatch.setattr("core.inbound.judging.judge", fail)
+    monkeypatch.setattr("core.inbound.decisions.judging.judge", fail)
     assert hand_in(handles, admin, file(message(1))).counts.quarantined == 1
     assert hand_in(handles, admin, file(message(1))).counts.skipped == 1
     assert len(rows_of(handles, Quarantine, "message_id")) == 1

@@ -10,13 +10,13 @@ import pytest
 
 from core.handles import Handles
 from core.inbound import record_types
-from core.inbound.dispatch import DispatchMode
-from core.inbound.facts import Rules
-from core.inbound.filters import compile_filter
-from core.inbound.judging import Judged, judge_message
-from core.inbound.known import Known
-from core.inbound.placement import Ending
-from core.inbound.verdict import settle
+from core.inbound.decisions.dispatch import DispatchMode
+from core.inbound.decisions.facts import Rules
+from core.inbound.decisions.filters import compile_filter
+from core.inbound.decisions.judging import Judged, judge_message
+from core.inbound.decisions.known import Known
+from core.inbound.decisions.placement import Ending
+from core.inbound.decisions.verdict import settle
 from core.mail.canonical import canonical_crlf
 from core.models import Quarantine
 from core.protocols.source import Fetched, Key

@@ -6,7 +6,7 @@ from typing import cast
 
 from core import clock
 from core.inbound.connection import Connection
-from core.inbound.judging import Judged
+from core.inbound.decisions.judging import Judged
 from core.inbound.reading import BATCH_MESSAGES, SIZES_AT_ONCE, read_ahead
 from core.protocols.source import Fetched, Key, Source
 

@@ -7,8 +7,8 @@ import pytest
 
 from core.inbound import record_types
 from core.inbound.control_headers import Controls
-from core.inbound.facts import Rules
-from core.inbound.judging import judge_message
+from core.inbound.decisions.facts import Rules
+from core.inbound.decisions.judging import judge_message
 from core.inbound.record_types import FieldRule, FormType, MessageView, RecordDraft, Shape
 from core.inbound.record_types.field_rules import LONGEST_TEXT, read_day
 from core.mail.summary import summarise

@@ -14,7 +14,7 @@ from core.db.bulk import table_of
 from core.errors import NotFound, StoreRefused
 from core.handles import Handles
 from core.inbound import retention as retention_of_bytes
-from core.inbound.changes import NO_CHANGES
+from core.inbound.decisions.changes import NO_CHANGES
 from core.inbound.rows import Rows
 from core.models import (
     Account,

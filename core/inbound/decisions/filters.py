@@ -17,7 +17,7 @@ from core.inbound.control_headers import (
     canonical_settings,
     is_control,
 )
-from core.inbound.expression import Expression
+from core.inbound.decisions.expression import Expression
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.addresses import bare_addresses, read_addresses
 from core.mail.headers import Headers

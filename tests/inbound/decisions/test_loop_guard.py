@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.inbound.loop_guard import LoopCause, LoopRule, comes_from_us, guard
+from core.inbound.decisions.loop_guard import LoopCause, LoopRule, comes_from_us, guard
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RULE = LoopRule(host_marks=frozenset({"host-1"}), own_addresses=frozenset({"help@example.org"}))

@@ -4,8 +4,8 @@ import pytest
 
 from core.errors import BadInput, Problem
 from core.inbound.control_headers import NO_CONTROLS, Controls
-from core.inbound.expression import Expression
-from core.inbound.filters import CompiledFilter, FilterVerdict, compile_filter, in_order, run_filters
+from core.inbound.decisions.expression import Expression
+from core.inbound.decisions.filters import CompiledFilter, FilterVerdict, compile_filter, in_order, run_filters
 from core.mail.headers import Headers
 
 MAIL = Headers(
@@ -184,7 +184,7 @@ def test_the_body_is_read_once_and_only_when_asked() -> None:
 def test_an_expression_that_runs_too_long_is_stopped_and_told(
     header: str, expression: str, negate: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.inbound.expression.SECONDS", 0.1)
+    monkeypatch.setattr("core.inbound.decisions.expression.SECONDS", 0.1)
     # Not stopped, these would not end.
     slow = rule("slow", cond(header, expression, negate))
     hostile: dict[str, Any] = {
@@ -210,7 +210,7 @@ def test_an_expression_has_its_time_for_all_values_of_a_message_together(
         fullmatch = search
 
     clock = [0.0]
-    monkeypatch.setattr("core.inbound.expression.monotonic", lambda: clock[0])
+    monkeypatch.setattr("core.inbound.decisions.expression.monotonic", lambda: clock[0])
     many = rule("slow", cond("X", expression))
     many.conditions[0].pattern._pattern = Pattern()
 

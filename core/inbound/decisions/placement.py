@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from core.inbound.changes import NO_CHANGES, RecordChanges
 from core.inbound.control_headers import NO_CONTROLS, Controls
-from core.inbound.dispatch import Dispatched
-from core.inbound.facts import MessageFacts, Rules
-from core.inbound.followup import NO_CANDIDATES, Candidates
+from core.inbound.decisions.changes import NO_CHANGES, RecordChanges
+from core.inbound.decisions.dispatch import Dispatched
+from core.inbound.decisions.facts import MessageFacts, Rules
+from core.inbound.decisions.followup import NO_CANDIDATES, Candidates
 from core.inbound.record_types import RecordDraft
 from core.inbound.trail import Complaint, Trail
 

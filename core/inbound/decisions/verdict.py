@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from core.inbound import control_headers
-from core.inbound.changes import REOPENED, changes_of
 from core.inbound.control_headers import NO_CONTROLS, Controls
-from core.inbound.dispatch import Dispatched, dispatch
-from core.inbound.facts import Bounce, MessageFacts, Rules
-from core.inbound.filters import run_filters
-from core.inbound.followup import FollowUp, candidates, choose
-from core.inbound.known import Known
-from core.inbound.loop_guard import MARK, comes_from_us, guard
-from core.inbound.placement import Ending, KnownRecord, Placement, Verdict
+from core.inbound.decisions.changes import REOPENED, changes_of
+from core.inbound.decisions.dispatch import Dispatched, dispatch
+from core.inbound.decisions.facts import Bounce, MessageFacts, Rules
+from core.inbound.decisions.filters import run_filters
+from core.inbound.decisions.followup import FollowUp, candidates, choose
+from core.inbound.decisions.known import Known
+from core.inbound.decisions.loop_guard import MARK, comes_from_us, guard
+from core.inbound.decisions.placement import Ending, KnownRecord, Placement, Verdict
 from core.inbound.record_types import MessageView, RecordDraft
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.headers import Headers

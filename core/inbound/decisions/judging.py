@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from core.inbound.facts import Bounce, MessageFacts, Rules
-from core.inbound.filters import LONGEST_BODY
-from core.inbound.placement import Verdict
-from core.inbound.verdict import judge
+from core.inbound.decisions.facts import Bounce, MessageFacts, Rules
+from core.inbound.decisions.filters import LONGEST_BODY
+from core.inbound.decisions.placement import Verdict
+from core.inbound.decisions.verdict import judge
 from core.mail.body import Body, read_body
 from core.mail.free_text_bounces import may_be_free_text_bounce
 from core.mail.headers import Headers

@@ -1,7 +1,7 @@
 import pytest
 
 from core.inbound.control_headers import Controls
-from core.inbound.dispatch import Dispatched, dispatch
+from core.inbound.decisions.dispatch import Dispatched, dispatch
 from core.mail.headers import Headers
 
 QUEUES = {"Raw", "Support", "Sales", "Boss"}

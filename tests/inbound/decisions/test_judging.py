@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.inbound.judging import judge_message
+from core.inbound.decisions.judging import judge_message
 from core.protocols.source import Fetched, Key
 from tests.inbound.verdicts import N1, NOW, RULES
 

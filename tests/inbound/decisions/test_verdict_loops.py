@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from core.inbound.loop_guard import LoopRule
+from core.inbound.decisions.loop_guard import LoopRule
+from core.inbound.decisions.verdict import Ending, Known, KnownRecord, judge
 from core.inbound.trail import Stage
-from core.inbound.verdict import Ending, Known, KnownRecord, judge
 from tests.inbound.verdicts import N1, NOW, RULES, mail, place, stages
 
 

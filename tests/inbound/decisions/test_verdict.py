@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.inbound.control_headers import Controls
-from core.inbound.facts import Bounce
-from core.inbound.known import Sent
+from core.inbound.decisions.facts import Bounce
+from core.inbound.decisions.known import Sent
+from core.inbound.decisions.verdict import Ending, Known, KnownRecord, MessageFacts, Verdict, judge, settle
 from core.inbound.record_types import MessageView, RecordDraft
 from core.inbound.trail import Complaint, Stage, Step
-from core.inbound.verdict import Ending, Known, KnownRecord, MessageFacts, Verdict, judge, settle
 from core.mail.summary import summarise
 from tests.inbound.verdicts import N1, N2, NOW, RULES, mail, place, rule, stages
 
@@ -131,7 +131,7 @@ def test_without_a_filter_that_matches_the_trail_says_so() -> None:
 
 
 def test_a_filter_that_takes_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inbound.expression.SECONDS", 0.1)
+    monkeypatch.setattr("core.inbound.decisions.expression.SECONDS", 0.1)
     # Not stopped, this one would not end.
     slow = rule("slow", "Subject", "(a+)+$", Queue="Strict")
     placed = place(mail("a" * 5_000 + "b"), filters=(slow,))

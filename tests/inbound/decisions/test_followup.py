@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from core.inbound.followup import Candidates, candidates, choose, numbers_in, record_number
+from core.inbound.decisions.followup import Candidates, candidates, choose, numbers_in, record_number
 
 HOOKS = ("Ticket#", "Grievance#", "Change#")
 N = "2026030110000042"

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from core.inbound.control_values import AllowedValues, ControlValues
-from core.inbound.dispatch import DispatchMode
-from core.inbound.filters import CompiledFilter
-from core.inbound.loop_guard import LoopRule
+from core.inbound.decisions.dispatch import DispatchMode
+from core.inbound.decisions.filters import CompiledFilter
+from core.inbound.decisions.loop_guard import LoopRule
 from core.inbound.record_types import SHIPPED_HOOKS, RecordType
 from core.inbound.record_types.ticket import Ticket
 from core.mail.bounces import BouncedRecipient

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from core.inbound.placement import Ending, KnownRecord, Placement
+from core.inbound.decisions.placement import Ending, KnownRecord, Placement
 
 
 @dataclass(frozen=True, slots=True)
