@@ -20,8 +20,8 @@ from core.inbound.due import Claimed
 from core.inbound.handed_in import FOLDER, HandedIn, HandedMessage, read_handed, received_at
 from core.inbound.intake import Intake
 from core.inbound.lookup import already_here
-from core.inbound.reading import BATCH_BYTES, BATCH_MESSAGES, Bulk
 from core.inbound.rules import load_rules
+from core.inbound.server.reading import BATCH_BYTES, BATCH_MESSAGES, Bulk
 from core.models import Account, AccountStatus, AfterFetch, FolderMark, MessageState, Run
 from core.protocols.source import Fetched, Key
 from core.runlog import Listener, RunLog, Written

@@ -14,18 +14,18 @@ from core import clock
 from core.errors import LeaseLost, PostroomError, Stopped, WireError
 from core.failpoints import fp
 from core.handles import Handles
-from core.inbound.acknowledge import Acknowledger
 from core.inbound.closing import RunOutcome, abandon_run, close_run, outcome_of
-from core.inbound.connecting import connect, pass_on
-from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.folder import FolderPass
 from core.inbound.halting import Halting
-from core.inbound.hanging import JudgingHangs
 from core.inbound.intake import Intake
-from core.inbound.kept import KeptSources
 from core.inbound.noted import Noted, read_noted
 from core.inbound.rules import load_rules
+from core.inbound.server.acknowledge import Acknowledger
+from core.inbound.server.connecting import connect, pass_on
+from core.inbound.server.connection import Connection
+from core.inbound.server.hanging import JudgingHangs
+from core.inbound.server.kept import KeptSources
 from core.inbound.turns import Waiting
 from core.models import AccountType, FolderMark, RunState
 from core.protocols.causes import advice

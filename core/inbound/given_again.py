@@ -16,10 +16,10 @@ from core import clock
 from core.db import leases
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.marks import is_key
 from core.inbound.noted import Noted
+from core.inbound.server.connection import Connection
 from core.models import Account, FolderMark, Message, MessageState
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key, Selected

@@ -20,9 +20,9 @@ from core.inbound.fold import Fold, batch_line, name_of
 from core.inbound.marks import NotGiven, Pending, not_given
 from core.inbound.nameless import Names, is_nameless
 from core.inbound.numbers import Block, reserve_block
-from core.inbound.reading import Bulk, load_of
 from core.inbound.rows import Rows
 from core.inbound.rules import LoadedRules
+from core.inbound.server.reading import Bulk, load_of
 from core.models import FolderMark
 from core.protocols.source import Fetched, Key, Missing
 from core.runlog import Counts, RunLog, Written

@@ -9,7 +9,7 @@ from core.handles import Handles
 from core.inbound import marks
 from core.inbound.fetch import FetchOptions
 from core.inbound.noted import Noted, read_noted
-from core.inbound.opening import open_source
+from core.inbound.server.opening import open_source
 from core.models import Account, AccountType
 from core.protocols.source import Key, Source
 from core.runlog import RunLog

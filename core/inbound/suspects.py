@@ -13,7 +13,7 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.due import Claimed
 from core.inbound.marks import is_key, source_of
-from core.inbound.reading import BATCH_MESSAGES
+from core.inbound.server.reading import BATCH_MESSAGES
 from core.models import Account, Suspect
 from core.protocols.source import Key
 

@@ -13,7 +13,7 @@ from core.clock import elapsed_ms, monotonic
 from core.db.bulk import table_of
 from core.errors import PostroomError, Throttled, WireError
 from core.handles import Handles
-from core.inbound.opening import logged_in_as, server_of
+from core.inbound.server.opening import logged_in_as, server_of
 from core.models import Account, AccountType, AfterFetch, Message
 from core.outbound.probe_mail import word_of
 from core.protocols.causes import advice, cause_of

@@ -14,7 +14,7 @@ from core.clock import monotonic
 from core.db.bulk import table_of
 from core.errors import BadInput, PostroomError, Problem, SmtpRefused
 from core.handles import Handles
-from core.inbound.opening import server_of
+from core.inbound.server.opening import server_of
 from core.mail.addresses import address_of
 from core.models import Account, Message
 from core.outbound.connecting import connect

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from core.errors import ConfigurationError, NotPermitted, PostroomError, Throttled, Unreachable
 from core.handles import Handles
-from core.inbound.opening import logged_in_as, server_of
+from core.inbound.server.opening import logged_in_as, server_of
 from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, Secret, Validity, Worker
 from core.outbound.connecting import connect
 from core.outbound.route import Route, Snapshot, load_snapshot

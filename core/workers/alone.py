@@ -20,8 +20,8 @@ from core.inbound.alone import limit_myself
 from core.inbound.due import Claimed
 from core.inbound.intake import Intake
 from core.inbound.marks import load_mark
-from core.inbound.reading import Bulk
 from core.inbound.rules import load_rules
+from core.inbound.server.reading import Bulk
 from core.inbound.suspects import take_back_attempt
 from core.models import Account, AccountStatus, FolderMark
 from core.protocols.source import Fetched, Key

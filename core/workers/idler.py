@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from core import clock
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
-from core.inbound.opening import logged_in_as, server_of
+from core.inbound.server.opening import logged_in_as, server_of
 from core.protocols.server import Timeouts
 from core.protocols.sessions import open_imap
 from core.workers import idle_book

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.handles import Handles
-from core.inbound.reading import BATCH_MESSAGES
+from core.inbound.server.reading import BATCH_MESSAGES
 from core.models import Leftover
 from tests.accounts import (
     ON_SQLITE,

@@ -11,8 +11,8 @@ from core.handles import Handles
 from core.inbound.closing import RunOutcome
 from core.inbound.due import accounts_named
 from core.inbound.fetch import FetchOptions, fetch_account
-from core.inbound.kept import LONGEST_IDLE, OLDEST, KeptSources
-from core.inbound.unchanged import is_unchanged
+from core.inbound.server.kept import LONGEST_IDLE, OLDEST, KeptSources
+from core.inbound.server.unchanged import is_unchanged
 from core.models import FolderMark
 from core.protocols.imap import FolderStatus
 from tests.accounts import (

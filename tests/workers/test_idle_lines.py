@@ -6,7 +6,7 @@ import pytest
 
 from core import clock
 from core.handles import Handles
-from core.inbound.connecting import patience_with
+from core.inbound.server.connecting import patience_with
 from core.models import Account
 from core.protocols.imap_idle import RENEW_AFTER
 from core.workers.idle_spots import LONGEST_PAUSE, pause_after
@@ -59,7 +59,7 @@ def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
 def test_behind_lines_that_are_silently_dead_the_next_poll_finds_new_mail(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.inbound.connecting.SHORTEST", 0.5)
+    monkeypatch.setattr("core.inbound.server.connecting.SHORTEST", 0.5)
     account, user = fetched(handles, dovecot, interval=1)
     with Proxy(dovecot.ports.imap) as proxy:
         change_account(handles, account, port=proxy.port, version=2)

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import cast
 
 from core import clock
-from core.inbound.connection import Connection
 from core.inbound.decisions.judging import Judged
-from core.inbound.reading import BATCH_MESSAGES, SIZES_AT_ONCE, read_ahead
+from core.inbound.server.connection import Connection
+from core.inbound.server.reading import BATCH_MESSAGES, SIZES_AT_ONCE, read_ahead
 from core.protocols.source import Fetched, Key, Source
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from core.errors import Shortage, Throttled, WireError
 from core.failpoints import fp
-from core.inbound.connection import Connection, came
 from core.inbound.decisions.judging import Judged
+from core.inbound.server.connection import Connection, came
 from core.protocols.source import Fetched, Key, Missing, Source
 from core.shortage import shortage_of
 

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from core.errors import WireError
-from core.inbound.connection import Connection
+from core.inbound.server.connection import Connection
 from core.protocols.source import Source
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from core.db.bulk import table_of
 from core.errors import Throttled, WireError
 from core.handles import Handles
-from core.inbound.connection import Connection
 from core.inbound.marks import Pending
+from core.inbound.server.connection import Connection
 from core.models import AfterFetch, Message
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key

@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from core.errors import NotOffered
 from core.handles import Handles
 from core.inbound import marks
-from core.inbound.connection import Connection
 from core.inbound.due import Claimed
 from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
 from core.inbound.noted import Noted
+from core.inbound.server.connection import Connection
 from core.models import AfterFetch, FolderMark
 from core.protocols.imap import ImapSource
 from core.protocols.source import Key, Listing, Selected

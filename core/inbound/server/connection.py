@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, ParamSpec, TypeVar
 
-from core.inbound.hanging import JudgingWatch
+from core.inbound.server.hanging import JudgingWatch
 from core.protocols.source import Source
 
 P = ParamSpec("P")

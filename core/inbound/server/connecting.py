@@ -8,12 +8,12 @@ from datetime import timedelta
 from core.credentials import note_certificate
 from core.errors import WireError
 from core.handles import Handles
-from core.inbound.connection import Connection
 from core.inbound.due import Claimed
-from core.inbound.kept import KeptSources
 from core.inbound.noted import Noted
-from core.inbound.opening import open_source, server_of
-from core.inbound.unchanged import unchanged_folders
+from core.inbound.server.connection import Connection
+from core.inbound.server.kept import KeptSources
+from core.inbound.server.opening import open_source, server_of
+from core.inbound.server.unchanged import unchanged_folders
 from core.models import Account
 from core.protocols.imap import FolderStatus, ImapSource
 from core.protocols.server import Timeouts

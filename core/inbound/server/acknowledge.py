@@ -13,9 +13,9 @@ from core import clock
 from core.errors import LeaseLost, WireError
 from core.failpoints import fp
 from core.handles import Handles
-from core.inbound.connection import Connection, came
 from core.inbound.due import Claimed
 from core.inbound.marks import Pending, note_acknowledged
+from core.inbound.server.connection import Connection, came
 from core.models import AfterFetch
 from core.protocols.causes import advice
 from core.protocols.source import Key, Removal
