@@ -9,12 +9,12 @@ from typing import Any
 
 from core import clock
 from core.handles import Handles
+from core.inbound.batch.lookup import load_known
+from core.inbound.batch.rules import load_rules
 from core.inbound.decisions.changes import RecordChanges
 from core.inbound.decisions.judging import Judged, judge_message
 from core.inbound.decisions.placement import Ending, Placement
 from core.inbound.decisions.verdict import settle
-from core.inbound.lookup import load_known
-from core.inbound.rules import load_rules
 from core.inbound.stand_in import account_with_defaults
 from core.inbound.trail import Complaint, Trail
 from core.models import Account, AccountType, MessageState

@@ -10,10 +10,10 @@ from core.errors import FaultOfOurs
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound import careful, marks
+from core.inbound.batch.intake import Intake
 from core.inbound.decisions.judging import Judged
 from core.inbound.due import Claimed
 from core.inbound.given_again import are_numbers_given_again, begin_anew
-from core.inbound.intake import Intake
 from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted

@@ -11,14 +11,14 @@ from core import clock
 from core.db.bulk import insert_missing, table_of
 from core.errors import NotFound
 from core.handles import Handles
+from core.inbound.batch.lookup import load_known
+from core.inbound.batch.numbers import reserve_block
+from core.inbound.batch.rows import Rows, described
+from core.inbound.batch.rules import LoadedRules, load_rules
 from core.inbound.decisions.followup import record_number
 from core.inbound.decisions.judging import Judged, judge_message
 from core.inbound.decisions.placement import Ending, Placement
 from core.inbound.decisions.verdict import settle
-from core.inbound.lookup import load_known
-from core.inbound.numbers import reserve_block
-from core.inbound.rows import Rows, described
-from core.inbound.rules import LoadedRules, load_rules
 from core.inbound.stand_in import DELETED, account_with_defaults
 from core.inbound.trail import Stage, Step
 from core.mail.summary import summarise

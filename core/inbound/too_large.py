@@ -10,9 +10,9 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.errors import WireError
 from core.handles import Handles
+from core.inbound.batch.rows import described
 from core.inbound.due import Claimed
 from core.inbound.nameless import is_made_up
-from core.inbound.rows import described
 from core.inbound.server.connection import Connection
 from core.mail.summary import summarise
 from core.models import Message, MessageState

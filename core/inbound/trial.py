@@ -13,6 +13,8 @@ from datetime import datetime
 
 from core import clock
 from core.handles import Handles
+from core.inbound.batch.lookup import load_known
+from core.inbound.batch.rules import load_rules
 from core.inbound.control_headers import DYNAMIC_FIELD, FOLLOW_UP
 from core.inbound.decisions.facts import Rules
 from core.inbound.decisions.filters import CompiledFilter, in_order
@@ -21,8 +23,6 @@ from core.inbound.decisions.known import Known
 from core.inbound.decisions.placement import Placement
 from core.inbound.decisions.verdict import settle
 from core.inbound.explain import Outcome, outcome_of
-from core.inbound.lookup import load_known
-from core.inbound.rules import load_rules
 from core.inbound.stand_in import DELETED, account_with_defaults
 from core.inbound.stored import StoredMessage, stored_message, stored_messages
 from core.inbound.trail import Stage, Step

@@ -14,7 +14,7 @@ from core.db.stretches import Tell
 from core.errors import BadInput, InUse
 from core.handles import Handles
 from core.inbound import erasure as inbound
-from core.inbound.rules import own_addresses
+from core.inbound.batch.rules import own_addresses
 from core.mail.naming import Naming
 from core.mail.strict_address import strict_address
 from core.models import Audit

@@ -7,7 +7,7 @@ import pytest
 from core.db import bulk
 from core.errors import StoreRefused
 from core.handles import Handles
-from core.inbound import rows
+from core.inbound.batch import rows
 from core.inbound.decisions import judging
 from core.models import Message, Quarantine, RawMessage
 from tests.accounts import add_account, at, fetched_well, message, raws, records, rows_of, run_row, stored

@@ -8,7 +8,7 @@ from core import clock, runlog
 from core.errors import StoreBusy
 from core.handles import Handles
 from core.inbound import fetch as runs
-from core.inbound import fold
+from core.inbound.batch import fold
 from core.inbound.fetch import fetch_account
 from core.protocols.server import Timeouts
 from tests.accounts import (

@@ -14,8 +14,8 @@ from core.db.bulk import table_of
 from core.errors import NotFound, StoreRefused
 from core.handles import Handles
 from core.inbound import retention as retention_of_bytes
+from core.inbound.batch.rows import Rows
 from core.inbound.decisions.changes import NO_CHANGES
-from core.inbound.rows import Rows
 from core.models import (
     Account,
     Audit,

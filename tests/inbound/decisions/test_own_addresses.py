@@ -2,7 +2,7 @@
 
 from core import clock
 from core.handles import Handles
-from core.inbound.rules import load_rules
+from core.inbound.batch.rules import load_rules
 from core.models import Worker
 from core.services.actor import Actor
 from core.services.config_text import import_text

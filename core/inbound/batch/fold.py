@@ -12,17 +12,17 @@ from sqlmodel import Session
 
 from core.db.bulk import table_of
 from core.inbound import marks
+from core.inbound.batch.lookup import Equals, Stored, already_here, by_bytes, load_known
+from core.inbound.batch.numbers import Block
+from core.inbound.batch.rows import Rows
+from core.inbound.batch.rules import LoadedRules
 from core.inbound.decisions.followup import record_number
 from core.inbound.decisions.judging import Judged
 from core.inbound.decisions.placement import Ending, Placement
 from core.inbound.decisions.verdict import settle
 from core.inbound.handed_in import FOLDER as BY_HAND
-from core.inbound.lookup import Equals, Stored, already_here, by_bytes, load_known
 from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up
-from core.inbound.numbers import Block
-from core.inbound.rows import Rows
-from core.inbound.rules import LoadedRules
 from core.models import Account, AfterFetch, EventLevel, FolderMark, Message, MessageState
 from core.protocols.source import Key
 from core.runlog import Line, RunLog

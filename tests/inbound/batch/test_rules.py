@@ -4,8 +4,8 @@ import pytest
 
 from core.gateway import open_gateway
 from core.handles import Handles
+from core.inbound.batch.rules import load_rules
 from core.inbound.explain import explain
-from core.inbound.rules import load_rules
 from core.models import AccountType
 from core.services import settings
 from core.services.actor import Actor

@@ -17,11 +17,11 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.handles import Handles, mark_of
 from core.inbound import record_types
+from core.inbound.batch.offers import ActiveHandoff, active_handoffs
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.decisions.facts import Rules
 from core.inbound.decisions.filters import CompiledFilter, compile_filter, in_order
 from core.inbound.decisions.loop_guard import LoopRule
-from core.inbound.offers import ActiveHandoff, active_handoffs
 from core.inbound.record_types import RecordType
 from core.mail.addresses import bare_addresses
 from core.models import Account, Filter, Mailbox, Queue, SystemAddress, Validity, Worker

@@ -14,14 +14,14 @@ from core.errors import StoreRefused
 from core.failpoints import fp
 from core.handles import Handles
 from core.inbound import marks
+from core.inbound.batch.fold import Fold, batch_line, name_of
+from core.inbound.batch.numbers import Block, reserve_block
+from core.inbound.batch.rows import Rows
+from core.inbound.batch.rules import LoadedRules
 from core.inbound.decisions.judging import Judged, judge_message
 from core.inbound.due import Claimed
-from core.inbound.fold import Fold, batch_line, name_of
 from core.inbound.marks import NotGiven, Pending, not_given
 from core.inbound.nameless import Names, is_nameless
-from core.inbound.numbers import Block, reserve_block
-from core.inbound.rows import Rows
-from core.inbound.rules import LoadedRules
 from core.inbound.server.reading import Bulk, load_of
 from core.models import FolderMark
 from core.protocols.source import Fetched, Key, Missing

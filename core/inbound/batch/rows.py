@@ -17,11 +17,11 @@ from core.db.bulk import table_of
 from core.db.engine import Dumped
 from core.errors import StoreRefused
 from core.failpoints import fp
+from core.inbound.batch.offers import ActiveHandoff, offers_of
 from core.inbound.decisions.changes import NO_CHANGES, RecordChanges
 from core.inbound.decisions.judging import Judged
 from core.inbound.decisions.placement import Ending, Placement
 from core.inbound.marks import is_server_told, source_of
-from core.inbound.offers import ActiveHandoff, offers_of
 from core.inbound.trail import Step, Trail
 from core.mail.summary import Summary
 from core.models import Account, AfterFetch, Delivery, Message, MessageState, Quarantine, RawMessage, Record
