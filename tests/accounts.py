@@ -13,9 +13,9 @@ from sqlmodel import Session
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.inbound.closing import RunOutcome
 from core.inbound.due import Claimed, accounts_named, claim_asked
-from core.inbound.fetch import FetchOptions, fetch_account
+from core.inbound.run.closing import RunOutcome
+from core.inbound.run.fetch import FetchOptions, fetch_account
 from core.models import Account, AccountStatus, AccountType, Message, RawMessage, Record, Run, RunEvent
 from core.protocols.server import Timeouts
 from core.secret import Secret

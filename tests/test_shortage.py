@@ -42,7 +42,7 @@ def test_a_host_is_named_for_tls_when_no_file_can_be_opened() -> None:
 
 def test_who_takes_messages_alone_lives_with_less_memory_than_it_would_be_given() -> None:
     program = (
-        "import resource; from core.inbound.alone import limit_myself; "
+        "import resource; from core.inbound.run.alone import limit_myself; "
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)); limit_myself(); "
         "assert resource.getrlimit(resource.RLIMIT_AS) == (2 << 30, 2 << 30)"
     )

@@ -17,10 +17,10 @@ from core.handles import Handles
 from core.inbound.batch.intake import Intake
 from core.inbound.batch.lookup import already_here
 from core.inbound.batch.rules import load_rules
-from core.inbound.closing import RunOutcome, outcome_of
 from core.inbound.decisions.judging import Judged
 from core.inbound.due import Claimed
 from core.inbound.handed_in import FOLDER, HandedIn, HandedMessage, read_handed, received_at
+from core.inbound.run.closing import RunOutcome, outcome_of
 from core.inbound.server.reading import BATCH_BYTES, BATCH_MESSAGES, Bulk
 from core.models import Account, AccountStatus, AfterFetch, FolderMark, MessageState, Run
 from core.protocols.source import Fetched, Key

@@ -14,8 +14,8 @@ from core.db.bulk import table_of
 from core.errors import NotFound, StoreError
 from core.handles import Handles
 from core.inbound import quarantine
-from core.inbound.alone import ALONE_SECONDS, START_SECONDS, child_environment, ended_with
-from core.inbound.careful import DIED
+from core.inbound.run.alone import ALONE_SECONDS, START_SECONDS, child_environment, ended_with
+from core.inbound.run.careful import DIED
 from core.models import MessageState, Quarantine
 
 _quarantine = table_of(Quarantine)

@@ -10,9 +10,9 @@ from core import clock
 from core.handles import Handles
 from core.inbound.batch.lookup import already_here
 from core.inbound.by_hand import EPOCH, take_in_by_hand
-from core.inbound.closing import RunOutcome
 from core.inbound.explain import Outcome, explain
 from core.inbound.handed_in import HandedIn, HandedMessage, read_handed, received_at
+from core.inbound.run.closing import RunOutcome
 from core.inbound.stand_in import account_with_defaults
 from core.mail.summary import summarise
 from core.models import Account, MessageState

@@ -16,13 +16,13 @@ from core.environment import read_environment
 from core.errors import LeaseLost, NotFound, PostroomError
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound.alone import limit_myself
 from core.inbound.batch.intake import Intake
 from core.inbound.batch.rules import load_rules
 from core.inbound.due import Claimed
 from core.inbound.marks import load_mark
+from core.inbound.run.alone import limit_myself
+from core.inbound.run.suspects import take_back_attempt
 from core.inbound.server.reading import Bulk
-from core.inbound.suspects import take_back_attempt
 from core.models import Account, AccountStatus, FolderMark
 from core.protocols.source import Fetched, Key
 from core.runlog import RunLog

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.inbound.closing import RunOutcome
+from core.inbound.run.closing import RunOutcome
 from core.models import Account, Run, RunState
 from core.runlog import Counts, Listener
 from core.workers.fetch_now import FetchSummary

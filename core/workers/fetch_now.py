@@ -12,11 +12,11 @@ from core import clock
 from core.errors import PostroomError, StoreFull
 from core.handles import Handles
 from core.inbound.backoff import kind_of
-from core.inbound.closing import RunFault, RunOutcome
 from core.inbound.disk_guard import shortage
 from core.inbound.due import accounts_named, claim_asked, holder_of
-from core.inbound.fetch import FetchOptions, fetch_account
-from core.inbound.rehearse import Rehearsed, rehearse
+from core.inbound.run.closing import RunFault, RunOutcome
+from core.inbound.run.fetch import FetchOptions, fetch_account
+from core.inbound.run.rehearse import Rehearsed, rehearse
 from core.models import Account, RunState
 from core.protocols.causes import advice
 from core.runlog import Counts, Line

@@ -10,8 +10,8 @@ from core import clock
 from core.db import leases
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.inbound.closing import RunOutcome
 from core.inbound.due import holder_of
+from core.inbound.run.closing import RunOutcome
 from core.models import Account, AccountStatus, Run, RunState
 from core.runlog import Counts, Listener, lines_after
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 from core.handles import Handles
-from core.inbound.closing import RunOutcome
-from core.inbound.fetch import FetchOptions
-from core.inbound.rehearse import Rehearsed
+from core.inbound.run.closing import RunOutcome
+from core.inbound.run.fetch import FetchOptions
+from core.inbound.run.rehearse import Rehearsed
 from core.models import RunState
 from core.runlog import Counts
 from core.workers.fetch_now import rehearse_now

@@ -10,7 +10,7 @@ from core.environment import read_environment
 from core.errors import NotFound, PostroomError
 from core.gateway import open_gateway
 from core.inbound import quarantine
-from core.inbound.alone import limit_myself
+from core.inbound.run.alone import limit_myself
 
 
 def main(message_id: int, queue: str) -> dict[str, Any]:

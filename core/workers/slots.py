@@ -12,7 +12,7 @@ from core import clock
 from core.errors import StoreError
 from core.handles import Handles
 from core.inbound.due import Claimed, claim_due
-from core.inbound.fetch import FetchOptions, fetch_account
+from core.inbound.run.fetch import FetchOptions, fetch_account
 from core.inbound.server.kept import KeptSources
 from core.inbound.turns import Waiting, waiting
 from core.settings import RuntimeSettings

@@ -48,7 +48,7 @@ def _checked(code: int, said: str) -> int:
 def _child(home: str, url: str, batch: int, startup_folders: list[str]) -> None:
     from core.environment import read_environment
     from core.gateway import open_gateway
-    from core.inbound import suspects
+    from core.inbound.run import suspects
     from core.inbound.server import reading
     from core.workers.fetch_now import fetch_now
 

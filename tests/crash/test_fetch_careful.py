@@ -16,9 +16,9 @@ from core.environment import Environment
 from core.errors import StoreError
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.inbound import alone, careful, halting
 from core.inbound.decisions import judging
-from core.inbound.fetch import fetch_account
+from core.inbound.run import alone, careful, halting
+from core.inbound.run.fetch import fetch_account
 from core.inbound.server import hanging
 from core.models import Quarantine, Suspect
 from core.workers import alone as alone_process

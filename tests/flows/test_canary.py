@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.handles import Handles
-from core.inbound.fetch import FetchOptions
+from core.inbound.run.fetch import FetchOptions
 from core.models import RunEvent
 from core.outbound.deliver import deliver_due
 from core.secret import Secret

@@ -12,9 +12,9 @@ import pytest
 from core.errors import NotFound, NotPermitted, StoreBusy
 from core.handles import Handles
 from core.inbound import by_hand
-from core.inbound.closing import RunOutcome
 from core.inbound.explain import explain
 from core.inbound.handed_in import HandedIn
+from core.inbound.run.closing import RunOutcome
 from core.models import AccountStatus, Audit, Message, Quarantine, RawMessage, Record, RunState
 from core.runlog import Line
 from core.services.actor import Actor, Role

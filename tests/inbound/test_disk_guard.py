@@ -6,8 +6,9 @@ import pytest
 
 from core.errors import StoreFull
 from core.handles import Handles
-from core.inbound import disk_guard, halting
+from core.inbound import disk_guard
 from core.inbound.disk_guard import shortage_of, tell_shortage
+from core.inbound.run import halting
 from core.models import Alert, RunState
 from core.runlog import Line
 from core.services import settings

@@ -14,7 +14,7 @@ from core.db import bulk
 from core.errors import NotFound
 from core.handles import Handles
 from core.inbound.due import Claimed
-from core.inbound.fetch import FetchOptions
+from core.inbound.run.fetch import FetchOptions
 from core.models import AccountStatus, Run, RunState, Setting
 from core.protocols.server import Timeouts
 from core.runlog import Line

@@ -10,7 +10,7 @@ import pytest
 from core import clock
 from core.db import bulk
 from core.handles import Handles
-from core.inbound.fetch import fetch_account
+from core.inbound.run.fetch import fetch_account
 from core.models import Worker
 from core.workers import idle_book
 from tests.accounts import (

@@ -13,7 +13,7 @@ import pytest
 from core import clock
 from core.errors import LeaseLost
 from core.handles import Handles
-from core.inbound.closing import close_run, outcome_of
+from core.inbound.run.closing import close_run, outcome_of
 from core.inbound.turns import Room, Waiting
 from core.models import Run
 from core.runlog import RunLog

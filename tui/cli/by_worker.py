@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from core.errors import PostroomError, WorkerNeeded
 from core.handles import Handles
-from core.inbound.closing import RunOutcome
-from core.inbound.rehearse import Rehearsed
+from core.inbound.run.closing import RunOutcome
+from core.inbound.run.rehearse import Rehearsed
 from core.outbound.summary import Summary
 from core.protocols.told_step import error_named
 from core.runlog import Listener

@@ -10,9 +10,9 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core.handles import Handles
-from core.inbound.closing import RunOutcome
-from core.inbound.fetch import FetchOptions
-from core.inbound.rehearse import Rehearsed
+from core.inbound.run.closing import RunOutcome
+from core.inbound.run.fetch import FetchOptions
+from core.inbound.run.rehearse import Rehearsed
 from core.runlog import Line
 from core.services import access
 from core.services.actor import Actor

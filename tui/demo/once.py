@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from core.gateway import open_gateway
 from core.handin import hand_in
 from core.handles import Handles
-from core.inbound.fetch import FetchOptions
+from core.inbound.run.fetch import FetchOptions
 from core.outbound.deliver import deliver_due
 from core.resources.incoming import RECORD
 from core.resources.outbox import OUTBOX

@@ -9,21 +9,22 @@ from core import clock
 from core.errors import FaultOfOurs
 from core.failpoints import fp
 from core.handles import Handles
-from core.inbound import careful, marks
+from core.inbound import marks
 from core.inbound.batch.intake import Intake
 from core.inbound.decisions.judging import Judged
 from core.inbound.due import Claimed
-from core.inbound.given_again import are_numbers_given_again, begin_anew
 from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted
+from core.inbound.run import careful
+from core.inbound.run.given_again import are_numbers_given_again, begin_anew
+from core.inbound.run.suspects import acquit, suspects_among
+from core.inbound.run.too_large import describe_too_large
 from core.inbound.server.acknowledge import Acknowledger
 from core.inbound.server.backlog import Backlog
 from core.inbound.server.connection import Connection
 from core.inbound.server.copied import told_apart
 from core.inbound.server.reading import Bulk, read_ahead
-from core.inbound.suspects import acquit, suspects_among
-from core.inbound.too_large import describe_too_large
 from core.models import FolderMark
 from core.protocols.source import Fetched, Key, Listing, Selected
 from core.runlog import Counts, RunLog

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.handles import Handles
-from core.inbound.fetch import FetchOptions, fetch_account
+from core.inbound.run.fetch import FetchOptions, fetch_account
 from tests.accounts import (
     ON_SQLITE,
     add_account,
@@ -67,7 +67,7 @@ def test_a_run_that_is_stopped_finishes_its_batch_and_leaves_the_rest(
 def test_a_stop_waits_for_nothing_that_is_still_on_its_way(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch, kind: str, rule: str
 ) -> None:
-    monkeypatch.setattr("core.inbound.halting.PATIENCE", 0.0)
+    monkeypatch.setattr("core.inbound.run.halting.PATIENCE", 0.0)
     user = dovecot.fresh_user()
     mails = [message(number) for number in range(320)]
     dovecot.deliver(user, mails)

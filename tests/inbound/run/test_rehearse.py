@@ -3,7 +3,7 @@
 import pytest
 
 from core.handles import Handles
-from core.inbound.fetch import FetchOptions
+from core.inbound.run.fetch import FetchOptions
 from core.workers.fetch_now import rehearse_now
 from tests.accounts import add_account, at, fetched_well, message, stored
 from tests.servers.dovecot import DovecotServer

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from core.handles import Handles
 from core.inbound import marks
-from core.inbound.fetch import FetchOptions
 from core.inbound.noted import Noted, read_noted
+from core.inbound.run.fetch import FetchOptions
 from core.inbound.server.opening import open_source
 from core.models import Account, AccountType
 from core.protocols.source import Key, Source

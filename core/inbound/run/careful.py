@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from core import clock
 from core.errors import LeaseLost, StoreError
 from core.handles import Handles
-from core.inbound.alone import Alone
 from core.inbound.decisions.judging import Judged, unparsed
 from core.inbound.due import Claimed
 from core.inbound.marks import Pending
+from core.inbound.run.alone import Alone
+from core.inbound.run.suspects import acquit, deaths_of, mark_attempt, take_back_attempt
 from core.inbound.server.connection import Connection
-from core.inbound.suspects import acquit, deaths_of, mark_attempt, take_back_attempt
 from core.models import Account
 from core.protocols.source import Fetched, Key
 from core.runlog import RunLog

@@ -8,9 +8,9 @@ import pytest
 
 from core import clock
 from core.handles import Handles
-from core.inbound.closing import RunOutcome
 from core.inbound.due import accounts_named
-from core.inbound.fetch import FetchOptions, fetch_account
+from core.inbound.run.closing import RunOutcome
+from core.inbound.run.fetch import FetchOptions, fetch_account
 from core.inbound.server.kept import LONGEST_IDLE, OLDEST, KeptSources
 from core.inbound.server.unchanged import is_unchanged
 from core.models import FolderMark

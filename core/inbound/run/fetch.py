@@ -16,11 +16,11 @@ from core.failpoints import fp
 from core.handles import Handles
 from core.inbound.batch.intake import Intake
 from core.inbound.batch.rules import load_rules
-from core.inbound.closing import RunOutcome, abandon_run, close_run, outcome_of
 from core.inbound.due import Claimed
-from core.inbound.folder import FolderPass
-from core.inbound.halting import Halting
 from core.inbound.noted import Noted, read_noted
+from core.inbound.run.closing import RunOutcome, abandon_run, close_run, outcome_of
+from core.inbound.run.folder import FolderPass
+from core.inbound.run.halting import Halting
 from core.inbound.server.acknowledge import Acknowledger
 from core.inbound.server.connecting import connect, pass_on
 from core.inbound.server.connection import Connection

@@ -7,9 +7,9 @@ import pytest
 from core import clock, runlog
 from core.errors import StoreBusy
 from core.handles import Handles
-from core.inbound import fetch as runs
 from core.inbound.batch import fold
-from core.inbound.fetch import fetch_account
+from core.inbound.run import fetch as runs
+from core.inbound.run.fetch import fetch_account
 from core.protocols.server import Timeouts
 from tests.accounts import (
     ON_SQLITE,
