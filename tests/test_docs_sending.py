@@ -10,8 +10,8 @@ import pytest
 
 import postroom as public
 from core.handles import Handles
-from core.outbound.listener import Listener
-from core.outbound.listener_message import ORDERS
+from core.outbound.listener.listener import Listener
+from core.outbound.listener.message import ORDERS
 from core.services import settings
 from core.services.actor import Actor
 from tests.accounts import ON_SQLITE

@@ -8,7 +8,7 @@ from pathlib import Path
 from core import clock
 from core.environment import Environment
 from core.handin import SUFFIX
-from core.outbound.listener_port import mark_of, occupant_of
+from core.outbound.listener.port import mark_of, occupant_of
 from core.outbox.put_aside import REFUSED
 from core.services.finding import Finding, Level
 from core.settings import ListenerSettings

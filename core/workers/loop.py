@@ -106,7 +106,7 @@ def _parts(
         parts["handoff"] = lambda stop: Handover(handles, stop).run()
         parts["sweep"] = lambda stop: sweep_on(handles, stop)
     if only != "fetch" and not once:
-        from core.outbound.listener import Listener
+        from core.outbound.listener.listener import Listener
 
         parts["listen"] = lambda stop: Listener(handles, stop).run()
     if not once and seat.IS_POSSIBLE:

@@ -11,7 +11,7 @@ from core.attendance import unattended
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
 from core.inbound.disk_guard import shortage
-from core.outbound.listener_port import mark_of
+from core.outbound.listener.port import mark_of
 from core.workers.health import version_of_ours
 
 if TYPE_CHECKING:

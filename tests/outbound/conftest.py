@@ -9,7 +9,7 @@ import pytest
 from core.environment import Environment
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.outbound import listener as listener_module
+from core.outbound.listener import listener as listener_module
 from core.services.actor import Actor, Role
 from tests.outbound.listening import Listening, at_work
 from tests.servers.smtp import RuledSink

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import OutgoingRaw
-from core.outbound.listener import Listener
+from core.outbound.listener.listener import Listener
 from core.services import settings
 from core.services.actor import Actor
 from tests.waiting import PATIENCE, until

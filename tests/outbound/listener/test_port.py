@@ -13,8 +13,8 @@ from core.db.bulk import table_of
 from core.errors import BadInput
 from core.handles import Handles
 from core.models import Alert
-from core.outbound import listener_desk
-from core.outbound.listener import Listener
+from core.outbound.listener import desk as listener_desk
+from core.outbound.listener.listener import Listener
 from core.services import settings
 from core.services.actor import Actor
 from tests.outbound.listening import MAIL, Listening, at_work

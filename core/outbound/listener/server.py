@@ -9,8 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from core.outbound.listener_desk import Desk
-from core.outbound.listener_session import House, ListenerSession
+from core.outbound.listener.desk import Desk
+from core.outbound.listener.session import House, ListenerSession
 
 MOST_CONNECTIONS = 100
 """Connections at a time; one more is asked to come again."""

@@ -9,8 +9,8 @@ from core import clock
 from core.errors import BadInput, NotFound, PostroomError, StoreFull
 from core.failpoints import fp
 from core.handles import Handles
-from core.outbound.listener_message import Arrival, read_arrival
-from core.outbound.listener_peer import owner_of
+from core.outbound.listener.message import Arrival, read_arrival
+from core.outbound.listener.peer import owner_of
 from core.outbox.enqueue import enqueue
 from core.outbox.entry import read_entry
 

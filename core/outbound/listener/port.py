@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.db.server import place_of
 from core.environment import Environment
-from core.outbound.listener_owner import listening_user, may_be_ours
+from core.outbound.listener.owner import listening_user, may_be_ours
 from core.system_users import user_name
 from core.text import bounded, clean
 

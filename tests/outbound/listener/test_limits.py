@@ -10,8 +10,10 @@ from typing import Any, cast
 import pytest
 
 from core.handles import Handles
-from core.outbound import listener_dialogue, listener_server, listener_session
-from core.outbound.listener_dialogue import StrictSession
+from core.outbound.listener import dialogue as listener_dialogue
+from core.outbound.listener import server as listener_server
+from core.outbound.listener import session as listener_session
+from core.outbound.listener.dialogue import StrictSession
 from core.services.actor import Actor
 from tests.outbound.listening import MAIL, Listening, at_work
 from tests.outbound.world import rows
@@ -54,7 +56,7 @@ def test_one_connection_too_many_is_asked_to_come_again(listening: Listening, mo
 
 
 def test_who_is_silent_for_too_long_is_shown_the_door(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.outbound.listener_dialogue.IDLE", 0.2)
+    monkeypatch.setattr("core.outbound.listener.dialogue.IDLE", 0.2)
     with socket.create_connection(("127.0.0.1", listening.port), timeout=PATIENCE) as connection:
         said = b"".join(iter(lambda: connection.recv(65536), b""))
     assert said.decode().splitlines()[-1].startswith("421 4.4.2")

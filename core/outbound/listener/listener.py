@@ -12,9 +12,9 @@ import threading
 from core import alerts, clock
 from core.errors import PostroomError
 from core.handles import Handles
-from core.outbound.listener_desk import PASSWORD, Desk
-from core.outbound.listener_port import mark_of, occupant_of
-from core.outbound.listener_server import ListenerServer, Place
+from core.outbound.listener.desk import PASSWORD, Desk
+from core.outbound.listener.port import mark_of, occupant_of
+from core.outbound.listener.server import ListenerServer, Place
 
 LOOK = 1.0
 """Seconds between two looks at the settings."""

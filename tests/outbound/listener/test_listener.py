@@ -13,7 +13,7 @@ import pytest
 from core import local_names
 from core.errors import StoreBusy, StoreFull
 from core.handles import Handles
-from core.outbound import listener_desk
+from core.outbound.listener import desk as listener_desk
 from core.secret import Secret
 from core.services import settings
 from core.services.actor import Actor

@@ -12,9 +12,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from core.errors import PostroomError
 from core.local_names import read_local_names
 from core.mail.strict_address import strict_address
-from core.outbound.listener_desk import Desk
-from core.outbound.listener_dialogue import TRANSFER, Room, StrictSession
-from core.outbound.listener_message import Arrival
+from core.outbound.listener.desk import Desk
+from core.outbound.listener.dialogue import TRANSFER, Room, StrictSession
+from core.outbound.listener.message import Arrival
 
 MOST_RECIPIENTS = 10_000
 """Recipients of one message; what is more comes as a second one."""

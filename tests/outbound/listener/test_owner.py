@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.outbound import listener_port
-from core.outbound.listener_owner import listening_user, may_be_ours, user_in
-from core.outbound.listener_port import occupant_of
+from core.outbound.listener import port as listener_port
+from core.outbound.listener.owner import listening_user, may_be_ours, user_in
+from core.outbound.listener.port import occupant_of
 from tests.outbound.listening import Listening
 
 # As a little-endian machine tells them, which nearly all are.
