@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.outbound.script import ScriptContext, customise
+from core.outbound.scripts.run import ScriptContext, customise
 from tests.pages import blocks, page
 
 SCRIPTS = {text.split("\n")[0].removeprefix("# "): text for text in blocks(page("scripts"), "python")}

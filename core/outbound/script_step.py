@@ -7,7 +7,7 @@ from core.outbound.book import Book
 from core.outbound.compose import Composed, with_script_applied
 from core.outbound.job import Job
 from core.outbound.route import Route
-from core.outbound.script import ScriptContext, customise
+from core.outbound.scripts.run import ScriptContext, customise
 
 
 def apply_script(composed: Composed, job: Job, route: Route, book: Book) -> Composed:

@@ -36,7 +36,7 @@ from core.models import (
     RunState,
     Validity,
 )
-from core.outbound.script_file import read_script
+from core.outbound.scripts.file import read_script
 from core.services.finding import Finding, Level
 from core.services.keys import told, unopened
 from core.services.overview import live_workers

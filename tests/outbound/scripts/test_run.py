@@ -11,7 +11,7 @@ from core.environment import read_environment
 from core.errors import ScriptFailed
 from core.gateway import open_gateway
 from core.outbound.deliver import deliver_due
-from core.outbound.script import ScriptContext, customise
+from core.outbound.scripts.run import ScriptContext, customise
 from core.services.doctor import Level, examine
 from tests.outbound.world import QUICK, add_mailbox, attempts, put, recipients, rows
 

@@ -22,7 +22,7 @@ from core import clock
 from core.errors import ScriptFailed, UnsafeMessage
 from core.mail.canonical import canonical_crlf
 from core.mail.header_block import HeaderBlock
-from core.outbound.script_file import Script, read_script
+from core.outbound.scripts.file import Script, read_script
 from core.text import bounded, clean
 
 SECONDS = 10.0
@@ -31,7 +31,7 @@ SECONDS = 10.0
 LONGEST_ADDITION = 32 << 20
 """Bytes by which a message may grow."""
 
-_PROGRAM = Path(__file__).with_name("script_child.py")
+_PROGRAM = Path(__file__).with_name("child.py")
 _LONGEST_LINE = 1 << 20
 _SHOWN = 500
 

@@ -93,7 +93,7 @@ def _write(descriptor: int, content: bytes) -> None:
 def _confine() -> None:
     package = os.path.abspath(__file__).rpartition("/core/")[0]  # noqa: PTH100 - no pathlib needed here
     sys.path.insert(0, package)
-    from core.outbound.confinement import confine
+    from core.outbound.scripts.confinement import confine
 
     sys.path.remove(package)
     confine()

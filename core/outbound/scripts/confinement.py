@@ -14,7 +14,7 @@ import resource
 import sysconfig
 from collections.abc import Iterable
 
-from core.outbound.system_calls import refuse_system_calls
+from core.outbound.scripts.system_calls import refuse_system_calls
 
 NOBODY = 65534
 """The user and group that own nothing."""
