@@ -16,13 +16,13 @@ from core.errors import StoreError
 from core.failpoints import fp
 from core.handles import Handles
 from core.outbound.clerk import Clerk
+from core.outbound.decisions.retry import cool_until
 from core.outbound.ended import Outcome, Terms, close_round, closed_as_sent, held_because, outcome_of, put_off
 from core.outbound.job import Job
 from core.outbound.limits import Learned
 from core.outbound.page import Page
 from core.outbound.pool import Pool
 from core.outbound.reserving import give_back as give_back_rates
-from core.outbound.retry import cool_until
 from core.outbound.route import Route
 from core.outbound.summary import Summary
 from core.outbound.waiting_room import WaitingRoom

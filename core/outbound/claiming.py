@@ -14,13 +14,13 @@ from core.failpoints import fp
 from core.handles import Handles
 from core.mail.strict_address import needs_smtputf8
 from core.models import Lane, OutgoingState
+from core.outbound.decisions.outcome import TOO_LARGE, too_large_for_all
+from core.outbound.decisions.pick import OUT_OF_RATE, Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.decisions.retry import is_expired, next_attempt_at
+from core.outbound.decisions.roster import FromClass
 from core.outbound.ended import Outcome, Terms, close_round, outcome_of, put_off
 from core.outbound.job import Job
-from core.outbound.outcome import TOO_LARGE, too_large_for_all
-from core.outbound.pick import OUT_OF_RATE, Choice, Hop, NoMailbox, Wait, pick
 from core.outbound.rates import Rates
-from core.outbound.retry import is_expired, next_attempt_at
-from core.outbound.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
 from core.outbox.claim import Due, bytes_of, due_messages, lease_end, take
 from core.outbox.mailbox_news import write_rates, write_turns

@@ -10,13 +10,13 @@ from functools import partial
 from core.errors import ScriptFailed, UnsafeMessage
 from core.models import OutgoingState
 from core.outbound.book import Book
+from core.outbound.decisions.provider_words import is_about_connections
 from core.outbound.errand import aside
 from core.outbound.fault import Fault
 from core.outbound.job import Job
 from core.outbound.onward import move_on
 from core.outbound.page import Page
 from core.outbound.parcel import Packing
-from core.outbound.provider_words import is_about_connections
 from core.outbound.relay import Relay
 from core.outbound.rota import Course, Steps
 from core.outbound.waiting_room import WINDOW

@@ -12,9 +12,8 @@ from core.errors import BadInput
 from core.mail.addresses import address_of
 from core.mail.envelope import OutgoingEnvelope, fresh_message_id
 from core.models import OutgoingState
-from core.outbound.job import Job
-from core.outbound.notice import FailedRecipient, failure_notice
-from core.outbound.outcome import (
+from core.outbound.decisions.notice import FailedRecipient, failure_notice
+from core.outbound.decisions.outcome import (
     TOO_LARGE,
     Ended,
     end_of_round,
@@ -23,6 +22,7 @@ from core.outbound.outcome import (
     wait_until,
     without_utf8,
 )
+from core.outbound.job import Job
 from core.outbound.route import Route
 from core.outbox.entry import Entry, read_entry
 from core.outbox.settle import Ending, RecipientResult, Settlement

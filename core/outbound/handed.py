@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from core.outbound.compose import Composed
+from core.outbound.decisions.compose import Composed
+from core.outbound.decisions.reading import Reading, read_result
 from core.outbound.fault import Fault
 from core.outbound.job import Job
 from core.outbound.own_sender import bears_own_addresses
-from core.outbound.reading import Reading, read_result
 from core.outbound.route import Route
 from core.outbox.settle import TryMade
 from core.protocols.smtp_exchange import Exchange

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from core.db.leases import Lease
 from core.models import OutgoingState
-from core.outbound.compose import Composed
-from core.outbound.pick import Hop
+from core.outbound.decisions.compose import Composed
+from core.outbound.decisions.pick import Hop
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import RecipientResult, Settlement, TryMade
 

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, OutgoingMessage, OutgoingState, Recipient
+from core.outbound.decisions.retry import next_attempt_at
 from core.outbound.ended import Outcome
-from core.outbound.retry import next_attempt_at
 from core.outbox.reap import reap
 from core.settings import RuntimeSettings, UncertainPolicy
 

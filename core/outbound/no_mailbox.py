@@ -12,8 +12,8 @@ from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import OutgoingMessage
-from core.outbound.pick import GONE
-from core.outbound.roster import Roster
+from core.outbound.decisions.pick import GONE
+from core.outbound.decisions.roster import Roster
 from core.outbound.route import load_standing
 from core.outbox.claim import WAITING
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.outbound.book import Book
+from core.outbound.decisions.reading import Reading
 from core.outbound.handed import Handed, Sent
 from core.outbound.job import Job
 from core.outbound.page import Page
 from core.outbound.parcel import Parcel
-from core.outbound.reading import Reading
 from core.outbound.route import Route
 from core.outbox.settle import RecipientResult
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from core.outbound.book import Book
 from core.outbound.claiming import PASSED_OVER
+from core.outbound.decisions.pick import OUT_OF_RATE
 from core.outbound.fault import Fault
 from core.outbound.job import Job
 from core.outbound.page import Page
-from core.outbound.pick import OUT_OF_RATE
 from core.outbound.reserving import Reserve
 from core.outbound.route import Route
 from core.outbox.settle import TryMade

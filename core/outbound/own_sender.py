@@ -6,7 +6,7 @@ from core.errors import UnsafeMessage
 from core.mail.addresses import address_of, bare_addresses
 from core.mail.charsets import decode
 from core.mail.header_block import HeaderBlock
-from core.outbound.compose import Composed
+from core.outbound.decisions.compose import Composed
 from core.outbound.route import Route
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import UnsafeMessage
 from core.outbound.book import Book
-from core.outbound.compose import TOKEN, Composed, Envelope, compose
+from core.outbound.decisions.compose import TOKEN, Composed, Envelope, compose
 from core.outbound.job import Job
 from core.outbound.relay import Relay
 from core.outbound.return_path import ReturnTokens

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from core.outbound.rate import Rate
+from core.outbound.decisions.rate import Rate
 
 LONGEST_WAIT = timedelta(minutes=10)
 """Whoever waits for a rate looks again after so long: it may have been raised, or another mailbox may be there."""

@@ -10,7 +10,7 @@ from core import alerts
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import OutgoingMessage, OutgoingState
-from core.outbound.compose import from_address
+from core.outbound.decisions.compose import from_address
 from core.text import counted
 
 PREFIX = "sender:"

@@ -12,7 +12,7 @@ from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, MailboxStatus
-from core.outbound.rate import Rate
+from core.outbound.decisions.rate import Rate
 from core.outbound.rates import Rates
 from core.outbox.mailbox_news import write_rates
 

@@ -14,9 +14,9 @@ from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.mail.strict_address import strict_address
 from core.models import Mailbox, MailboxStatus, Template
-from core.outbound.compose import Identity
-from core.outbound.rate import Rate
-from core.outbound.roster import MailboxFacts, Roster
+from core.outbound.decisions.compose import Identity
+from core.outbound.decisions.rate import Rate
+from core.outbound.decisions.roster import MailboxFacts, Roster
 from core.protocols.server import Server
 from core.protocols.tls import Security, TlsTrust
 

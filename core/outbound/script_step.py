@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.models import Lane
 from core.outbound.book import Book
-from core.outbound.compose import Composed, with_script_applied
+from core.outbound.decisions.compose import Composed, with_script_applied
 from core.outbound.job import Job
 from core.outbound.route import Route
 from core.outbound.scripts.run import ScriptContext, customise

@@ -7,6 +7,7 @@ from functools import partial
 
 from core.errors import UnsafeMessage
 from core.outbound.book import Book
+from core.outbound.decisions.pick import OUT_OF_RATE
 from core.outbound.errand import aside
 from core.outbound.fault import Fault
 from core.outbound.handed import Handed
@@ -15,7 +16,6 @@ from core.outbound.noting import note
 from core.outbound.onward import to_the_next
 from core.outbound.page import Page
 from core.outbound.parcel import Packing, Parcel
-from core.outbound.pick import OUT_OF_RATE
 from core.outbound.relay import LARGE, Relay
 from core.outbound.reserving import Reserve
 from core.outbound.rota import Steps

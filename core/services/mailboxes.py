@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.errors import Problem
 from core.models import Mailbox, MailboxStatus
-from core.outbound.compose import LAST_RESORT, TOKEN
+from core.outbound.decisions.compose import LAST_RESORT, TOKEN
 from core.resources import checks
 from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE

@@ -11,9 +11,9 @@ from core.errors import NotFound
 from core.handles import Handles
 from core.mail.addresses import address_of
 from core.mail.strict_address import needs_smtputf8, strict_address
-from core.outbound.pick import Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.decisions.pick import Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.decisions.roster import Roster
 from core.outbound.rates import Rates
-from core.outbound.roster import Roster
 from core.outbound.route import load_standing
 from core.outbox.suppression import Held, held_among
 from core.resources.mailbox import MAILBOX

@@ -34,7 +34,7 @@ from core.models import (
     Worker,
 )
 from core.oauth.web import LONGEST_WAIT as LONGEST_TOKEN
-from core.outbound.retry import LONGEST_COOLING
+from core.outbound.decisions.retry import LONGEST_COOLING
 from core.outbox.suppression import HELD_FOR
 from core.settings import RuntimeSettings
 from core.text import counted

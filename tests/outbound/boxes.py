@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.outbound.compose import Identity
-from core.outbound.pick import Choice, MailboxFacts, Roster, pick
+from core.outbound.decisions.compose import Identity
+from core.outbound.decisions.pick import Choice, MailboxFacts, Roster, pick
 from core.outbound.route import Route
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

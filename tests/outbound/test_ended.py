@@ -7,9 +7,9 @@ import pytest
 
 from core.db.leases import Lease
 from core.models import OutgoingMessage, OutgoingState
+from core.outbound.decisions.pick import Hop
 from core.outbound.ended import Outcome, Terms, close_round, outcome_of, put_off
 from core.outbound.job import Job
-from core.outbound.pick import Hop
 from core.outbox.claim import Due, PendingRecipient
 from core.outbox.settle import RecipientResult
 from core.settings import RuntimeSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from core.outbound.provider_words import (
+from core.outbound.decisions.provider_words import (
     is_about_its_domain,
     is_about_the_account,
     is_about_the_sender,

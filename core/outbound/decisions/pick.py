@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from core.outbound.roster import FromClass, MailboxFacts, Roster, loop_in_failovers
+from core.outbound.decisions.roster import FromClass, MailboxFacts, Roster, loop_in_failovers
 
 __all__ = ["Choice", "Hop", "MailboxFacts", "NoMailbox", "Roster", "Wait", "loop_in_failovers", "pick"]
 

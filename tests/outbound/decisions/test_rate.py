@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.outbound.rate import SECONDS, Rate
+from core.outbound.decisions.rate import SECONDS, Rate
 from core.outbound.rates import LONGEST_WAIT, Rates
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 500_000, UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.mail.canonical import is_canonical
-from core.outbound.notice import FailedRecipient, failure_notice
+from core.outbound.decisions.notice import FailedRecipient, failure_notice
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 

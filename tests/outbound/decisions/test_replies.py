@@ -1,6 +1,6 @@
 import pytest
 
-from core.outbound.replies import Blame, judge_reply
+from core.outbound.decisions.replies import Blame, judge_reply
 
 CASES = [
     # before there is a recipient, whatever the code: the mailbox

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from core.models import OutgoingState
-from core.outbound.replies import Blame, judge_reply
+from core.outbound.decisions.replies import Blame, judge_reply
 from core.outbox.settle import RecipientResult
 from core.outbox.standing import message_state
 from core.protocols.smtp_reply import Reply

@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
-from core.outbound.pick import Choice, Hop, MailboxFacts, NoMailbox, Roster, Wait, loop_in_failovers, pick
-from core.outbound.roster import FromClass
+from core.outbound.decisions.pick import Choice, Hop, MailboxFacts, NoMailbox, Roster, Wait, loop_in_failovers, pick
+from core.outbound.decisions.roster import FromClass
 from tests.outbound.boxes import LATER, NOW, box, chain
 
 

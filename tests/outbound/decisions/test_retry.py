@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.outbound.retry import cool_until, is_expired, next_attempt_at
+from core.outbound.decisions.retry import cool_until, is_expired, next_attempt_at
 from core.settings import RetrySettings
 
 CREATED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

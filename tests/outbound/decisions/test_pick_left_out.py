@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from core.outbound.pick import Choice, Hop, MailboxFacts, NoMailbox, Roster, Wait, pick
+from core.outbound.decisions.pick import Choice, Hop, MailboxFacts, NoMailbox, Roster, Wait, pick
 from tests.outbound.boxes import LATER, MUCH_LATER, NOW, box, chain
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.errors import UnsafeMessage
 from core.mail.header_block import HeaderBlock, encode_text
 from core.mail.headers import read_header_block
-from core.outbound.compose import (
+from core.outbound.decisions.compose import (
     Composed,
     Envelope,
     Identity,
