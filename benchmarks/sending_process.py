@@ -12,7 +12,7 @@ import time
 
 from core.environment import read_environment
 from core.gateway import open_gateway
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.workers.collector import spare_the_collector
 
 

@@ -156,7 +156,7 @@ def _worker(handles: Handles) -> subprocess.Popen[bytes]:
 
 
 def _pass(handles: Handles) -> subprocess.Popen[bytes]:
-    orders = "from core.outbound.deliver import deliver_due; from core.gateway import open_gateway; "
+    orders = "from core.outbound.sending.deliver import deliver_due; from core.gateway import open_gateway; "
     orders += "from core.environment import read_environment; deliver_due(open_gateway(read_environment()))"
     words = [sys.executable, "-c", orders]
     return subprocess.Popen(words, env=_variables(handles), stderr=subprocess.DEVNULL)

@@ -6,7 +6,7 @@ from importlib import import_module
 from sqlalchemy.orm import configure_mappers
 
 for name in (
-    "core.gateway", "core.inbound.run.fetch", "core.oauth.cache", "core.outbound.deliver", "core.services.outbox",
+    "core.gateway", "core.inbound.run.fetch", "core.oauth.cache", "core.outbound.sending.deliver", "core.services.outbox",
     "core.vault.key_file", "core.workers.loop", "tui.cli.__main__", "tui.cli.commands", "tui.cli.running",
     "tui.cli.looking", "tui.cli.changing", "tui.cli.fetching", "tui.cli.delivering", "tui.cli.testing", "tui.cli.send",
     "tui.cli.outbox", "tui.cli.configuration", "tui.cli.health",

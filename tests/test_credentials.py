@@ -13,7 +13,7 @@ from core.credentials import PREFIX, Credential, credentials_of, days_told, step
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import AccountStatus, Alert, Token
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.doctor import Level, examine

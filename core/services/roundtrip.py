@@ -17,9 +17,9 @@ from core.handles import Handles
 from core.inbound.server.opening import server_of
 from core.mail.addresses import address_of
 from core.models import Account, Message
-from core.outbound.connecting import connect
 from core.outbound.probe_mail import probe_mail
 from core.outbound.route import Route, load_snapshot
+from core.outbound.sending.connecting import connect
 from core.outbox.probe_mark import new_mark
 from core.outbox.return_token import made_secret
 from core.protocols.probe import Step

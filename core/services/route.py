@@ -13,8 +13,8 @@ from core.mail.addresses import address_of
 from core.mail.strict_address import needs_smtputf8, strict_address
 from core.outbound.decisions.pick import Choice, Hop, NoMailbox, Wait, pick
 from core.outbound.decisions.roster import Roster
-from core.outbound.rates import Rates
 from core.outbound.route import load_standing
+from core.outbound.sending.rates import Rates
 from core.outbox.suppression import Held, held_among
 from core.resources.mailbox import MAILBOX
 from core.resources.unknown import unknown

@@ -16,8 +16,8 @@ from core.errors import ConfigurationError, NotPermitted, PostroomError, Throttl
 from core.handles import Handles
 from core.inbound.server.opening import logged_in_as, server_of
 from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, Secret, Validity, Worker
-from core.outbound.connecting import connect
 from core.outbound.route import Route, Snapshot, load_snapshot
+from core.outbound.sending.connecting import connect
 from core.protocols.causes import advice
 from core.protocols.server import Login, Timeouts
 from core.protocols.sessions import open_imap, open_pop3, opening_imap, opening_pop3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from core.outbound.fault import Fault
-from core.outbound.summary import Summary
+from core.outbound.sending.fault import Fault
+from core.outbound.sending.summary import Summary
 
 MAILBOXES = 5
 """Mailboxes told at most; an event of a request holds a thousand characters."""

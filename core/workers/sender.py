@@ -11,9 +11,9 @@ from core.db.changes import Watcher
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
 from core.models import OutgoingState
-from core.outbound.deliver import Outcome, deliver_due
-from core.outbound.pool import Pool
-from core.outbound.summary import Summary
+from core.outbound.sending.deliver import Outcome, deliver_due
+from core.outbound.sending.pool import Pool
+from core.outbound.sending.summary import Summary
 from core.outbox.claim import is_any_due
 from core.outbox.pick_up import has_mail, warn_if_closed
 from core.shortage import shortage_of

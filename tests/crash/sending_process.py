@@ -18,7 +18,7 @@ def _child(home: str, url: str, awake: Event | None) -> None:
     from core import failpoints
     from core.environment import read_environment
     from core.gateway import open_gateway
-    from core.outbound.deliver import deliver_due
+    from core.outbound.sending.deliver import deliver_due
 
     if awake is not None:
         failpoints.time = SimpleNamespace(sleep=awake.wait)  # type: ignore[assignment]

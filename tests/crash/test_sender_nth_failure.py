@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import StoreError
 from core.handles import Handles
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from tests.accounts import ON_POSTGRES, ON_SQLITE
 from tests.crash.failures import failing_database, failing_network, losing_commit
 from tests.crash.test_sender_kills import check, let_leases_run_out

@@ -13,7 +13,7 @@ import pytest
 from core.handles import Handles
 from core.inbound.run.fetch import FetchOptions
 from core.models import RunEvent
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.secret import Secret
 from core.services import requests
 from core.services.actor import Actor

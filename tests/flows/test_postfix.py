@@ -7,7 +7,7 @@ import pytest
 
 from core.handles import Handles
 from core.models import Message
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.secret import Secret
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, raws, rows_of
 from tests.outbound.world import QUICK, add_mailbox, attempts, mailbox_status, make_due, put, recipients, rows, states

@@ -13,7 +13,7 @@ from core.handles import Handles
 from core.inbound.handed_in import HandedIn
 from core.mail.bounces import Action, BouncedRecipient
 from core.models import Message, OutgoingMessage, OutgoingState, Recipient, Record, Suppression
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.outbox.bounces import Report, note_bounces
 from core.outbox.settle import Ending, RecipientResult, Settlement, settle
 from core.outbox.suppression import release

@@ -9,7 +9,7 @@ from core.models import Token
 from core.oauth.cache import keep_grant
 from core.oauth.sign_in import begin_code, begin_device, finish_code, poll_device
 from core.oauth.signer import signer_of
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.secret import Secret
 from core.vault.owner import Owner
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, rows_of, stored

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from tests.accounts import ON_SQLITE, add_account, at, fetch, fetched_well, message, status_of, stored
 from tests.oauth.worlds import OFFICE365, add_profile, add_signer, alerts, change_profile
 from tests.outbound.world import QUICK, add_mailbox, attempts, put, states

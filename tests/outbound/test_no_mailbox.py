@@ -6,7 +6,7 @@ from core import clock
 from core.db.bulk import table_of
 from core.models import Alert, Mailbox
 from core.outbound import no_mailbox
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.outbox import orders
 from core.workers import sender as sender_module
 from tests.outbound.world import QUICK, add_mailbox, change, put, rows, states

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from core import clock
 from core.models import Alert
-from core.outbound.deliver import deliver_due
 from core.outbound.refused_senders import MOST, tell_refused_senders
+from core.outbound.sending.deliver import deliver_due
 from tests.accounts import ON_SQLITE, rows_of
 from tests.outbound.world import QUICK, add_mailbox, mail, put
 from tests.servers.smtp import Phase

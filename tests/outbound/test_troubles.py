@@ -2,7 +2,7 @@
 
 from core import clock
 from core.models import Alert, Mailbox
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.outbound.troubles import tell_mailboxes
 from core.services.actor import Actor
 from core.services.testing import test_mailbox as steps_of

@@ -14,7 +14,7 @@ from core.db.bulk import table_of
 from core.errors import StoreError, StoreFull
 from core.handin import OutgoingEnvelope, hand_in
 from core.models import OutgoingRaw
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.outbox import pick_up as module
 from core.outbox.pick_up import has_mail, pick_up
 from core.services.handed_in import take_in

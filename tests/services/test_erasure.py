@@ -14,7 +14,7 @@ from core.errors import BadInput, InUse, NotFound, NotPermitted
 from core.handles import Handles
 from core.mail.envelope import OutgoingEnvelope
 from core.models import Alert, Audit, Message, MessageState, Recipient, Record, Run, RunEvent, Suppression, Token
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.outbox import suppression
 from core.outbox.enqueue import enqueue
 from core.outbox.entry import read_entry

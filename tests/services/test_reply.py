@@ -14,7 +14,7 @@ from core.errors import BadInput, NotFound, NotPermitted
 from core.handles import Handles
 from core.inbound.handed_in import HandedIn
 from core.models import Audit, Message, OutgoingRaw
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.resources.incoming import RECORD
 from core.services.actor import Actor, Role
 from core.services.details import show

@@ -1,7 +1,7 @@
 """A worker tells what a pass came to; who asked reads the same."""
 
-from core.outbound.fault import Fault
-from core.outbound.summary import Summary
+from core.outbound.sending.fault import Fault
+from core.outbound.sending.summary import Summary
 from core.workers.delivered import read_summary, told_summary
 
 

@@ -28,7 +28,7 @@ from core.models import (
     Worker,
 )
 from core.models import Secret as StoredSecret
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.outbox.suppression import note_hard_bounces
 from core.secret import Secret
 from core.services import requests, settings, suppressions

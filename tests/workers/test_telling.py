@@ -18,7 +18,7 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.mail.headers import read_header_block
 from core.models import Alert, MailboxStatus, Setting
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.workers import telling
 from tests.accounts import ON_SQLITE, rows_of
 from tests.outbound.world import add_mailbox, rows

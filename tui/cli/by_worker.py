@@ -10,7 +10,7 @@ from core.errors import PostroomError, WorkerNeeded
 from core.handles import Handles
 from core.inbound.run.closing import RunOutcome
 from core.inbound.run.rehearse import Rehearsed
-from core.outbound.summary import Summary
+from core.outbound.sending.summary import Summary
 from core.protocols.told_step import error_named
 from core.runlog import Listener
 from core.services import requests

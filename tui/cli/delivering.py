@@ -10,7 +10,7 @@ from typer import Argument, Context, Option
 
 from core.errors import BadInput, Misuse
 from core.handles import Handles
-from core.outbound.deliver import Outcome, Summary, deliver_due
+from core.outbound.sending.deliver import Outcome, Summary, deliver_due
 from core.services import access
 from core.services.actor import Actor
 from core.services.route import Simulated, simulate, told

@@ -10,7 +10,7 @@ from core.gateway import open_gateway
 from core.handin import hand_in
 from core.handles import Handles
 from core.inbound.run.fetch import FetchOptions
-from core.outbound.deliver import deliver_due
+from core.outbound.sending.deliver import deliver_due
 from core.resources.incoming import RECORD
 from core.resources.outbox import OUTBOX
 from core.services.actor import Actor, current_actor

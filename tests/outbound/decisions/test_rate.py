@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.outbound.decisions.rate import SECONDS, Rate
-from core.outbound.rates import LONGEST_WAIT, Rates
+from core.outbound.sending.rates import LONGEST_WAIT, Rates
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 500_000, UTC)
 

@@ -10,8 +10,8 @@ import pytest
 from core.environment import read_environment
 from core.errors import ScriptFailed
 from core.gateway import open_gateway
-from core.outbound.deliver import deliver_due
 from core.outbound.scripts.run import ScriptContext, customise
+from core.outbound.sending.deliver import deliver_due
 from core.services.doctor import Level, examine
 from tests.outbound.world import QUICK, add_mailbox, attempts, put, recipients, rows
 
@@ -249,7 +249,7 @@ class TestSending:
             )
             return changed
 
-        monkeypatch.setattr("core.outbound.script_step.customise", watched)
+        monkeypatch.setattr("core.outbound.sending.script_step.customise", watched)
         taken = smtp_sink.keep
 
         def keep(delivered):

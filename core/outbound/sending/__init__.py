@@ -1,0 +1,1 @@
+"""One pass over the outbox: what is due is claimed, handed to relays over several connections, and settled."""
