@@ -15,7 +15,7 @@ from core.handles import Handles
 from core.mail.envelope import OutgoingEnvelope
 from core.models import Alert, OutgoingMessage, Worker
 from core.outbox.pick_up import pick_up
-from core.services.doctor import Level, examine
+from core.services.doctor.examination import Level, examine
 from core.workers.loop import run_workers
 from core.workers.telling import Teller
 from tests.accounts import ON_SQLITE, add_account, change_account, change_status, rows_of

@@ -16,7 +16,7 @@ from core.models import AccountStatus, Alert, Token
 from core.outbound.sending.deliver import deliver_due
 from core.services.accounts import accounts
 from core.services.actor import Actor
-from core.services.doctor import Level, examine
+from core.services.doctor.examination import Level, examine
 from core.services.profiles import profiles
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, status_of
 from tests.outbound import world

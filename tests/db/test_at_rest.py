@@ -17,8 +17,9 @@ from core.environment import Environment
 from core.errors import StoreBusy, StoreFull
 from core.gateway import open_gateway
 from core.models import Queue, Setting
-from core.services import databases, doctor
+from core.services import databases
 from core.services.actor import Actor, Role
+from core.services.doctor import examination as doctor
 from tui.console.desk import Desk
 
 SHIPPED = 3

@@ -7,7 +7,7 @@ from core.errors import StoreBusy
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.models import Queue
-from core.services.doctor import Level, examine
+from core.services.doctor.examination import Level, examine
 from tests.accounts import ON_POSTGRES
 
 

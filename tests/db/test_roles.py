@@ -38,7 +38,7 @@ from core.services import (
 from core.services.accounts import accounts
 from core.services.actor import Actor, Role
 from core.services.catalogue import RESOURCES
-from core.services.doctor import examine
+from core.services.doctor.examination import examine
 from core.services.messages import raw
 from core.workers.loop import run_workers
 from tests.accounts import at, fetched_well, message

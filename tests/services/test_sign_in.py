@@ -16,7 +16,7 @@ from core.oauth.cache import access_token
 from core.oauth.waiting import Prompt, SignedIn
 from core.services import sign_in
 from core.services.actor import Actor, Role
-from core.services.doctor import Level, examine
+from core.services.doctor.examination import Level, examine
 from core.services.profiles import profiles
 from core.services.sign_in import Flow
 from core.services.sign_in_status import Standing, State, standings

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Context, Option
 
 from core.gateway import open_gateway
-from core.services.doctor import Finding, Level, examine
+from core.services.doctor.examination import Finding, Level, examine
 from tui.cli.options import Invocation
 from tui.cli.output import write_json, write_line
 

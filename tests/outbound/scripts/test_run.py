@@ -12,7 +12,7 @@ from core.errors import ScriptFailed
 from core.gateway import open_gateway
 from core.outbound.scripts.run import ScriptContext, customise
 from core.outbound.sending.deliver import deliver_due
-from core.services.doctor import Level, examine
+from core.services.doctor.examination import Level, examine
 from tests.outbound.world import QUICK, add_mailbox, attempts, put, recipients, rows
 
 RAW = (

@@ -10,7 +10,7 @@ from core.environment import Environment
 from core.handin import SUFFIX
 from core.outbound.listener.port import mark_of, occupant_of
 from core.outbox.put_aside import REFUSED
-from core.services.finding import Finding, Level
+from core.services.doctor.finding import Finding, Level
 from core.settings import ListenerSettings
 from core.text import counted
 

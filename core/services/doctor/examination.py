@@ -37,14 +37,14 @@ from core.models import (
     Validity,
 )
 from core.outbound.scripts.file import read_script
-from core.services.finding import Finding, Level
+from core.services.doctor.finding import Finding, Level
+from core.services.doctor.servers import servers
+from core.services.doctor.timekeeping import clock_of
+from core.services.doctor.waiting_mail import outbox
+from core.services.doctor.ways_in import drop_folder, listener
 from core.services.keys import told, unopened
 from core.services.overview import live_workers
-from core.services.servers import servers
 from core.services.sign_in_status import State, standings_in
-from core.services.timekeeping import clock_of
-from core.services.waiting_mail import outbox
-from core.services.ways_in import drop_folder, listener
 from core.settings import RuntimeSettings, write_size
 from core.text import counted
 from core.vault.choice import key_place

@@ -11,7 +11,7 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import OutgoingMessage, OutgoingState
 from core.outbox.suppression import SUPPRESSED
-from core.services.finding import Finding, Level
+from core.services.doctor.finding import Finding, Level
 from core.settings import RuntimeSettings
 from core.text import counted
 

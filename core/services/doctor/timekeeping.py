@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core.db.alike import dialect_of
 from core.db.bulk import table_of
 from core.models import Audit, Run, Worker
-from core.services.finding import Finding, Level
+from core.services.doctor.finding import Finding, Level
 
 MOST = timedelta(seconds=30)
 """By so much clocks may differ: a lease lasts a minute."""

@@ -9,8 +9,8 @@ from core import clock
 from core.environment import Environment
 from core.handin import hand_in
 from core.mail.envelope import OutgoingEnvelope
-from core.services.finding import Level
-from core.services.ways_in import LONGEST_IN_DROP, drop_folder
+from core.services.doctor.finding import Level
+from core.services.doctor.ways_in import LONGEST_IN_DROP, drop_folder
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from core import clock
 from core.handles import Handles
 from core.models import Audit, Worker
-from core.services.finding import Finding, Level
-from core.services.timekeeping import clock_of
+from core.services.doctor.finding import Finding, Level
+from core.services.doctor.timekeeping import clock_of
 from tests.accounts import ON_SQLITE
 from tests.services.worlds import put
 

@@ -24,7 +24,7 @@ from core.protocols.sessions import open_imap, open_pop3, opening_imap, opening_
 from core.protocols.smtp import open_smtp
 from core.protocols.source import Source
 from core.protocols.tls import Security
-from core.services.finding import Finding, Level
+from core.services.doctor.finding import Finding, Level
 from core.services.sign_in_status import State, standings_in
 from core.text import counted
 

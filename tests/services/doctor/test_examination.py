@@ -6,8 +6,8 @@ from core import alerts, clock
 from core.environment import Environment
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.services.doctor import Level, examine
-from core.services.finding import Finding
+from core.services.doctor.examination import Level, examine
+from core.services.doctor.finding import Finding
 from tests.accounts import ON_SQLITE
 from tests.damage import damage
 

@@ -7,8 +7,8 @@ from core.handles import Handles
 from core.models import OutgoingMessage
 from core.outbox import orders
 from core.outbox.suppression import SUPPRESSED
-from core.services.finding import Finding, Level
-from core.services.waiting_mail import outbox
+from core.services.doctor.finding import Finding, Level
+from core.services.doctor.waiting_mail import outbox
 from tests.outbound.world import change, put
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import SecretUnreadable
 from core.handles import Handles
-from core.services import doctor
-from core.services.doctor import Level
+from core.services.doctor import examination as doctor
+from core.services.doctor.examination import Level
 from tests.accounts import ON_SQLITE
 
 

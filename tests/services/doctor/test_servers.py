@@ -7,8 +7,8 @@ import pytest
 from core import clock
 from core.handles import Handles
 from core.models import Worker
-from core.services.finding import Finding, Level
-from core.services.servers import servers
+from core.services.doctor.finding import Finding, Level
+from core.services.doctor.servers import servers
 from tests.accounts import ON_SQLITE, add_account, at, change_account, change_status, stored
 from tests.fakes.holding import holding
 from tests.fakes.imap import ScriptedImap
