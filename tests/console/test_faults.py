@@ -13,8 +13,8 @@ from core.handles import Handles
 from core.protocols import causes
 from core.resources.account import ACCOUNT
 from core.resources.mailbox import MAILBOX
-from core.services import test_orders
 from core.services.actor import Actor
+from core.services.connection_tests import test_orders
 from tests.console.conftest import Opener
 from tests.console.rows import add_account
 from tui.console import mended_in

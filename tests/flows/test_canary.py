@@ -18,7 +18,7 @@ from core.secret import Secret
 from core.services import requests
 from core.services.actor import Actor
 from core.services.catalogue import RESOURCES
-from core.services.test_orders import steps
+from core.services.connection_tests.test_orders import steps
 from core.workers.fetch_now import fetch_now
 from tests import waiting
 from tests.accounts import ON_SQLITE, add_account, at, message, rows_of

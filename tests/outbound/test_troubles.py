@@ -5,7 +5,7 @@ from core.models import Alert, Mailbox
 from core.outbound.sending.deliver import deliver_due
 from core.outbound.troubles import tell_mailboxes
 from core.services.actor import Actor
-from core.services.testing import test_mailbox as steps_of
+from core.services.connection_tests.testing import test_mailbox as steps_of
 from tests.accounts import rows_of
 from tests.outbound.world import QUICK, add_mailbox, change, mailbox_status, make_due, put
 from tests.servers.smtp import Phase

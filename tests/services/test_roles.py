@@ -15,9 +15,10 @@ from core.environment import Environment
 from core.errors import NotFound, NotPermitted
 from core.handles import Handles
 from core.resources.catalogue import AUDIT, KINDS, kind_named
-from core.services import details, requests, search, settings, test_orders
+from core.services import details, requests, search, settings
 from core.services.actor import Actor, Role
 from core.services.catalogue import RESOURCES
+from core.services.connection_tests import test_orders
 from core.services.verbs import Resource
 from tests.accounts import ON_SQLITE
 from tests.services.worlds import add

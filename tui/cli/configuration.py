@@ -16,7 +16,7 @@ from core.resources.kind import Kind
 from core.services.config_export import export_text
 from core.services.config_text import Difference, Imported, import_text
 from core.services.config_text import diff as differences_of
-from core.services.tested import LOGINS
+from core.services.connection_tests.tested import LOGINS
 from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.options import Invocation

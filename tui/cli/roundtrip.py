@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from core.errors import Misuse, SmtpRefused, TlsFailed
 from core.protocols.probe import Step
-from core.services.roundtrip import WITHIN
-from core.services.test_orders import round_trip as steps_of
+from core.services.connection_tests.roundtrip import WITHIN
+from core.services.connection_tests.test_orders import round_trip as steps_of
 from core.settings import read_duration
 from tui.cli.opened import opened
 from tui.cli.options import Invocation

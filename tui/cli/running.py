@@ -80,7 +80,9 @@ def _work(invocation: Invocation, only: str, *, once: bool) -> int:
 
 
 def _tests() -> CarryOut:
-    from core.services.test_orders import carry_out  # all that tests look at, which one pass never does
+    from core.services.connection_tests.test_orders import (
+        carry_out,  # all that tests look at, which one pass never does
+    )
 
     return carry_out
 

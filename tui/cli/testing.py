@@ -27,8 +27,8 @@ from core.protocols.transcript import Direction, Spoken, Transcript
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.services.actor import Actor
-from core.services.test_orders import steps
-from core.services.testing import Tested
+from core.services.connection_tests.test_orders import steps
+from core.services.connection_tests.testing import Tested
 from tui.cli.assignments import read_fields
 from tui.cli.opened import opened
 from tui.cli.options import Invocation

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from core.handles import Handles
 from core.resources.kind import Kind
-from core.services.tested import untested_among
+from core.services.connection_tests.tested import untested_among
 from core.text import counted
 from tui.cli.options import Invocation
 from tui.cli.output import say

@@ -203,14 +203,14 @@ def _refusals(desk: Desk, asked: list[int]) -> list[str]:
 
 
 def _steps(desk: Desk, kind: Kind, tested: str | Mapping[str, Any], name: str | None) -> Iterator[Any]:
-    from core.services import test_orders
+    from core.services.connection_tests import test_orders
 
     return test_orders.steps(desk.handles, desk.actor, kind, tested, name=name)
 
 
 def _round_trip(desk: Desk, mailbox: str, account: str) -> Iterator[Any]:
-    from core.services.roundtrip import WITHIN
-    from core.services.test_orders import round_trip
+    from core.services.connection_tests.roundtrip import WITHIN
+    from core.services.connection_tests.test_orders import round_trip
 
     return round_trip(desk.handles, desk.actor, mailbox, account, within=WITHIN)
 

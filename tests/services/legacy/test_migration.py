@@ -8,8 +8,8 @@ from sqlmodel import select
 from core.errors import BadInput, NotPermitted
 from core.handles import Handles
 from core.models import Secret as StoredSecret
-from core.services import testing
 from core.services.actor import Actor, Role
+from core.services.connection_tests import testing
 from core.services.legacy.migration import MIGRATED, Migrated, migrate
 from core.services.mailboxes import mailboxes
 from core.services.templates import templates

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import BadInput, Problem
 from core.resources.kind import Kind
-from core.services import tested
+from core.services.connection_tests import tested
 from tui.console.desk import Desk
 from tui.console.glyphs import BAD
 from tui.console.mended_in import field_for

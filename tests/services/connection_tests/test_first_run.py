@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.protocols.findings import Asked, Contents
-from core.services.first_run import asked_of, plan, refusal
+from core.services.connection_tests.first_run import asked_of, plan, refusal
 
 FIVE = Contents("INBOX", 5, date(2019, 3, 1))
 VALUES = {"type": "IMAPS", "start_from": "all", "after_fetch": "keep", "max_size": 1024, "mark_seen": False}

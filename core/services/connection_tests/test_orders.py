@@ -18,11 +18,12 @@ from core.protocols.transcript import Spoken, Transcript
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
-from core.services import access, requests, roundtrip, testing
+from core.services import access, requests
 from core.services.actor import Actor, Role
+from core.services.connection_tests import roundtrip, testing
+from core.services.connection_tests.tested import LOGINS
 from core.services.drafts import Draft, drafted, read_given
 from core.services.lookup import living, named
-from core.services.tested import LOGINS
 
 VERB = "test"
 """What it is called in roles, requests and the audit log."""

@@ -30,7 +30,7 @@ from core.resources.account import ACCOUNT
 from core.resources.mailbox import MAILBOX
 from core.services import access
 from core.services.actor import Actor
-from core.services.arriving import Awaited, await_it, done, failed, watching
+from core.services.connection_tests.arriving import Awaited, await_it, done, failed, watching
 from core.services.lookup import named
 
 WITHIN = 60.0

@@ -8,9 +8,9 @@ import pytest
 from core.errors import BadInput, NotPermitted, SecretUnreadable
 from core.handles import Handles
 from core.models import AccountStatus, MailboxStatus
-from core.services import testing
 from core.services.accounts import accounts
 from core.services.actor import Actor, Role
+from core.services.connection_tests import testing
 from core.services.mailboxes import mailboxes
 from core.services.templates import templates
 from tests.servers.certificates import Certificates

@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import BadInput, NeedsSignIn, OAuthRefused, OAuthUnavailable
 from core.oauth.cache import access_token
-from core.services import testing
 from core.services.accounts import accounts
+from core.services.connection_tests import testing
 from core.services.mailboxes import mailboxes
 from core.services.profiles import profiles
 from core.services.templates import templates

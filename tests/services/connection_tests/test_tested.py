@@ -9,13 +9,13 @@ from core.handles import Handles
 from core.models import AccountStatus, MailboxStatus
 from core.resources.account import ACCOUNT
 from core.resources.mailbox import MAILBOX
-from core.services import testing
 from core.services.accounts import accounts
 from core.services.actor import Actor
 from core.services.config_text import import_text
+from core.services.connection_tests import testing
+from core.services.connection_tests.tested import is_untested, remember
 from core.services.mailboxes import mailboxes
 from core.services.templates import templates
-from core.services.tested import is_untested, remember
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import RuledSink
 from tui.demo.sink import Security

@@ -26,12 +26,13 @@ from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE
 from core.secret import Secret
-from core.services import access, first_run
+from core.services import access
 from core.services.actor import Actor
+from core.services.connection_tests import first_run
+from core.services.connection_tests.tested import remember, versions
+from core.services.connection_tests.token_step import token_step
 from core.services.drafts import Draft, drafted, read_given
 from core.services.lookup import Stored, living, named
-from core.services.tested import remember, versions
-from core.services.token_step import token_step
 from core.settings import write_size
 from core.vault.owner import Owner, login_owner
 from core.vault.ref import Ref
