@@ -19,11 +19,11 @@ from core.resources import checks
 from core.resources.account import ACCOUNT
 from core.services import access, audit
 from core.services.actor import Actor
-from core.services.drafts import Draft
-from core.services.guards import Change, Guards
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Change, Guards
+from core.services.editing.verbs import Resource
+from core.services.editing.writing import Saved
 from core.services.lookup import Stored, named
-from core.services.verbs import Resource
-from core.services.writing import Saved
 
 LOGIN = ("host", "port", "type", "username", "password", "profile", "refresh_token", "tls_ca", "tls_fingerprint")
 """What a passed test vouches for: when one of these changes, it must be tested anew."""

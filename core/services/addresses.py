@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from core.resources.routing import ADDRESS
-from core.services.verbs import Resource
+from core.services.editing.verbs import Resource
 
 addresses = Resource(ADDRESS)

@@ -6,13 +6,13 @@ from core.errors import Misuse
 from core.resources.kind import Kind
 from core.services.accounts import accounts
 from core.services.addresses import addresses
+from core.services.editing.verbs import Resource
 from core.services.filters import filters
 from core.services.handoffs import handoffs
 from core.services.mailboxes import mailboxes
 from core.services.profiles import profiles
 from core.services.queues import queues
 from core.services.templates import templates
-from core.services.verbs import Resource
 
 RESOURCES: dict[str, Resource] = {
     resource.kind.name: resource

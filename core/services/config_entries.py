@@ -10,7 +10,7 @@ from typing import Any
 from core.errors import BadInput, Problem
 from core.resources.catalogue import CONFIGURED
 from core.resources.kind import Kind
-from core.services.drafts import Given, read_given
+from core.services.editing.drafts import Given, read_given
 from core.services.setting_values import unnested
 
 

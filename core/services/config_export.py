@@ -18,7 +18,7 @@ from core.resources.kind import Field, Kind
 from core.resources.values import write_value
 from core.services import access, settings
 from core.services.actor import Actor
-from core.services.drafts import default_of, values_of
+from core.services.editing.drafts import default_of, values_of
 from core.services.lookup import Stored
 from core.services.setting_values import DEFAULTS, LISTENER_PASSWORD
 

@@ -19,10 +19,10 @@ from core.services.actor import Actor
 from core.services.catalogue import resource_of
 from core.services.config_entries import Entry, Text, read_text
 from core.services.config_export import export_text
-from core.services.drafts import Draft, drafted, incomplete
+from core.services.editing.drafts import Draft, drafted, incomplete
+from core.services.editing.writing import write
 from core.services.lookup import living
 from core.services.references import dangling, ids_of
-from core.services.writing import write
 
 __all__ = ["Difference", "Imported", "diff", "export_text", "import_entries", "import_text"]
 

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from core.db.bulk import table_of
 from core.inbound.control_headers import FOLLOW_UP, canonical_name
 from core.models import Filter, Queue, Validity
-from core.services.drafts import Draft
+from core.services.editing.drafts import Draft
 
 _NAMING = ("Queue", f"{FOLLOW_UP}Queue")
 _CAPTURED = "[**"

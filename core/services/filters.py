@@ -7,10 +7,10 @@ from sqlmodel import Session
 from core.errors import BadInput, Problem
 from core.inbound.decisions.filters import compile_filter
 from core.resources.routing import FILTER
-from core.services.drafts import Draft
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Guards
+from core.services.editing.verbs import Resource
 from core.services.filter_queues import warned
-from core.services.guards import Guards
-from core.services.verbs import Resource
 
 
 def judged(_: Session, draft: Draft) -> list[Problem]:

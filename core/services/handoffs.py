@@ -12,10 +12,10 @@ from core.errors import Problem
 from core.inbound import record_types
 from core.protocols.https_post import read_web_address
 from core.resources.routing import HANDOFF, QUEUE
-from core.services.drafts import Draft
-from core.services.guards import Guards
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Guards
+from core.services.editing.verbs import Resource
 from core.services.lookup import living
-from core.services.verbs import Resource
 
 
 def judged(session: Session, draft: Draft) -> list[Problem]:

@@ -15,11 +15,11 @@ from core.resources import checks
 from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE
 from core.services import settings
-from core.services.drafts import Draft
-from core.services.guards import Change, Guards
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Change, Guards
+from core.services.editing.verbs import Resource
 from core.services.inboxes import follow_mailbox
 from core.services.lookup import Stored, living
-from core.services.verbs import Resource
 
 _LONGEST_TOKEN = "x" * 26
 

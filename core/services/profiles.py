@@ -8,11 +8,11 @@ from core import clock
 from core.errors import Problem
 from core.resources.methods import Method, method_of, why_not
 from core.resources.profile import PROFILE
-from core.services.drafts import Draft
-from core.services.guards import Guards
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Guards
+from core.services.editing.verbs import Resource
 from core.services.lookup import Stored
 from core.services.references import refusal, users_of
-from core.services.verbs import Resource
 
 
 def judged(_: Session, draft: Draft) -> list[Problem]:

@@ -10,11 +10,11 @@ from core.errors import Problem
 from core.models import Record, Validity
 from core.resources.routing import FILTER, QUEUE
 from core.services import filter_queues, settings
-from core.services.drafts import Draft
-from core.services.guards import Change, Guards
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Change, Guards
+from core.services.editing.verbs import Resource
 from core.services.lookup import Stored
 from core.services.references import refusal, users_of
-from core.services.verbs import Resource
 
 
 def judged(session: Session, draft: Draft) -> list[Problem]:

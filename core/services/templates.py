@@ -9,13 +9,13 @@ from core.db.bulk import table_of
 from core.errors import Problem
 from core.models import Mailbox
 from core.resources.template import TEMPLATE
-from core.services.drafts import Draft
-from core.services.guards import Change, Guards
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Change, Guards
+from core.services.editing.verbs import Resource
 from core.services.inboxes import follow_template
 from core.services.lookup import Stored
 from core.services.mailboxes import untested
 from core.services.references import refusal, users_of
-from core.services.verbs import Resource
 
 SENDING = (
     "smtp_host", "smtp_port", "smtp_security", "smtp_auth", "fallback", "fallback_port", "fallback_security",

@@ -13,9 +13,9 @@ from core.inbound.trial import Tried, try_filters
 from core.resources.routing import FILTER
 from core.services import access
 from core.services.actor import Actor
-from core.services.checking import problems_of
 from core.services.config_entries import read_text
-from core.services.drafts import Draft, drafted, incomplete, read_given
+from core.services.editing.checking import problems_of
+from core.services.editing.drafts import Draft, drafted, incomplete, read_given
 from core.services.explaining import in_words
 from core.services.filters import filters
 from core.services.json_rows import plain

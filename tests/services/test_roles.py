@@ -19,7 +19,7 @@ from core.services import details, requests, search, settings
 from core.services.actor import Actor, Role
 from core.services.catalogue import RESOURCES
 from core.services.connection_tests import test_orders
-from core.services.verbs import Resource
+from core.services.editing.verbs import Resource
 from tests.accounts import ON_SQLITE
 from tests.services.worlds import add
 

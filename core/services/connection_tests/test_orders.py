@@ -22,7 +22,7 @@ from core.services import access, requests
 from core.services.actor import Actor, Role
 from core.services.connection_tests import roundtrip, testing
 from core.services.connection_tests.tested import LOGINS
-from core.services.drafts import Draft, drafted, read_given
+from core.services.editing.drafts import Draft, drafted, read_given
 from core.services.lookup import living, named
 
 VERB = "test"

@@ -31,7 +31,7 @@ from core.services.actor import Actor
 from core.services.connection_tests import first_run
 from core.services.connection_tests.tested import remember, versions
 from core.services.connection_tests.token_step import token_step
-from core.services.drafts import Draft, drafted, read_given
+from core.services.editing.drafts import Draft, drafted, read_given
 from core.services.lookup import Stored, living, named
 from core.settings import write_size
 from core.vault.owner import Owner, login_owner

@@ -24,7 +24,7 @@ from core.protocols.probe import Step
 from core.protocols.server import Login
 from core.resources.profile import PROFILE
 from core.secret import Secret
-from core.services.drafts import Draft
+from core.services.editing.drafts import Draft
 from core.services.lookup import named
 from core.vault.owner import Owner, login_owner
 from core.vault.ref import Ref

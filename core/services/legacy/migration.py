@@ -17,7 +17,7 @@ from core.services import access
 from core.services.actor import Actor
 from core.services.config_entries import Entry, Text
 from core.services.config_text import Imported, import_entries
-from core.services.drafts import read_given, values_of
+from core.services.editing.drafts import read_given, values_of
 from core.services.legacy.given import Note
 from core.services.legacy.javamail import understood
 from core.services.legacy.properties import read_bytes, read_properties

@@ -15,8 +15,8 @@ from core.models import Audit
 from core.resources.kind import FieldType, Kind
 from core.services import audit
 from core.services.actor import Actor
-from core.services.drafts import Draft
-from core.services.guards import Change, Guards
+from core.services.editing.drafts import Draft
+from core.services.editing.guards import Change, Guards
 from core.services.references import ids_of
 from core.services.sealing import SecretPlace, keep_secret
 from core.vault.vault import Vault

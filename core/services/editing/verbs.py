@@ -20,14 +20,14 @@ from core.resources.kind import Kind
 from core.resources.values import write_value
 from core.services import access, audit
 from core.services.actor import Actor
-from core.services.checking import problems_of
-from core.services.drafts import Draft, Given, drafted, read_given, values_of
-from core.services.guards import Change, Guards
+from core.services.editing.checking import problems_of
+from core.services.editing.drafts import Draft, Given, drafted, read_given, values_of
+from core.services.editing.guards import Change, Guards
+from core.services.editing.writing import Saved, write
 from core.services.lookup import named
 from core.services.paging import Cursor
 from core.services.sealing import is_kept
 from core.services.search import LIMIT, Page, matching
-from core.services.writing import Saved, write
 
 
 class Resource:

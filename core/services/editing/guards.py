@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core.errors import Problem
-from core.services.drafts import Draft
+from core.services.editing.drafts import Draft
 from core.services.lookup import Stored
 
 

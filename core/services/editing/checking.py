@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from sqlmodel import Session
 
 from core.errors import Problem
-from core.services.drafts import Draft, incomplete, taken
-from core.services.guards import Guards
+from core.services.editing.drafts import Draft, incomplete, taken
+from core.services.editing.guards import Guards
 from core.services.references import dangling
 
 
