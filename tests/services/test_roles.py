@@ -56,6 +56,7 @@ MAY: dict[str, set[Role]] = {
     "pictures.outbox_by_state": BOTH,
     "pictures.strips": BOTH,
     "pictures.throughput": BOTH,
+    "migration.migrate": NOBODY,
     "quarantine.delete": NOBODY,
     "quarantine.edit": OPERATORS,
     "quarantine.export": OPERATORS,
@@ -145,12 +146,12 @@ class Untouched:
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
-    for module in pkgutil.iter_modules(core.services.__path__):
-        loaded = importlib.import_module(f"core.services.{module.name}")
+    for module in pkgutil.walk_packages(core.services.__path__, "core.services."):
+        loaded = importlib.import_module(module.name)
         for name, value in vars(loaded).items():
             is_own = getattr(value, "__module__", "") == loaded.__name__
             if inspect.isfunction(value) and is_own and not name.startswith("_"):
-                yield f"{module.name}.{name}", value
+                yield f"{module.name.rpartition('.')[2]}.{name}", value
 
 
 def outcome(call: Callable[..., Any], actor: Actor, **given: Any) -> bool:

@@ -11,8 +11,8 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core.errors import Misuse
-from core.services import erasure
-from core.services.erasure import Erasure
+from core.services.erasing import erasure
+from core.services.erasing.erasure import Erasure
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line

@@ -20,8 +20,9 @@ from core.outbox.enqueue import enqueue
 from core.outbox.entry import read_entry
 from core.outbox.orders import cancel
 from core.resources.catalogue import kind_named
-from core.services import erasure, messages, reply
+from core.services import messages, reply
 from core.services.actor import Actor, Role
+from core.services.erasing import erasure
 from core.services.queues import queues
 from core.services.search import matching
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, records, rows_of, stored
