@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator
 from typing import Protocol, TypeVar
 
 from core.clock import elapsed_ms, monotonic
-from core.protocols.imap import ImapSource
-from core.protocols.imap_dialogue import ImapDialogue
+from core.protocols.imap.dialogue import ImapDialogue
+from core.protocols.imap.source import ImapSource
 from core.protocols.opening import Milestone, finished, opening
 from core.protocols.pop3 import Pop3Source
 from core.protocols.pop3_dialogue import Pop3Dialogue

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.pop3 import Pop3Source
 from core.protocols.source import Key
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from core import clock
 from core.errors import PostroomError, WireError
-from core.protocols.imap_idle import Idling
+from core.protocols.imap.idle import Idling
 from core.workers.idle_spots import Spot
 
 TICK = 1.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import LoginRefused, TlsFailed
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.pop3 import Pop3Source
 from core.protocols.probe import Incoming
 from core.protocols.server import Login, Server

@@ -8,7 +8,7 @@ from core import clock
 from core.handles import Handles
 from core.inbound.server.connecting import patience_with
 from core.models import Account
-from core.protocols.imap_idle import RENEW_AFTER
+from core.protocols.imap.idle import RENEW_AFTER
 from core.workers.idle_spots import LONGEST_PAUSE, pause_after
 from tests.accounts import ON_SQLITE, change_account, message, records, status_of
 from tests.fakes.faults import Direction, Fault, Rule

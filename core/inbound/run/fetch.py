@@ -29,7 +29,7 @@ from core.inbound.server.kept import KeptSources
 from core.inbound.turns import Waiting
 from core.models import AccountType, FolderMark, RunState
 from core.protocols.causes import advice
-from core.protocols.imap import FolderStatus
+from core.protocols.imap.source import FolderStatus
 from core.protocols.server import Timeouts
 from core.runlog import Counts, Listener, RunLog
 from core.shortage import shortage_of

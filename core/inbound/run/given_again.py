@@ -21,7 +21,7 @@ from core.inbound.marks import is_key
 from core.inbound.noted import Noted
 from core.inbound.server.connection import Connection
 from core.models import Account, FolderMark, Message, MessageState
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key, Selected
 
 _account, _message = table_of(Account), table_of(Message)

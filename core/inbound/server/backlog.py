@@ -14,7 +14,7 @@ from core.inbound.nameless import forget_small_enough, is_made_up, is_nameless
 from core.inbound.noted import Noted
 from core.inbound.server.connection import Connection
 from core.models import AfterFetch, FolderMark
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key, Listing, Selected
 from core.runlog import RunLog
 

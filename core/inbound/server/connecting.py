@@ -15,7 +15,7 @@ from core.inbound.server.kept import KeptSources
 from core.inbound.server.opening import open_source, server_of
 from core.inbound.server.unchanged import unchanged_folders
 from core.models import Account
-from core.protocols.imap import FolderStatus, ImapSource
+from core.protocols.imap.source import FolderStatus, ImapSource
 from core.protocols.server import Timeouts
 from core.protocols.source import Source
 from core.runlog import RunLog

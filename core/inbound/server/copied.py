@@ -19,7 +19,7 @@ from core.handles import Handles
 from core.inbound.marks import Pending
 from core.inbound.server.connection import Connection
 from core.models import AfterFetch, Message
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key
 from core.runlog import RunLog
 from core.text import counted

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core import clock
 from core.models import Account
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 
 MOST = 8
 """Connections that one worker keeps."""

@@ -8,7 +8,7 @@ from core.errors import WireError
 from core.inbound.due import Claimed
 from core.inbound.noted import Noted
 from core.models import FolderMark
-from core.protocols.imap import FolderStatus, ImapSource
+from core.protocols.imap.source import FolderStatus, ImapSource
 from core.protocols.source import Source
 
 

@@ -14,7 +14,7 @@ from core.inbound.run.fetch import FetchOptions, fetch_account
 from core.inbound.server.kept import LONGEST_IDLE, OLDEST, KeptSources
 from core.inbound.server.unchanged import is_unchanged
 from core.models import FolderMark
-from core.protocols.imap import FolderStatus
+from core.protocols.imap.source import FolderStatus
 from tests.accounts import (
     ON_SQLITE,
     add_account,

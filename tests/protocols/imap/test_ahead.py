@@ -6,13 +6,13 @@ from contextlib import contextmanager
 import pytest
 
 from core.errors import ConnectionLost, WireError
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.server import Login
 from core.protocols.sessions import open_imap
 from core.protocols.source import Key, Missing
 from core.secret import Secret
+from tests.protocols.imap.test_source import MAILS
 from tests.protocols.scripted import Answer, ScriptedServer, Talk, imap_script
-from tests.protocols.test_imap import MAILS
 from tests.servers.dovecot import DovecotServer
 
 FIRST, SECOND, THIRD = (Key("INBOX", 7, uid, "") for uid in (41, 42, 43))

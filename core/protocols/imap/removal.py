@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from core.errors import NoSuchFolder, WireError
 from core.failpoints import fp
-from core.protocols.imap_answer import Asked
-from core.protocols.imap_dialogue import ImapDialogue
-from core.protocols.imap_listing import present
-from core.protocols.imap_namespace import about
-from core.protocols.imap_text import folder_name, sequence_sets
+from core.protocols.imap.answer import Asked
+from core.protocols.imap.dialogue import ImapDialogue
+from core.protocols.imap.listing import present
+from core.protocols.imap.namespace import about
+from core.protocols.imap.text import folder_name, sequence_sets
 from core.text import counted
 
 _MARKED_BY_OTHERS = (

@@ -11,7 +11,7 @@ from imapclient import imap_utf7
 from imapclient.exceptions import ProtocolError
 from imapclient.response_parser import parse_response
 
-from core.protocols.imap_answer import Response
+from core.protocols.imap.answer import Response
 
 
 @dataclass(frozen=True)

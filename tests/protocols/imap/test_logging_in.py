@@ -16,7 +16,7 @@ from core.protocols.server import Login, Server
 from core.protocols.sessions import open_imap
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
-from tests.protocols.imap_sessions import LOGIN, opened
+from tests.protocols.imap.sessions import LOGIN, opened
 from tests.protocols.scripted import ScriptedServer, Talk, imap_script
 from tests.servers.certificates import Certificates
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.protocols.imap_dialogue import ImapDialogue
-from core.protocols.imap_text import sequence_sets
+from core.protocols.imap.dialogue import ImapDialogue
+from core.protocols.imap.text import sequence_sets
 
 _USUAL_LENGTH = 8
 _MOST_EXPECTED = 1024 * 1024

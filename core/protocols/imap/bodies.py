@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import WireError
-from core.protocols import imap_fetch
-from core.protocols.imap_answer import Asked, Limits
-from core.protocols.imap_dialogue import ImapDialogue
-from core.protocols.imap_fetch import Body
-from core.protocols.imap_text import sequence_sets
+from core.protocols.imap import fetch as imap_fetch
+from core.protocols.imap.answer import Asked, Limits
+from core.protocols.imap.dialogue import ImapDialogue
+from core.protocols.imap.fetch import Body
+from core.protocols.imap.text import sequence_sets
 
 _ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[])"
 _OVERHEAD = 4096

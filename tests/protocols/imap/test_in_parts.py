@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 
 from core.errors import ProtocolViolation
-from core.protocols.imap import ImapSource
-from core.protocols.imap_text import sequence_sets
+from core.protocols.imap.source import ImapSource
+from core.protocols.imap.text import sequence_sets
 from core.protocols.source import Key
 from tests.fakes.holding import is_named
-from tests.protocols.imap_sessions import session
+from tests.protocols.imap.sessions import session
 from tests.protocols.scripted import Answer, Talk
 
 UIDS = [2, 3, 5, 7, 11, 13, 17]

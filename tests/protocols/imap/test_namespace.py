@@ -3,9 +3,9 @@
 import pytest
 
 from core.errors import NoSuchFolder, WireError
-from core.protocols.imap_folders import Namespace, Namespaces, parse_namespaces
-from core.protocols.imap_namespace import name_below
-from tests.protocols.imap_sessions import KEY, session
+from core.protocols.imap.folders import Namespace, Namespaces, parse_namespaces
+from core.protocols.imap.namespace import name_below
+from tests.protocols.imap.sessions import KEY, session
 from tests.protocols.scripted import Answer
 
 CYRUS = Namespaces((Namespace("INBOX.", "."),), ("user.", ""))

@@ -12,15 +12,16 @@ from typing import TypeVar
 from core.clock import monotonic
 from core.errors import Misuse, NotOffered, WireError
 from core.mail.withheld import tells_of_removal, words_in_its_place
-from core.protocols import imap_fetch, imap_listing
-from core.protocols.imap_answer import Answer
-from core.protocols.imap_bodies import Bodies
-from core.protocols.imap_dialogue import ImapDialogue
-from core.protocols.imap_folders import Folder, parse_list, status_values
-from core.protocols.imap_idle import Idling
-from core.protocols.imap_namespace import about, name_to_make
-from core.protocols.imap_removal import Removed, copy_or_move, expunge, store
-from core.protocols.imap_text import folder_name, sequence_sets
+from core.protocols.imap import fetch as imap_fetch
+from core.protocols.imap import listing as imap_listing
+from core.protocols.imap.answer import Answer
+from core.protocols.imap.bodies import Bodies
+from core.protocols.imap.dialogue import ImapDialogue
+from core.protocols.imap.folders import Folder, parse_list, status_values
+from core.protocols.imap.idle import Idling
+from core.protocols.imap.namespace import about, name_to_make
+from core.protocols.imap.removal import Removed, copy_or_move, expunge, store
+from core.protocols.imap.text import folder_name, sequence_sets
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.server import Caps, Login, Timeouts
 from core.protocols.sessions import open_imap
 from core.protocols.source import Key

@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation
-from core.protocols.imap import ImapSource
+from core.protocols.imap.source import ImapSource
 from core.protocols.server import Caps, Timeouts
 from core.protocols.source import Key, Missing
 from tests.mail.test_withheld import REMOVED
 from tests.protocols.conftest import SHORT, SHORT_AT_LAST
-from tests.protocols.imap_sessions import KEY, opened, session
+from tests.protocols.imap.sessions import KEY, opened, session
 from tests.protocols.scripted import Answer, Script, Talk
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import ConnectionLost, LoginRefused, NoSuchFolder, NotOffered, Throttled, WireError
 from core.protocols.sessions import open_imap
-from tests.protocols.imap_sessions import KEY, LOGIN, session
+from tests.protocols.imap.sessions import KEY, LOGIN, session
 from tests.protocols.scripted import Answer, ScriptedServer, Talk, imap_script
 
 THROTTLED = [

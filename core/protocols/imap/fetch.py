@@ -11,9 +11,9 @@ from typing import TypeVar
 from imapclient.exceptions import ProtocolError
 from imapclient.response_parser import parse_fetch_response
 
-from core.protocols.imap_answer import Answer, Response
-from core.protocols.imap_dialogue import ImapDialogue
-from core.protocols.imap_text import in_utc, internal_date
+from core.protocols.imap.answer import Answer, Response
+from core.protocols.imap.dialogue import ImapDialogue
+from core.protocols.imap.text import in_utc, internal_date
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import NoSuchFolder, WireError
-from core.protocols.imap_commands import ImapCommands
-from core.protocols.imap_folders import Namespaces, parse_namespaces
-from core.protocols.imap_text import folder_name
+from core.protocols.imap.commands import ImapCommands
+from core.protocols.imap.folders import Namespaces, parse_namespaces
+from core.protocols.imap.text import folder_name
 
 _PHASES = ("folder", "move", "create")
 """Those in which a command names a folder."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from core.errors import BadInput, Misuse, NoSuchFolder, Throttled, WireError
-from core.protocols.imap import ImapSource
-from core.protocols.imap_folders import parse_list
+from core.protocols.imap.folders import parse_list
+from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key, Missing
 from core.protocols.tls import Security
 from tests.servers.certificates import Certificates

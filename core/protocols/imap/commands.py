@@ -9,7 +9,7 @@ from typing import Never
 from core.errors import WireError
 from core.protocols import sasl
 from core.protocols.dialogue import Dialogue
-from core.protocols.imap_answer import LINE, Answer, Asked, Limits, Response
+from core.protocols.imap.answer import LINE, Answer, Asked, Limits, Response
 from core.protocols.refusals import farewell, refusal, words
 from core.protocols.server import Caps, Timeouts
 from core.protocols.transcript import Transcript

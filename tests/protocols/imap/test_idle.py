@@ -7,7 +7,7 @@ import pytest
 
 from core import clock
 from core.errors import ConnectionLost, DeadlineExceeded, NotOffered, ProtocolViolation, Throttled, WireError
-from core.protocols.imap_idle import ANSWER_WITHIN, RENEW_AFTER, IdlePhase, Idling
+from core.protocols.imap.idle import ANSWER_WITHIN, RENEW_AFTER, IdlePhase, Idling
 from core.protocols.server import Login, Server
 from core.protocols.sessions import open_imap
 from core.protocols.tls import Security, TlsTrust

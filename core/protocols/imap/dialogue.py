@@ -6,9 +6,9 @@ import re
 
 from core.errors import NotOffered, WireError
 from core.protocols import sasl
-from core.protocols.imap_answer import Answer, Asked, Limits
-from core.protocols.imap_commands import CAPABILITY_CODE, ImapCommands
-from core.protocols.imap_text import folder_name, quoted
+from core.protocols.imap.answer import Answer, Asked, Limits
+from core.protocols.imap.commands import CAPABILITY_CODE, ImapCommands
+from core.protocols.imap.text import folder_name, quoted
 from core.protocols.refusals import words
 from core.protocols.server import Login
 

@@ -1,0 +1,1 @@
+"""IMAP (RFC 3501): commands and answers, and what a fetch makes of them."""
