@@ -9,8 +9,8 @@ from core.clock import elapsed_ms, monotonic
 from core.protocols.imap.dialogue import ImapDialogue
 from core.protocols.imap.source import ImapSource
 from core.protocols.opening import Milestone, finished, opening
-from core.protocols.pop3 import Pop3Source
-from core.protocols.pop3_dialogue import Pop3Dialogue
+from core.protocols.pop3.dialogue import Pop3Dialogue
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.server import Caps, Login, Server, Timeouts
 from core.protocols.source import SessionFacts
 from core.protocols.transcript import Transcript

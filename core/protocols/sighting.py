@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.protocols.imap.source import ImapSource
-from core.protocols.pop3 import Pop3Source
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.source import Key
 
 _LARGEST = 64 * 1024

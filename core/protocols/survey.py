@@ -8,7 +8,7 @@ from core.mail.dates import read_date
 from core.mail.headers import read_header_block
 from core.protocols.findings import Asked, Contents
 from core.protocols.imap.source import ImapSource
-from core.protocols.pop3 import Pop3Source
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.source import Selected
 from core.text import counted
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from core.protocols.imap.source import ImapSource
-from core.protocols.pop3 import Pop3Source
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.probe import Incoming
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.sessions import open_imap, open_pop3

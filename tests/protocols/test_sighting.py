@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import Misuse
-from core.protocols.pop3 import Pop3Source
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.probe import Incoming
 from core.protocols.server import Login
 from core.protocols.sessions import open_imap, open_pop3

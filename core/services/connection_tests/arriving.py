@@ -18,7 +18,7 @@ from core.models import Account, AccountType, AfterFetch, Message
 from core.outbound.probe_mail import word_of
 from core.protocols.causes import advice, cause_of
 from core.protocols.imap.source import ImapSource
-from core.protocols.pop3 import Pop3Source
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.probe import Step
 from core.protocols.server import Timeouts
 from core.protocols.sessions import open_imap, open_pop3

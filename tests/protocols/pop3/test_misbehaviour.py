@@ -15,7 +15,7 @@ from core.errors import (
     TlsMissing,
     WireError,
 )
-from core.protocols.pop3 import Pop3Source
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.server import Caps, Login, Timeouts
 from core.protocols.sessions import open_pop3
 from core.protocols.source import Key, Missing

@@ -4,8 +4,8 @@ import pytest
 
 from core.errors import ConnectionLost
 from core.protocols.sessions import open_pop3
+from tests.protocols.pop3.test_misbehaviour import LOGIN, keys_of, script, session
 from tests.protocols.scripted import Answer, ScriptedServer, Talk
-from tests.protocols.test_pop3_misbehaviour import LOGIN, keys_of, script, session
 
 ALONE = (b"+OK", b"USER", b"UIDL", b".")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from core.errors import Misuse, NotOffered, WireError
 from core.mail.withheld import words_in_its_place
-from core.protocols.pop3_dialogue import Pop3Dialogue, Retrieval
+from core.protocols.pop3.dialogue import Pop3Dialogue, Retrieval
 from core.protocols.source import Fetched, Key, Listing, Missing, Removal, Selected, SessionFacts
 
 _WINDOW = 100

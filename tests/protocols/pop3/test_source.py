@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import BadInput, Misuse, NotOffered
-from core.protocols.pop3 import Pop3Source
+from core.protocols.pop3.source import Pop3Source
 from core.protocols.probe import Incoming
 from core.protocols.server import Login
 from core.protocols.sessions import open_pop3
