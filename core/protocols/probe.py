@@ -13,9 +13,9 @@ from core.protocols.findings import Asked, Found
 from core.protocols.opening import Milestone
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.sessions import opening_imap, opening_pop3
-from core.protocols.smtp import opening_smtp
-from core.protocols.smtp_reply import Reply
-from core.protocols.submission import Phase
+from core.protocols.smtp.connection import opening_smtp
+from core.protocols.smtp.reply import Reply
+from core.protocols.smtp.submission import Phase
 from core.protocols.survey import contents_line, survey_imap, survey_pop3
 from core.protocols.transcript import Transcript
 

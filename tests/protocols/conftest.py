@@ -10,11 +10,11 @@ from core.protocols.pop3.source import Pop3Source
 from core.protocols.probe import Incoming
 from core.protocols.server import Login, Server, Timeouts
 from core.protocols.sessions import open_imap, open_pop3
-from core.protocols.smtp import SmtpConnection, open_smtp
+from core.protocols.smtp.connection import SmtpConnection, open_smtp
 from core.protocols.tls import Security, TlsTrust
 from core.protocols.wire import Wire
 from core.secret import Secret
-from tests.protocols.smtp_sessions import Opened, place
+from tests.protocols.smtp.sessions import Opened, place
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 from tui.demo.sink import SmtpSink

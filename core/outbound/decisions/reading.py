@@ -11,8 +11,8 @@ from core.models import OutgoingState
 from core.outbound.decisions.replies import Blame, judge_reply
 from core.outbox.settle import RecipientResult
 from core.outbox.standing import message_state
-from core.protocols.smtp_reply import Reply
-from core.protocols.submission import Phase, SubmitResult
+from core.protocols.smtp.reply import Reply
+from core.protocols.smtp.submission import Phase, SubmitResult
 
 _PHASES = {Phase.MAIL: "mail", Phase.RCPT: "rcpt", Phase.DATA: "data", Phase.DOT: "dot"}
 _NOBODY: Mapping[str, RecipientResult] = MappingProxyType({})

@@ -11,7 +11,7 @@ from core.outbound.decisions.provider_words import (
     is_about_the_sender,
     is_greylisting,
 )
-from core.protocols.smtp_reply import CLOSING, is_too_many_recipients
+from core.protocols.smtp.reply import CLOSING, is_too_many_recipients
 
 
 class Blame(StrEnum):

@@ -10,7 +10,7 @@ from core.oauth.scopes import Use
 from core.outbound.route import Route
 from core.outbound.sending.pool import Opened
 from core.protocols.server import Login, Server, Timeouts
-from core.protocols.smtp import SmtpConnection, open_smtp
+from core.protocols.smtp.connection import SmtpConnection, open_smtp
 from core.vault.owner import Owner
 
 

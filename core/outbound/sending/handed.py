@@ -14,8 +14,8 @@ from core.outbound.route import Route
 from core.outbound.sending.fault import Fault
 from core.outbound.sending.job import Job
 from core.outbox.settle import TryMade
-from core.protocols.smtp_exchange import Exchange
-from core.protocols.submission import Phase, SubmitResult
+from core.protocols.smtp.exchange import Exchange
+from core.protocols.smtp.submission import Phase, SubmitResult
 
 
 class Sent(NamedTuple):

@@ -13,7 +13,7 @@ from core.outbound.sending.book import Book
 from core.outbound.sending.job import Job
 from core.outbound.sending.relay import Relay
 from core.outbound.sending.script_step import apply_script
-from core.protocols.smtp_exchange import Exchange
+from core.protocols.smtp.exchange import Exchange
 
 _log = logging.getLogger("postroom.sender")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core import clock
 from core.outbound.route import Route
-from core.protocols.smtp import SmtpConnection
+from core.protocols.smtp.connection import SmtpConnection
 
 MOST_MESSAGES = 1000
 """Over one connection; then it is opened anew, before a relay takes offence."""

@@ -15,9 +15,9 @@ from core.outbound.sending.handed import Handed, Kind, Outgoing
 from core.outbound.sending.pool import Opened, Pool
 from core.outbound.sending.rota import Steps
 from core.protocols.server import Timeouts
-from core.protocols.smtp_exchange import Exchange
-from core.protocols.smtp_reply import CLOSING
-from core.protocols.submission import Phase, SubmitResult
+from core.protocols.smtp.exchange import Exchange
+from core.protocols.smtp.reply import CLOSING
+from core.protocols.smtp.submission import Phase, SubmitResult
 
 LARGE = 1 << 20
 """Bytes of a message that is made ready aside: it takes so long that others would wait for it."""

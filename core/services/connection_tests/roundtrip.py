@@ -24,7 +24,7 @@ from core.outbox.probe_mark import new_mark
 from core.outbox.return_token import made_secret
 from core.protocols.probe import Step
 from core.protocols.server import Timeouts
-from core.protocols.submission import SubmitResult
+from core.protocols.smtp.submission import SubmitResult
 from core.resources import checks
 from core.resources.account import ACCOUNT
 from core.resources.mailbox import MAILBOX

@@ -21,7 +21,7 @@ from core.outbound.sending.connecting import connect
 from core.protocols.causes import advice
 from core.protocols.server import Login, Timeouts
 from core.protocols.sessions import open_imap, open_pop3, opening_imap, opening_pop3
-from core.protocols.smtp import open_smtp
+from core.protocols.smtp.connection import open_smtp
 from core.protocols.source import Source
 from core.protocols.tls import Security
 from core.services.doctor.finding import Finding, Level

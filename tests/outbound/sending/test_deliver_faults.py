@@ -94,7 +94,7 @@ def test_one_refused_recipient_of_three_does_not_hold_back_the_others(handles, s
 def test_a_recipient_with_letters_beyond_ascii_fails_alone_where_the_relay_cannot_name_him(
     handles, smtp_sink, monkeypatch
 ):
-    from core.protocols.smtp_dialogue import SmtpDialogue
+    from core.protocols.smtp.dialogue import SmtpDialogue
 
     add_mailbox(handles, "main", smtp_sink)
     to = ("jürgen@example.net", "bob@example.net")

@@ -201,7 +201,7 @@ def test_bcc_recipients_find_a_place_too(handles, narrow_sink):
 
 
 def test_without_pipelining_a_full_transaction_is_ended_at_the_first_refusal(handles, narrow_sink, monkeypatch):
-    from core.protocols.smtp_dialogue import SmtpDialogue
+    from core.protocols.smtp.dialogue import SmtpDialogue
 
     offers = SmtpDialogue.offers
     monkeypatch.setattr(SmtpDialogue, "offers", lambda self, name: name != "PIPELINING" and offers(self, name))

@@ -6,8 +6,8 @@ from email.parser import BytesParser
 
 import pytest
 
-from core.protocols.smtp import SmtpConnection, open_smtp
-from core.protocols.submission import SubmitResult
+from core.protocols.smtp.connection import SmtpConnection, open_smtp
+from core.protocols.smtp.submission import SubmitResult
 from tests.protocols.scripted import Script, ScriptedServer, Talk
 
 UTF8 = "Subject: grün\r\nMessage-ID: <a+b=c@example.org>\r\n\r\nschön\r\n".encode()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from core.mail.fitting import fitted, has_plain_header, is_fit, without_utf8_recipients
 from core.mail.strict_address import needs_smtputf8
-from core.protocols.submission import stuffed, xtext
+from core.protocols.smtp.submission import stuffed, xtext
 
 
 class Wording:

@@ -4,11 +4,11 @@ import pytest
 
 from core.errors import UnsafeMessage
 from core.protocols.server import Server
-from core.protocols.smtp import open_smtp
-from core.protocols.submission import Phase
+from core.protocols.smtp.connection import open_smtp
+from core.protocols.smtp.submission import Phase
 from core.protocols.tls import Security, TlsTrust
 from tests.fakes.smtp import ScriptedSmtp
-from tests.protocols.smtp_sessions import RAW, Opened, hand_over
+from tests.protocols.smtp.sessions import RAW, Opened, hand_over
 from tests.servers.smtp import Phase as At
 from tests.servers.smtp import RuledSink
 

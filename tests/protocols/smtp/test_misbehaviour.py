@@ -4,9 +4,9 @@ import pytest
 
 from core.errors import ConnectionLost, LoginRefused, NotOffered, ProtocolViolation, SmtpRefused
 from core.protocols.server import Login
-from core.protocols.smtp import open_smtp
-from core.protocols.smtp_reply import Reply, parse_reply
-from core.protocols.submission import Phase
+from core.protocols.smtp.connection import open_smtp
+from core.protocols.smtp.reply import Reply, parse_reply
+from core.protocols.smtp.submission import Phase
 from core.protocols.tls import Security
 from core.secret import Secret
 from tests.protocols.scripted import Answer, Script, ScriptedServer, Talk, line_script

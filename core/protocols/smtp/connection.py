@@ -10,12 +10,12 @@ from core.errors import WireError
 from core.protocols.findings import Announced
 from core.protocols.opening import Milestone, finished, opening
 from core.protocols.server import Login, Server, Timeouts
-from core.protocols.smtp_dialogue import SmtpDialogue
-from core.protocols.smtp_exchange import Exchange
-from core.protocols.smtp_reply import Reply
+from core.protocols.smtp.dialogue import SmtpDialogue
+from core.protocols.smtp.exchange import Exchange
+from core.protocols.smtp.reply import Reply
+from core.protocols.smtp.submission import Phase, SubmitResult, checked_envelope
 from core.protocols.source import SessionFacts
 from core.protocols.steps import Steps, waited
-from core.protocols.submission import Phase, SubmitResult, checked_envelope
 from core.protocols.transcript import Transcript
 from core.protocols.wire import Wire
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from core.protocols.server import Login, Server
-from core.protocols.smtp import SmtpConnection
+from core.protocols.smtp.connection import SmtpConnection
+from core.protocols.smtp.submission import SubmitResult
 from core.protocols.steps import waited
-from core.protocols.submission import SubmitResult
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
 from tui.demo.sink import SmtpSink

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.errors import WireError
-from core.protocols.smtp_reply import Reply
-from core.protocols.smtp_wording import Wording
-from core.protocols.submission import Phase, SubmitResult
+from core.protocols.smtp.reply import Reply
+from core.protocols.smtp.submission import Phase, SubmitResult
+from core.protocols.smtp.wording import Wording
 
 NEEDS_UTF8 = Reply(550, "5.6.7", "The relay does not take addresses with letters beyond ASCII.", is_ours=True)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.protocols.smtp_reply import is_too_many_recipients
+from core.protocols.smtp.reply import is_too_many_recipients
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from core.errors import UnsafeMessage, WireError
 from core.mail.canonical import has_bare_ends
-from core.protocols.smtp_reply import Reply
+from core.protocols.smtp.reply import Reply
 
 
 class Phase(StrEnum):

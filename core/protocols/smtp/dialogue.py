@@ -9,7 +9,7 @@ from core.protocols import sasl
 from core.protocols.dialogue import Dialogue
 from core.protocols.refusals import words
 from core.protocols.server import Login, Timeouts
-from core.protocols.smtp_reply import Reply, parse_reply
+from core.protocols.smtp.reply import Reply, parse_reply
 from core.protocols.steps import Steps, waited
 from core.protocols.transcript import Transcript
 from core.protocols.wire import Wire

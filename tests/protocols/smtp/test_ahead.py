@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import ConnectionLost
-from core.protocols.smtp import SmtpConnection, open_smtp
-from core.protocols.smtp_exchange import Exchange
+from core.protocols.smtp.connection import SmtpConnection, open_smtp
+from core.protocols.smtp.exchange import Exchange
+from core.protocols.smtp.submission import SubmitResult
 from core.protocols.steps import waited
-from core.protocols.submission import SubmitResult
 from core.protocols.tls import Security
 from tests.protocols.conftest import SHORT_AT_LAST
 from tests.protocols.scripted import ScriptedServer
-from tests.protocols.test_smtp import place
-from tests.protocols.test_smtp_offers import relay
+from tests.protocols.smtp.test_connection import place
+from tests.protocols.smtp.test_offers import relay
 from tests.servers.smtp import Action, Phase, RuledSink
 
 

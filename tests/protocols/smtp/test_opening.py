@@ -13,10 +13,10 @@ from core.errors import (
     TlsMissing,
     WireError,
 )
-from core.protocols.smtp import open_smtp
+from core.protocols.smtp.connection import open_smtp
 from core.protocols.tls import Security, TlsTrust
 from tests.protocols.conftest import SHORT
-from tests.protocols.smtp_sessions import LOGIN, place
+from tests.protocols.smtp.sessions import LOGIN, place
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Action, RuledSink
 from tests.servers.smtp import Phase as At

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from core.errors import ConnectionLost, WireError
 from core.failpoints import fp
-from core.protocols.smtp_dialogue import SmtpDialogue
-from core.protocols.smtp_heard import NEEDS_UTF8, Heard
-from core.protocols.smtp_reply import CLOSING, Reply
-from core.protocols.smtp_wording import Wording
+from core.protocols.smtp.dialogue import SmtpDialogue
+from core.protocols.smtp.heard import NEEDS_UTF8, Heard
+from core.protocols.smtp.reply import CLOSING, Reply
+from core.protocols.smtp.submission import Phase, SubmitResult
+from core.protocols.smtp.wording import Wording
 from core.protocols.steps import Steps
-from core.protocols.submission import Phase, SubmitResult
 
 _WINDOW = 200
 """Recipients sent ahead: their replies must fit into our input while we still write."""

@@ -4,11 +4,11 @@ import pytest
 
 from core.errors import ConnectionLost, DeadlineExceeded, ProtocolViolation, WireError
 from core.protocols.server import Server
-from core.protocols.smtp import open_smtp
-from core.protocols.submission import Phase
+from core.protocols.smtp.connection import open_smtp
+from core.protocols.smtp.submission import Phase
 from core.protocols.tls import Security, TlsTrust
 from tests.protocols.conftest import SHORT_AT_LAST
-from tests.protocols.smtp_sessions import LOGIN, RAW, Opened, hand_over, hand_over_all, place
+from tests.protocols.smtp.sessions import LOGIN, RAW, Opened, hand_over, hand_over_all, place
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Action, RuledSink
 from tests.servers.smtp import Phase as At
