@@ -38,7 +38,7 @@ from core.outbound.decisions.retry import LONGEST_COOLING
 from core.outbox.suppression import HELD_FOR
 from core.settings import RuntimeSettings
 from core.text import counted
-from core.workers.idle_book import WITHOUT_IDLE
+from core.workers.idle.book import WITHOUT_IDLE
 from core.workers.telling import LONGEST_PAUSE
 
 MARGIN = timedelta(minutes=5)

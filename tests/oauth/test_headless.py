@@ -2,8 +2,8 @@
 
 import threading
 
-from core.workers import idle_spots
-from core.workers.idler import Idler
+from core.workers.idle import spots as idle_spots
+from core.workers.idle.idler import Idler
 from core.workers.loop import run_workers
 from tests.accounts import ON_SQLITE, at, fetched_well, message, records
 from tests.fakes.proxy import Proxy

@@ -12,7 +12,7 @@ from core.db import bulk
 from core.handles import Handles
 from core.inbound.run.fetch import fetch_account
 from core.models import Worker
-from core.workers import idle_book
+from core.workers.idle import book as idle_book
 from tests.accounts import (
     LONG_AGO,
     ON_SQLITE,
@@ -26,7 +26,7 @@ from tests.accounts import (
 from tests.fakes.proxy import Line, Proxy
 from tests.servers.dovecot import DovecotServer
 from tests.waiting import PATIENCE, until
-from tests.workers.idling import IN_AN_HOUR, fetched, idling, is_due, listens, verbs
+from tests.workers.idle.idling import IN_AN_HOUR, fetched, idling, is_due, listens, verbs
 from tests.workers.working import working
 
 

@@ -9,14 +9,14 @@ from core.handles import Handles
 from core.inbound.server.connecting import patience_with
 from core.models import Account
 from core.protocols.imap.idle import RENEW_AFTER
-from core.workers.idle_spots import LONGEST_PAUSE, pause_after
+from core.workers.idle.spots import LONGEST_PAUSE, pause_after
 from tests.accounts import ON_SQLITE, change_account, message, records, status_of
 from tests.fakes.faults import Direction, Fault, Rule
 from tests.fakes.proxy import Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer, capabilities_without
 from tests.waiting import until
-from tests.workers.idling import IN_AN_HOUR, fetched, idling, is_due, verbs
+from tests.workers.idle.idling import IN_AN_HOUR, fetched, idling, is_due, verbs
 from tests.workers.working import working
 from tui.demo.dovecot_config import DovecotOptions
 
@@ -25,7 +25,7 @@ from tui.demo.dovecot_config import DovecotOptions
 def test_a_connection_that_breaks_comes_back_and_nothing_is_missed(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.workers.idle_spots.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("core.workers.idle.spots.FIRST_PAUSE", 0.01)
     account, user = fetched(handles, dovecot)
     with Proxy(dovecot.ports.imap) as proxy, idling(handles) as idler:
         change_account(handles, account, port=proxy.port, version=2)
@@ -39,7 +39,7 @@ def test_a_connection_that_breaks_comes_back_and_nothing_is_missed(
 def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
     handles: Handles, dovecot: DovecotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.workers.idle_spots.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("core.workers.idle.spots.FIRST_PAUSE", 0.01)
     account, user = fetched(handles, dovecot)
     ahead = 0.0
     monotonic = clock.monotonic
@@ -48,7 +48,7 @@ def test_a_line_that_is_silently_dead_is_noticed_at_its_renewal(
         until(lambda: verbs(proxy).count("IDLE") == 1 and len(idler) == 1)
         proxy.rules.append(Rule(Direction.TO_SERVER, Fault.BLACKHOLE, connections=frozenset({1})))
         # Time flies: the renewal is sent, no answer comes, the answer's deadline passes.
-        monkeypatch.setattr("core.workers.idle_lines.clock.monotonic", lambda: monotonic() + ahead)
+        monkeypatch.setattr("core.workers.idle.lines.clock.monotonic", lambda: monotonic() + ahead)
         ahead = RENEW_AFTER
         dovecot.deliver(user, [message("unheard")])
         # With time ahead for good the new line is renewed again and again.

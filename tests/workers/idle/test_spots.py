@@ -3,13 +3,13 @@
 from core.db import bulk
 from core.handles import Handles
 from core.models import Setting
-from core.workers.idle_spots import FOLDERS_EACH, Entry, Mine, Spot, spots_of, to_open
+from core.workers.idle.spots import FOLDERS_EACH, Entry, Mine, Spot, spots_of, to_open
 from tests.accounts import ON_SQLITE, add_account, at, change_account, fetched_well, message, records, status_of
 from tests.fakes.proxy import Proxy
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 from tests.waiting import until
-from tests.workers.idling import fetched, idling, is_due
+from tests.workers.idle.idling import fetched, idling, is_due
 from tui.demo.dovecot_config import DovecotOptions
 
 

@@ -20,7 +20,7 @@ from core.errors import ConfigurationError, NotOffered, PostroomError, Throttled
 from core.handles import Handles
 from core.models import WORKER_ALIVE_FOR, Account, AccountStatus, AccountType, FolderMark, Validity, Worker
 from core.protocols.source import Selected
-from core.workers.idle_spots import Mine
+from core.workers.idle.spots import Mine
 
 AFTER_REFUSAL = timedelta(hours=1)
 """A provider that limits connections, or refuses us, is only polled for so long."""

@@ -21,9 +21,9 @@ from core.handles import Handles
 from core.inbound.server.opening import logged_in_as, server_of
 from core.protocols.server import Timeouts
 from core.protocols.sessions import open_imap
-from core.workers import idle_book
-from core.workers.idle_lines import IdleLines
-from core.workers.idle_spots import OPENERS, Entry, Spot, outdated, spots_of, to_open
+from core.workers.idle import book as idle_book
+from core.workers.idle.lines import IdleLines
+from core.workers.idle.spots import OPENERS, Entry, Spot, outdated, spots_of, to_open
 
 LOOK = 5.0
 """Seconds between two looks at which accounts are to idle."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from core import clock
 from core.errors import PostroomError, WireError
 from core.protocols.imap.idle import Idling
-from core.workers.idle_spots import Spot
+from core.workers.idle.spots import Spot
 
 TICK = 1.0
 """Seconds between two looks at which connections are to be renewed or given up."""

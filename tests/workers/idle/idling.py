@@ -8,7 +8,7 @@ from datetime import timedelta
 from core import clock
 from core.handles import Handles
 from core.workers.health import Heartbeat
-from core.workers.idler import Idler
+from core.workers.idle.idler import Idler
 from tests.accounts import add_account, at, fetched_well, message, status_of
 from tests.fakes.proxy import Proxy
 from tests.servers.dovecot import DovecotServer
