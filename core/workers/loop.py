@@ -19,7 +19,7 @@ from core.workers.fetcher import Fetcher
 from core.workers.handoff import Handover
 from core.workers.health import Heartbeat
 from core.workers.idle.idler import Idler
-from core.workers.metrics import Metrics
+from core.workers.metrics.metrics import Metrics
 from core.workers.orders import Order, finish, report, take_orders
 from core.workers.part import Part
 from core.workers.reporting import Reporting

@@ -16,8 +16,8 @@ from core.handles import Handles
 from core.models import Alert
 from core.services import settings
 from core.services.actor import Actor
-from core.workers import metrics as metrics_module
-from core.workers.metrics import Metrics
+from core.workers.metrics import metrics as metrics_module
+from core.workers.metrics.metrics import Metrics
 from tests.accounts import ON_SQLITE, add_account, at, change_status, fetched_well, message, rows_of
 from tests.outbound.world import add_mailbox, put
 from tests.servers.dovecot import DovecotServer

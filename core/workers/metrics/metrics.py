@@ -17,7 +17,7 @@ from core.workers.health import version_of_ours
 if TYPE_CHECKING:
     from prometheus_client.registry import CollectorRegistry
 
-    from core.workers.metrics_server import MetricsServer
+    from core.workers.metrics.server import MetricsServer
 
 LOOK = 2.0
 """Seconds between two looks at the settings, and between two tries to have the port."""
@@ -69,7 +69,7 @@ class Metrics:
     def _open(self, place: tuple[str, int]) -> str:
         """Answer there; else the reason, empty if a worker of ours does."""
         # Only where it is wanted: it brings 50 ms of imports.
-        from core.workers.metrics_server import MetricsServer, is_answered_by
+        from core.workers.metrics.server import MetricsServer, is_answered_by
 
         try:
             server = MetricsServer(place, _registry(self._handles), lambda: problems_of(self._handles), self._mark)
@@ -119,7 +119,7 @@ def _registry(handles: Handles) -> CollectorRegistry:
     from prometheus_client import Info, ProcessCollector
     from prometheus_client.registry import CollectorRegistry
 
-    from core.workers.figures import Figures
+    from core.workers.metrics.figures import Figures
 
     registry = CollectorRegistry()
     registry.register(Figures(handles))
