@@ -25,9 +25,9 @@ from core.workers.part import Part
 from core.workers.reporting import Reporting
 from core.workers.service_manager import ServiceManager
 from core.workers.sign_ins import SignIns
-from core.workers.sweeper import sweep, sweep_on
 from core.workers.telling import Teller, tell
 from core.workers.tester import CarryOut, Tester
+from core.workers.upkeep.sweeper import sweep, sweep_on
 
 LOOK = 1.0
 """Seconds between two looks for due accounts when nothing moves."""

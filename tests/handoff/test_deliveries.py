@@ -16,7 +16,7 @@ from core.services.catalogue import RESOURCES
 from tests.accounts import LONG_AGO, message, rows_of
 from tests.handoff.handing_over import ANSWER, hand_in, hand_over, handoff, posting, states
 from tests.handoff.receiver import Receiver
-from tests.workers.sweeping import sweep
+from tests.workers.upkeep.sweeping import sweep
 
 pytestmark = pytest.mark.usefixtures("account")
 

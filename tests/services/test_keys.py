@@ -29,7 +29,7 @@ from core.vault.owner import Owner
 from core.vault.place import NEXT
 from core.vault.seal import key_id_of
 from core.vault.sealed import SEALED, token_place
-from core.workers.key_watch import missing_key, refuse_without_key, tell_missing_key
+from core.workers.upkeep.key_watch import missing_key, refuse_without_key, tell_missing_key
 from tests.accounts import ON_SQLITE, rows_of
 from tests.cli import forked
 from tests.services import worlds

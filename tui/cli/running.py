@@ -61,9 +61,9 @@ def run(
 def _work(invocation: Invocation, only: str, *, once: bool) -> int:
     if only not in {"", "fetch", "send"}:
         raise Misuse(f"--only is fetch or send, not {only!r}.")
-    from core.workers.key_watch import refuse_without_key
     from core.workers.loop import run_workers
     from core.workers.service_manager import service_manager
+    from core.workers.upkeep.key_watch import refuse_without_key
     from tui.cli.worker_log import log_to_stderr
 
     log_to_stderr(_level(invocation))

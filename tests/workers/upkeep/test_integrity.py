@@ -10,8 +10,8 @@ from core.environment import Environment
 from core.gateway import open_gateway
 from core.handles import Handles
 from core.models import Alert, Setting
-from core.workers import integrity
-from core.workers.integrity import CHECKED, SUBJECT, check_integrity
+from core.workers.upkeep import integrity
+from core.workers.upkeep.integrity import CHECKED, SUBJECT, check_integrity
 from tests.accounts import ON_SQLITE, rows_of
 from tests.damage import damage
 

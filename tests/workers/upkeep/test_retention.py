@@ -34,7 +34,7 @@ from tests.accounts import ON_SQLITE, add_account, at, change_account, fetched_w
 from tests.outbound.world import set_setting
 from tests.servers.dovecot import DovecotServer
 from tests.services.worlds import put
-from tests.workers.sweeping import sweep
+from tests.workers.upkeep.sweeping import sweep
 
 pytestmark = pytest.mark.usefixtures("account")
 

@@ -11,10 +11,10 @@ from core.resources.catalogue import kind_named
 from core.services import records, search, settings
 from core.services.actor import Actor
 from core.services.details import show
-from core.workers.waking import state_after, wake_records
+from core.workers.upkeep.waking import state_after, wake_records
 from tests.accounts import rows_of
 from tests.services.worlds import NOW, put
-from tests.workers.sweeping import sweep
+from tests.workers.upkeep.sweeping import sweep
 
 STATES = ("new", "open", "pending reminder", "pending auto close", "closed successful", "closed unsuccessful")
 
@@ -83,7 +83,7 @@ def test_waking_is_told_in_the_audit_log(handles: Handles) -> None:
 
 
 def test_more_than_one_transaction_takes_wake_in_one_sweep(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.workers.waking.AT_ONCE", 2)
+    monkeypatch.setattr("core.workers.upkeep.waking.AT_ONCE", 2)
     put(handles, *(record(number, "pending reminder", -number) for number in range(1, 6)))
 
     sweep(handles)

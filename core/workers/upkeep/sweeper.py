@@ -25,14 +25,14 @@ from core.outbound.refused_senders import tell_refused_senders
 from core.outbound.troubles import tell_mailboxes
 from core.outbox import retention as outbox_retention
 from core.outbox import suppression
-from core.workers.forgetting import forget_secrets
-from core.workers.integrity import check_integrity
-from core.workers.key_watch import tell_missing_key
 from core.workers.orders import close_abandoned
-from core.workers.retention import Retention, since
-from core.workers.set_back import bring_back
-from core.workers.trusted_time import doubt, is_trusted
-from core.workers.waking import wake_records
+from core.workers.upkeep.forgetting import forget_secrets
+from core.workers.upkeep.integrity import check_integrity
+from core.workers.upkeep.key_watch import tell_missing_key
+from core.workers.upkeep.retention import Retention, since
+from core.workers.upkeep.set_back import bring_back
+from core.workers.upkeep.trusted_time import doubt, is_trusted
+from core.workers.upkeep.waking import wake_records
 
 EVERY = 60.0
 """Seconds between two sweeps."""

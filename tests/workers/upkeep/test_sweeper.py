@@ -37,12 +37,12 @@ from core.services.actor import Actor
 from core.services.mailboxes import mailboxes
 from core.services.profiles import profiles
 from core.workers.orders import finish, take_orders
-from core.workers.sweeper import AT_ONCE
+from core.workers.upkeep.sweeper import AT_ONCE
 from tests.accounts import ON_SQLITE, rows_of
 from tests.outbound import world
 from tests.servers.smtp import Phase, RuledSink
 from tests.services.worlds import add, put
-from tests.workers.sweeping import sweep
+from tests.workers.upkeep.sweeping import sweep
 
 
 def _ages(handles: Handles) -> list[int]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from core import clock
 from core.handles import Handles
 from core.models import Audit
-from core.workers import sweeper
+from core.workers.upkeep import sweeper
 from tests.services.worlds import put
 
 

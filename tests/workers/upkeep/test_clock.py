@@ -26,13 +26,13 @@ from core.models import (
 from core.outbox.suppression import HELD_FOR
 from core.services import settings
 from core.services.actor import Actor
-from core.workers import sweeper
 from core.workers.health import Heartbeat
-from core.workers.set_back import longest_wait
+from core.workers.upkeep import sweeper
+from core.workers.upkeep.set_back import longest_wait
 from tests.accounts import ON_SQLITE, add_account, change_status, rows_of
 from tests.outbound.world import add_mailbox, change, put, rows
 from tests.services.worlds import put as put_rows
-from tests.workers.sweeping import note_work
+from tests.workers.upkeep.sweeping import note_work
 
 YEARS = timedelta(days=4000)
 MINUTES_10 = timedelta(minutes=10)
