@@ -19,10 +19,10 @@ from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, current_actor
 from tests.waiting import PATIENCE
-from tui.console import keyboard
 from tui.console.app import PostroomApp
 from tui.console.calls import Calls
 from tui.console.preferences import Preferences
+from tui.console.terminal import keyboard
 
 LONG = 60.0
 """Seconds that no machine needs, however busy it is."""

@@ -29,7 +29,7 @@ from tui.console.log_lines import matches
 from tui.console.places import PLACES, place_named
 from tui.console.running import COLUMNS, run_row
 from tui.console.sections import moment_of
-from tui.console.terminal import check_terminal
+from tui.console.terminal.check import check_terminal
 from tui.console.troubles import trouble
 from tui.console.window import MOST, Window
 from tui.sizes import size

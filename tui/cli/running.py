@@ -35,7 +35,7 @@ def run(
         return _work(ctx.obj, only, once=once)
     if only or once:
         raise Misuse("--only and --once go with --worker.")
-    from tui.console.terminal import check_terminal
+    from tui.console.terminal.check import check_terminal
 
     check_terminal()
     from tui.cli.console import DemoOffer, open_console

@@ -32,7 +32,7 @@ from tui.console.screens.form import FormScreen
 from tui.console.screens.place import screen_at
 from tui.console.screens.resource import ResourceScreen
 from tui.console.standing import Standing
-from tui.console.terminal_app import TerminalApp
+from tui.console.terminal.app import TerminalApp
 from tui.console.watching import Moved, Watching
 from tui.console.whole_program import WholeProgram
 

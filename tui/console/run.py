@@ -10,11 +10,11 @@ from textual.scrollbar import ScrollBarRender
 
 from core.services import access
 from tui.console.app import PostroomApp
-from tui.console.escape_first import read_escape_first
 from tui.console.fault_log import keep_faults
 from tui.console.places import place_named
-from tui.console.terminal import check_terminal
-from tui.console.terminal_guard import TerminalGuard
+from tui.console.terminal.check import check_terminal
+from tui.console.terminal.escape_first import read_escape_first
+from tui.console.terminal.guard import TerminalGuard
 
 if TYPE_CHECKING:
     from core.handles import Handles

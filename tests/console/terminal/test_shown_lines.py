@@ -16,7 +16,7 @@ from textual.strip import Strip
 from core.handles import Handles
 from tests.console.conftest import Opener
 from tests.console.rows import record, store
-from tui.console.shown_lines import Changes, ShownLines, difference
+from tui.console.terminal.shown_lines import Changes, ShownLines, difference
 
 RED, BLUE = Style(color="red"), Style(color="blue")
 

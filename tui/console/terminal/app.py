@@ -19,10 +19,10 @@ from textual.screen import Screen
 
 from core.errors import CannotWrite
 from core.text import safe_text
-from tui.console.in_ascii import InAscii
-from tui.console.keyboard import Keyboard
-from tui.console.shown_lines import ShownLines
-from tui.console.terminal_guard import EXIT_CODE
+from tui.console.terminal.guard import EXIT_CODE
+from tui.console.terminal.in_ascii import InAscii
+from tui.console.terminal.keyboard import Keyboard
+from tui.console.terminal.shown_lines import ShownLines
 from tui.private_file import write_private
 
 

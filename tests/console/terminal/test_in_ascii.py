@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from core.handles import Handles
 from tests.console.conftest import Opener
 from tests.console.rows import message, record, store
-from tui.console.in_ascii import in_ascii
+from tui.console.terminal.in_ascii import in_ascii
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from core.services.actor import Actor
 from tests.console.conftest import LONG, Console, Opener
 from tests.console.rows import add_account
 from tests.waiting import PATIENCE
-from tui.console import keyboard
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choose
 from tui.console.screens.form import FormScreen
+from tui.console.terminal import keyboard
 from tui.console.window import Window
 
 _NAMES = {"/": "slash", ":": "colon", "\r": "enter"}

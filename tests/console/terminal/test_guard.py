@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tui.console import terminal_guard
-from tui.console.terminal_guard import EXIT_CODE, TerminalGuard
+from tui.console.terminal import guard as terminal_guard
+from tui.console.terminal.guard import EXIT_CODE, TerminalGuard
 
 
 @pytest.mark.parametrize(("has_ended", "codes"), [(True, []), (False, [EXIT_CODE])])

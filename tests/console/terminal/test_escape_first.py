@@ -6,7 +6,7 @@ import pytest
 from textual import events
 from textual.drivers import linux_driver
 
-from tui.console.escape_first import EscapeFirst, read_escape_first
+from tui.console.terminal.escape_first import EscapeFirst, read_escape_first
 
 
 def keys(packet: str) -> list[str]:
