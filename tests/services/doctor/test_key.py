@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import SecretUnreadable
 from core.handles import Handles
-from core.services.doctor import examination as doctor
-from core.services.doctor.examination import Level
+from core.services.doctor import machine
+from core.services.doctor.examination import Level, examine
 from tests.accounts import ON_SQLITE
 
 
@@ -20,12 +20,12 @@ def test_a_key_that_is_another_users_is_no_error_though_the_home_is_ours(
     def refused(_environment: object) -> None:
         raise SecretUnreadable("The key is not for this user to read.")
 
-    monkeypatch.setattr(doctor, "find_key", refused)
+    monkeypatch.setattr(machine, "find_key", refused)
     key = handles.environment.home / "elsewhere"
     key.write_text("k")
     os.chown(key, owner, -1)
 
     environment = replace(handles.environment, key_file=key)
-    found = {one.check: one for one in doctor.examine(environment, lambda: handles)}["key"]
+    found = {one.check: one for one in examine(environment, lambda: handles)}["key"]
 
     assert (found.level, str(key) in found.text) == (level, level is Level.OK)
