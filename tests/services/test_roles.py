@@ -182,6 +182,7 @@ STUBS: dict[str, dict[str, Any]] = {
     "sign_in.finish": {"browser": SimpleNamespace(whose=SimpleNamespace(kind="account"))},
     "config_text.diff": {"text": ""},
     "config_text.import_text": {"text": ""},
+    "migration.migrate": {"data": b"mail.smtp.host=smtp.example.org\n"},
     "trying.try_text": {"text": ""},
     "deliveries.cancel": {"ids": [1]},
     "deliveries.retry": {"ids": [1]},
