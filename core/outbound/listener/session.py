@@ -35,7 +35,7 @@ class House:
     host: str
     """How the listener calls itself."""
     mark: str
-    """Ends the greeting; see `listener_port`."""
+    """Ends the greeting; see `core.outbound.listener.port`."""
     username: str
     """Empty: no login is asked for."""
     max_size: int

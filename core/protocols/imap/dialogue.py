@@ -1,4 +1,4 @@
-"""A session of IMAP (RFC 3501): greeting, TLS, login, searches, goodbye. What mail there is, is `imap`'s business."""
+"""A session of IMAP (RFC 3501): greeting, TLS, login, searches, goodbye. What mail there is, is `source`'s business."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SMTP as commands and replies (RFC 5321): greeting, EHLO, STARTTLS, AUTH. Submitting is `smtp`'s business."""
+"""SMTP as commands and replies (RFC 5321): greeting, EHLO, STARTTLS, AUTH. Submitting is `exchange`'s business."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How one message is said to one relay: the commands of its envelope and its bytes, by what the relay offers.
 
-Pure: nothing is sent here. What follows from the replies is `smtp_exchange`'s business.
+Pure: nothing is sent here. What follows from the replies is `exchange`'s business.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Idling: connections that wait for new mail, so that it is fetched within moments; the poll stays as a net.
 
-One thread watches all connections (`idle_lines`), one keeps the books (here), a few open connections. New mail only
+One thread watches all connections (`lines`), one keeps the books (here), a few open connections. New mail only
 makes an account due: fetching it is the fetcher's work.
 """
 
