@@ -32,6 +32,9 @@ _MISREAD = (
 )
 """What is wrong is not shown: it may be a part of the password."""
 
+_BESIDE_BRACKETS = re.compile(r"\],|,\[")
+"""An IPv6 address among several hosts: SQLAlchemy would take them for one, or leave out all that follows."""
+
 # One question for all. Where times are told in another zone or style, what is written here would read otherwise. Behind
 # a table that somebody rebuilds (VACUUM FULL), who waits longer could as well be dead; but what is set here stays with
 # the server's process, which a pooler gives to others next.
@@ -72,17 +75,16 @@ def server_of(url: str) -> dict[str, Any]:
         ConfigurationError: it is none, or names a parameter that libpq does not know.
     """
     from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg.conninfo import make_conninfo
     from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
     dialect: Any = PGDialect_psycopg
     try:
-        found: dict[str, Any] = dialect().create_connect_args(make_url(url))[1]
+        found: dict[str, Any] = (
+            _as_libpq(url) if _BESIDE_BRACKETS.search(url) else dialect().create_connect_args(make_url(url))[1]
+        )
     except ValueError:  # several hosts, each with a port of its own
-        try:
-            found = dict(conninfo_to_dict(url))
-        except ProgrammingError:
-            raise ConfigurationError(_MISREAD) from None
+        found = _as_libpq(url)
     if "host" in found:
         found["host"] = unquote(found["host"])
     if "@" in found.get("host", "") or not re.fullmatch("[0-9,]*", str(found.get("port", ""))):
@@ -92,6 +94,16 @@ def server_of(url: str) -> dict[str, Any]:
     except ProgrammingError as error:
         raise ConfigurationError(f"The URL of the PostgreSQL database has an {str(error).strip()}.") from None
     return found
+
+
+def _as_libpq(url: str) -> dict[str, Any]:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        return dict(conninfo_to_dict(url))
+    except ProgrammingError:
+        raise ConfigurationError(_MISREAD) from None
 
 
 def place_of(url: str) -> str:

@@ -27,8 +27,10 @@ from tests.servers.postgres import Postgres
             "postgresql://u@a:1,b:2/mail?target_session_attrs=read-write",
             {"user": "u", "host": "a,b", "port": "1,2", "dbname": "mail", "target_session_attrs": "read-write"},
         ),
+        ("postgresql://u@[::1],b:2/mail", {"user": "u", "host": "::1,b", "port": ",2", "dbname": "mail"}),
+        ("postgresql://[::1]:1,[::2]:2/mail", {"host": "::1,::2", "port": "1,2", "dbname": "mail"}),
     ],
-    ids=["a password", "IPv6", "a socket", "a service", "several hosts"],
+    ids=["a password", "IPv6", "a socket", "a service", "several hosts", "IPv6 and a name", "twice IPv6"],
 )  # fmt: skip
 def test_a_url_says_what_it_says_to_postgresqls_own_programs(url: str, told: dict[str, object]) -> None:
     assert {key: value for key, value in server.server_of(url).items() if value} == told
