@@ -32,7 +32,8 @@ def next_attempt_at(
     """When to try again after so many tries, or `None` when it is time to give up.
 
     A try that was `due_at` a time long ago is not the last, whatever the clock says: its lifetime may not be over at
-    all, and a notice cannot be taken back. The longest wait is what whoever sets the clock has for it.
+    all, and a notice cannot be taken back. The longest wait is what whoever sets the clock has for it; the try after
+    that is the last.
 
     Each wait is twice the one before; `jitter`, from 0 to 1, takes up to a quarter off, so that what failed together
     does not come back together. The last try falls on the end of the lifetime (RFC 5321 §4.5.4.1 asks for four to five
@@ -42,7 +43,9 @@ def next_attempt_at(
     if is_expired(expires_at, now):
         return None
     if now >= ends:
-        if due_at is None or now - due_at <= LATE:
+        # Once: where mail leaves every few hours only, by a timer, each try comes so late.
+        is_the_last = due_at is None or due_at > ends or now - due_at <= LATE
+        if is_the_last:
             return None
         once_more = now + rule.longest
         return min(once_more, expires_at or once_more)

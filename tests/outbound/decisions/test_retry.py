@@ -50,9 +50,17 @@ def test_gives_up_when_the_lifetime_is_over(late: timedelta) -> None:
     [(MINUTE, None), (60 * MINUTE, None), (61 * MINUTE, 60), (timedelta(days=10), 60)],
 )
 def test_a_try_that_comes_long_after_its_time_is_not_the_last(overdue: timedelta, minutes: int | None) -> None:
-    now = CREATED + timedelta(days=10)
+    now = CREATED + RULE.lifetime + MINUTE
     expected = None if minutes is None else now + minutes * MINUTE
     assert next_attempt_at(1, CREATED, now, RULE, due_at=now - overdue) == expected
+
+
+def test_gives_up_though_every_try_comes_hours_after_its_time() -> None:
+    now, due = CREATED, next_attempt_at(1, CREATED, CREATED, RULE)
+    while due is not None:
+        now += timedelta(hours=3)
+        assert now < CREATED + RULE.lifetime + timedelta(hours=6)
+        due = next_attempt_at(9, CREATED, now, RULE, due_at=due)
 
 
 def test_never_waits_beyond_the_expiry() -> None:
