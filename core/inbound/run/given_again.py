@@ -8,6 +8,7 @@ UIDNEXT as the last message's number and one: there it falls when that message g
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlmodel import Session
@@ -23,6 +24,9 @@ from core.inbound.server.connection import Connection
 from core.models import Account, FolderMark, Message, MessageState
 from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key, Selected
+
+_FARTHEST = timedelta(hours=12)
+"""A server goes by its own days, and nobody knows where it stands; what comes after a restore comes later than that."""
 
 _account, _message = table_of(Account), table_of(Message)
 
@@ -45,7 +49,18 @@ def are_numbers_given_again(
     if stored == "":
         return False  # too large to be read: nobody knows
     (fetched,) = connection.ask(source.fetch, [newest])
-    return fetched.raw is not None and hashlib.sha256(fetched.raw).hexdigest() != stored
+    if fetched.raw is None or (stored is None and may_be_before_start(account, fetched.internal_date)):
+        return False
+    return hashlib.sha256(fetched.raw).hexdigest() != stored
+
+
+def may_be_before_start(account: Account, came: datetime | None) -> bool:
+    """Whether a message that is not stored may be one that was never to be taken in, by when it came."""
+    if account.start_from == "all":
+        return False
+    is_now = account.start_from == "now"
+    start = account.created_at if is_now else datetime.fromisoformat(account.start_from).replace(tzinfo=UTC)
+    return came is None or came < start + _FARTHEST
 
 
 def begin_anew(handles: Handles, claimed: Claimed) -> None:
