@@ -70,7 +70,10 @@ _READ_ONLY = (
 
 def _has_no_room(file: Path | None) -> bool:
     """SQLite tells a disk that has no room for the index of its log as one that fails."""
-    return file is not None and free_bytes(file.parent) < _LITTLE
+    try:
+        return file is not None and free_bytes(file.parent) < _LITTLE
+    except OSError:  # one that fails indeed, or a folder that is closed by now
+        return False
 
 
 def _cannot_write(file: Path | None, named: str) -> StoreError:

@@ -1,11 +1,15 @@
 """What a driver says, told apart: what may pass, and what has to be mended."""
 
+import sqlite3
+from pathlib import Path
+
 import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from core.db.doors import Database
 from core.db.faults import is_passing, translated
-from core.errors import StoreBusy
+from core.errors import StoreBusy, StoreFull
 
 
 @pytest.mark.parametrize(
@@ -28,3 +32,20 @@ def test_a_server_that_is_not_reached_may_be_there_the_next_time(fault: psycopg.
     assert is_passing(error)
     assert isinstance(translated(error), StoreBusy)
     assert "out of reach" in str(translated(error))
+
+
+def test_a_disk_of_which_not_even_the_room_can_be_asked_is_told_as_one_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ("x" * 300) / "postroom.db"  # where every look ends with an error
+    error = OperationalError("connect", None, sqlite3.OperationalError("disk I/O error"))
+    assert "disk I/O error" in str(translated(error, file))
+
+    def fail() -> None:
+        raise error
+
+    database = Database(f"sqlite:///{file}")
+    monkeypatch.setattr(database._readers, "connect", fail)
+    with pytest.raises(StoreFull, match="disk I/O error"), database.reading():
+        pass
+    database.close()
