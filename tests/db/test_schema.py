@@ -113,14 +113,15 @@ def test_a_database_of_the_first_version_keeps_its_rows_when_it_is_upgraded(hand
 def test_behind_a_table_that_is_read_for_long_it_gives_up_and_several_at_once_are_one(
     home: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.db.upgrade.WRITE_PATIENCE", 1)
     engine = make_engine(home.database_url, query_only=False)
     with engine.connect() as connection:
         command.downgrade(alembic_config(connection), "0002")
         connection.commit()
         connection.exec_driver_sql("LOCK TABLE mailbox_status IN ACCESS SHARE MODE")  # as pg_dump does
-        with pytest.raises(StoreBusy, match=r"lock timeout\); nothing was changed"):
-            upgrade(home)
+        with monkeypatch.context() as impatient:
+            impatient.setattr("core.db.upgrade.WRITE_PATIENCE", 1)
+            with pytest.raises(StoreBusy, match=r"lock timeout\); nothing was changed"):
+                upgrade(home)
         connection.rollback()
     engine.dispose()
     with ThreadPoolExecutor(3) as pool:
