@@ -112,8 +112,8 @@ def _has_hung_up(result: SubmitResult) -> bool:
     """Whether the server ended the connection upon a recipient (521; Exim's `drop`): it is not asked for him again."""
     if result.reply is not None or result.dot_sent:
         return False
-    asked = [answer for _, answer in result.recipients if answer is not None]
-    return bool(asked) and asked[-1].is_permanent
+    answers = result.answers
+    return bool(answers) and answers[-1].is_permanent
 
 
 def _about_all(

@@ -163,4 +163,4 @@ def _was_worn_out(result: SubmitResult, *, is_usable: bool) -> bool:
         return result.phase is Phase.MAIL and result.reply is not None and result.reply.is_too_many_messages
     if result.reply is not None:
         return result.reply.code == CLOSING
-    return not any(answer for _, answer in result.recipients)
+    return not result.answers

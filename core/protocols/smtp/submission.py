@@ -48,6 +48,11 @@ class SubmitResult(NamedTuple):
         return self.dot_sent and self.reply is None
 
     @property
+    def answers(self) -> tuple[Reply, ...]:
+        """What the relay itself said to recipients, in their order."""
+        return tuple(reply for _, reply in self.recipients if reply is not None and not reply.is_ours)
+
+    @property
     def accepted(self) -> tuple[str, ...]:
         """The recipients for whom the relay took it."""
         if not self.taken:

@@ -11,6 +11,7 @@ from core.services import route
 from core.services.actor import Actor, Role
 from core.services.mailboxes import untested
 from tests.fakes.smtp import ScriptedSmtp
+from tests.fakes.steps import Command, Cut, Reply
 from tests.outbound.world import (
     QUICK,
     add_mailbox,
@@ -126,6 +127,34 @@ def test_beside_a_greylisted_recipient_it_waits_too(handles, smtp_sink):
             assert deliver_due(handles, timeouts=QUICK).deferred == 1
 
     assert {one.state for one in recipients(handles).values()} == {"deferred"}
+
+
+def test_a_relay_that_hangs_up_is_blamed_though_one_of_its_recipients_needs_smtputf8(handles):
+    with ScriptedSmtp({"MAIL": [Cut()]}) as plain:
+        main = add_mailbox(handles, "plain", plain)
+        put(handles, to=(BOB, JOERG))
+
+        summary = deliver_due(handles, timeouts=QUICK)
+
+    assert summary.faults["plain"].text == "The server ended the connection."
+    assert mailbox_status(handles, main).failures == 1
+    assert recipients(handles)[BOB].text == "The server ended the connection."
+
+
+def test_a_connection_that_was_ended_meanwhile_is_opened_again_for_those_who_can_be_named(handles):
+    def at_mail(command: Command) -> Reply:
+        return [Cut()] if command.connection == 1 and plain.keys.count("MAIL") == 2 else ["250 ok"]
+
+    with ScriptedSmtp({"MAIL": at_mail}) as plain:
+        main = add_mailbox(handles, "plain", plain)
+        put(handles, to=("first@example.net",))
+        put(handles, to=(BOB, JOERG))
+
+        deliver_due(handles, timeouts=QUICK)
+
+        assert plain.connections == 2
+    assert mailbox_status(handles, main).failures == 0
+    assert recipients(handles)[BOB].state == "sent"
 
 
 def test_the_rest_of_many_recipients_goes_on_by_the_same_mailbox(handles, smtp_sink):
