@@ -61,7 +61,7 @@ class Identity:
     return_path: str = ""
     """The envelope sender of all that leaves but the null sender's; may hold `{token}`."""
     mime_script: str = ""
-    """The file in the scripts folder that may change each message; see `script`."""
+    """The file in the scripts folder that may change each message; see `core.outbound.scripts`."""
 
 
 class Composed(NamedTuple):

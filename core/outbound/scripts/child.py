@@ -1,6 +1,6 @@
 """The process that runs a MIME script: one message in, one answer out, then it ends.
 
-A program, never imported by ours: `script.customise` starts it with an interpreter of its own. Its input is a line of
+A program, never imported by ours: `run.customise` starts it with an interpreter of its own. Its input is a line of
 JSON (`script`, `source_size`, `context`), the script's source, the message. Its answer is a line of JSON on what was
 its standard output: `problem`, or `is_changed`, `keeps_body` (then only the header follows), `names` of the header
 fields that were meant, and the `size` of what follows.

@@ -38,7 +38,7 @@ _SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class ScriptContext:
-    """What a script is told beside the message; see `script_child.Context`."""
+    """What a script is told beside the message; see `child.Context`."""
 
     mailbox: str
     lane: str
