@@ -157,7 +157,9 @@ def test_judging_that_hangs_ends_the_run_and_the_next_takes_one_message_at_a_tim
     account = add_account(handles, after_fetch="delete", **at(dovecot, user))
     monkeypatch.setattr(judging, "judge", hang)
     monkeypatch.setattr(halting, "PATIENCE", 0.0)
-    monkeypatch.setattr(hanging, "LONGEST_AT_END" if is_stopped else "LONGEST", 0.1)
+    monkeypatch.setattr(hanging, "LONGEST_AT_END", 0.1)
+    if not is_stopped:
+        monkeypatch.setattr(hanging, "LONGEST", 0.1)
     claimed = claim_account(handles, account)
     outcome = fetch_account(handles, claimed, stop=stop)
     assert outcome.state == "aborted"

@@ -24,7 +24,6 @@ from core.inbound.run.halting import Halting
 from core.inbound.server.acknowledge import Acknowledger
 from core.inbound.server.connecting import connect, pass_on
 from core.inbound.server.connection import Connection
-from core.inbound.server.hanging import JudgingHangs
 from core.inbound.server.kept import KeptSources
 from core.inbound.turns import Waiting
 from core.models import AccountType, FolderMark, RunState
@@ -131,9 +130,6 @@ def _pass(
         acknowledger.collect()
         if halting.is_wanted() or not pass_on(connection, claimed, options.kept):
             acknowledger.close()
-    except JudgingHangs:
-        connection.leave_thread()
-        raise
     finally:
         connection.end()
     halting.raise_if_wanted()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Any, ParamSpec, TypeVar
 
-from core.inbound.server.hanging import JudgingWatch
+from core.inbound.server.hanging import JudgingHangs, JudgingWatch
+from core.inbound.server.orders import Orders
 from core.protocols.source import Source
 
 P = ParamSpec("P")
@@ -24,16 +26,15 @@ class Connection:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-connection")
+        self._orders = Orders()
         self._last: Future[Any] | None = None
         self._is_passed_on = False
-        self._is_left = False
         self.watch = JudgingWatch()
         """Whether its thread has a message in hand over which judging hangs."""
 
     def order(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have something done on the connection, after what was ordered before."""
-        self._last = ordered = self._thread.submit(call, *args, **kwargs)
+        self._last = ordered = self._orders.give(call, *args, **kwargs)
         return ordered
 
     def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -45,17 +46,21 @@ class Connection:
     def pass_on(self) -> None:
         """The connection stays open and is somebody else's from now on."""
         self._is_passed_on = True
-        self._thread.shutdown(wait=True)
-
-    def leave_thread(self) -> None:
-        """Its thread hangs, and not at the server: nobody waits for it."""
-        self._is_left = True
+        self._orders.finish()
+        self._orders.has_ended()
 
     def end(self) -> None:
-        """Abandon what is still ordered; the connection is dropped first, so that nothing keeps waiting."""
+        """Abandon what is still ordered; the connection is dropped first, so that nothing keeps waiting.
+
+        A thread that hangs over a message, and not at the server, is left behind.
+        """
         if not self._is_passed_on:
             self.source.drop()
-        self._thread.shutdown(wait=not self._is_left, cancel_futures=True)
+        self._orders.cancel()
+        self._orders.finish()
+        with contextlib.suppress(JudgingHangs):
+            while not self._orders.has_ended(LOOK):
+                self.watch.is_judging(at_end=True)
 
 
 def came(ordered: Future[T], gives_up: Callable[[], bool]) -> bool:

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from core.errors import WireError
+from core.inbound.server import hanging
 from core.inbound.server.connection import Connection
 from core.protocols.source import Source
 
@@ -44,3 +45,24 @@ def test_a_fault_is_told_to_whoever_asked(connection: Connection) -> None:
 
     with pytest.raises(WireError, match="lost"):
         connection.ask(fail)
+
+
+def test_a_thread_that_hangs_over_a_message_holds_up_neither_the_runs_end_nor_the_processs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hanging, "LONGEST_AT_END", 0.0)
+    one, begun, goes_on = Connection(cast(Source, Mock())), threading.Event(), threading.Event()
+
+    def judge() -> threading.Thread:
+        with one.watch:
+            begun.set()
+            goes_on.wait(30)
+        return threading.current_thread()
+
+    judging, never = one.order(judge), one.order(threading.get_ident)
+    assert begun.wait(30)
+    one.end()
+    assert not judging.done()
+    assert never.cancelled()
+    goes_on.set()
+    assert judging.result(30).daemon
