@@ -47,6 +47,11 @@ def test_this_kernel_tells_it_too(tmp_path: Path) -> None:
     assert not may_be_ours(4_000_000_000, tmp_path)
 
 
+def test_a_data_folder_that_is_away_rules_nobody_out(tmp_path: Path) -> None:
+    """A worker that waits for it goes on looking who listens."""
+    assert may_be_ours(4_000_000_000, tmp_path / "away")
+
+
 def test_who_speaks_as_we_do_and_cannot_work_here_is_not_ours(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
