@@ -231,7 +231,7 @@ CAUSES = (
         "no right",
         "This login may not do that in the folder: ask the server's operator for the right (ACL), or choose another.",
         (WireError,),
-        ("folder", "move", "mark", "delete"),
+        ("folder", "move", "create", "mark", "delete"),
         r"\[NOPERM\]|(permission|access) denied|not permitted",
     ),
     # Sending.

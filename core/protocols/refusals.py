@@ -13,7 +13,8 @@ _BACKOFF = re.compile(r"backoff time:?\s*(\d{1,12})\s*milliseconds", re.IGNORECA
 
 _THROTTLING_CODES = {"LIMIT", "INUSE", "UNAVAILABLE", "OVERQUOTA", "THROTTLED", "IN-USE", "LOGIN-DELAY", "SYS/TEMP"}
 _THROTTLING_WORDS = re.compile(
-    r"backoff time|server unavailable|maximum number of|too many (\w+ )?(connections|sessions|log)"
+    r"backoff time|server unavailable|maximum number of|too many (\w+ )?(connections|sessions)"
+    r"|too many (simultaneous |concurrent )?log"
     r"|throttl|rate limit|try again (later|in)|bandwidth|over ?quota|exceeded .*limit|not connected"
     r"|server (is )?(too )?busy|(maildrop|mailbox) (is )?(already )?(locked|in use)|lock (the )?(maildrop|mailbox)"
     r"|maildrop lock|previous locker",
