@@ -32,6 +32,7 @@ ROLES = ("roles.admins", "roles.operators", "roles.viewers")
 
 _MOST = 1000
 _PATIENCE = 2  # seconds; libpq takes no less
+_WAIT = 500  # ms for an answer; a table that is rebuilt gives none for as long as that takes
 
 
 def names_of(url: str, kind: str, beginning: str) -> tuple[list[str], Mapping[str, Any]]:
@@ -66,6 +67,7 @@ def _postgresql(url: str) -> Any:
 
     connection = psycopg.connect(url, connect_timeout=_PATIENCE)
     connection.read_only = True  # not by `options`, which PgBouncer refuses
+    connection.execute(f"SET LOCAL statement_timeout = {_WAIT}")
     return connection
 
 

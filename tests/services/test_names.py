@@ -3,14 +3,17 @@
 import os
 import pwd
 
+import psycopg
 import pytest
 
+from core.db import names
 from core.handles import Handles
 from core.resources.routing import QUEUE
 from core.services import settings
 from core.services.actor import Actor
 from core.services.catalogue import resource_of
 from core.services.names import names_shown
+from tests.accounts import ON_POSTGRES
 
 
 def test_names_begin_as_typed_and_live(handles: Handles, admin: Actor) -> None:
@@ -35,3 +38,14 @@ def test_who_has_no_role_is_shown_no_names_and_a_viewer_no_templates(
     settings.change(handles, admin, {"roles.viewers": ["nobody"]})
     assert names_shown(handles.environment, "queue", "R") == ["Raw"]
     assert names_shown(handles.environment, "template", "") == []
+
+
+@ON_POSTGRES
+def test_who_presses_tab_does_not_wait_for_a_table_that_is_rebuilt(
+    handles: Handles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "_WAIT", 50)
+    with psycopg.connect(handles.environment.database_url) as other:
+        other.execute("LOCK TABLE queue IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            names_shown(handles.environment, "queue", "")
