@@ -232,7 +232,8 @@ CAUSES = (
         "This login may not do that in the folder: ask the server's operator for the right (ACL), or choose another.",
         (WireError,),
         ("folder", "move", "create", "mark", "delete"),
-        r"\[NOPERM\]|(permission|access) denied|not permitted",
+        # Where the folder has another name, that is the advice.
+        r"^(?!.*Its folders begin with).*(\[NOPERM\]|(permission|access) denied|not permitted)",
     ),
     # Sending.
     Cause(

@@ -115,6 +115,10 @@ def test_what_a_server_said_and_what_to_change_are_two_sentences() -> None:
 def test_what_no_cause_explains_speaks_for_itself() -> None:
     assert advice(BadInput("A line break.")) == "A line break."
     assert advice(WireError("odd")) == "odd"
+    named = (
+        "The server refused (create, 'Old'): Permission denied. Its folders begin with 'INBOX.': name it 'INBOX.Old'."
+    )
+    assert advice(WireError(named, phase="create", reply="Permission denied")) == named
 
 
 @pytest.mark.parametrize(
