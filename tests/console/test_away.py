@@ -16,6 +16,7 @@ from tests.console.rows import add_account
 from tests.waiting import PATIENCE
 from tui.console.desk import Desk
 from tui.console.screens.form import FormScreen
+from tui.console.standing import Standing
 from tui.console.window import Window
 
 
@@ -65,6 +66,21 @@ async def test_a_database_that_is_gone_is_told_until_it_is_back(
         console.app._count()
         await console.until(lambda: "no database" not in console.text, "the header to be as it was")
         await console.until_seen("desk has not been fetched yet")
+
+
+async def test_what_can_only_be_read_is_not_looked_up_anew_at_each_count(
+    open_console: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Standing(trouble="The disk is full.", trouble_in_short="disk full", is_known=True)
+    monkeypatch.setattr(Desk, "standing", lambda _: full)
+    async with open_console() as console:
+        await console.until_seen("disk full")
+        asked: list[str] = []
+        monkeypatch.setattr(console.app.screen, "refresh_data", lambda: asked.append("rows"))
+        console.app._stand(full)
+        assert not asked
+        console.app._stand(Standing(is_known=True))
+        assert asked, "there is room again"
 
 
 async def test_one_can_leave_while_the_rows_are_still_looked_up(

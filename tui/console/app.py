@@ -165,8 +165,9 @@ class PostroomApp(TerminalApp):
         self.calls.ask(lambda: notice_unattended(handles), lambda _: None, lane="attention", otherwise=lambda _: None)
 
     def _stand(self, standing: Standing) -> None:
-        was_away, self.standing = bool(self.standing.trouble), standing
-        if was_away and isinstance(self.screen, DeskScreen):
+        before, self.standing = self.standing.trouble, standing
+        # What can only be read for now is in trouble, and moves nothing.
+        if before not in {"", standing.trouble} and isinstance(self.screen, DeskScreen):
             self.screen.refresh_data()
 
     def _cannot_count(self, error: PostroomError) -> None:
