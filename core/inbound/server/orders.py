@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from core.errors import Misuse
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -24,9 +26,16 @@ class Orders:
     def __init__(self) -> None:
         self._queue: SimpleQueue[_Order | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._is_finished = False
 
     def give(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have a call made after those that were ordered before."""
+        """Have a call made after those that were ordered before.
+
+        Raises:
+            Misuse: it was to be finished; nobody would ever make the call.
+        """
+        if self._is_finished:
+            raise Misuse("Nothing more can be ordered of a connection that was ended or passed on.")
         ordered: Future[T] = Future()
         self._queue.put((ordered, lambda: call(*args, **kwargs)))
         if self._thread is None:
@@ -36,6 +45,7 @@ class Orders:
 
     def finish(self) -> None:
         """Nothing more is ordered: the thread ends once it has carried out what was."""
+        self._is_finished = True
         self._queue.put(None)
 
     def cancel(self) -> None:

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.errors import WireError
+from core.errors import Misuse, WireError
 from core.inbound.server import hanging
 from core.inbound.server.connection import Connection
 from core.protocols.source import Source
@@ -66,3 +66,9 @@ def test_a_thread_that_hangs_over_a_message_holds_up_neither_the_runs_end_nor_th
     assert never.cancelled()
     goes_on.set()
     assert judging.result(30).daemon
+
+
+def test_what_would_never_be_done_cannot_be_ordered(connection: Connection) -> None:
+    connection.pass_on()
+    with pytest.raises(Misuse):
+        connection.order(threading.get_ident)
