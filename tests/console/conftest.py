@@ -97,7 +97,8 @@ class Console:
         """Whether the top screen shows what its widgets hold; it draws itself sixty times a second at most."""
         screen = self.app.screen
         asked = screen._layout_required or screen._scroll_required or screen._repaint_required
-        return not (asked or screen._dirty_widgets or screen._callbacks)
+        is_moving = bool(self.app.animator._animations)
+        return not (asked or is_moving or screen._dirty_widgets or screen._callbacks)
 
     async def until_seen(self, text: str) -> None:
         await self.until(lambda: text in self.text, repr(text))

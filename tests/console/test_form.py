@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.containers import VerticalScroll
 
 from core.handles import Handles
 from core.services.accounts import accounts
@@ -208,6 +209,16 @@ async def test_all_buttons_of_a_form_have_room(open_console: Opener) -> None:
         await console.until_seen("Save and finish")
         [buttons] = [line for line in console.lines if "Test connection" in line]
         assert buttons.split() == ["Test", "connection", "Save", "Save", "and", "finish", "Back"]
+
+
+async def test_a_form_is_where_it_goes_at_once(open_console: Opener) -> None:
+    async with open_console() as console:
+        await console.press("n")
+        body = console.app.screen.query_one(VerticalScroll)
+        places: list[float] = []
+        console.app.screen.watch(body, "scroll_y", lambda place: places.append(place), init=False)
+        await console.press("shift+tab")
+        assert places == [body.max_scroll_y]
 
 
 async def test_help_is_there_where_letters_are_typed(open_console: Opener) -> None:

@@ -39,6 +39,7 @@ class TerminalApp(App[int]):
     def __init__(self, *, faults: Path, ascii_only: bool = False) -> None:
         """`faults` is the file for the place of a fault of ours."""
         super().__init__()
+        self.animation_level = "none"  # a form that glides to its next field is drawn a dozen times over a slow line
         self.keyboard = Keyboard(self, super().on_event)
         self._faults = faults
         self._shown_lines = ShownLines()
