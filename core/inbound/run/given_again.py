@@ -8,7 +8,7 @@ UIDNEXT as the last message's number and one: there it falls when that message g
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 from sqlmodel import Session
@@ -20,13 +20,11 @@ from core.handles import Handles
 from core.inbound.due import Claimed
 from core.inbound.marks import is_key
 from core.inbound.noted import Noted
+from core.inbound.server.backlog import FARTHEST_WEST
 from core.inbound.server.connection import Connection
 from core.models import Account, FolderMark, Message, MessageState
 from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key, Selected
-
-_FARTHEST = timedelta(hours=12)
-"""A server goes by its own days, and nobody knows where it stands; what comes after a restore comes later than that."""
 
 _account, _message = table_of(Account), table_of(Message)
 
@@ -60,7 +58,7 @@ def may_be_before_start(account: Account, came: datetime | None) -> bool:
         return False
     is_now = account.start_from == "now"
     start = account.created_at if is_now else datetime.fromisoformat(account.start_from).replace(tzinfo=UTC)
-    return came is None or came < start + _FARTHEST
+    return came is None or came < start + FARTHEST_WEST  # what comes after a restore comes later
 
 
 def begin_anew(handles: Handles, claimed: Claimed) -> None:

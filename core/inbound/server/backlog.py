@@ -18,7 +18,7 @@ from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key, Listing, Selected
 from core.runlog import RunLog
 
-_FARTHEST_WEST = timedelta(hours=12)
+FARTHEST_WEST = timedelta(hours=12)
 """A server goes by its own days (RFC 3501 §6.4.4); nobody knows where it stands: it may still be yesterday there."""
 
 
@@ -110,7 +110,7 @@ class Backlog:
         account = self.claimed.account
         if start == "now" and mark.uidvalidity and mark.match_upto:
             # Numbered anew: what came since the account began and was not fetched yet must not be taken for old.
-            start = (account.created_at - _FARTHEST_WEST).date().isoformat()
+            start = (account.created_at - FARTHEST_WEST).date().isoformat()
         if any(is_nameless(key) for key in new):
             raise NotOffered(
                 f"The server of {account.name} does not give every message a UIDL of its own, so where to begin could "
