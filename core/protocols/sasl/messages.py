@@ -1,12 +1,8 @@
-"""What SASL mechanisms send (RFC 4616, RFC 7628, Google's XOAUTH2)."""
+"""The messages of mechanisms that hand over what they have in one (RFC 4616, RFC 7628, Google's XOAUTH2)."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable
-
-from core.errors import BadInput
-from core.secret import MASK
+from core.protocols.sasl.text import encoded, refuse_breaks, refuse_nul
 
 
 def plain(username: str, password: str) -> bytes:
@@ -45,41 +41,3 @@ def dismissal(mechanism: str) -> bytes:
     An empty line for XOAUTH2; OAUTHBEARER has a byte for it (RFC 7628 §3.2.3).
     """
     return encoded(b"\x01") if mechanism == "OAUTHBEARER" else b""
-
-
-def encoded(message: bytes) -> bytes:
-    """As it goes over the wire."""
-    return base64.b64encode(message)
-
-
-def decoded(challenge: bytes) -> str:
-    """A challenge in readable form; what is no base64 is empty."""
-    try:
-        return base64.b64decode(challenge, validate=True).decode(errors="replace")
-    except ValueError:
-        return ""
-
-
-def refuse_breaks(what: str, value: str) -> str:
-    """Give the value back, or refuse it: CR, LF and NUL would end the command and begin another.
-
-    Raises:
-        BadInput: it holds one of them.
-    """
-    if "\r" in value or "\n" in value or "\0" in value:
-        raise BadInput(f"The {what} holds a line break or NUL, which cannot be sent to a server.")
-    return value
-
-
-def refuse_nul(*values: str) -> None:
-    """PLAIN separates its parts by NUL, so none may hold one."""
-    for value in values:
-        refuse_breaks("user name or password", value)
-
-
-def scrubbed(text: str, secrets: Iterable[str]) -> str:
-    """A server's words without the secrets it may repeat, also in base64."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, MASK).replace(base64.b64encode(secret.encode()).decode(), MASK)
-    return text
