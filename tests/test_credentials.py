@@ -14,10 +14,10 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import AccountStatus, Alert, Token
 from core.outbound.sending.deliver import deliver_due
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
+from core.services.configuration.profiles import profiles
 from core.services.doctor.examination import Level, examine
-from core.services.profiles import profiles
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, status_of
 from tests.outbound import world
 from tests.servers.certificates import Certificates

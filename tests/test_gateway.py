@@ -18,8 +18,8 @@ from core.handles import Handles
 from core.models import Queue, Setting, Template
 from core.secret import Secret
 from core.services.actor import Actor, Role, current_actor
+from core.services.configuration.templates import templates
 from core.services.doctor.examination import Level, examine
-from core.services.templates import templates
 from core.system_users import this_user
 from core.vault.vault import KEY_HOME, KEY_ID, PUBLIC_KEY
 from tests.waiting import PATIENCE, until

@@ -19,7 +19,7 @@ from benchmarks.peers.running import watched_memory
 from core.db.bulk import table_of
 from core.db.doors import Database
 from core.models import Run
-from core.services.overview import live_workers
+from core.services.looking.overview import live_workers
 from core.workers import seat
 
 SETTLED = seat.LOOK + 1

@@ -19,7 +19,7 @@ from core.models import Account, MessageState
 from core.runlog import Listener
 from core.services import access, audit
 from core.services.actor import Actor
-from core.services.explaining import account_named, sentence
+from core.services.what_if.explaining import account_named, sentence
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from core.handles import Handles
 from core.models import Request, RequestEvent, RequestState
 from core.services import access, audit
 from core.services.actor import Actor
-from core.services.overview import is_alive, live_workers
+from core.services.looking.overview import is_alive, live_workers
 
 _request, _event = table_of(Request), table_of(RequestEvent)
 

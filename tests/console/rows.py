@@ -11,8 +11,8 @@ from sqlmodel import Session, SQLModel
 from core import clock
 from core.handles import Handles
 from core.models import Message, RawMessage, Record, Run, RunEvent
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 
 
 def store(handles: Handles, rows: Iterable[SQLModel], *topics: str) -> None:

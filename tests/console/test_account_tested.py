@@ -6,8 +6,8 @@ import pytest
 
 from core.handles import Handles
 from core.resources.account import ACCOUNT
-from core.services import search
 from core.services.actor import Actor
+from core.services.lists import search
 from tests.console.conftest import Opener
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer

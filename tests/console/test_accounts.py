@@ -6,9 +6,9 @@ import pytest
 from textual import events
 
 from core.handles import Handles
-from core.services import stored_rule
-from core.services.accounts import accounts
 from core.services.actor import Actor, Role
+from core.services.configuration import stored_rule
+from core.services.configuration.accounts import accounts
 from tests.accounts import add_account as add_plain_account
 from tests.accounts import at, change_account, fetched_well, message
 from tests.console.conftest import Opener

@@ -6,8 +6,8 @@ from core import clock
 from core.handles import Handles
 from core.models import Queue
 from core.services.actor import Actor
-from core.services.queues import queues
-from core.services.templates import templates
+from core.services.configuration.queues import queues
+from core.services.configuration.templates import templates
 from tests.console.conftest import Opener
 from tests.console.rows import store
 from tui.console.window import MOST
@@ -32,7 +32,7 @@ async def test_delete_asks_with_another_key_and_can_be_undone(
 
 async def test_a_refused_delete_names_what_depends(open_console: Opener, handles: Handles, actor: Actor) -> None:
     templates.add(handles, actor, "A relay", {"smtp_host": "relay.example.org"})
-    from core.services.mailboxes import mailboxes
+    from core.services.configuration.mailboxes import mailboxes
 
     mailboxes.add(handles, actor, "news", {"template": "A relay", "username": "news", "password": "x"})
     async with open_console(screen="templates") as console:

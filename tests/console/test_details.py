@@ -12,8 +12,8 @@ from core import clock
 from core.handles import Handles
 from core.models import OutgoingMessage, OutgoingRaw
 from core.services import outbox
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, event, message, record, run, store
 from tui.console.wrapping import flowed, hanging, in_columns

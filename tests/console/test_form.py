@@ -6,8 +6,8 @@ from textual import events
 from textual.containers import VerticalScroll
 
 from core.handles import Handles
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 from tests.console.conftest import Opener
 from tests.console.rows import add_account
 from tui.console.screens.form import FormScreen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from core.handles import Handles
 from core.resources.catalogue import kind_named
 from core.services.actor import Actor
-from core.services.catalogue import resource_of
-from core.services.config_text import import_text
+from core.services.configuration.catalogue import resource_of
+from core.services.configuration.config_text import import_text
 from tests.console.conftest import Opener
 from tests.guards import ON_DELETE, ON_SAVE, WORLD
 from tui.console.form_values import typed_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from core.handles import Handles
 from core.services.actor import Actor
-from core.services.filters import filters
-from core.services.queues import queues
+from core.services.configuration.filters import filters
+from core.services.configuration.queues import queues
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, message, record, store
 

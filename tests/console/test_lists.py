@@ -11,8 +11,8 @@ from core import clock
 from core.handles import Handles
 from core.models import AccountStatus, Queue
 from core.resources.catalogue import kind_named
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, record, run, store
 from tui.console.desk import Desk
@@ -141,7 +141,7 @@ async def test_a_database_out_of_reach_is_said_and_the_rows_stay(
     add_account(handles, actor, "support")
     async with open_console() as console:
         from core.errors import StoreBusy
-        from core.services import search
+        from core.services.lists import search
 
         def away(*_: object, **__: object) -> None:
             raise StoreBusy("The database is out of reach.")

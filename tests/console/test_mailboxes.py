@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core.handles import Handles
-from core.services.accounts import accounts
 from core.services.actor import Actor
-from core.services.config_text import import_text
-from core.services.mailboxes import mailboxes
+from core.services.configuration.accounts import accounts
+from core.services.configuration.config_text import import_text
+from core.services.configuration.mailboxes import mailboxes
 from tests.console.conftest import Opener
 from tests.guards import WORLD
 from tests.servers.dovecot import DovecotServer

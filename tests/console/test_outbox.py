@@ -11,8 +11,9 @@ from core.handin import OutgoingEnvelope, hand_in
 from core.handles import Handles
 from core.models import OutgoingMessage, OutgoingRaw, Recipient
 from core.resources.outbox import OUTBOX
-from core.services import outbox, reading
+from core.services import outbox
 from core.services.actor import Actor, Role
+from core.services.looking import reading
 from tests.console.conftest import Opener
 from tests.console.rows import store
 from tui.console import deeds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.handles import Handles
 from core.services.actor import Actor
-from core.services.profiles import profiles
+from core.services.configuration.profiles import profiles
 from tests.console.conftest import Console, Opener
 from tui.console.dialogs.guide import Guide
 from tui.console.screens.form import FormScreen

@@ -11,7 +11,7 @@ from core.errors import StoreBusy
 from core.handles import Handles
 from core.services import reply
 from core.services.actor import Actor
-from core.services.queues import queues
+from core.services.configuration.queues import queues
 from tests.console.conftest import Opener
 from tests.console.rows import message, record, store
 from tui.console.dialogs import write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.handles import Handles
 from core.services.actor import Actor, Role
-from core.services.filters import filters
+from core.services.configuration.filters import filters
 from tests.console.conftest import Opener
 from tests.console.rows import message, record, store
 

@@ -11,8 +11,8 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Token
 from core.services.actor import Actor, Role
-from core.services.profiles import profiles
-from core.services.sign_in_status import State, standings
+from core.services.configuration.profiles import profiles
+from core.services.signing_in.sign_in_status import State, standings
 from tests.console.conftest import Console, Opener
 from tests.console.rows import add_account
 from tests.fakes.token_server import TokenServer

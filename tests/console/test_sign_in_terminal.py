@@ -16,8 +16,8 @@ import pytest
 
 from core.handles import Handles
 from core.services.actor import Actor
-from core.services.profiles import profiles
-from core.services.sign_in_status import State, standings
+from core.services.configuration.profiles import profiles
+from core.services.signing_in.sign_in_status import State, standings
 from tests.console.rows import add_account
 from tests.console.test_in_terminal import Terminal
 from tests.fakes.token_server import TokenServer

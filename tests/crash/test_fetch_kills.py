@@ -10,8 +10,8 @@ import pytest
 from core.environment import Environment
 from core.handles import Handles
 from core.models import Suspect
-from core.services import stored_rule
 from core.services.actor import Actor
+from core.services.configuration import stored_rule
 from tests.accounts import (
     ON_POSTGRES,
     ON_SQLITE,

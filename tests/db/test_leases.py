@@ -13,8 +13,8 @@ from core.db.leases import Lease, Renewer, claim, hold, release
 from core.errors import LeaseLost
 from core.handles import Handles
 from core.models import AccountStatus
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 from tests.waiting import PATIENCE, until
 
 

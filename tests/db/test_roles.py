@@ -17,29 +17,16 @@ from core.outbox.return_token import SECRET as RETURN_TOKEN
 from core.outbox.return_token import made_secret, secret_of
 from core.resources.catalogue import KINDS
 from core.secret import Secret
-from core.services import (
-    access,
-    deliveries,
-    details,
-    outbox,
-    overview,
-    pictures,
-    quarantine,
-    records,
-    requests,
-    route,
-    runs,
-    search,
-    settings,
-    sign_in_status,
-    suppressions,
-    where,
-)
-from core.services.accounts import accounts
+from core.services import access, deliveries, outbox, quarantine, records, requests, settings, suppressions
 from core.services.actor import Actor, Role
-from core.services.catalogue import RESOURCES
+from core.services.configuration.accounts import accounts
+from core.services.configuration.catalogue import RESOURCES
 from core.services.doctor.examination import examine
+from core.services.lists import search
+from core.services.looking import details, overview, pictures, runs, where
 from core.services.messages import raw
+from core.services.signing_in import sign_in_status
+from core.services.what_if import route
 from core.workers.loop import run_workers
 from tests.accounts import at, fetched_well, message
 from tests.outbound import world

@@ -17,7 +17,7 @@ from core.outbound.sending.deliver import deliver_due
 from core.secret import Secret
 from core.services import requests
 from core.services.actor import Actor
-from core.services.catalogue import RESOURCES
+from core.services.configuration.catalogue import RESOURCES
 from core.services.connection_tests.test_orders import steps
 from core.workers.fetch_now import fetch_now
 from tests import waiting

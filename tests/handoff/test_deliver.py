@@ -13,7 +13,7 @@ from core.handoff.receiver import Reception
 from core.handoff.turns import FIRST, LIFETIME, LONGEST, due_handoffs, next_attempt_at, wait_after
 from core.models import Delivery, HandoffStatus, Record
 from core.services.actor import Actor
-from core.services.catalogue import RESOURCES
+from core.services.configuration.catalogue import RESOURCES
 from core.workers.handoff import Handover
 from tests.accounts import message, rows_of
 from tests.handoff.handing_over import ANSWER, hand_in, hand_over, handoff, let_time_pass, posting, states

@@ -10,9 +10,10 @@ from core.errors import BadInput
 from core.handles import Handles
 from core.models import Delivery, Record
 from core.resources.catalogue import kind_named
-from core.services import deliveries, search
+from core.services import deliveries
 from core.services.actor import Actor, Role
-from core.services.catalogue import RESOURCES
+from core.services.configuration.catalogue import RESOURCES
+from core.services.lists import search
 from tests.accounts import LONG_AGO, message, rows_of
 from tests.handoff.handing_over import ANSWER, hand_in, hand_over, handoff, posting, states
 from tests.handoff.receiver import Receiver

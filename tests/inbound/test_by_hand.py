@@ -18,8 +18,8 @@ from core.inbound.run.closing import RunOutcome
 from core.models import AccountStatus, Audit, Message, Quarantine, RawMessage, Record, RunState
 from core.runlog import Line
 from core.services.actor import Actor, Role
-from core.services.explaining import account_named
 from core.services.intake import take_in
+from core.services.what_if.explaining import account_named
 from tests.accounts import (
     add_account,
     change_account,

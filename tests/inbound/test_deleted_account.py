@@ -5,9 +5,11 @@ import threading
 from core.handles import Handles
 from core.models import Run
 from core.resources.catalogue import kind_named
-from core.services import quarantine, runs, search
-from core.services.accounts import accounts
+from core.services import quarantine
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
+from core.services.lists import search
+from core.services.looking import runs
 from tests.accounts import (
     ON_SQLITE,
     add_account,

@@ -12,8 +12,8 @@ from core.inbound.explain import explain
 from core.inbound.record_types import names
 from core.models import Counter, Message, Record, Run, metadata
 from core.services.actor import Actor
-from core.services.config_text import import_text
-from core.services.explaining import account_named, explained, outcome_as_json
+from core.services.configuration.config_text import import_text
+from core.services.what_if.explaining import account_named, explained, outcome_as_json
 from tests.accounts import message
 from tests.services.worlds import NOW, put
 

@@ -13,8 +13,8 @@ from core.handles import Handles
 from core.inbound import record_types
 from core.inbound.explain import explain
 from core.services.actor import Actor
-from core.services.config_text import import_text
-from core.services.explaining import account_named
+from core.services.configuration.config_text import import_text
+from core.services.what_if.explaining import account_named
 from tests.accounts import message
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "postroom-invoice"

@@ -6,8 +6,8 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.inbound.troubles import tell_troubles
 from core.models import Alert, Message
-from core.services import stored_rule
 from core.services.actor import Actor
+from core.services.configuration import stored_rule
 from tests.accounts import ON_SQLITE, add_account, at, change_account, fetched_well, message, rows_of
 from tests.servers.dovecot import DovecotServer
 

@@ -17,7 +17,7 @@ from core.models import OutgoingRaw
 from core.outbound.sending.deliver import deliver_due
 from core.outbox import pick_up as module
 from core.outbox.pick_up import has_mail, pick_up
-from core.services.handed_in import take_in
+from core.services.looking.handed_in import take_in
 from tests.outbound.world import QUICK, add_mailbox, rows
 from tests.outbox.drop_folder import MAIL, drop, left
 from tui.cli.delivering import exit_code_of

@@ -13,11 +13,11 @@ from core.models import Worker
 from core.resources.catalogue import AUDIT, kind_named
 from core.secret import Secret
 from core.services import audit
-from core.services.accounts import accounts
 from core.services.actor import Actor
-from core.services.paging import cursor_of
-from core.services.queues import queues
-from core.services.search import matching
+from core.services.configuration.accounts import accounts
+from core.services.configuration.queues import queues
+from core.services.lists.paging import cursor_of
+from core.services.lists.search import matching
 from tests.accounts import ON_SQLITE
 from tests.services.worlds import add, put
 

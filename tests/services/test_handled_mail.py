@@ -9,7 +9,7 @@ from core.models import OutgoingMessage, Quarantine, RawMessage, Recipient
 from core.resources.catalogue import kind_named
 from core.services import messages, outbox, quarantine, records, settings
 from core.services.actor import Actor
-from core.services.details import show
+from core.services.looking.details import show
 from tests.services.traffic import OPERATOR, VIEWER, message_row, outgoing_row, record_row
 from tests.services.worlds import NOW, put, shown
 
@@ -63,7 +63,7 @@ def test_orders_to_the_outbox_are_carried_out_and_noted(handles: Handles, admin:
     assert _states(handles) == ["queued", "cancelled", "held"]
     with pytest.raises(NotPermitted):
         outbox.cancel(handles, VIEWER, None)
-    from core.services.search import matching
+    from core.services.lists.search import matching
 
     noted = [(row["verb"], row["name"], row["actor"]) for row in matching(handles, admin, kind_named("audit")).rows]
     assert noted == [

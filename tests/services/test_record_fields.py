@@ -11,8 +11,8 @@ from core.inbound.explain import explain
 from core.models import Record
 from core.services import records, settings
 from core.services.actor import Actor
-from core.services.config_text import import_text
-from core.services.explaining import account_named
+from core.services.configuration.config_text import import_text
+from core.services.what_if.explaining import account_named
 from tests.accounts import message
 from tests.services.worlds import NOW
 

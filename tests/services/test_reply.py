@@ -17,9 +17,9 @@ from core.models import Audit, Message, OutgoingRaw
 from core.outbound.sending.deliver import deliver_due
 from core.resources.incoming import RECORD
 from core.services.actor import Actor, Role
-from core.services.details import show
+from core.services.configuration.queues import queues
 from core.services.intake import take_in
-from core.services.queues import queues
+from core.services.looking.details import show
 from core.services.reply import reply
 from tests.accounts import ON_POSTGRES, ON_SQLITE, add_account, message, records, rows_of
 from tests.crash.failures import losing_commit

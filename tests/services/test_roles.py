@@ -15,11 +15,13 @@ from core.environment import Environment
 from core.errors import NotFound, NotPermitted
 from core.handles import Handles
 from core.resources.catalogue import AUDIT, KINDS, kind_named
-from core.services import details, requests, search, settings
+from core.services import requests, settings
 from core.services.actor import Actor, Role
-from core.services.catalogue import RESOURCES
+from core.services.configuration.catalogue import RESOURCES
 from core.services.connection_tests import test_orders
 from core.services.editing.verbs import Resource
+from core.services.lists import search
+from core.services.looking import details
 from tests.accounts import ON_SQLITE
 from tests.services.worlds import add
 

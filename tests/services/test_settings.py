@@ -10,7 +10,7 @@ from core.handles import Handles
 from core.models import Audit, Setting
 from core.services import settings
 from core.services.actor import Actor, Role
-from core.services.queues import queues
+from core.services.configuration.queues import queues
 from core.services.setting_values import DEFAULTS, unnested
 
 

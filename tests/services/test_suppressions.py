@@ -10,8 +10,8 @@ from core.outbox.suppression import note_hard_bounces
 from core.resources.suppression import SUPPRESSION
 from core.services import suppressions
 from core.services.actor import Actor, Role
-from core.services.details import show
-from core.services.search import matching
+from core.services.lists.search import matching
+from core.services.looking.details import show
 from tests.accounts import ON_SQLITE, rows_of
 
 pytestmark = ON_SQLITE

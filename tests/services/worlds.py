@@ -8,7 +8,7 @@ from sqlmodel import Session, SQLModel
 
 from core.handles import Handles
 from core.services.actor import Actor
-from core.services.catalogue import RESOURCES
+from core.services.configuration.catalogue import RESOURCES
 
 NOW = datetime(2026, 11, 20, 21, 4, 10, tzinfo=UTC)
 

@@ -18,8 +18,8 @@ from core.inbound.run.fetch import FetchOptions
 from core.models import AccountStatus, Run, RunState, Setting
 from core.protocols.server import Timeouts
 from core.runlog import Line
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 from core.services.requests import ask
 from core.workers import slots
 from core.workers.fetcher import Fetcher

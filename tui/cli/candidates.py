@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.services.names import names_shown
+from core.services.looking.names import names_shown
 from tui.cli.options import split_common
 from tui.cli.suggestions import Suggested, suggested
 

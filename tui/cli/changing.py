@@ -16,7 +16,7 @@ from core.resources.suppression import SUPPRESSION
 from core.resources.system import SETTING
 from core.secret import Secret
 from core.services import settings, suppressions
-from core.services.catalogue import resource_of
+from core.services.configuration.catalogue import resource_of
 from core.services.editing.writing import Saved
 from tui.cli.assignments import read_assignments, read_fields, toml_value
 from tui.cli.opened import opened

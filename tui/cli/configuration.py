@@ -13,9 +13,9 @@ from typer import Argument, Context, Option
 from core.errors import Misuse, NoInput
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
-from core.services.config_export import export_text
-from core.services.config_text import Difference, Imported, import_text
-from core.services.config_text import diff as differences_of
+from core.services.configuration.config_export import export_text
+from core.services.configuration.config_text import Difference, Imported, import_text
+from core.services.configuration.config_text import diff as differences_of
 from core.services.connection_tests.tested import LOGINS
 from tui.cli.commands import group
 from tui.cli.opened import opened

@@ -8,7 +8,7 @@ import signal
 from core.handles import Handles
 from core.resources.account import ACCOUNT
 from core.services.actor import Actor
-from core.services.search import count
+from core.services.lists.search import count
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 

@@ -14,7 +14,7 @@ from core.outbound.sending.deliver import Outcome, Summary, deliver_due
 from core.services import access
 from core.services.actor import Actor
 from core.services.doctor.waiting_mail import why_nothing_leaves
-from core.services.route import Simulated, simulate, told
+from core.services.what_if.route import Simulated, simulate, told
 from tui.cli import by_worker
 from tui.cli.live import tell_live
 from tui.cli.opened import opened

@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Argument, Context, Option
 
 from core.errors import NoInput
-from core.services.explaining import explained, only_message, outcome_as_json, sentence
+from core.services.what_if.explaining import explained, only_message, outcome_as_json, sentence
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import write_json, write_line

@@ -13,8 +13,8 @@ from typer import Argument, Context, Option
 from core import clock
 from core.errors import Misuse, NoInput
 from core.inbound.handed_in import HandedIn
-from core.services.explaining import outcome_as_json
 from core.services.intake import foreseen, take_in
+from core.services.what_if.explaining import outcome_as_json
 from core.workers.fetch_now import FetchSummary
 from tui.cli.fetching import sentence, tell, tell_failure
 from tui.cli.opened import opened

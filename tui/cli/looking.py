@@ -17,11 +17,11 @@ from core.resources.outbox import OUTBOX
 from core.resources.system import ALERT
 from core.services import messages
 from core.services.actor import Actor
-from core.services.attention import notice_unattended
-from core.services.details import show as shown
-from core.services.json_rows import as_json
-from core.services.paging import cursor_of
-from core.services.search import Page, matching
+from core.services.lists.paging import cursor_of
+from core.services.lists.search import Page, matching
+from core.services.looking.attention import notice_unattended
+from core.services.looking.details import show as shown
+from core.services.looking.json_rows import as_json
 from tui.cli.filter_words import Listing, read_listing
 from tui.cli.opened import opened
 from tui.cli.options import Invocation

@@ -12,10 +12,10 @@ from core import clock
 from core.errors import Misuse, NeedsSignIn, NoInput
 from core.handles import Handles
 from core.oauth.waiting import SignedIn
-from core.services import sign_in
 from core.services.actor import Actor
-from core.services.sign_in import Flow, InBrowser
-from core.services.sign_in_status import Standing, standings
+from core.services.signing_in import sign_in
+from core.services.signing_in.sign_in import Flow, InBrowser
+from core.services.signing_in.sign_in_status import Standing, standings
 from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.options import Invocation

@@ -8,8 +8,8 @@ from typing import Annotated
 from typer import Argument, Context
 
 from core.handles import Handles
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say

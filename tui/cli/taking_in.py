@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.handles import Handles
-from core.services import handed_in
+from core.services.looking import handed_in
 from tui.cli.options import Invocation
 from tui.cli.output import say
 

@@ -8,7 +8,7 @@ from typer import Argument, Context, Option
 
 from core import clock
 from core.inbound.trial import Tried
-from core.services.trying import LAST, told, tried_as_json, try_text
+from core.services.what_if.trying import LAST, told, tried_as_json, try_text
 from core.text import counted
 from tui.cli.configuration import read_file
 from tui.cli.opened import opened

@@ -10,8 +10,8 @@ from typer import Argument, Context, Option
 
 from core.errors import Misuse
 from core.inbound.handed_in import FOLDER
-from core.services.where import LIMIT
-from core.services.where import where as sightings
+from core.services.looking.where import LIMIT
+from core.services.looking.where import where as sightings
 from tui.cli.opened import opened
 from tui.cli.options import Invocation
 from tui.cli.output import say, write_json, write_line

@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from core.errors import PostroomError, SchemaMismatch
 from core.resources.kind import Kind
-from core.services.attention import notice_unattended
+from core.services.looking.attention import notice_unattended
 from core.text import safe_text
 from tui.console import key_names
 from tui.console.calls import Answered, Calls

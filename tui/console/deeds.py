@@ -10,8 +10,8 @@ from core import clock
 from core.models import MessageState
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
-from core.services import search
-from core.services.json_rows import as_json
+from core.services.lists import search
+from core.services.looking.json_rows import as_json
 from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.nouns import many
@@ -68,7 +68,7 @@ def _saved(name: str, data: bytes) -> str:
 
 
 def _validity(desk: Desk, rows: list[Row]) -> str:
-    from core.services.accounts import accounts
+    from core.services.configuration.accounts import accounts
 
     wanted = ["invalid" if row["validity"] == "valid" else "valid" for row in rows]
     for row, validity in zip(rows, wanted, strict=True):
@@ -81,7 +81,7 @@ def _validity(desk: Desk, rows: list[Row]) -> str:
 
 
 def _pause(desk: Desk, rows: list[Row]) -> str:
-    from core.services.accounts import accounts
+    from core.services.configuration.accounts import accounts
 
     paused = [row for row in rows if row.get("status") == "paused"]
     for row in rows:
@@ -98,7 +98,7 @@ def switched_pause(desk: Desk, account: str) -> str:
 
 
 def _stop(desk: Desk, rows: list[Row]) -> str:
-    from core.services.accounts import accounts
+    from core.services.configuration.accounts import accounts
 
     running = [row for row in rows if accounts.stop(desk.handles, desk.actor, row["name"])]
     if not running:

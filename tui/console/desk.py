@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import Misuse, StoreBusy
 from core.resources.kind import Kind
-from core.services import access, details, handed_in, overview, search, watching
+from core.services import access
 from core.services.actor import Actor
-from core.services.paging import Cursor, cursor_of
+from core.services.lists import search
+from core.services.lists.paging import Cursor, cursor_of
+from core.services.looking import details, handed_in, overview, watching
 from tui.console.standing import Standing
 from tui.console.window import PAGE, Row, Window
 

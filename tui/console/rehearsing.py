@@ -30,7 +30,7 @@ def show_tried(app: App[Any], desk: Desk, given: Mapping[str, Any], name: str | 
 
 
 def _explained(desk: Desk, message_id: int) -> Lines:
-    from core.services.explaining import explained_stored, sentence
+    from core.services.what_if.explaining import explained_stored, sentence
 
     outcome = explained_stored(desk.handles, desk.actor, message_id)
     steps = [(f"{step.stage}: {f'{step.rule} – ' if step.rule else ''}{step.why}", "") for step in outcome.trail]
@@ -39,7 +39,7 @@ def _explained(desk: Desk, message_id: int) -> Lines:
 
 
 def _tried(desk: Desk, given: Mapping[str, Any], name: str | None) -> Lines:
-    from core.services.trying import told, try_values
+    from core.services.what_if.trying import told, try_values
 
     tried = list(try_values(desk.handles, desk.actor, given, name=name))
     different = [one for one in tried if one.is_different]

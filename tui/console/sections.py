@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.content import Content
 
-from core.services.json_rows import plain
+from core.services.looking.json_rows import plain
 from core.text import safe_text
 from tui.console.cells import local_moment, words
 from tui.console.wrapping import hanging

@@ -12,8 +12,8 @@ from typing import TypeAlias
 from core import clock
 from core.errors import BadInput, NeedsSignIn
 from core.oauth.waiting import Prompt, SignedIn
-from core.services import sign_in
-from core.services.sign_in import Flow
+from core.services.signing_in import sign_in
+from core.services.signing_in.sign_in import Flow
 from tui.console.desk import Desk
 from tui.loopback import Loopback
 

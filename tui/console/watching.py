@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from core.errors import PostroomError
-from core.services.watching import watch
+from core.services.looking.watching import watch
 
 if TYPE_CHECKING:
     from core.handles import Handles

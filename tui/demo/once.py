@@ -14,7 +14,7 @@ from core.outbound.sending.deliver import deliver_due
 from core.resources.incoming import RECORD
 from core.resources.outbox import OUTBOX
 from core.services.actor import Actor, current_actor
-from core.services.search import Row, matching
+from core.services.lists.search import Row, matching
 from core.workers.fetch_now import fetch_now
 from tui.cli.fetching import sentence, tell
 from tui.cli.output import TableColumn, write_line, write_table

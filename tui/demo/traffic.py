@@ -13,7 +13,7 @@ from core.handin import hand_in
 from core.handles import Handles
 from core.resources.incoming import RECORD
 from core.services.actor import current_actor
-from core.services.search import matching
+from core.services.lists.search import matching
 from tui.demo.mails import sample_mails
 from tui.demo.replies import reply_to
 from tui.demo.world import DemoWorld

@@ -14,7 +14,7 @@ from core.clock import utcnow
 from core.environment import Environment, read_environment
 from core.gateway import open_gateway
 from core.services.actor import current_actor
-from core.services.config_text import import_text
+from core.services.configuration.config_text import import_text
 from tui.demo.certificates import make_certificate
 from tui.demo.configuration import DESK, OFFICE, PASSWORD, SENDERS, Places, configuration
 from tui.demo.incoming_server import IncomingServer, start_incoming

@@ -18,7 +18,7 @@ from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE
-from core.services import accounts, mailboxes
+from core.services.configuration import accounts, mailboxes
 from core.services.editing.drafts import drafted, read_given
 from core.services.lookup import Stored, named
 from core.services.references import users_of

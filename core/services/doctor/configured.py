@@ -11,7 +11,7 @@ from core.models import Mailbox, Queue, Validity
 from core.outbound.scripts.file import read_script
 from core.services.doctor.finding import Finding, Level
 from core.services.doctor.scene import Scene, some
-from core.services.sign_in_status import State, standings_in
+from core.services.signing_in.sign_in_status import State, standings_in
 
 
 def default_queue(scene: Scene) -> Finding:

@@ -25,7 +25,7 @@ from core.protocols.smtp.connection import open_smtp
 from core.protocols.source import Source
 from core.protocols.tls import Security
 from core.services.doctor.finding import Finding, Level
-from core.services.sign_in_status import State, standings_in
+from core.services.signing_in.sign_in_status import State, standings_in
 from core.text import counted
 
 TIMEOUTS = Timeouts(connect=10.0, login=15.0, command=15.0)

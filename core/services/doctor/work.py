@@ -9,7 +9,7 @@ from core.db.bulk import table_of
 from core.models import Account, AccountStatus, Alert, Message, MessageState, Run, RunState, Validity
 from core.services.doctor.finding import Finding, Level
 from core.services.doctor.scene import Scene, some
-from core.services.overview import live_workers
+from core.services.looking.overview import live_workers
 from core.text import counted
 
 

@@ -24,10 +24,10 @@ from core.services.editing.checking import problems_of
 from core.services.editing.drafts import Draft, Given, drafted, read_given, values_of
 from core.services.editing.guards import Change, Guards
 from core.services.editing.writing import Saved, write
+from core.services.lists.paging import Cursor
+from core.services.lists.search import LIMIT, Page, matching
 from core.services.lookup import named
-from core.services.paging import Cursor
 from core.services.sealing import is_kept
-from core.services.search import LIMIT, Page, matching
 
 
 class Resource:

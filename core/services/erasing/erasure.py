@@ -19,10 +19,11 @@ from core.mail.naming import Naming
 from core.mail.strict_address import strict_address
 from core.models import Audit
 from core.outbox import erasure as outbox
-from core.services import access, audit, handed_in
+from core.services import access, audit
 from core.services.actor import Actor
 from core.services.erasing.left_of_person import Left, left_of, mentions_left, waiting_left
 from core.services.erasing.remarks import Remarks, remarks_on, without
+from core.services.looking import handed_in
 
 UNREACHED = (
     "backups made before, and what db restore and db upgrade put beside the database, until they are deleted",

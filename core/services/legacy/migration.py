@@ -15,8 +15,8 @@ from core.resources.mailbox import MAILBOX
 from core.resources.template import TEMPLATE
 from core.services import access
 from core.services.actor import Actor
-from core.services.config_entries import Entry, Text
-from core.services.config_text import Imported, import_entries
+from core.services.configuration.config_entries import Entry, Text
+from core.services.configuration.config_text import Imported, import_entries
 from core.services.editing.drafts import read_given, values_of
 from core.services.legacy.given import Note
 from core.services.legacy.javamail import understood

@@ -10,8 +10,8 @@ import pytest
 from textual import events
 
 from core.handles import Handles
-from core.services.accounts import accounts
 from core.services.actor import Actor
+from core.services.configuration.accounts import accounts
 from tests.console.conftest import LONG, Console, Opener
 from tests.console.rows import add_account
 from tests.waiting import PATIENCE

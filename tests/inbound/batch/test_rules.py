@@ -9,9 +9,9 @@ from core.inbound.explain import explain
 from core.models import AccountType
 from core.services import settings
 from core.services.actor import Actor
-from core.services.catalogue import RESOURCES
-from core.services.config_text import import_text
-from core.services.explaining import account_named
+from core.services.configuration.catalogue import RESOURCES
+from core.services.configuration.config_text import import_text
+from core.services.what_if.explaining import account_named
 from tests.accounts import ON_SQLITE, message
 
 CONFIGURED = """

@@ -5,8 +5,8 @@ from core.handles import Handles
 from core.inbound.batch.rules import load_rules
 from core.models import Worker
 from core.services.actor import Actor
-from core.services.config_text import import_text
-from core.services.explaining import account_named
+from core.services.configuration.config_text import import_text
+from core.services.what_if.explaining import account_named
 from tests.accounts import add_account
 from tests.services.worlds import put
 

@@ -7,9 +7,9 @@ import pytest
 from core import clock
 from core.models import MailboxStatus, OutgoingMessage, Recipient
 from core.outbound.sending.deliver import deliver_due
-from core.services import route
 from core.services.actor import Actor, Role
-from core.services.mailboxes import untested
+from core.services.configuration.mailboxes import untested
+from core.services.what_if import route
 from tests.fakes.smtp import ScriptedSmtp
 from tests.fakes.steps import Command, Cut, Reply
 from tests.outbound.world import (

@@ -12,11 +12,11 @@ from core.inbound.explain import explain
 from core.outbound.probe_mail import probe_mail
 from core.outbox.probe_mark import new_mark
 from core.protocols.probe import Step
-from core.services.accounts import accounts
 from core.services.actor import Actor, Role
+from core.services.configuration.accounts import accounts
+from core.services.configuration.mailboxes import mailboxes
+from core.services.configuration.templates import templates
 from core.services.connection_tests import roundtrip
-from core.services.mailboxes import mailboxes
-from core.services.templates import templates
 from tests.accounts import fetched_well, records, stored
 from tests.servers.dovecot import DovecotServer
 from tests.servers.postman import Postman

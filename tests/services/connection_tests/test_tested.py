@@ -9,13 +9,13 @@ from core.handles import Handles
 from core.models import AccountStatus, MailboxStatus
 from core.resources.account import ACCOUNT
 from core.resources.mailbox import MAILBOX
-from core.services.accounts import accounts
 from core.services.actor import Actor
-from core.services.config_text import import_text
+from core.services.configuration.accounts import accounts
+from core.services.configuration.config_text import import_text
+from core.services.configuration.mailboxes import mailboxes
+from core.services.configuration.templates import templates
 from core.services.connection_tests import testing
 from core.services.connection_tests.tested import is_untested, remember
-from core.services.mailboxes import mailboxes
-from core.services.templates import templates
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import RuledSink
 from tui.demo.sink import Security

@@ -8,11 +8,11 @@ import pytest
 from core.errors import BadInput, NotPermitted, SecretUnreadable
 from core.handles import Handles
 from core.models import AccountStatus, MailboxStatus
-from core.services.accounts import accounts
 from core.services.actor import Actor, Role
+from core.services.configuration.accounts import accounts
+from core.services.configuration.mailboxes import mailboxes
+from core.services.configuration.templates import templates
 from core.services.connection_tests import testing
-from core.services.mailboxes import mailboxes
-from core.services.templates import templates
 from tests.servers.certificates import Certificates
 from tests.servers.dovecot import DovecotServer
 from tests.servers.smtp import RuledSink

@@ -7,11 +7,11 @@ import pytest
 
 from core.errors import BadInput, NeedsSignIn, OAuthRefused, OAuthUnavailable
 from core.oauth.cache import access_token
-from core.services.accounts import accounts
+from core.services.configuration.accounts import accounts
+from core.services.configuration.mailboxes import mailboxes
+from core.services.configuration.profiles import profiles
+from core.services.configuration.templates import templates
 from core.services.connection_tests import testing
-from core.services.mailboxes import mailboxes
-from core.services.profiles import profiles
-from core.services.templates import templates
 from core.vault.owner import Owner
 from tests.accounts import ON_SQLITE, at
 from tests.fakes.token_server import DOWN, GONE, as_microsoft

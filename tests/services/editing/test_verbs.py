@@ -14,7 +14,7 @@ from core.errors import BadInput, NotFound, NotPermitted
 from core.handles import Handles
 from core.resources.catalogue import CONFIGURED
 from core.services.actor import Actor, Role
-from core.services.catalogue import RESOURCES
+from core.services.configuration.catalogue import RESOURCES
 from tests.services.worlds import LEAST, add, name_for
 
 KINDS = [kind.name for kind in CONFIGURED]

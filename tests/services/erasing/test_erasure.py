@@ -22,9 +22,9 @@ from core.outbox.orders import cancel
 from core.resources.catalogue import kind_named
 from core.services import messages, reply
 from core.services.actor import Actor, Role
+from core.services.configuration.queues import queues
 from core.services.erasing import erasure
-from core.services.queues import queues
-from core.services.search import matching
+from core.services.lists.search import matching
 from tests.accounts import ON_SQLITE, add_account, at, fetched_well, message, records, rows_of, stored
 from tests.outbound.world import QUICK, add_mailbox, mail, put
 from tests.outbound.world import rows as outgoing

@@ -9,10 +9,10 @@ from core.errors import BadInput, NotPermitted
 from core.handles import Handles
 from core.models import Secret as StoredSecret
 from core.services.actor import Actor, Role
+from core.services.configuration.mailboxes import mailboxes
+from core.services.configuration.templates import templates
 from core.services.connection_tests import testing
 from core.services.legacy.migration import MIGRATED, Migrated, migrate
-from core.services.mailboxes import mailboxes
-from core.services.templates import templates
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import RuledSink
 from tui.demo.sink import Security

@@ -29,7 +29,7 @@ from core.models import (
 )
 from core.services import messages, quarantine, reply, settings
 from core.services.actor import Actor
-from core.services.explaining import explained_stored
+from core.services.what_if.explaining import explained_stored
 from tests.accounts import ON_SQLITE, add_account, at, change_account, fetched_well, message, records, rows_of, stored
 from tests.outbound.world import set_setting
 from tests.servers.dovecot import DovecotServer

@@ -32,10 +32,10 @@ from core.outbound.sending.deliver import deliver_due
 from core.outbox.suppression import note_hard_bounces
 from core.secret import Secret
 from core.services import requests, settings, suppressions
-from core.services.accounts import accounts
 from core.services.actor import Actor
-from core.services.mailboxes import mailboxes
-from core.services.profiles import profiles
+from core.services.configuration.accounts import accounts
+from core.services.configuration.mailboxes import mailboxes
+from core.services.configuration.profiles import profiles
 from core.workers.orders import finish, take_orders
 from core.workers.upkeep.sweeper import AT_ONCE
 from tests.accounts import ON_SQLITE, rows_of

@@ -8,9 +8,10 @@ from core import clock
 from core.handles import Handles
 from core.models import Audit, Record
 from core.resources.catalogue import kind_named
-from core.services import records, search, settings
+from core.services import records, settings
 from core.services.actor import Actor
-from core.services.details import show
+from core.services.lists import search
+from core.services.looking.details import show
 from core.workers.upkeep.waking import state_after, wake_records
 from tests.accounts import rows_of
 from tests.services.worlds import NOW, put

@@ -85,7 +85,7 @@ class RouteDialog(ModalScreen[None]):
 def simulated(desk: Any, asked: Asked) -> Sequence[str]:
     """What the services say, a line a mailbox."""
     from core.errors import BadInput
-    from core.services.route import simulate, told
+    from core.services.what_if.route import simulate, told
 
     sender, recipient, down = asked
     try:

@@ -99,7 +99,7 @@ class ActingList(ResourceList):
                 self.calls.ask(lambda: deeds.done(self.desk, kind, action.name, rows), self._acted)
 
     def _count_stored(self, name: str) -> None:
-        from core.services import stored_rule
+        from core.services.configuration import stored_rule
 
         desk = self.desk
 
@@ -113,7 +113,7 @@ class ActingList(ResourceList):
         self.calls.ask(lambda: stored_rule.count(desk.handles, desk.actor, name), ask)
 
     def _apply_rule(self, name: str) -> None:
-        from core.services import stored_rule
+        from core.services.configuration import stored_rule
 
         self.calls.ask(lambda: str(stored_rule.apply(self.desk.handles, self.desk.actor, name)), self._acted)
 

@@ -14,7 +14,7 @@ from core.errors import BadInput, ChangedMeanwhile, PostroomError, Problem
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.routing import FILTER
-from core.services.catalogue import resource_of
+from core.services.configuration.catalogue import resource_of
 from core.services.connection_tests import tested
 from core.text import safe_text
 from tui.console.desk import Desk

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from core import clock
 from core.filtering import read_filter
 from core.models import EVENT_LEVELS, EventLevel
-from core.services import runs
+from core.services.looking import runs
 from tui.console import deeds
 from tui.console.cells import grouped
 from tui.console.desk import Desk

@@ -13,8 +13,9 @@ from textual.content import Content
 
 from core import clock
 from core.resources.catalogue import kind_named
-from core.services import pictures, search
-from core.services.pictures import BUCKET, Strip, Throughput
+from core.services.lists import search
+from core.services.looking import pictures
+from core.services.looking.pictures import BUCKET, Strip, Throughput
 from core.text import safe_text
 from tui.console.cells import grouped, span
 from tui.console.desk import Desk

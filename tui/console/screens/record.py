@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from core.services import access, reading, reply
-from core.services.reading import Body, Letter, Part
+from core.services import access, reply
+from core.services.looking import reading
+from core.services.looking.reading import Body, Letter, Part
 from core.text import safe_text
 from tui.console.cells import whole_moment, words, zone
 from tui.console.dialogs.write import Draft, Write

@@ -14,7 +14,7 @@ from core.errors import PostroomError
 from core.resources.account import ACCOUNT
 from core.resources.kind import Kind
 from core.resources.system import SETTING
-from core.services.catalogue import resource_of
+from core.services.configuration.catalogue import resource_of
 from core.text import safe_text
 from tui.console import deeds, topics
 from tui.console.cells import span

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from core import clock
 from core.errors import PostroomError
 from core.resources.kind import Kind
-from core.services.paging import Cursor
+from core.services.lists.paging import Cursor
 from tui.console.cells import grouped
 from tui.console.desk import COUNTED, Desk, key_of
 from tui.console.nouns import none_yet, noun

@@ -1,0 +1,1 @@
+"""What people configure, one file per kind, and all of it at once: by kind, and as text."""
