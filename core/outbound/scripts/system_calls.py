@@ -2,6 +2,8 @@
 
 Landlock closes TCP alone; by UDP, a Unix socket or io_uring a script could still tell what it was given, or speak to
 the database as the service's user. And a worker of that user could be given other limits, priority or processors.
+Of files it closes what is in them, but not whose they are: the key could be opened to everybody (landlock(7), "Current
+limitations"), and on kernels before 6.2 a file be cut to nothing.
 Imports nothing but the standard library: it runs in the script's own process. seccomp(2), filters as in BPF.
 """
 
@@ -11,11 +13,13 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Mapping
 from typing import NamedTuple
 
 # Numbers of each in this order: x86_64, then the table that newer machines share (asm-generic/unistd.h).
-_REFUSED = {
+_REFUSED: dict[str, tuple[int, int | None]] = {
     "socket": (41, 198),
+    "socketpair": (53, 199),
     "io_uring_setup": (425, 425),
     "kill": (62, 129),
     "tkill": (200, 130),
@@ -35,11 +39,50 @@ _REFUSED = {
     "sched_setattr": (314, 274),
     "migrate_pages": (256, 238),
     "move_pages": (279, 239),
-    # What these make outlives the process that made it.
+    # Whose a file of the service's user is, who may open it, and how long it is. Newer machines lack the older calls.
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "lchown": (94, None),
+    "fchown": (93, 55),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    "truncate": (76, 45),
+    # Who opens which file, and when.
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    # All of the machine's disks waited for.
+    "sync": (162, 81),
+    "syncfs": (306, 267),
+    # What these make outlives the process that made it; and what others have made is not for it.
     "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
     "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
     "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -52,6 +95,10 @@ _REFUSED = {
 }
 _LIMIT = (302, 261)
 """prlimit64: a process's own limits by the number 0, else another's."""
+_CONTROL = (72, 25)
+"""fcntl."""
+_SIGNALLING = (8, 10, 15)
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX: with these a pipe that moves sends any signal to any process of the same user."""
 
 
 class _Machine(NamedTuple):
@@ -69,9 +116,29 @@ _X32 = 0x40000000
 """From here on the calls of a second table of x86_64."""
 
 _LOAD, _IS, _IS_FROM, _RETURN = 0x20, 0x15, 0x35, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
 _SET_SECCOMP, _FILTER = 22, 2
+
+
+_ALLOWANCE, _REFUSAL = -1, -2
+"""Ways on that lead to the end."""
+
+
+class _Step(NamedTuple):
+    """One instruction."""
+
+    code: int
+    value: int
+    then: int = 0
+    """Of a comparison: how many to pass over if it holds, or one of the ends."""
+    otherwise: int = 0
+    """The same if it does not."""
+
+    def written(self, place: int, ends: Mapping[int, int]) -> bytes:
+        """As the kernel reads it, at this place; `ends`: where those are."""
+        ways = [ends[way] - place - 1 if way in ends else way for way in (self.then, self.otherwise)]
+        return struct.pack("=HBBI", self.code, *ways, self.value)
 
 
 class _Program(ctypes.Structure):
@@ -93,22 +160,21 @@ def refuse_system_calls() -> bool:
 
 
 def _program(machine: _Machine) -> list[bytes]:
-    refused = [numbers[machine.table] for numbers in _REFUSED.values()]
-    to_refusal = len(refused) + 2
-    return [
-        _step(_LOAD, _ARCHITECTURE),
-        _step(_IS, machine.audit, otherwise=to_refusal + 3),
-        _step(_LOAD, _NUMBER),
-        _step(_IS_FROM, _X32, then=to_refusal + 1),
-        *(_step(_IS, number, then=to_refusal - place) for place, number in enumerate(refused)),
-        _step(_IS, _LIMIT[machine.table], otherwise=3),
-        _step(_LOAD, _FIRST_ARGUMENT),
-        _step(_IS, 0, then=1),
-        _step(_RETURN, _REFUSE),
-        _step(_RETURN, _ALLOW),
-    ]
-
-
-def _step(code: int, value: int, *, then: int = 0, otherwise: int = 0) -> bytes:
-    """One instruction; of a comparison, how many to pass over if it holds and if not."""
-    return struct.pack("=HBBI", code, then, otherwise, value)
+    refused = [number for numbers in _REFUSED.values() if (number := numbers[machine.table]) is not None]
+    steps = (
+        _Step(_LOAD, _ARCHITECTURE),
+        _Step(_IS, machine.audit, otherwise=_REFUSAL),
+        _Step(_LOAD, _NUMBER),
+        _Step(_IS_FROM, _X32, then=_REFUSAL),
+        *(_Step(_IS, number, then=_REFUSAL) for number in refused),
+        _Step(_IS, _LIMIT[machine.table], otherwise=2),
+        _Step(_LOAD, _FIRST_ARGUMENT),
+        _Step(_IS, 0, then=_ALLOWANCE, otherwise=_REFUSAL),
+        _Step(_IS, _CONTROL[machine.table], otherwise=_ALLOWANCE),
+        _Step(_LOAD, _SECOND_ARGUMENT),
+        *(_Step(_IS, order, then=_REFUSAL) for order in _SIGNALLING),
+        _Step(_RETURN, _ALLOW),
+        _Step(_RETURN, _REFUSE),
+    )
+    ends = {_ALLOWANCE: len(steps) - 2, _REFUSAL: len(steps) - 1}
+    return [step.written(place, ends) for place, step in enumerate(steps)]

@@ -101,6 +101,12 @@ def customize(message, context):
         ("import socket\ndef customize(m, c): socket.create_connection(('127.0.0.1', 25))", "PermissionError"),
         ("import socket\ndef customize(m, c): socket.socket(socket.AF_INET, socket.SOCK_DGRAM)", "PermissionError"),
         ("import socket\ndef customize(m, c): socket.socket(socket.AF_UNIX)", "PermissionError"),
+        ("import socket\ndef customize(m, c): socket.socketpair()", "PermissionError"),
+        (
+            "import fcntl, os\ndef customize(m, c): fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getppid())",
+            "PermissionError",
+        ),
+        ("import fcntl, os\ndef customize(m, c): fcntl.fcntl(os.pipe()[0], 10, 9)", "PermissionError"),
         ("import os\ndef customize(m, c): os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)", "PermissionError"),
         ("import os\ndef customize(m, c): os.sched_setaffinity(os.getppid(), {0})", "PermissionError"),
         (
@@ -141,6 +147,33 @@ def customize(message, context):
     os._exit(0)
 """
     assert refused(folder, source).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "os.chmod(key, 0o666)",
+        "os.chown(key, -1, os.getgid())",
+        "os.utime(key, (1, 1))",
+        "os.setxattr(key, 'user.mark', b'1')",
+        "os.truncate(key, 0)",
+    ],
+)
+def test_a_script_changes_nothing_of_files_that_it_cannot_open(folder, tmp_path, deed):
+    """What is in a file Landlock keeps from it; that it is the service's user's, who may open the key to all, not."""
+    key = tmp_path / "key"
+    key.write_bytes(b"secret")
+    key.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(key, 65534, 65534)  # whose the script's process becomes
+    before = key.stat()
+
+    assert refused(folder, f"import os\ndef customize(m, c):\n    key = {str(key)!r}\n    {deed}").startswith(
+        "PermissionError: [Errno 1]"
+    )
+
+    after = key.stat()
+    assert (after.st_mode, after.st_ctime_ns, after.st_size) == (before.st_mode, before.st_ctime_ns, before.st_size)
 
 
 def test_a_script_that_loops_or_sleeps_is_ended(folder):
