@@ -1,1 +1,1 @@
-"""What a person may do, one file per resource, with the same verbs; every call takes the actor."""
+"""What a person may do: a file per thing that is ordered, a package per theme; every call takes the actor."""
