@@ -40,8 +40,8 @@ def _decode_uu(encoded: bytes) -> bytes:
         try:
             decoded.append(binascii.a2b_uu(line))
         except binascii.Error:
-            # Some writers pad a line with more than its length says: read as far as the length goes.
-            length = ((line[0] - 32) & 63) * 4 // 3 + 5
+            # Some writers fill a line's last group with anything but zeros: read as far as its length goes.
+            length = (((line[0] - 32) & 63) * 4 + 5) // 3
             try:
                 decoded.append(binascii.a2b_uu(line[:length]))
             except binascii.Error:
