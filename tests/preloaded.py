@@ -8,8 +8,9 @@ from sqlalchemy.orm import configure_mappers
 for name in (
     "core.gateway", "core.inbound.run.fetch", "core.oauth.cache", "core.outbound.sending.deliver", "core.services.outbox",
     "core.vault.key_file", "core.workers.loop", "tui.cli.__main__", "tui.cli.commands", "tui.cli.running",
-    "tui.cli.looking", "tui.cli.changing", "tui.cli.fetching", "tui.cli.delivering", "tui.cli.testing", "tui.cli.send",
-    "tui.cli.outbox", "tui.cli.configuration", "tui.cli.health",
+    "tui.cli.looking.rows", "tui.cli.configuring.changing", "tui.cli.incoming.fetching", "tui.cli.outgoing.delivering",
+    "tui.cli.connections.testing", "tui.cli.sendmail.send", "tui.cli.outgoing.outbox",
+    "tui.cli.configuring.configuration", "tui.cli.upkeep.doctor",
 ):  # fmt: skip
     import_module(name)
 

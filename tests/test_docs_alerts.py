@@ -14,7 +14,7 @@ from tests.accounts import ON_SQLITE
 from tests.outbound.world import add_mailbox
 from tests.pages import blocks, page
 from tests.servers.smtp import RuledSink
-from tui.cli.assignments import read_assignments, toml_value
+from tui.cli.words.assignments import read_assignments, toml_value
 
 PAGE = page("alerts")
 

@@ -18,7 +18,7 @@ from tests.fakes.token_server import TokenServer, reaching
 from tests.pages import blocks
 from tests.waiting import PATIENCE
 from tui.cli.__main__ import main
-from tui.cli.sign_in_prompt import SignInPrompt
+from tui.cli.connections.sign_in_prompt import SignInPrompt
 
 USER = "support@example.org"
 

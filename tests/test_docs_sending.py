@@ -19,7 +19,7 @@ from tests.cli.conftest import Shell
 from tests.outbound.world import rows
 from tests.pages import blocks, page
 from tests.waiting import PATIENCE, until
-from tui.cli.sendmail_flags import HELP, read_flags
+from tui.cli.sendmail.flags import HELP, read_flags
 from tui.demo.ports import free_port
 
 PAGE = page("sending")

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import ROOT, Shell
 from tests.waiting import PATIENCE
 from tui.cli.commands import PLACES
-from tui.cli.usage import USAGE
+from tui.cli.told.usage import USAGE
 from tui.cli.version import VERSION
 
 KINDS = [
@@ -314,7 +314,7 @@ def test_a_caller_may_have_closed_the_standard_streams(postroom: Shell, words: s
 def test_a_fault_of_ours_is_a_sentence_and_a_traceback_in_the_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tui.cli.endings import ended
+    from tui.cli.process.endings import ended
 
     monkeypatch.setenv("POSTROOM_HOME", str(tmp_path))
 

@@ -20,7 +20,7 @@ from core.outbox.pick_up import has_mail, pick_up
 from core.services.looking.handed_in import take_in
 from tests.outbound.world import QUICK, add_mailbox, rows
 from tests.outbox.drop_folder import MAIL, drop, left
-from tui.cli.delivering import exit_code_of
+from tui.cli.outgoing.delivering import exit_code_of
 
 
 def test_what_was_handed_in_is_queued_byte_for_byte_and_its_owner_noted(handles):

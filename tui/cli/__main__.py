@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tui.cli.endings import ended
-from tui.cli.standard_streams import open_standard_streams
+from tui.cli.process.endings import ended
+from tui.cli.process.standard_streams import open_standard_streams
 
 VERSION_WORDS = {"--version", "-V"}
 HELP_WORDS = {"--help", "-h", "help"}
@@ -26,11 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _carried_out(program: str, words: list[str]) -> int:
     if program == "sendmail" or words[:1] == ["send"]:
-        from tui.cli.send import send
+        from tui.cli.sendmail.send import send
 
         return send(words if program == "sendmail" else words[1:])
     if words[:1] == ["__complete"]:
-        from tui.cli.candidates import complete
+        from tui.cli.completion.candidates import complete
 
         return complete(words[1:])
     if words and words[0] in VERSION_WORDS:
@@ -39,7 +39,7 @@ def _carried_out(program: str, words: list[str]) -> int:
         sys.stdout.write(f"postroom {version()}\n")
         return 0
     if words and words[0] in HELP_WORDS and not words[1:]:
-        from tui.cli.usage import USAGE
+        from tui.cli.told.usage import USAGE
 
         sys.stdout.write(USAGE)
         return 0

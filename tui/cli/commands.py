@@ -12,41 +12,41 @@ from typer import Abort, Exit, Typer, TyperException
 from typer.main import get_command
 
 from core.errors import Misuse
-from tui.cli.endings import INTERRUPTED, complain, unknown_command
-from tui.cli.help_page import PlainCommand, PlainGroup
-from tui.cli.options import EPILOG, split_common
+from tui.cli.process.endings import INTERRUPTED, complain, unknown_command
+from tui.cli.told.help_page import PlainCommand, PlainGroup
+from tui.cli.words.options import EPILOG, split_common
 
 PLACES = {
-    "init": ("setup", "init"),
-    "fetch": ("fetching", "fetch"),
-    "pause": ("run_control", "pause"),
-    "resume": ("run_control", "resume"),
-    "stop": ("run_control", "stop"),
-    "apply": ("applying", "apply"),
-    "deliver": ("delivering", "deliver"),
-    "route": ("delivering", "route"),
-    "explain": ("explaining", "explain"),
-    "intake": ("intake", "intake"),
-    "try": ("trying", "try_filters"),
-    "where": ("where", "where"),
-    "test": ("testing", "test"),
-    "list": ("looking", "list_rows"),
-    "show": ("looking", "show"),
-    "raw": ("looking", "raw"),
-    "add": ("changing", "add"),
-    "set": ("changing", "change"),
-    "delete": ("changing", "delete"),
-    "config": ("configuration", "CONFIG"),
-    "quarantine": ("quarantine", "QUARANTINE"),
-    "outbox": ("outbox", "OUTBOX"),
-    "delivery": ("delivery", "DELIVERY"),
-    "record": ("record", "RECORD"),
-    "oauth": ("oauth", "OAUTH"),
-    "erase": ("erasing", "erase"),
-    "doctor": ("health", "doctor"),
-    "completion": ("completion", "completion"),
-    "db": ("database", "DATABASE"),
-    "key": ("key", "KEY"),
+    "init": ("upkeep.init", "init"),
+    "fetch": ("incoming.fetching", "fetch"),
+    "pause": ("incoming.run_control", "pause"),
+    "resume": ("incoming.run_control", "resume"),
+    "stop": ("incoming.run_control", "stop"),
+    "apply": ("incoming.applying", "apply"),
+    "deliver": ("outgoing.delivering", "deliver"),
+    "route": ("outgoing.delivering", "route"),
+    "explain": ("incoming.explaining", "explain"),
+    "intake": ("incoming.intake", "intake"),
+    "try": ("incoming.trying", "try_filters"),
+    "where": ("looking.where", "where"),
+    "test": ("connections.testing", "test"),
+    "list": ("looking.rows", "list_rows"),
+    "show": ("looking.rows", "show"),
+    "raw": ("looking.rows", "raw"),
+    "add": ("configuring.changing", "add"),
+    "set": ("configuring.changing", "change"),
+    "delete": ("configuring.changing", "delete"),
+    "config": ("configuring.configuration", "CONFIG"),
+    "quarantine": ("incoming.quarantine", "QUARANTINE"),
+    "outbox": ("outgoing.outbox", "OUTBOX"),
+    "delivery": ("outgoing.delivery", "DELIVERY"),
+    "record": ("incoming.record", "RECORD"),
+    "oauth": ("connections.oauth", "OAUTH"),
+    "erase": ("upkeep.erasing", "erase"),
+    "doctor": ("upkeep.doctor", "doctor"),
+    "completion": ("completion.command", "completion"),
+    "db": ("upkeep.database", "DATABASE"),
+    "key": ("upkeep.key", "KEY"),
 }
 """Each command's module in this package, and what in it is the command: a function, or a group of them."""
 

@@ -10,7 +10,7 @@ from core.resources.account import ACCOUNT
 from core.services.actor import Actor
 from core.services.lists.search import count
 from tui.cli.opened import opened
-from tui.cli.options import Invocation
+from tui.cli.words.options import Invocation
 
 
 class DemoOffer:

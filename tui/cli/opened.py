@@ -9,9 +9,9 @@ from core.gateway import open_gateway
 from core.handles import Handles
 from core.services.actor import Actor, current_actor
 from core.services.journal import tell_journal
-from tui.cli.command_log import told_to_person
-from tui.cli.endings import complain
-from tui.cli.options import Invocation
+from tui.cli.process.endings import complain
+from tui.cli.told.command_log import told_to_person
+from tui.cli.words.options import Invocation
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from typer import Context, Option
 
 from core.errors import Misuse
 from core.gateway import open_gateway
-from tui.cli.options import Invocation
-from tui.cli.signals import orderly_end, while_listening
+from tui.cli.process.signals import orderly_end, while_listening
+from tui.cli.words.options import Invocation
 
 if TYPE_CHECKING:
     from core.workers.tester import CarryOut
@@ -64,7 +64,7 @@ def _work(invocation: Invocation, only: str, *, once: bool) -> int:
     from core.workers.loop import run_workers
     from core.workers.service_manager import service_manager
     from core.workers.upkeep.key_watch import refuse_without_key
-    from tui.cli.worker_log import log_to_stderr
+    from tui.cli.told.worker_log import log_to_stderr
 
     log_to_stderr(_level(invocation))
     with orderly_end() as ending, closing(open_gateway(invocation.environment, role=only or "worker")) as handles:

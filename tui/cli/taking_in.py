@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from core.handles import Handles
 from core.services.looking import handed_in
-from tui.cli.options import Invocation
-from tui.cli.output import say
+from tui.cli.told.output import say
+from tui.cli.words.options import Invocation
 
 
 def take_in(invocation: Invocation, handles: Handles) -> None:

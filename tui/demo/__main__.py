@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from core.environment import Environment
-from tui.cli.endings import complain, ended
-from tui.cli.signals import leaving_in_order
+from tui.cli.process.endings import complain, ended
+from tui.cli.process.signals import leaving_in_order
 from tui.demo.world import DemoWorld
 
 _ENDS_WITHIN = 15.0
@@ -35,7 +35,7 @@ def show_demo(*, once: bool = False) -> int:
 
 def _live() -> int:
     from tui.cli.console import open_console
-    from tui.cli.options import Invocation
+    from tui.cli.words.options import Invocation
     from tui.demo.traffic import Traffic
 
     complain("starting mail servers for the demo …")

@@ -16,8 +16,8 @@ from core.resources.outbox import OUTBOX
 from core.services.actor import Actor, current_actor
 from core.services.lists.search import Row, matching
 from core.workers.fetch_now import fetch_now
-from tui.cli.fetching import sentence, tell
-from tui.cli.output import TableColumn, write_line, write_table
+from tui.cli.incoming.fetching import sentence, tell
+from tui.cli.told.output import TableColumn, write_line, write_table
 from tui.demo.ledger import Delivered
 from tui.demo.replies import reply_to
 from tui.demo.world import DemoWorld

@@ -16,7 +16,7 @@ from core.vault.owner import Owner
 from tests.accounts import ON_SQLITE, at
 from tests.fakes.token_server import DOWN, GONE, as_microsoft
 from tests.oauth.worlds import token_row
-from tui.cli.testing import exit_code_of
+from tui.cli.connections.testing import exit_code_of
 
 pytestmark = ON_SQLITE
 

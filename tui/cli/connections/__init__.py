@@ -1,0 +1,1 @@
+"""Commands that try connections, and sign in."""

@@ -1,0 +1,1 @@
+"""Commands about mail that leaves, and what is offered to others."""

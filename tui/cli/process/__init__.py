@@ -1,0 +1,1 @@
+"""How the process begins, hears of signals and ends."""

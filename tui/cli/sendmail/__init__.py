@@ -1,0 +1,1 @@
+"""`postroom send`, also by the name `sendmail`; imports no framework and opens no database."""
