@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from core.errors import Misuse, NoInput
+from core.errors import Misuse
 from core.resources.catalogue import kind_named
 from core.resources.kind import Kind
 from core.services.configuration.config_export import export_text
@@ -21,6 +20,7 @@ from tui.cli.commands import group
 from tui.cli.opened import opened
 from tui.cli.told.output import say, write_as_it_is, write_json, write_line
 from tui.cli.told.untested import say_untested
+from tui.cli.words.files import STDIN, read_bytes, read_text
 from tui.cli.words.options import Invocation
 from tui.private_file import write_private
 
@@ -46,7 +46,7 @@ def import_(
         return
     if name:
         raise Misuse("--name goes with --legacy alone.")
-    text = read_file(file)
+    text = read_text(file)
     with opened(ctx.obj) as (handles, actor):
         imported = import_text(handles, actor, text, file, dry_run=dry_run)
         _tell_imported(ctx.obj, imported)
@@ -56,11 +56,11 @@ def import_(
 
 
 @CONFIG.command("export")
-def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-") -> None:
+def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = STDIN) -> None:
     """Write the configuration as TOML, without secrets; with --json an entry a line in place of it."""
     with opened(ctx.obj) as (handles, actor):
         text = export_text(handles, actor)
-    if file != "-":
+    if file != STDIN:
         write_private(Path(file), text.encode())
         say(ctx.obj, f"Written to {file}.")
     elif ctx.obj.json:
@@ -74,7 +74,7 @@ def export(ctx: Context, file: Annotated[str, Argument(metavar="[FILE]")] = "-")
 @CONFIG.command("diff")
 def diff(ctx: Context, file: _FILE) -> None:
     """Show what importing a file would change."""
-    text = read_file(file)
+    text = read_text(file)
     with opened(ctx.obj) as (handles, actor):
         differences = differences_of(handles, actor, text, file)
     for difference in differences:
@@ -83,33 +83,11 @@ def diff(ctx: Context, file: _FILE) -> None:
         say(ctx.obj, "Nothing would change.")
 
 
-def read_file(file: str) -> str:
-    """A text from a file, or from stdin (`-`).
-
-    Raises:
-        NoInput: it cannot be read.
-    """
-    try:
-        return _read_bytes(file).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise NoInput(f"{file} cannot be read: it is not UTF-8.") from error
-
-
-def _read_bytes(file: str, most: int = -1) -> bytes:
-    try:
-        if file == "-":
-            return sys.stdin.buffer.read(most)
-        with Path(file).open("rb") as opened_file:
-            return opened_file.read(most)
-    except OSError as error:
-        raise NoInput(f"{file} cannot be read: {error.strerror}.") from error
-
-
 def _import_legacy(invocation: Invocation, file: str, name: str, *, dry_run: bool) -> None:
     from core.services.legacy.migration import migrate
     from core.services.legacy.properties import LARGEST
 
-    data = _read_bytes(file, most=LARGEST + 1)
+    data = read_bytes(file, most=LARGEST + 1)
     with opened(invocation) as (handles, actor):
         migrated = migrate(handles, actor, data, file, name=name, dry_run=dry_run)
         _tell_imported(invocation, migrated.imported)

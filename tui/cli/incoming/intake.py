@@ -20,9 +20,8 @@ from tui.cli.incoming.fetching import sentence, tell, tell_failure
 from tui.cli.opened import opened
 from tui.cli.process.signals import orderly_end, while_listening
 from tui.cli.told.output import say, write_json, write_line
+from tui.cli.words.files import STDIN
 from tui.cli.words.options import Invocation
-
-_STDIN = "-"
 
 
 def intake(
@@ -38,7 +37,7 @@ def intake(
     if not account:
         raise Misuse("intake needs --account NAME: by whose rules?")
     invocation: Invocation = ctx.obj
-    sources = [_source(name) for name in files or [_STDIN]]
+    sources = [_source(name) for name in files or [STDIN]]
     if dry_run:
         return _foresee(invocation, account, sources)
     started = clock.monotonic()
@@ -71,7 +70,7 @@ def _foresee(invocation: Invocation, account: str, sources: Sequence[HandedIn]) 
 
 
 def _source(name: str) -> HandedIn:
-    if name == _STDIN:
+    if name == STDIN:
         return HandedIn("stdin", _stdin)
     path = Path(name)
     try:

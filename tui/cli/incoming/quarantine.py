@@ -11,9 +11,9 @@ from core.errors import Misuse
 from core.models import MessageState
 from core.services import quarantine
 from tui.cli.commands import group
-from tui.cli.incoming.explaining import read_message
 from tui.cli.opened import opened
 from tui.cli.told.output import say, write_as_it_is, write_json
+from tui.cli.words.files import read_message
 from tui.cli.words.identifiers import read_ids
 from tui.cli.words.options import Invocation
 from tui.private_file import write_private

@@ -10,9 +10,9 @@ from core import clock
 from core.inbound.trial import Tried
 from core.services.what_if.trying import LAST, told, tried_as_json, try_text
 from core.text import counted
-from tui.cli.configuring.configuration import read_file
 from tui.cli.opened import opened
 from tui.cli.told.output import say, write_json, write_line
+from tui.cli.words.files import read_text
 from tui.cli.words.options import Invocation
 
 
@@ -27,7 +27,7 @@ def try_filters(
     Those of the file replace those of the same names, all others stay as they are. Nothing is changed.
     """
     invocation: Invocation = ctx.obj
-    text, started = read_file(file), clock.monotonic()
+    text, started = read_text(file), clock.monotonic()
     count = different = 0
     with opened(invocation) as (handles, actor):
         for tried in try_text(handles, actor, text, file, last):
