@@ -9,10 +9,15 @@ from core.mail.encoded_words import decode_words
 from core.text import clean
 
 _MOST_PARAMETERS = 200
+# Some writers forget the semicolon before a parameter: before the first, or behind quotes, white space is one, too.
+_NEXT = r"""(?<!\s)\s++(?=[^\s=;"]++\s*+=)"""
+_FORGOTTEN_SEMICOLON = re.compile(_NEXT)
 _PARAMETER = re.compile(
-    r"""(?P<name>[^\s=;"]++)\s*+(?:=\s*+(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)"?|(?P<plain>[^;]*+)))?[^;]*+""",
+    r"""(?P<name>[^\s=;"]++)\s*+(?:=\s*+(?:"(?P<quoted>(?:[^"\\]++|\\.)*+)"?|(?P<plain>[^;]*+)))?"""
+    rf"(?:{_NEXT}|[^;]*+)",
     re.DOTALL,
 )
+_COMMENT = re.compile(r"\([^()]*+\)")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SECTION = re.compile(r"(?P<name>[^*]+)(?:\*(?P<number>\d{1,3}))?(?P<is_encoded>\*)?")
 
@@ -34,9 +39,11 @@ class Parameterized:
 
 def read_parameterized(value: str | None) -> Parameterized:
     """Read a keyword with parameters as it stands in a raw field."""
-    keyword, semicolon, rest = (value or "").partition(";")
-    lowered = "".join(clean(keyword).lower().split())
-    return Parameterized(lowered, _parameters(rest) if semicolon else {})
+    keyword, _, rest = (value or "").partition(";")
+    if "=" in keyword and (forgotten := _FORGOTTEN_SEMICOLON.search(keyword)):
+        keyword, rest = keyword[: forgotten.start()], (value or "")[forgotten.end() :]
+    lowered = "".join(clean(_COMMENT.sub("", keyword)).lower().split())
+    return Parameterized(lowered, _parameters(rest) if rest else {})
 
 
 def _parameters(text: str) -> dict[str, str]:

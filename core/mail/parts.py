@@ -7,6 +7,7 @@ levels ends it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from core.mail.boundaries import LONGEST_BOUNDARY, boundary_in_use, declared_boundary
 from core.mail.headers import Headers, read_header_block, read_headers_and_body_start
 from core.mail.parameters import Parameterized, read_parameterized
 from core.mail.transfer import decode_transfer
@@ -21,7 +22,9 @@ _LONGEST_PART_HEADER = 64 * 1024
 _MOST_DASHED_LINES = 100_000
 """Lines that are looked at for a delimiter; each is compared with all boundaries that are open."""
 
-_LONGEST_BOUNDARY = 256
+_MOST_DOUBTS = 20
+"""Multiparts of a message of which it is asked whether their boundary is the one they declare: each may cost a pass."""
+
 _PLAIN_TEXT = Parameterized("text/plain")
 
 
@@ -109,6 +112,7 @@ class _Walk:
         self._alternatives = 0
         self._position = 0
         self._lines_left = _MOST_DASHED_LINES
+        self._doubts_left = _MOST_DOUBTS
 
     def delimiters(self) -> Iterator[_Delimiter]:
         while self._lines_left and (found := self.raw.find(b"\n--", self._position)) >= 0:
@@ -121,9 +125,9 @@ class _Walk:
     def _delimiter_at(self, line_end: int) -> _Delimiter | None:
         self._lines_left -= 1
         start = line_end + 3
-        end = self.raw.find(b"\n", start, start + _LONGEST_BOUNDARY + 4)
+        end = self.raw.find(b"\n", start, start + LONGEST_BOUNDARY + 4)
         if end < 0:
-            end = min(len(self.raw), start + _LONGEST_BOUNDARY + 4)
+            end = min(len(self.raw), start + LONGEST_BOUNDARY + 4)
         line = self.raw[start:end].rstrip()
         for level in range(len(self._open) - 1, -1, -1):
             boundary = self._open[level].boundary
@@ -155,10 +159,10 @@ class _Walk:
         content_type = declared if "/" in declared.value.strip("/") else default
         alternative = self._open[-1].alternative if self._open else 0
         leaf = MimePart(headers, content_type, body, body, len(self._open), alternative)
-        boundary = content_type.get("boundary").encode("utf-8", "replace").strip()[:_LONGEST_BOUNDARY]
         if not content_type.value.startswith("multipart/") or len(self._open) >= DEEPEST:
             self._leaf = leaf
             return
+        boundary = self._boundary(content_type.get("boundary"), body)
         subtype = content_type.value.removeprefix("multipart/")
         as_text = MimePart(headers, _PLAIN_TEXT, body, body, leaf.depth, alternative)
         if not boundary:
@@ -168,6 +172,13 @@ class _Walk:
             self._alternatives += 1
             alternative = self._alternatives
         self._open.append(_Multipart(boundary, subtype, alternative, as_text))
+
+    def _boundary(self, parameter: str, body: int) -> bytes:
+        declared = declared_boundary(parameter)
+        if not self._doubts_left:
+            return declared
+        self._doubts_left -= 1
+        return boundary_in_use(self.raw, body, declared, {multipart.boundary for multipart in self._open})
 
     def finish(self) -> None:
         """End what the end of the message ends."""

@@ -79,6 +79,9 @@ BUILT: dict[str, Callable[[], bytes]] = {
     "references-unfinished": lambda: value_in(b"References", b"<" * 16_000),
     "content-type-of-semicolons": lambda: value_in(b"Content-Type", b'text/plain; a="b' + b';="' * 5_000),
     "content-type-of-spaces": lambda: value_in(b"Content-Type", b"text/plain;" + b" " * 16_000 + b"="),
+    "content-type-of-spaces-without-semicolon": lambda: value_in(
+        b"Content-Type", b"text/plain" + b" " * 16_000 + b"=" * 99
+    ),
     "date-of-digits": lambda: value_in(b"Date", b"1" * 10_000),
     "dashed-lines-300000": lambda: many_parts(1).replace(b"x\r\n", b"--not a boundary\r\n" * 300_000),
     "dashed-lines-in-part-headers-80000": lambda: dashed_part_headers(5, 16_000),

@@ -16,6 +16,9 @@ from tests.corpus.nasty import BUILT, dashed_part_headers, many_parts, nested_mu
         ("line-ends-mixed", "body\n.\nmore\n.\n"),
         ("multipart-without-boundary", "--x\n\nHello\n--x--\n"),
         ("multipart-boundary-never-comes", "Hello without parts\n"),
+        ("multipart-boundary-is-another", "Hello!"),
+        ("multipart-boundary-behind-no-semicolon", "Hello"),
+        ("multipart-boundary-lost-in-a-gateway", "Hello \n"),
         ("multipart-never-closed", "Hello"),
         ("multipart-inner-never-closed", "plain"),
         ("multipart-same-boundary-inside", "Hello"),
@@ -39,6 +42,20 @@ from tests.corpus.nasty import BUILT, dashed_part_headers, many_parts, nested_mu
 )
 def test_the_text_is_read_in_spite_of_the_defect(defect: str, text: str) -> None:
     assert read_body(small_messages()[defect]).text == text
+
+
+def test_a_declared_boundary_counts_wherever_it_comes() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--a\r\nContent-Type: text/plain\r\n\r\npreamble\r\n--b\r\n\r\nHello\r\n--b--\r\n"
+    assert read_body(raw).text == "Hello"
+
+
+def test_an_empty_multipart_takes_no_boundary_of_what_is_around_it() -> None:
+    raw = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/alternative\r\n\r\n"
+        b"--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n--b--\r\n"
+    )
+    assert [part.depth for part in read_parts(raw)] == [1, 1]
+    assert read_body(raw).text == "Hello"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,12 @@ from core.mail.parameters import read_parameterized
         ("a/b; n*0=one; n*1=two; n*10=last; n*2=three", "a/b", {"n": "onetwothreelast"}),
         ("a/b; n*0*=utf-8''%C3; n*1*=%BC", "a/b", {"n": "ü"}),
         ("a/b; n=first; n=second", "a/b", {"n": "first"}),
+        # A semicolon is forgotten before the first parameter, or behind one in quotes.
+        ('multipart/mixed boundary="b"', "multipart/mixed", {"boundary": "b"}),
+        ("text/plain\tcharset = utf-8; format=flowed", "text/plain", {"charset": "utf-8", "format": "flowed"}),
+        ('a/b; n="one" m="two"; o=3', "a/b", {"n": "one", "m": "two", "o": "3"}),
+        ('a/b; n="one" two; o=3', "a/b", {"n": "one", "o": "3"}),
+        ("text/(what)plain (really); charset=utf-8", "text/plain", {"charset": "utf-8"}),
         (";;;", "", {}),
         ('a/b; =x; "y"; z', "a/b", {"x": "", "y": "", "z": ""}),
         (None, "", {}),
