@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +13,7 @@ from core.db.bulk import table_of
 from core.errors import NotFound, StoreError
 from core.handles import Handles
 from core.inbound import quarantine
-from core.inbound.run.alone import ALONE_SECONDS, START_SECONDS, child_environment, ended_with
+from core.inbound.run.alone import ALONE_SECONDS, PYTHON, START_SECONDS, child_environment, ended_with
 from core.inbound.run.careful import DIED
 from core.models import MessageState, Quarantine
 
@@ -70,7 +69,7 @@ def _answer(handles: Handles, message_id: int, queue: str) -> tuple[dict[str, An
     """What the process said of it; `None`, and how it died, if it did."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "core.workers.retry_alone", str(message_id), queue],
+            [*PYTHON, "core.workers.retry_alone", str(message_id), queue],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # in a console that is the screen, and what it says of a message is foreign text

@@ -34,7 +34,8 @@ def start_worker(environment: Environment) -> str:
         raise CannotWrite(f"The worker's log {log} cannot be written: {error.strerror}.") from error
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tui.cli", "--worker"],
+            # -P: modules are not looked for in the folder in which the console was opened, which may be anybody's.
+            [sys.executable, "-P", "-m", "tui.cli", "--worker"],
             stdin=subprocess.DEVNULL,
             stdout=handle,
             stderr=handle,

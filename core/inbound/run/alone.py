@@ -37,6 +37,10 @@ ALONE_MEMORY = 3 << 30
 AT_ONCE = 4
 """Such processes of one worker: after a power cut every account that was being fetched wants one, at 75 MB each."""
 
+PYTHON = (sys.executable, "-P", "-m")
+"""Begins the command of such a process. Not `-m` alone: that takes modules from the folder in which somebody happens to
+stand first, and in /tmp everybody may put a `json.py`."""
+
 _room = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -106,7 +110,7 @@ class Alone:
         _room.acquire()
         try:
             return subprocess.Popen(
-                [sys.executable, "-m", "core.workers.alone"],
+                [*PYTHON, "core.workers.alone"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=child_environment(self.handles.environment),
