@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import chain, islice
 from urllib.parse import unquote
 
 from core.mail.charsets import decode
@@ -12,6 +13,7 @@ from core.mail.html_text import LONGEST_LAYOUT, html_to_text
 from core.mail.parameters import read_parameterized
 from core.mail.parts import MOST_PARTS, MimePart, read_parts
 from core.mail.transfer import decoded_size
+from core.mail.uuencoded import split_off_files
 from core.text import bounded, clean
 
 LONGEST_TEXT = 1_000_000
@@ -82,7 +84,7 @@ class Body:
 
 def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
     """Read text and attachments of a message; `limit` is the most characters of text and HTML together."""
-    mime_parts = read_parts(raw)
+    mime_parts = _parts(raw)
     texts = _texts(raw, [part for part in mime_parts if _is_shown(part)] or _first_text(mime_parts), limit)
     text = "\n".join(_readable(texts))
     html = "\n".join(content for part, content in texts if part.content_type.value == "text/html")
@@ -94,6 +96,11 @@ def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
         or sum(len(content) for _, content in texts) > limit
         or any(part.content_type.value.startswith("multipart/") for part in mime_parts),
     )
+
+
+def _parts(raw: bytes) -> tuple[MimePart, ...]:
+    pieces = (split_off_files(raw, part) if _is_shown(part) else (part,) for part in read_parts(raw))
+    return tuple(islice(chain.from_iterable(pieces), MOST_PARTS))
 
 
 def _first_text(parts: tuple[MimePart, ...]) -> list[MimePart]:

@@ -111,6 +111,8 @@ BUILT: dict[str, Callable[[], bytes]] = {
         b"X-Failed-Recipients: " + b", ".join(b"u%d@example.org" % number for number in range(30_000)) + b"\r\n" * 2
     ),
     "labels-40000": lambda: b"Subject: x\r\n\r\n" + b"Category:\r\n" * 40_000,
+    "uuencoded-files-without-end": lambda: b"Subject: x\r\n\r\n" + (b"begin 644 x\r\n" + b"M\r\n" * 100) * 3_000,
+    "uuencoded-files-20000": lambda: b"Subject: x\r\n\r\n" + b"begin 644 x\r\n#0V%T\r\nend\r\n" * 20_000,
     "bytes-not-utf8-1000000": lambda: b"Subject: x\r\n\r\n" + b"\xff" * 1_000_000,
 }
 """The bombs, by their defect."""
