@@ -15,6 +15,7 @@ from sqlalchemy import insert as plain_insert
 from sqlmodel import Session, SQLModel
 
 from core.db.alike import dialect_of
+from core.db.copied import copy_rows, is_copied
 from core.models import Counter
 
 MOST_PARAMETERS = 2000
@@ -30,18 +31,19 @@ def table_of(model: type[SQLModel]) -> Table:
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows in one statement execution; all rows have the same columns, and those are all they need."""
     if rows:
-        connection = session.connection()
-        names = tuple(rows[0])
-        insertion = _insertion(connection.dialect, table_of(model), names)
-        if insertion.taken is None:
-            connection.exec_driver_sql(insertion.sql, insertion.parameters(rows))
-            return
-        # One statement for many rows: the driver gives up the interpreter's lock for each statement it steps, and
-        # while another thread computes, getting it back takes longer than a row does.
-        most = MOST_PARAMETERS // len(names)
-        for start in range(0, len(rows), most):
-            chunk = insertion.parameters(rows[start : start + most])
-            connection.exec_driver_sql(insertion.for_rows(len(chunk)), tuple(chain.from_iterable(chunk)))
+        connection, table, names = session.connection(), table_of(model), tuple(rows[0])
+        insertion = _insertion(connection.dialect, table, names)
+        if insertion.is_positional:
+            # One statement for many rows: the driver gives up the interpreter's lock for each statement it steps, and
+            # while another thread computes, getting it back takes longer than a row does.
+            most = MOST_PARAMETERS // len(names)
+            for start in range(0, len(rows), most):
+                chunk = insertion.in_places(rows[start : start + most])
+                connection.exec_driver_sql(insertion.for_rows(len(chunk)), tuple(chain.from_iterable(chunk)))
+        elif is_copied(table, len(rows)):
+            copy_rows(connection, table, names, insertion.in_places(rows))
+        else:
+            connection.exec_driver_sql(insertion.sql, insertion.named(rows))
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ class _Insertion:
     """An INSERT compiled once: compiling and binding anew for each batch costs more than SQLite takes to insert."""
 
     sql: str
-    taken: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None
-    """A row's values in the order of the parameters, where the driver takes them by position."""
+    is_positional: bool
+    """Whether the driver takes parameters by their places, not by names."""
+    taken: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    """A row's values in the order of the parameters, or of the names of its columns."""
     by_place: tuple[tuple[int, Callable[[Any], Any]], ...]
     """How the values at some places become what the driver takes: times, JSON, bytes."""
     by_name: tuple[tuple[str, Callable[[Any], Any]], ...]
@@ -60,10 +64,12 @@ class _Insertion:
         head, _, row = self.sql.rpartition("VALUES ")
         return f"{head}VALUES {', '.join([row] * count)}"
 
-    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The rows as the driver takes them."""
-        if self.taken is None:
-            return [{**row, **{name: process(row[name]) for name, process in self.by_name}} for row in rows]
+    def named(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rows as the driver takes them by name."""
+        return [{**row, **{name: process(row[name]) for name, process in self.by_name}} for row in rows]
+
+    def in_places(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        """The rows as the driver takes them in order."""
         if not self.by_place:
             return list(map(self.taken, rows))
         prepared = [list(values) for values in map(self.taken, rows)]
@@ -78,13 +84,12 @@ def _insertion(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Inser
     compiled = plain_insert(table).compile(dialect=dialect, column_keys=list(names))
     found = ((name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names)
     by_name = tuple((name, process) for name, process in found if process is not None)
-    if not compiled.positional:
-        return _Insertion(str(compiled), None, (), by_name)
-    order = list(compiled.positiontup or ())
+    is_positional = bool(compiled.positional)
+    order = list(compiled.positiontup or ()) if is_positional else list(names)
     by_place = tuple((order.index(name), process) for name, process in by_name)
     # With a single column itemgetter gives a bare value.
     taken = itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
-    return _Insertion(str(compiled), taken, by_place, by_name)
+    return _Insertion(str(compiled), is_positional, taken, by_place, by_name)
 
 
 def insert_missing(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -57,6 +57,9 @@ OPERATED = frozenset(
 APPENDED = "audit"
 """The table that nobody changes; the workers remove what is older than its retention."""
 
+LOOKED_AT_BY_ROW = frozenset({"setting", "request", APPENDED})
+"""Tables of which a role sees or writes some rows and not others."""
+
 
 def roles_sql(schema: str = PUBLIC) -> str:
     """The SQL that makes the groups and grants them what they may, in one transaction.
@@ -123,6 +126,7 @@ def _everything() -> Iterable[str]:
 
 def _by_row(table: str, **policies: str) -> Iterable[str]:
     """Which rows of a table each may read and write, beside what is granted of the table."""
+    assert table in LOOKED_AT_BY_ROW
     yield f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;'
     for policy, rule in policies.items():
         yield f'DROP POLICY IF EXISTS {policy} ON "{table}";'

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from core.db.copied import understand_copies
 from core.errors import ConfigurationError
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # a line for each pipeline that an error ended, beside the error
@@ -44,6 +45,13 @@ _GREETING = (
     "THEN set_config('lock_timeout', '30s', false) END"
 )
 
+# What is over two kilobytes the server packs while it is written, by itself with pglz: for mail that is three quarters
+# of what writing costs it, and no more is saved than with lz4, which it has had since 14 where it was built with it.
+_PACKING = (
+    "SELECT set_config(name, 'lz4', false) FROM pg_settings "
+    "WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)"
+)
+
 
 def server_engine(url: str, *, query_only: bool, **options: Any) -> Engine:
     """An engine for `postgresql://…`; `options` are those of SQLAlchemy.
@@ -63,6 +71,9 @@ def server_engine(url: str, *, query_only: bool, **options: Any) -> Engine:
         **options,
     )
     event.listen(engine, "connect", _prepare)
+    if not query_only:
+        event.listen(engine, "connect", _pack_fast)
+    understand_copies(engine)
     return engine
 
 
@@ -117,6 +128,12 @@ def without_password(url: str) -> str:
     """The URL of a database as it may be shown."""
     shown = re.sub("^([^:]+://[^:/@]*):[^@]*@", r"\1:***@", url)
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", shown)
+
+
+def _pack_fast(connection: Any, _: object) -> None:
+    connection.autocommit = True
+    connection.execute(_PACKING)
+    connection.autocommit = False
 
 
 def _prepare(connection: Any, _: object) -> None:

@@ -7,12 +7,23 @@ import psycopg
 import pytest
 
 from core.clock import utcnow
-from core.db.roles import ADMIN, OPERATED, OPERATOR, OPERATORS_ORDERS, SECLUDED_SETTINGS, VIEWER, WORKER, roles_sql
+from core.db.bulk import insert_rows
+from core.db.roles import (
+    ADMIN,
+    LOOKED_AT_BY_ROW,
+    OPERATED,
+    OPERATOR,
+    OPERATORS_ORDERS,
+    SECLUDED_SETTINGS,
+    VIEWER,
+    WORKER,
+    roles_sql,
+)
 from core.environment import read_environment
 from core.errors import NotPermitted
 from core.gateway import open_gateway
 from core.handles import Handles
-from core.models import metadata
+from core.models import Audit, metadata
 from core.outbox.return_token import SECRET as RETURN_TOKEN
 from core.outbox.return_token import made_secret, secret_of
 from core.resources.catalogue import KINDS
@@ -110,6 +121,17 @@ def test_neither_viewer_nor_operator_reads_secrets_or_changes_configuration(furn
             assert psql(furnished, name, statement) == f"permission denied for table {table}", statement
         column = next(iter(metadata.tables[table].primary_key)).name
         assert "permission denied" in psql(furnished, name, f"UPDATE {table} SET {column} = {column}")
+
+
+def test_tables_with_policies_are_known(furnished: Handles) -> None:
+    with psycopg.connect(furnished.environment.database_url) as connection:
+        found = connection.execute("SELECT relname FROM pg_class WHERE relrowsecurity").fetchall()
+    assert {name for (name,) in found} == LOOKED_AT_BY_ROW
+
+
+def test_a_worker_writes_many_lines_of_the_audit_log_at_once(login: Login) -> None:
+    line = {"at": utcnow(), "actor": "worker", "verb": "remove", "kind": "record", "name": "1"}
+    login("work").database.writing(lambda session: insert_rows(session, Audit, [line] * 100))
 
 
 def test_a_viewer_cannot_read_what_return_path_tokens_are_reckoned_with(furnished: Handles, login: Login) -> None:

@@ -3,15 +3,18 @@
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlmodel import Session
 
+from core.clock import utcnow
 from core.db import server
+from core.db.bulk import insert_rows
 from core.db.commits import number_of
 from core.db.doors import Database
 from core.db.schema import open_database
 from core.environment import read_environment
 from core.errors import ConfigurationError, StoreBusy
 from core.handles import Handles
-from core.models import Setting
+from core.models import Message, RawMessage, Setting
 from tests.accounts import ON_POSTGRES
 from tests.servers.postgres import Postgres
 
@@ -76,6 +79,29 @@ def test_what_is_set_for_all_who_connect_changes_nothing_for_us(handles: Handles
         return [connection.execute(text(f"SHOW {one}")).scalar_one() for one in shown]
 
     assert database.writing(work) == ["read committed", "UTC", "ISO, DMY", "UTF8", "on"]
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "packing"), [(None, "lz4"), ("pglz", "pglz")], ids=["by itself", "an administrator"]
+)
+@ON_POSTGRES
+def test_mail_is_packed_fast_unless_somebody_chose_how(handles: Handles, chosen: str | None, packing: str) -> None:
+    url = handles.environment.database_url
+    if chosen is not None:
+        with psycopg.connect(url, autocommit=True) as owner:
+            set_it = f'ALTER DATABASE "{owner.info.dbname}" SET default_toast_compression = {chosen}'
+            owner.execute(set_it)  # type: ignore[call-overload]
+    database = Database(url)
+    packed = "SELECT pg_column_compression(data) FROM raw_message"
+
+    def work(session: Session) -> object:
+        message = Message(id=1, account_id=1, received_at=utcnow(), state="recorded").model_dump()
+        insert_rows(session, Message, [message])
+        insert_rows(session, RawMessage, [{"message_id": 1, "data": b"the same again " * 1000}])
+        return session.connection().exec_driver_sql(packed).scalar_one()
+
+    assert database.writing(work) == packing
     database.close()
 
 
