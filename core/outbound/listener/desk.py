@@ -10,7 +10,6 @@ from core.errors import BadInput, NotFound, PostroomError, StoreFull
 from core.failpoints import fp
 from core.handles import Handles
 from core.outbound.listener.message import Arrival, read_arrival
-from core.outbound.listener.peer import owner_of
 from core.outbox.enqueue import enqueue
 from core.outbox.entry import read_entry
 
@@ -28,9 +27,13 @@ class Desk:
     def __init__(self, handles: Handles) -> None:
         self._handles = handles
 
-    def take(self, arrival: Arrival, *, port: int, user: str) -> str:
-        """Put a message into the outbox; gives back the reply: 250 only when it is durable."""
-        owner = user or owner_of((arrival.peer, port))
+    def take(self, arrival: Arrival, *, owner: str) -> str:
+        """Put a message into the outbox; gives back the reply: 250 only when it is durable.
+
+        Args:
+            arrival: the message.
+            owner: who sends it: who logged in, else the system user; empty where it cannot be known.
+        """
         try:
             envelope, raw = read_arrival(arrival, host=self._handles.host, now=clock.utcnow())
             entry = read_entry(envelope, raw, host=self._handles.host, submitted_by=f"{owner} (smtp)".lstrip())

@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
-import socket
 import sys
-from ipaddress import ip_address
+from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from core.system_users import user_name
 
-_TABLES = {4: Path("/proc/net/tcp"), 6: Path("/proc/net/tcp6")}
-_LOCAL, _UID = 1, 7
-"""Columns of the kernel's table (proc(5)): each connection on loopback stands there twice, once for either end."""
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_LOCAL, _REMOTE, _UID, _INODE = 1, 2, 7, 9
+"""Columns of the kernel's tables (proc(5)): each connection on loopback stands there twice, once for either end."""
+_NOBODYS = "0"
+"""The inode of a socket that no process has any more; its user is given as 0 too, which is root."""
+
+Place = tuple[str, int]
+"""Address and port."""
 
 
-def owner_of(peer: tuple[str, int]) -> str:
-    """The name of the user whose socket has this address and port; empty where it cannot be known."""
+def owner_of(peer: Place, here: Place) -> str:
+    """The name of the user who has the other end open; empty where it cannot be known.
+
+    Args:
+        peer: the other end.
+        here: our end of the same connection.
+    """
+    return owner_in("".join(_tables()), peer, here)
+
+
+def owner_in(tables: str, peer: Place, here: Place) -> str:
+    """The same, by what the kernel's tables say."""
     try:
-        address = ip_address(peer[0])
-        wanted = f"{_as_the_kernel_writes(peer[0])}:{peer[1]:04X}"
-        rows = _TABLES[address.version].read_text(encoding="ascii").splitlines()[1:]
-    except (OSError, ValueError, KeyError):
+        wanted = set(zip(_as_the_kernel_writes(*peer), _as_the_kernel_writes(*here), strict=False))
+    except ValueError:
         return ""
-    for columns in map(str.split, rows):
-        if len(columns) > _UID and columns[_LOCAL] == wanted and columns[_UID].isdigit():
-            return user_name(int(columns[_UID]))
+    for columns in map(str.split, tables.splitlines()):
+        if len(columns) > _INODE and (columns[_LOCAL], columns[_REMOTE]) in wanted and columns[_INODE] != _NOBODYS:
+            return user_name(int(columns[_UID])) if columns[_UID].isdecimal() else ""
     return ""
 
 
-def _as_the_kernel_writes(address: str) -> str:
-    """Hexadecimal, each group of four bytes in the order of this machine."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    packed = socket.inet_pton(family, address)
-    words = (packed[start : start + 4] for start in range(0, len(packed), 4))
-    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)
+def _tables() -> Iterator[str]:
+    for table in _TABLES:
+        try:
+            yield table.read_text(encoding="ascii")
+        except (OSError, ValueError):
+            continue
+
+
+def _as_the_kernel_writes(address: str, port: int) -> Iterator[str]:
+    """Hexadecimal, each group of four bytes in the order of this machine.
+
+    An IPv4 address also as a socket of IPv6 has it, for Java and others open those for everything.
+    """
+    found = ip_address(address)
+    forms = [found.packed]
+    if isinstance(found, IPv4Address):
+        forms.append(bytes(10) + b"\xff\xff" + found.packed)
+    for packed in forms:
+        words = (packed[start : start + 4] for start in range(0, len(packed), 4))
+        yield "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{port:04X}"

@@ -15,6 +15,7 @@ from core.mail.strict_address import strict_address
 from core.outbound.listener.desk import Desk
 from core.outbound.listener.dialogue import TRANSFER, Room, StrictSession
 from core.outbound.listener.message import Arrival
+from core.outbound.listener.peer import owner_of
 
 MOST_RECIPIENTS = 10_000
 """Recipients of one message; what is more comes as a second one."""
@@ -51,6 +52,7 @@ class ListenerSession(StrictSession):
         """Whether a message is on its way into the outbox."""
         self._house = house
         self._user = ""
+        self._owner: str | None = None
         self._refused_logins = 0
         self._names = read_local_names()
         ident = f"ESMTP Postroom {house.mark}"
@@ -108,12 +110,14 @@ class ListenerSession(StrictSession):
         if arg:
             await self.push("501 5.5.4 Syntax: DATA")
             return
+        # Asked while the client waits: of one that has hung up the kernel knows no more whose it was.
+        owner = await self._sent_by()
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         self._reset_timeout(TRANSFER)
         content = await self.read_message()
         # Committing has deadlines of its own; the client's silence is our doing.
         self._reset_timeout(TRANSFER)
-        reply = content if isinstance(content, str) else await self._taken(content)
+        reply = content if isinstance(content, str) else await self._taken(content, owner)
         self.let_go()
         self._reset_timeout()
         self._set_post_data_state()  # type: ignore[no-untyped-call]
@@ -133,7 +137,17 @@ class ListenerSession(StrictSession):
         elif (login := await self.read_login(words[0].upper(), words[1:])) is not None:
             await self._settle_login(login)
 
-    async def _taken(self, content: bytes) -> str:
+    async def _sent_by(self) -> str:
+        """Who logged in, else the system user at the other end."""
+        if self._owner is None:
+            assert self.transport is not None
+            ends = [self.transport.get_extra_info(name) for name in ("peername", "sockname")]
+            places = [(str(end[0]), int(end[1])) for end in ends if end]
+            work = lambda: owner_of(places[0], places[1]) if len(places) == 2 else ""  # noqa: E731
+            self._owner = await self.loop.run_in_executor(self._house.executor, work)
+        return self._user or self._owner
+
+    async def _taken(self, content: bytes, owner: str) -> str:
         assert self.envelope is not None
         assert self.session is not None
         peer = self.session.peer
@@ -145,10 +159,9 @@ class ListenerSession(StrictSession):
             peer=str(peer[0]) if peer else "127.0.0.1",
             protocol="ESMTPA" if self._user else "ESMTP" if self.session.extended_smtp else "SMTP",
         )
-        port = int(peer[1]) if peer else 0
         self.is_taking = True
         try:
-            work = lambda: self._house.desk.take(arrival, port=port, user=self._user)  # noqa: E731
+            work = lambda: self._house.desk.take(arrival, owner=owner)  # noqa: E731
             return await self.loop.run_in_executor(self._house.executor, work)
         finally:
             self.is_taking = False
