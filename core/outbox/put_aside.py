@@ -24,28 +24,47 @@ def put_aside(folder: int, name: str, reason: str) -> None:
 
 
 def _move_aside(folder: int, name: str, reason: str) -> None:
+    aside = _opened_aside(folder)
+    if aside is None:
+        _hide(folder, name)
+        return
+    try:
+        os.rename(name, name, src_dir_fd=folder, dst_dir_fd=aside)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # A folder of another user can be given another name, but put nowhere else; or that name is taken there.
+        _hide(folder, name)
+    else:
+        with contextlib.suppress(OSError):  # the log has it, too
+            _write_reason(aside, name, reason)
+    finally:
+        os.close(aside)
+
+
+def _opened_aside(folder: int) -> int | None:
+    """The folder for what is refused; none can be had, or it was not made by us: its maker would get others' mail."""
     try:
         with contextlib.suppress(FileExistsError):
             os.mkdir(REFUSED, 0o700, dir_fd=folder)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         aside = os.open(REFUSED, flags, dir_fd=folder)
     except OSError:
-        _hide(folder, name)
-        return
-    try:
-        if os.fstat(aside).st_uid != os.geteuid():
-            # Not made by us: whoever made it would be given what others wrote.
-            _hide(folder, name)
-            return
-        os.rename(name, name, src_dir_fd=folder, dst_dir_fd=aside)
-        _write_reason(aside, name, reason)
-    finally:
-        os.close(aside)
+        return None
+    if os.fstat(aside).st_uid == os.geteuid():
+        return aside
+    os.close(aside)
+    return None
 
 
 def _hide(folder: int, name: str) -> None:
-    """Without a folder to move it to, a bad file is at least not looked at again."""
-    os.rename(name, f".refused-{name}", src_dir_fd=folder, dst_dir_fd=folder)
+    """Where it cannot be moved, a bad file is at least not looked at again."""
+    try:
+        os.rename(name, f".refused-{name}", src_dir_fd=folder, dst_dir_fd=folder)
+    except FileNotFoundError:
+        raise
+    except OSError:  # that name is too long, or something else has it
+        os.rename(name, f".refused-{os.urandom(8).hex()}", src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _write_reason(aside: int, name: str, reason: str) -> None:

@@ -124,6 +124,43 @@ def test_what_cannot_even_be_moved_keeps_nobody(handles, monkeypatch, caplog):
     assert "0.mail" in left(handles)
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_name_that_is_as_long_as_names_can_be_is_put_aside(handles, is_shared):
+    name = "0" * (255 - len(SUFFIX)) + SUFFIX
+    (handles.environment.drop / name).write_bytes(b"bad")
+    if is_shared:
+        (handles.environment.drop / "refused").symlink_to("/nowhere")
+    assert pick_up(handles) == 0
+    assert not [one for one in left(handles) if one[0] != "." and one.endswith(SUFFIX)]
+
+
+def test_what_has_the_name_of_something_refused_is_put_aside_as_well(handles, caplog):
+    """Else it would be told each second, for ever."""
+    bad = handles.environment.drop / "0.mail"
+    (bad / "within").mkdir(parents=True)
+    assert pick_up(handles) == 0
+    for _ in range(2):
+        bad.write_bytes(b"bad")
+        assert pick_up(handles) == 0
+        assert not bad.exists()
+    assert "left in the drop folder" not in caplog.text
+
+
+def test_a_folder_that_only_its_owner_may_move_is_put_aside(handles, monkeypatch):
+    """Of another user's folder the system refuses to write the entry that leads above it."""
+    (handles.environment.drop / "0.mail").mkdir()
+    usual = os.rename
+
+    def as_for_others(source, target, *, src_dir_fd, dst_dir_fd):
+        if src_dir_fd != dst_dir_fd:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        usual(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    monkeypatch.setattr(os, "rename", as_for_others)
+    assert pick_up(handles) == 0
+    assert [one for one in left(handles) if one != "refused"] == [".refused-0.mail"]
+
+
 def test_a_fault_of_this_machine_puts_nothing_aside(handles, monkeypatch):
     drop(handles)
 
