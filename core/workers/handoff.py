@@ -76,5 +76,9 @@ class Handover:
         for handoff_id, future in list(self._running.items()):
             if future.done():
                 del self._running[handoff_id]
-                if (error := future.exception()) is not None:
+                error = future.exception()
+                if isinstance(error, StoreError):
+                    # It passes; what was not settled is offered again.
+                    _log.warning("hand-off %s: %s", handoff_id, error)
+                elif error is not None:
                     _log.error("hand-off %s: %s", handoff_id, error, exc_info=error)

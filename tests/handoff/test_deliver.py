@@ -1,12 +1,16 @@
 """From intake to the receiver: in which order, how often, and that one that hangs holds up no other."""
 
 import threading
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from core import clock
+from core.db.doors import Database
+from core.db.engine import sqlite_module
 from core.handles import Handles
 from core.handoff.deliver import deliver_handoff, settled
 from core.handoff.receiver import Reception
@@ -15,7 +19,7 @@ from core.models import Delivery, HandoffStatus, Record
 from core.services.actor import Actor
 from core.services.configuration.catalogue import RESOURCES
 from core.workers.handoff import Handover
-from tests.accounts import message, rows_of
+from tests.accounts import ON_SQLITE, message, rows_of
 from tests.handoff.handing_over import ANSWER, hand_in, hand_over, handoff, let_time_pass, posting, states
 from tests.handoff.receiver import Posted, Receiver
 from tests.waiting import PATIENCE, until
@@ -153,6 +157,25 @@ def test_two_workers_do_not_offer_the_same_twice(handles: Handles, admin: Actor)
             leave.set()
             first.join()
     assert len(receiver.posted) == 1
+
+
+@ON_SQLITE
+def test_a_database_that_is_busy_is_no_fault_of_ours(
+    handles: Handles, admin: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Receiver() as receiver:
+        posting(handles, admin, receiver)
+        hand_in(handles, admin, message(1))
+        impatient = replace(handles, database=Database(handles.database.url, patience=0.05))
+        with closing(sqlite_module().connect(handles.environment.database_file, isolation_level=None)) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            Handover(impatient, threading.Event()).run(once=True)
+        impatient.database.close()
+        assert receiver.posted == []
+        assert "nothing was changed" in caplog.text
+        assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)]
+        hand_over(handles)
+        assert len(receiver.posted) == 1
 
 
 def test_without_its_secret_nothing_is_posted_until_there_is_one(handles: Handles, admin: Actor) -> None:
