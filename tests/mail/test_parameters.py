@@ -14,6 +14,18 @@ from core.mail.parameters import read_parameterized
         ("a/b; n*0=one; n*1=two; n*10=last; n*2=three", "a/b", {"n": "onetwothreelast"}),
         ("a/b; n*0*=utf-8''%C3; n*1*=%BC", "a/b", {"n": "ü"}),
         ("a/b; n=first; n=second", "a/b", {"n": "first"}),
+        # Sections that stand twice, lack their beginning or have the whole beside them.
+        ("a/b; n*0=one; n*1=two; n*0=bad; n*1=worse", "a/b", {"n": "onetwo"}),
+        ("a/b; n=plain; n*1=two; n*2=three", "a/b", {"n": "plain"}),
+        ("a/b; n*1=two; n*2=three", "a/b", {"n": "twothree"}),
+        ("a/b; n*0*=utf-8''one; n*1=two; n*=utf-8''%C3%BC", "a/b", {"n": "ü"}),
+        ("a/b; n*=utf-8'%C3%BC", "a/b", {"n": "ü"}),
+        ("a/b; n*=it's", "a/b", {"n": "it's"}),
+        (
+            'a/b; n="C:\\TEMP\\new.png"; m="\\\\server\\x"; o="C:\\\\y"',
+            "a/b",
+            {"n": "C:\\TEMP\\new.png", "m": "\\\\server\\x", "o": "C:\\y"},
+        ),
         # A semicolon is forgotten before the first parameter, or behind one in quotes.
         ('multipart/mixed boundary="b"', "multipart/mixed", {"boundary": "b"}),
         ("text/plain\tcharset = utf-8; format=flowed", "text/plain", {"charset": "utf-8", "format": "flowed"}),
