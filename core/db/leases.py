@@ -6,6 +6,7 @@ hit means: somebody else has it now, stop.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from core.db.bulk import table_of
 from core.db.doors import Database
 from core.errors import LeaseLost, StoreError
 from core.models.base import UtcDateTime
+
+_log = logging.getLogger("postroom.leases")
 
 
 class Lease(NamedTuple):
@@ -190,7 +193,10 @@ class Renewer:
             with self._lock:
                 held = list(self._held)
             if held:
-                self._renew(held)
+                try:
+                    self._renew(held)
+                except Exception:  # noqa: BLE001 - logged; without this thread the worker would lose all that it claims
+                    _log.exception("leases could not be renewed")
 
     def _renew(self, held: list[Lease]) -> None:
         asked_at = clock.monotonic()

@@ -64,6 +64,8 @@ class Heartbeat:
                 self._beat()
             except StoreError as error:
                 _log.warning("heartbeat: %s", error)
+            except Exception:  # noqa: BLE001 - logged; a worker that goes on working must not look dead for good
+                _log.exception("a heartbeat failed")
 
     def _beat(self) -> None:
         now = clock.utcnow()

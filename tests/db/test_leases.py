@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from core.handles import Handles
 from core.models import AccountStatus
 from core.services.actor import Actor
 from core.services.configuration.accounts import accounts
+from tests.accounts import ON_SQLITE
 from tests.waiting import PATIENCE, until
 
 
@@ -139,6 +141,33 @@ def test_leases_are_renewed_though_the_thread_for_it_could_not_begin_at_first(
         until(lambda: _lease_until(handles, account) > claimed_until)
     finally:
         renewer.close()
+
+
+@ON_SQLITE
+def test_a_fault_of_ours_ends_one_renewal_not_all(
+    handles: Handles, account: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lease = _claim(handles, account, "one", seconds=0.3)
+    assert lease is not None
+    claimed_until = _lease_until(handles, account)
+    renewer = Renewer(handles.database, 0.3)
+    has_failed = threading.Event()
+    renewal = renewer._renewal
+
+    def failing(held: list[Lease]) -> Any:
+        if has_failed.is_set():
+            return renewal(held)
+        has_failed.set()
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(renewer, "_renewal", failing)
+    renewer.keep(lease)
+    try:
+        until(lambda: _lease_until(handles, account) > claimed_until)
+    finally:
+        renewer.close()
+    assert has_failed.is_set()
+    assert "a fault of ours" in caplog.text
 
 
 @pytest.mark.parametrize("home", ["postgresql"], indirect=True)
