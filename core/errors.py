@@ -233,6 +233,8 @@ class WireError(PostroomError):
         """The step it failed in: resolve, connect, tls, greeting, login, select, fetch …"""
         self.reply = reply
         """The server's own words, cleaned and without secrets; empty if it said nothing."""
+        self.ways = ""
+        """Of a login: what was tried and what the server offers, as a sentence."""
 
 
 class Unreachable(WireError):

@@ -62,7 +62,11 @@ def advice(error: PostroomError) -> str:
     cause = cause_of(error)
     # Errors of ours that already say what to do need no second sentence.
     says_all = cause is None or not cause.advice or isinstance(error, TokenRefused)
-    return str(error) if cause is None or says_all else f"{_ended(str(error))} {cause.advice}".strip()
+    # Words of causes may stand among what a server offers; they are compared with what it said.
+    ways = error.ways if isinstance(error, WireError) else ""
+    parts = (str(error), ways, "" if cause is None or says_all else cause.advice)
+    told = [part for part in parts if part]
+    return " ".join((*map(_ended, told[:-1]), told[-1]))
 
 
 def _ended(text: str) -> str:
@@ -160,7 +164,7 @@ CAUSES = (
         (LoginRefused, NotOffered),
         _LOGIN,
         r"basic ?auth|SmtpClientAuthentication is disabled|client not authenticated|5\.7\.139|LOGINDISABLED"
-        r"|modern auth",
+        r"|modern auth|access tokens \(OAuth 2\) alone",
     ),
     Cause(
         "token",
@@ -188,10 +192,32 @@ CAUSES = (
     ),
     Cause("no login here", "", (NotOffered,), _LOGIN, r"offers no login"),
     Cause(
+        "no tokens",
+        "Use the provider's server that takes them, or take the sign-in profile away and give a password.",
+        (NotOffered,),
+        _LOGIN,
+        r"takes no access tokens",
+    ),
+    Cause(
+        "domain login",
+        "Logins of a Windows or Kerberos domain (GSSAPI, NTLM) are not supported: have the server's operator allow "
+        "PLAIN over TLS, or use a sign-in profile (OAuth).",
+        (NotOffered,),
+        _LOGIN,
+        r"that we know: .*\b(GSS|NTLM|GS2-|KERBEROS)",
+    ),
+    Cause(
         "login mechanism",
         "Use another server of the provider, or a sign-in profile (OAuth).",
         (NotOffered,),
         _LOGIN,
+    ),
+    Cause(
+        "impostor",
+        "Whoever answers there may not be the server: check host and port, and set security to TLS.",
+        (ProtocolViolation,),
+        _LOGIN,
+        r"did not prove|not to what we said|password hashed|challenge",
     ),
     Cause("login out of order", "Try again later; the server cannot check passwords now.", (SmtpRefused,), _LOGIN),
     # The mailbox.

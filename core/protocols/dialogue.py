@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Never
 
-from core.errors import ConnectionLost, NotOffered, TlsMissing
-from core.protocols import sasl
+from core.errors import ConnectionLost, TlsMissing
 from core.protocols.server import Timeouts
 from core.protocols.transcript import Transcript
 from core.protocols.wire import Wire
@@ -42,14 +40,3 @@ class Dialogue:
             host=self.wire.place,
             phase="tls",
         )
-
-    def _by_token(self, username: str, token: str, offered: Container[str]) -> tuple[str, bytes]:
-        """The mechanism that takes an access token, of those that are offered, and its one message."""
-        self._secrets = (token,)
-        if self._transcript is not None:
-            self._transcript.hide(token)
-        mechanism = next((name for name in sasl.TOKEN_MECHANISMS if name in offered), None)
-        if mechanism is None:
-            raise NotOffered("The server takes no access tokens (OAuth 2).", host=self.wire.place, phase="login")
-        host, _, port = self.wire.place.rpartition(":")
-        return mechanism, sasl.by_token(mechanism, username, token, host, int(port))

@@ -24,6 +24,9 @@ class _Dialogue(Protocol):
 
     def greet(self) -> str: ...
     def ask_for_tls(self) -> None: ...
+
+    signed_in_by: str
+
     def log_in(self, login: Login) -> None: ...
 
 
@@ -107,5 +110,5 @@ def _session(
         facts = SessionFacts(
             dialogue.greeting, dialogue.capabilities, wire.tls, str(wire.address), connect_ms, elapsed_ms(started)
         )
-        yield Milestone("login", login.username)
+        yield Milestone("login", f"{login.username} ({dialogue.signed_in_by})")
     return made(dialogue, facts)

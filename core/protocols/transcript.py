@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +15,8 @@ from core.secret import MASK
 from core.text import bounded, clean
 
 _LONGEST = 400
+_CHALLENGE = re.compile(rb"(\+|334)(?= |\r|$)")
+"""As IMAP, POP3 and SMTP begin one."""
 
 
 class Direction(StrEnum):
@@ -39,6 +43,7 @@ class Transcript:
     def __init__(self, listener: Callable[[Spoken], None]) -> None:
         self._listener = listener
         self._secrets: tuple[str, ...] = ()
+        self._shows_challenges = True
 
     def hide(self, *secrets: str) -> None:
         """Mask these from now on, wherever they turn up."""
@@ -58,7 +63,18 @@ class Transcript:
 
     def received(self, line: bytes) -> None:
         """A line of the server's."""
+        if not self._shows_challenges and (challenge := _CHALLENGE.match(line)):
+            line = challenge[1] + b" " + MASK.encode()
         self._tell(Direction.RECEIVED, line)
+
+    @contextmanager
+    def without_challenges(self) -> Iterator[None]:
+        """Meanwhile the challenges of a login are masked."""
+        self._shows_challenges = False
+        try:
+            yield
+        finally:
+            self._shows_challenges = True
 
     def received_bytes(self, count: int) -> None:
         """A literal or a multi-line answer of the server's."""

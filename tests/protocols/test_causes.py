@@ -64,7 +64,17 @@ FAILURES: list[tuple[PostroomError, str]] = [
     (refusal("TLS required to log in.", host="", phase="login"), "password in clear"),
     (refusal("[AUTH] USER command only available under a layer", host="", phase="login"), "password in clear"),
     (NotOffered("The server offers no login here.", phase="login"), "no login here"),
+    (
+        NotOffered("The server takes no passwords, but access tokens (OAuth 2) alone: XOAUTH2.", phase="login"),
+        "basic authentication off",
+    ),
+    (NotOffered("The server takes no access tokens (OAuth 2).", phase="login"), "no tokens"),
+    (NotOffered("The server offers no way to log in that we know: DIGEST-MD5, NTLM.", phase="login"), "domain login"),
     (NotOffered("The server offers no way to log in", phase="login"), "login mechanism"),
+    (
+        ProtocolViolation("The server did not prove that it knows the password (SCRAM-SHA-1).", phase="login"),
+        "impostor",
+    ),
     (smtp(454, "4.7.0", "down", "login"), "login out of order"),
     (refusal("[LIMIT] Maximum number of connections", host="", phase="login"), "connection limit"),
     (refusal("Too many open connections (2 of 2 for ann)", host="", phase="login"), "connection limit"),
@@ -110,6 +120,15 @@ def test_each_cause_is_told_from_all_others(failure: PostroomError, name: str) -
 def test_what_a_server_said_and_what_to_change_are_two_sentences() -> None:
     assert "535 5.7.8 Invalid. Check user name" in advice(refusal("535 5.7.8 Invalid", host="", phase="login"))
     assert "535 5.7.8 Invalid. Check user name" in advice(refusal("535 5.7.8 Invalid.", host="", phase="login"))
+
+
+def test_what_was_tried_at_a_login_is_told_and_takes_no_part_in_finding_the_cause() -> None:
+    failure = refusal("[AUTH] no", host="", phase="login")
+    failure.ways = "Tried PLAIN; the server offers PLAIN, XOAUTH2."
+    told = cause_of(failure)
+    assert told is not None
+    assert told.name == "password"
+    assert advice(failure) == f"The server refused the login: [AUTH] no. {failure.ways} {told.advice}"
 
 
 def test_what_no_cause_explains_speaks_for_itself() -> None:

@@ -20,7 +20,7 @@ from core.protocols.server import Login, Server, Timeouts
 from core.protocols.tls import Security, TlsTrust
 from core.secret import Secret
 from tests.protocols.conftest import SHORT, SHORT_AT_LAST, Post
-from tests.protocols.scripted import ScriptedServer, Talk, imap_script, line_script
+from tests.protocols.scripted import Answer, ScriptedServer, Talk, imap_script, line_script
 from tests.servers.certificates import Certificates
 from tests.servers.smtp import Phase as At
 from tests.servers.smtp import RuledSink
@@ -273,12 +273,35 @@ def test_a_wrong_password_on_a_real_server(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mechanisms", "cause"), [(b"250-AUTH GSSAPI", "login mechanism"), (b"250-8BITMIME", "no login here")]
+    ("mechanisms", "cause"),
+    [
+        (b"250-AUTH DIGEST-MD5", "login mechanism"),
+        (b"250-AUTH GSSAPI NTLM", "domain login"),
+        (b"250-AUTH XOAUTH2", "basic authentication off"),
+        (b"250-8BITMIME", "no login here"),
+    ],
 )
 def test_what_the_relay_offers(mechanisms: bytes, cause: str) -> None:
     script = line_script(b"220 relay", {b"EHLO": (b"250-relay", mechanisms, b"250 SIZE")}, b"250 ok")
     with ScriptedServer(script) as server:
         failed(smtp(server.server()), cause, "login")
+
+
+def test_a_sign_in_profile_where_no_tokens_are_taken() -> None:
+    script = line_script(b"220 relay", {b"EHLO": (b"250-relay", b"250 AUTH PLAIN LOGIN")}, b"250 ok")
+    with ScriptedServer(script) as server:
+        *_, last = smtp(server.server(), Login("ann", token=lambda: "canary-5a5"))
+    assert (last.cause, last.step) == ("no tokens", "login")
+    assert "it offers LOGIN, PLAIN" in last.detail
+
+
+def test_impostor() -> None:
+    answers: dict[bytes, Answer] = {
+        b"EHLO": (b"250-relay", b"250 AUTH SCRAM-SHA-256"),
+        b"AUTH": (b"235 2.7.0 Welcome",),
+    }
+    with ScriptedServer(line_script(b"220 relay", answers, b"250 ok")) as server:
+        failed(smtp(server.server()), "impostor", "login")
 
 
 # -- the mailbox --------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def test_each_step_of_a_good_connection_is_told(post: Post, incoming: Incoming, 
     assert 0 < sum(step.ms for step in steps) <= took + len(steps)  # each is rounded
     details = {step.step: step.detail for step in steps}
     assert details["resolve"].startswith(("127.0.0.1", "::1"))
-    assert details["login"] == user
+    assert details["login"] == f"{user} ({'PLAIN' if incoming is Incoming.IMAP else 'USER and PASS'})"
     assert details["count"] == ("2 messages, oldest 2024-02-01" if incoming is Incoming.IMAP else "2 messages")
     if security is not Security.NONE:
         assert details["tls"].startswith("TLSv1.3, TLS_AES_256_GCM_SHA384, localhost, ")

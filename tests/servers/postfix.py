@@ -42,7 +42,7 @@ _QUEUE = (
 class PostfixServer:
     """One private Postfix with its Dovecot and the sink behind it."""
 
-    def __init__(self, certificate: ServerCertificate) -> None:
+    def __init__(self, certificate: ServerCertificate, mechanisms: str = "plain login") -> None:
         assert os.geteuid() == 0, "Postfix runs as root alone: run the tests as root"
         assert (DAEMONS / "master").exists(), "Postfix is not installed: apt-get install postfix"
         self.host = "127.0.0.1"
@@ -50,6 +50,7 @@ class PostfixServer:
         self.certificate = certificate
         self.sink = RuledSink()
         auth = (
+            f"auth_mechanisms = {mechanisms}\n"
             f"service auth {{\n  inet_listener {{\n    address = {self.host}\n    port = {self._auth_port}\n  }}\n}}\n"
         )
         self.dovecot = DovecotServer(certificate, users={}, options=DovecotOptions(extra=auth))

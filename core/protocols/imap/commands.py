@@ -8,10 +8,10 @@ from typing import Never
 
 from core.errors import WireError
 from core.protocols import sasl
-from core.protocols.dialogue import Dialogue
 from core.protocols.imap.answer import LINE, Answer, Asked, Limits, Response
 from core.protocols.refusals import farewell, refusal, words
 from core.protocols.server import Caps, Timeouts
+from core.protocols.signing_in import SigningIn
 from core.protocols.transcript import Transcript
 from core.protocols.wire import Wire
 
@@ -22,7 +22,7 @@ _MOST_RESPONSES = 100_000
 """To one command: a flood of small lines takes many times its bytes in memory."""
 
 
-class ImapCommands(Dialogue):
+class ImapCommands(SigningIn):
     """Says commands and takes their answers; knows what the server offers."""
 
     def __init__(self, wire: Wire, timeouts: Timeouts, caps: Caps, transcript: Transcript | None) -> None:

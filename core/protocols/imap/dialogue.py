@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import Never
 
 from core.errors import NotOffered, WireError
 from core.protocols import sasl
@@ -23,6 +25,10 @@ _PART_ONLY = re.compile(rb"\[MESSAGELIMIT \d{1,10} (\d{1,10})\]", re.IGNORECASE)
 
 class ImapDialogue(ImapCommands):
     """Speaks IMAP over a wire."""
+
+    own_command = "LOGIN command"
+    spoken_ways = ("PLAIN", own_command, "LOGIN")
+    _login_tag = b""
 
     def greet(self) -> str:
         """Take the greeting (RFC 3501 §7.1)."""
@@ -62,17 +68,11 @@ class ImapDialogue(ImapCommands):
         if not self.capabilities:
             self.refresh_capabilities()
         announced = self.capabilities
+        offered = {name.removeprefix("AUTH=") for name in self.capabilities if name.startswith("AUTH=")}
         if login.token is not None:
-            self._log_in_with_token(login.username, login.token())
-        elif self.offers("AUTH=PLAIN"):
-            self._authenticate(b"PLAIN", sasl.plain(login.username, login.password.reveal()))
-        elif self.offers("LOGINDISABLED"):
-            raise NotOffered(
-                "The server takes no password in clear; use TLS or STARTTLS.", host=self.wire.place, phase="login"
-            )
+            self._sign_in_with_token(login, offered)
         else:
-            user, password = quoted("user name", login.username), quoted("password", login.password.reveal())
-            self.command(b"LOGIN", user, password, phase="login", seconds=self.timeouts.login, shown="LOGIN")
+            self._sign_in(login, offered if self.offers("LOGINDISABLED") else {*offered, self.own_command})
         if self.capabilities is announced:
             # Servers offer more to those who are logged in; some say so in their OK and spare us the question.
             self.refresh_capabilities()
@@ -144,45 +144,44 @@ class ImapDialogue(ImapCommands):
         while not self._line().startswith(tag + b" "):
             pass
 
-    def _log_in_with_token(self, username: str, token: str) -> None:
-        offered = {name.removeprefix("AUTH=") for name in self.capabilities if name.startswith("AUTH=")}
-        mechanism, message = self._by_token(username, token, offered)
-        self._authenticate(mechanism.encode(), message, sasl.dismissal(mechanism))
+    def _say_own_command(self, login: Login) -> None:
+        """LOGIN (RFC 3501 §6.2.3)."""
+        user, password = quoted("user name", login.username), quoted("password", login.password.reveal())
+        self.command(b"LOGIN", user, password, phase="login", seconds=self.timeouts.login, shown="LOGIN")
 
-    def _authenticate(self, mechanism: bytes, message: bytes, dismissal: bytes = b"") -> None:
-        """AUTHENTICATE (RFC 3501 §6.2.2), with the message at once where the server lets us (RFC 4959)."""
+    @property
+    def _takes_first_message(self) -> bool:
+        return self.offers("SASL-IR")  # RFC 4959
+
+    def _begin_by(self, name: str, first: bytes | None) -> bytes | None:
+        """AUTHENTICATE (RFC 3501 §6.2.2)."""
         self.begin("login", self.timeouts.login, self.caps.command)
-        command = b"AUTHENTICATE " + mechanism
-        shown = command.decode()
-        if self.offers("SASL-IR"):
-            tag = self._send(command + b" " + sasl.encoded(message), shown)
+        command = f"AUTHENTICATE {name}"
+        if first is None:
+            self._login_tag = self._send(command.encode(), "")
         else:
-            tag = self._send(command, "")
-            self._await_continuation(tag)
-            self._send_secret(sasl.encoded(message))
-        line = self._line()
-        while not line.startswith(tag + b" "):
-            if line.startswith(b"+"):
-                # A refused token is told in a challenge; the refusal itself follows our answer (RFC 7628 §3.2.3).
-                self._send_secret(dismissal)
-            else:
-                self._unexpected(line)
-            line = self._line()
-        self._completed(line[len(tag) + 1 :])
+            self._login_tag = self._send(command.encode() + b" " + sasl.encoded(first), command)
+        return self._challenge()
 
-    def _await_continuation(self, tag: bytes) -> None:
-        while not (line := self._line()).startswith(b"+"):
-            if line.startswith(tag + b" "):
-                self._completed(line[len(tag) + 1 :])
-                self.wire.violation("The server did not ask for the login's data.", reply=words(line))
-            self._unexpected(line)
-
-    def _unexpected(self, line: bytes) -> None:
-        if not line.startswith(b"* "):
-            self.wire.violation("The server's answer is no IMAP at this point.", reply=words(line))
-        self._heed(line[2:])
-
-    def _send_secret(self, data: bytes) -> None:
-        self.wire.send(data + b"\r\n")
+    def _go_on(self, answer: bytes) -> bytes | None:
+        self.wire.send(sasl.encoded(answer) + b"\r\n")
         if self._transcript is not None:
             self._transcript.sent_secret("")
+        return self._challenge()
+
+    def _challenge(self) -> bytes | None:
+        while not (line := self._line()).startswith(b"+"):
+            if line.startswith(self._login_tag + b" "):
+                self._completed(line[len(self._login_tag) + 1 :])
+                return None
+            if not line.startswith(b"* "):
+                self.wire.violation("The server's answer is no IMAP at this point.", reply=words(line))
+            self._heed(line[2:])
+        return sasl.decoded(line[1:])
+
+    def _refuse_offers(self, offered: Collection[str]) -> Never:
+        if self.offers("LOGINDISABLED") and self.wire.tls is None:
+            raise NotOffered(
+                "The server takes no password in clear; use TLS or STARTTLS.", host=self.wire.place, phase="login"
+            )
+        super()._refuse_offers(offered)

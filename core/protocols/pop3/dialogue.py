@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Never
 
 from core.errors import NotOffered, Throttled, WireError
 from core.protocols import sasl
-from core.protocols.dialogue import Dialogue
 from core.protocols.refusals import refusal, words
 from core.protocols.server import Caps, Login, Timeouts
+from core.protocols.signing_in import SigningIn
 from core.protocols.transcript import Transcript
 from core.protocols.wire import Wire
 
@@ -39,8 +39,11 @@ class _Ahead:
     """Once they had to be taken in."""
 
 
-class Pop3Dialogue(Dialogue):
+class Pop3Dialogue(SigningIn):
     """Speaks POP3 over a wire; knows what the server offers."""
+
+    own_command = "USER and PASS"
+    spoken_ways = (own_command, "PLAIN", "LOGIN")
 
     def __init__(self, wire: Wire, timeouts: Timeouts, caps: Caps, transcript: Transcript | None) -> None:
         super().__init__(wire, timeouts, transcript)
@@ -72,11 +75,10 @@ class Pop3Dialogue(Dialogue):
         self._secrets = login.secrets()
         self.refresh_capabilities()
         if login.token is not None:
-            self._log_in_with_token(login.username, login.token())
-        elif self.offers("USER") or not self._mechanisms() & {"PLAIN"}:
-            self._user_and_pass(login)
+            # Where no mechanism is announced at all, it may be known all the same.
+            self._sign_in_with_token(login, self._mechanisms() or {"XOAUTH2"})
         else:
-            self._authenticate(b"PLAIN", sasl.plain(login.username, login.password.reveal()))
+            self._sign_in(login, self._offered())
         # Servers offer more to those who are logged in.
         self.refresh_capabilities()
 
@@ -235,33 +237,45 @@ class Pop3Dialogue(Dialogue):
     def _mechanisms(self) -> set[str]:
         return {word for line in self.capabilities if line.startswith("SASL ") for word in line.split()[1:]}
 
-    def _user_and_pass(self, login: Login) -> None:
-        user = sasl.refuse_breaks("user name", login.username)
-        password = sasl.refuse_breaks("password", login.password.reveal())
-        seconds = self.timeouts.login
-        if self.offers("STLS") and not self.offers("USER") and self.wire.tls is None:
+    def _offered(self) -> set[str]:
+        """Every way with a password; USER is not announced where CAPA is not known, and known all the same."""
+        mechanisms = self._mechanisms()
+        if self.offers("USER") or not (mechanisms or (self.offers("STLS") and self.wire.tls is None)):
+            mechanisms.add(self.own_command)
+        return mechanisms
+
+    def _refuse_offers(self, offered: Collection[str]) -> Never:
+        if self.offers("STLS") and self.wire.tls is None:
             raise NotOffered(
                 "The server takes no password in clear; use TLS or STLS.", host=self.wire.place, phase="login"
             )
+        super()._refuse_offers(offered)
+
+    def _say_own_command(self, login: Login) -> None:
+        """USER and PASS (RFC 1939 §7)."""
+        user = sasl.refuse_breaks("user name", login.username)
+        password = sasl.refuse_breaks("password", login.password.reveal())
+        seconds = self.timeouts.login
         self.command(b"USER " + user.encode(), phase="login", seconds=seconds)
         self.command(b"PASS " + password.encode(), phase="login", seconds=seconds, shown="PASS")
 
-    def _log_in_with_token(self, username: str, token: str) -> None:
-        # Where no mechanism is announced at all, it may be known all the same.
-        mechanism, message = self._by_token(username, token, self._mechanisms() or {"XOAUTH2"})
-        self._authenticate(mechanism.encode(), message, sasl.dismissal(mechanism))
-
-    def _authenticate(self, mechanism: bytes, message: bytes, dismissal: bytes = b"") -> None:
-        """AUTH (RFC 5034), the message in a line of its own: as part of the command it may be too long."""
+    def _begin_by(self, name: str, first: bytes | None) -> bytes | None:
+        """AUTH (RFC 5034), the first message in a line of its own: as part of the command it may be too long."""
         self.begin("login", self.timeouts.login, self.caps.command)
-        self._send(b"AUTH " + mechanism, "")
-        answer: bytes | None = sasl.encoded(message)
-        while self.wire.starts_with(b"+ ") or self.wire.starts_with(b"+\r\n"):
-            challenge = self.wire.readline()
-            if self._transcript is not None:
-                self._transcript.received(challenge)
-                self._transcript.sent_secret("")
-            # A refused token is told in a second challenge; the refusal itself follows our answer.
-            self.wire.send((dismissal if answer is None else answer) + b"\r\n")
-            answer = None
-        self._status()
+        self._send(f"AUTH {name}".encode(), "")
+        return self._challenge()
+
+    def _go_on(self, answer: bytes) -> bytes | None:
+        self.wire.send(sasl.encoded(answer) + b"\r\n")
+        if self._transcript is not None:
+            self._transcript.sent_secret("")
+        return self._challenge()
+
+    def _challenge(self) -> bytes | None:
+        if not (self.wire.starts_with(b"+ ") or self.wire.starts_with(b"+\r\n")):
+            self._status()
+            return None
+        line = self.wire.readline()
+        if self._transcript is not None:
+            self._transcript.received(line)
+        return sasl.decoded(line[1:])

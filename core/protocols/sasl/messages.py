@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.protocols.sasl.text import encoded, refuse_breaks, refuse_nul
+from core.protocols.sasl.text import refuse_breaks, refuse_nul
 
 
 def plain(username: str, password: str) -> bytes:
@@ -33,11 +33,3 @@ TOKEN_MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
 def by_token(mechanism: str, username: str, token: str, host: str, port: int) -> bytes:
     """The one message of either."""
     return xoauth2(username, token) if mechanism == "XOAUTH2" else oauthbearer(username, token, host, port)
-
-
-def dismissal(mechanism: str) -> bytes:
-    """What answers the challenge that tells why a token was refused; only then the refusal itself comes.
-
-    An empty line for XOAUTH2; OAUTHBEARER has a byte for it (RFC 7628 §3.2.3).
-    """
-    return encoded(b"\x01") if mechanism == "OAUTHBEARER" else b""

@@ -152,7 +152,7 @@ def opening_smtp(
         connect_ms, started = elapsed_ms(started), monotonic()
         if login is not None:
             dialogue.log_in(login)
-            yield Milestone("login", login.username)
+            yield Milestone("login", f"{login.username} ({dialogue.signed_in_by})")
     facts = SessionFacts(
         dialogue.greeting,
         frozenset(f"{keyword} {rest}".strip() for keyword, rest in dialogue.features.items()),

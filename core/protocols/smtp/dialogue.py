@@ -6,9 +6,9 @@ import re
 
 from core.errors import LoginRefused, NotOffered, SmtpRefused
 from core.protocols import sasl
-from core.protocols.dialogue import Dialogue
 from core.protocols.refusals import words
 from core.protocols.server import Login, Timeouts
+from core.protocols.signing_in import SigningIn
 from core.protocols.smtp.reply import Reply, parse_reply
 from core.protocols.steps import Steps, waited
 from core.protocols.transcript import Transcript
@@ -21,7 +21,7 @@ _MOST_RECIPIENTS = re.compile(r"(?:^|\s)RCPTMAX=([1-9]\d{0,5})(?:\s|$)")
 _LOGIN_REFUSED = frozenset({501, 504, 530, 534, 535, 538, 550, 553, 554})
 
 
-class SmtpDialogue(Dialogue):
+class SmtpDialogue(SigningIn):
     """Speaks SMTP over a wire; knows what the server offers."""
 
     def __init__(self, wire: Wire, timeouts: Timeouts, ehlo_name: str, transcript: Transcript | None) -> None:
@@ -105,26 +105,17 @@ class SmtpDialogue(Dialogue):
         """
         self._secrets = login.secrets()
         offered = set(self.features.get("AUTH", "").replace("=", " ").split())
-        token = login.token
-        if token is not None and offered & set(sasl.TOKEN_MECHANISMS):
-            self._log_in_with_token(login.username, token(), offered)
-        elif token is None and "PLAIN" in offered:
-            message = sasl.plain(login.username, login.password.reveal())
-            self._settle_login(self._auth(b"PLAIN", sasl.encoded(message)))
-        elif token is None and "LOGIN" in offered:
-            self._auth_login(login)
-        elif not offered:
+        if not offered:
             raise NotOffered(
                 "The server offers no login here. Use TLS or STARTTLS, or the submission port (587); if it takes mail "
                 "without one, switch Login off in the template (smtp_auth = false).",
                 host=self.wire.place,
                 phase="login",
             )
+        if login.token is not None:
+            self._sign_in_with_token(login, offered)
         else:
-            names = ", ".join(sorted(offered))
-            raise NotOffered(
-                f"The server offers no way to log in that we know: {names}.", host=self.wire.place, phase="login"
-            )
+            self._sign_in(login, offered)
 
     def begin(self, phase: str, seconds: float | None = None, budget: int = _REPLY_BUDGET) -> None:
         """From here on one operation."""
@@ -211,41 +202,30 @@ class SmtpDialogue(Dialogue):
             return reply
         return None
 
-    def _log_in_with_token(self, username: str, token: str, offered: set[str]) -> None:
-        mechanism, message = self._by_token(username, token, offered)
-        reply = self._auth(mechanism.encode(), sasl.encoded(message))
-        if reply.code == 334:
-            # A refused token is told in a challenge; the refusal itself follows our answer.
-            reply = self._answer_challenge(sasl.dismissal(mechanism))
-        self._settle_login(reply)
+    @property
+    def _takes_first_message(self) -> bool:
+        return True
 
-    def _auth_login(self, login: Login) -> None:
-        user = sasl.refuse_breaks("user name", login.username)
-        password = sasl.refuse_breaks("password", login.password.reveal())
-        reply = self._auth(b"LOGIN", b"")
-        if reply.code == 334:
-            reply = self._answer_challenge(sasl.encoded(user.encode()))
-        if reply.code == 334:
-            reply = self._answer_challenge(sasl.encoded(password.encode()))
-        self._settle_login(reply)
-
-    def _auth(self, mechanism: bytes, message: bytes) -> Reply:
+    def _begin_by(self, name: str, first: bytes | None) -> bytes | None:
+        """AUTH (RFC 4954 §4)."""
         self.begin("login", self.timeouts.login)
-        command = b"AUTH " + mechanism
-        self.wire.send((command + b" " + message).rstrip() + b"\r\n")
+        command = f"AUTH {name}".encode()
+        self.wire.send((command if first is None else command + b" " + sasl.encoded(first)) + b"\r\n")
         if self._transcript is not None:
             self._transcript.sent_secret(command.decode())
-        return self.reply()
+        return self._challenge(self.reply())
 
-    def _answer_challenge(self, answer: bytes) -> Reply:
-        self.wire.send(answer + b"\r\n")
+    def _go_on(self, answer: bytes) -> bytes | None:
+        self.wire.send(sasl.encoded(answer) + b"\r\n")
         if self._transcript is not None:
             self._transcript.sent_secret("")
-        return self.reply()
+        return self._challenge(self.reply())
 
-    def _settle_login(self, reply: Reply) -> None:
+    def _challenge(self, reply: Reply) -> bytes | None:
         if reply.code == 235:
-            return
+            return None
+        if reply.code == 334:
+            return sasl.decoded(self._lines[-1][4:])
         text = sasl.scrubbed(str(reply), self._secrets)
         if reply.code in _LOGIN_REFUSED:
             raise LoginRefused(f"The server refused the login: {text}", host=self.wire.place, phase="login", reply=text)

@@ -1,0 +1,320 @@
+"""Signing in where the server takes no password as it is, to real servers, and to some that lie."""
+
+import base64
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from core.errors import LoginRefused, NotOffered, ProtocolViolation, WireError
+from core.protocols.imap.source import ImapSource
+from core.protocols.pop3.source import Pop3Source
+from core.protocols.probe import Incoming, probe_smtp
+from core.protocols.sasl import choice
+from core.protocols.server import Login, Server
+from core.protocols.sessions import open_imap, open_pop3
+from core.protocols.smtp.connection import SmtpConnection, open_smtp
+from core.protocols.tls import Security, TlsTrust
+from core.protocols.transcript import Direction, Spoken, Transcript
+from core.secret import Secret
+from tests.protocols.conftest import KIND_NAMES, KINDS, Post
+from tests.protocols.scripted import Answer, Script, ScriptedServer, Talk, imap_script, line_script
+from tests.servers.certificates import Certificates
+from tests.servers.dovecot import DovecotServer
+from tests.servers.postfix import PostfixServer
+from tui.demo.dovecot_config import DovecotOptions
+
+CHALLENGED = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5")
+CANARY = "canary-7c4"
+LOGIN = Login("ann", Secret(CANARY))
+
+
+@pytest.fixture(scope="module", params=CHALLENGED)
+def strict_post(certificates: Certificates, request: pytest.FixtureRequest) -> Iterator[tuple[Post, str]]:
+    """A Dovecot that takes no password as it is, and one mechanism alone."""
+    options = DovecotOptions(plaintext_login=False, extra=f"auth_mechanisms = {request.param}")
+    with DovecotServer(certificates.good, users={}, options=options) as server:
+        yield Post(server, certificates), request.param
+
+
+@pytest.fixture(scope="module")
+def choosy_post(certificates: Certificates) -> Iterator[Post]:
+    """A Dovecot that offers all of them and can check what a user's password is kept for."""
+    options = DovecotOptions(extra=f"auth_mechanisms = {' '.join(CHALLENGED)}\nauth_cache_size = 0")
+    with DovecotServer(certificates.good, users={}, options=options) as server:
+        yield Post(server, certificates)
+
+
+def opened(
+    post: Post,
+    incoming: Incoming,
+    security: Security,
+    login: Login,
+    spoken: list[Spoken] | None = None,
+) -> ImapSource | Pop3Source:
+    transcript = None if spoken is None else Transcript(spoken.append)
+    place = post.server(incoming, security, host=post.dovecot.host)
+    return (open_imap if incoming is Incoming.IMAP else open_pop3)(place, login, transcript=transcript)
+
+
+def begun_with(spoken: list[Spoken]) -> list[str]:
+    """The mechanisms that were begun with, in order."""
+    lines = (each.text.replace("AUTHENTICATE", "AUTH").split() for each in spoken if each.direction is Direction.SENT)
+    return [words[words.index("AUTH") + 1] for words in lines if "AUTH" in words]
+
+
+# -- real servers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("incoming", "security"), KINDS, ids=KIND_NAMES)
+@pytest.mark.parametrize("password", ["pencil", "Bleistift-\u00fc\u20ac", "u\u0308\u00a0\u00ad\u2168", 'a,b=c "d" \\'])
+def test_a_server_that_takes_one_mechanism_alone(
+    strict_post: tuple[Post, str], incoming: Incoming, security: Security, password: str
+) -> None:
+    post, mechanism = strict_post
+    user = post.dovecot.fresh_user(password=password)
+    if mechanism.startswith("SCRAM"):
+        post.dovecot.keep_as(user, mechanism)
+    spoken: list[Spoken] = []
+    source = opened(post, incoming, security, Login(user, Secret(password)), spoken)
+    source.select("INBOX", writable=False) if isinstance(source, ImapSource) else source.select(writable=False)
+    source.close()
+    assert begun_with(spoken) == [mechanism]
+
+
+@pytest.mark.parametrize(("incoming", "security"), KINDS, ids=KIND_NAMES)
+def test_a_wrong_password_is_refused_and_told_with_what_was_tried(
+    strict_post: tuple[Post, str], incoming: Incoming, security: Security
+) -> None:
+    post, mechanism = strict_post
+    user = post.dovecot.fresh_user()
+    with pytest.raises(LoginRefused) as raised:
+        opened(post, incoming, security, Login(user, Secret(CANARY)))
+    assert mechanism in raised.value.ways.partition(";")[0]
+    assert CANARY not in f"{raised.value}{raised.value.ways}{raised.value.reply}"
+
+
+@pytest.mark.parametrize("kept", CHALLENGED)
+@pytest.mark.parametrize("incoming", Incoming)
+def test_what_the_server_can_check_is_found_and_goes_first_the_next_time(
+    choosy_post: Post, incoming: Incoming, kept: str
+) -> None:
+    user = choosy_post.dovecot.fresh_user()
+    choosy_post.dovecot.keep_as(user, kept)
+    login = choosy_post.login(user)
+    tried: list[Spoken] = []
+    opened(choosy_post, incoming, Security.TLS, login, tried).close()
+    assert begun_with(tried) == list(CHALLENGED[: CHALLENGED.index(kept) + 1])
+    again: list[Spoken] = []
+    opened(choosy_post, incoming, Security.TLS, login, again).close()
+    assert begun_with(again) == [kept]
+
+
+def test_a_password_that_was_refused_is_not_tried_in_other_ways(choosy_post: Post) -> None:
+    """Servers count failed logins, and lock out who has too many."""
+    user = choosy_post.dovecot.fresh_user()
+    spoken: list[Spoken] = []
+    with pytest.raises(LoginRefused):
+        opened(choosy_post, Incoming.IMAP, Security.TLS, Login(user, Secret("wrong")), spoken)
+    assert begun_with(spoken) == ["SCRAM-SHA-256"]
+
+
+@pytest.mark.parametrize("mechanism", CHALLENGED)
+def test_a_relay_that_takes_one_mechanism_alone(certificates: Certificates, mechanism: str) -> None:
+    with PostfixServer(certificates.good, mechanism.lower()) as relay:
+        user, address = relay.fresh_mailbox()
+        trust = TlsTrust(ca=str(certificates.good.authority))
+        place = Server(relay.host, relay.submission_port, Security.STARTTLS, trust)
+        login = Login(user, Secret(relay.dovecot.passwords[user]))
+        steps = {step.step: step for step in probe_smtp(place, login, "client.example", address, "to@example.net")}
+        assert steps["login"].detail == f"{user} ({mechanism})"
+        assert steps["data"].ok
+        *_, refused = probe_smtp(place, Login(user, Secret("wrong")), "client.example", address, "to@example.net")
+        assert (refused.step, refused.cause) == ("login", "password")
+        assert f"Tried {mechanism}; the server offers {mechanism}." in refused.detail
+
+
+def test_no_transcript_holds_what_passwords_can_be_tried_against(choosy_post: Post) -> None:
+    """Number, salt and the server's signature are enough, without our proof."""
+    user = choosy_post.dovecot.fresh_user()
+    for incoming in Incoming:
+        spoken: list[Spoken] = []
+        opened(choosy_post, incoming, Security.TLS, choosy_post.login(user), spoken).close()
+        challenges = [each.text for each in spoken if each.text.startswith("+ ") or each.text == "+"]
+        assert len(challenges) >= 2
+        assert set(challenges) == {"+ ****"}
+        assert spoken[-1].text != "+ ****"
+
+
+@pytest.fixture
+def overheard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the server were on another machine, where somebody may listen: all of them are on loopback here."""
+    monkeypatch.setattr(choice, "is_overheard", lambda _ip, is_encrypted: not is_encrypted)
+
+
+# -- servers that lie ---------------------------------------------------------------------------------------------------
+
+
+def _imap_offering(*mechanisms: str, signing_in: Script) -> Script:
+    offered = " ".join(f"AUTH={name}" for name in mechanisms)
+    capabilities = f"* CAPABILITY IMAP4rev1 LOGINDISABLED SASL-IR {offered}".encode()
+    return imap_script({b"AUTHENTICATE": signing_in}, capabilities=capabilities)
+
+
+def _pop3_offering(*mechanisms: str, signing_in: Script) -> Script:
+    answers: dict[bytes, Answer] = {
+        b"CAPA": (b"+OK", f"SASL {' '.join(mechanisms)}".encode(), b"."),
+        b"AUTH": signing_in,
+    }
+    return line_script(b"+OK ready", answers, b"+OK")
+
+
+def _smtp_offering(*mechanisms: str, signing_in: Script) -> Script:
+    answers: dict[bytes, Answer] = {
+        b"EHLO": (b"250-relay", f"250 AUTH {' '.join(mechanisms)}".encode()),
+        b"AUTH": signing_in,
+    }
+    return line_script(b"220 relay", answers, b"250 ok")
+
+
+def _smtp(server: Server, login: Login) -> SmtpConnection:
+    return open_smtp(server, login, ehlo_name="client.example")
+
+
+Offering = Callable[..., Script]
+Opening = Callable[[Server, Login], object]
+DIALOGUES = [
+    pytest.param(_imap_offering, open_imap, (b"+ ", b"P2 OK welcome"), id="imap"),
+    pytest.param(_pop3_offering, open_pop3, (b"+ ", b"+OK welcome"), id="pop3"),
+    pytest.param(_smtp_offering, _smtp, (b"334 ", b"235 welcome"), id="smtp"),
+]
+
+
+def _first(heard: bytes) -> bytes:
+    """A server's first message to a client's, which it cannot have made up before."""
+    nonce = base64.b64decode(heard.split()[-1]).rpartition(b"r=")[2]
+    return b"r=" + nonce + b"more,s=c2FsdA==,i=4096"
+
+
+@pytest.mark.parametrize(("offering", "open_one", "words"), DIALOGUES)
+@pytest.mark.parametrize("signature", [b"v=" + base64.b64encode(b"x" * 32), None], ids=["wrong", "none"])
+def test_a_server_that_does_not_know_the_password_is_found_out_and_gets_no_other_login(
+    offering: Offering, open_one: Opening, words: tuple[bytes, bytes], signature: bytes | None, overheard: None
+) -> None:
+    challenge, yes = words
+
+    def lie(talk: Talk) -> None:
+        if open_one is open_pop3:
+            talk.say(challenge)
+            talk.hear()
+        talk.say(challenge + base64.b64encode(_first(talk.last)))
+        talk.hear()
+        if signature is not None:
+            talk.say(challenge + base64.b64encode(signature))
+            talk.hear()
+        talk.say(yes)
+        talk.stay_silent()
+
+    with ScriptedServer(offering("SCRAM-SHA-256", "PLAIN", signing_in=lie)) as server:
+        with pytest.raises(ProtocolViolation, match="did not prove"):
+            open_one(server.server(), LOGIN)
+        assert not any(b"PLAIN" in line for line in server.heard)
+
+
+@pytest.mark.parametrize(("offering", "open_one", "words"), DIALOGUES)
+@pytest.mark.parametrize("said", [b"", b"!!!!", base64.b64encode(b"\xff\x00"), base64.b64encode(b"r=x,s=c2FsdA==,i=1")])
+def test_a_challenge_that_makes_no_sense_ends_it(
+    offering: Offering, open_one: Opening, words: tuple[bytes, bytes], said: bytes
+) -> None:
+    def lie(talk: Talk) -> None:
+        if open_one is open_pop3:
+            talk.say(words[0])
+            talk.hear()
+        talk.say(words[0] + said)
+        talk.stay_silent()
+
+    with (
+        ScriptedServer(offering("SCRAM-SHA-256", signing_in=lie)) as server,
+        pytest.raises(ProtocolViolation, match=r"challenge|what we said"),
+    ):
+        open_one(server.server(), LOGIN)
+
+
+# -- where somebody may listen ------------------------------------------------------------------------------------------
+
+
+def _refusing(*refused: bytes, no: bytes, yes: bytes = b"235 ok") -> Script:
+    """Takes any login but by these."""
+
+    def script(talk: Talk) -> object:
+        talk.say(no if any(each in talk.last for each in refused) else yes)
+        return True
+
+    return script
+
+
+def test_a_password_goes_over_an_open_line_only_where_nothing_else_works(overheard: None) -> None:
+    script = _refusing(b"SCRAM", no=b"535 5.7.8 no")
+    with ScriptedServer(_smtp_offering("SCRAM-SHA-256", "PLAIN", signing_in=script)) as server:
+        _smtp(server.server(), LOGIN).drop()
+        _smtp(server.server(), LOGIN).drop()
+        begun = [line.split()[1] for line in server.heard if line.startswith(b"AUTH")]
+    assert begun == [b"SCRAM-SHA-256", b"PLAIN", b"PLAIN"]
+
+
+def test_what_is_known_of_a_server_is_forgotten_when_it_refuses_it(overheard: None) -> None:
+    refused = [b"SCRAM"]
+
+    def script(talk: Talk) -> object:
+        talk.say(b"535 5.7.8 no" if refused[0] in talk.last else b"235 ok")
+        return True
+
+    with ScriptedServer(_smtp_offering("SCRAM-SHA-256", "PLAIN", signing_in=script)) as server:
+        _smtp(server.server(), LOGIN).drop()
+        refused[0] = b"AUTH"  # the password is another one meanwhile
+        with pytest.raises(LoginRefused):
+            _smtp(server.server(), LOGIN)
+        refused[0] = b"SCRAM"
+        _smtp(server.server(), LOGIN).drop()
+        begun = [line.split()[1] for line in server.heard if line.startswith(b"AUTH")]
+    assert begun == [b"SCRAM-SHA-256", b"PLAIN", b"PLAIN", b"SCRAM-SHA-256", b"PLAIN"]
+
+
+def test_a_mechanism_that_is_offered_and_not_known_is_passed_over() -> None:
+    script = _refusing(b"PLAIN", no=b"504 5.7.4 Unrecognized authentication type")
+    with ScriptedServer(_smtp_offering("PLAIN", "LOGIN", signing_in=script)) as server:
+        _smtp(server.server(), LOGIN).drop()
+        begun = [line.split()[1] for line in server.heard if line.startswith(b"AUTH")]
+    assert begun == [b"PLAIN", b"LOGIN"]
+
+
+@pytest.mark.parametrize("no", [b"535 5.7.8 wrong", b"454 4.7.0 later", b"421 4.3.2 going"])
+def test_a_refused_password_is_tried_once(no: bytes) -> None:
+    script = _refusing(b"PLAIN", no=no)
+    with ScriptedServer(_smtp_offering("PLAIN", "LOGIN", "CRAM-MD5", signing_in=script)) as server:
+        with pytest.raises(WireError):
+            _smtp(server.server(), LOGIN)
+        assert sum(line.startswith(b"AUTH") for line in server.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("offering", "open_one"), [(_imap_offering, open_imap), (_pop3_offering, open_pop3), (_smtp_offering, _smtp)]
+)
+@pytest.mark.parametrize(
+    ("offered", "told"),
+    [
+        (("GSSAPI", "NTLM"), "no way to log in that we know: GSSAPI, NTLM"),
+        (("XOAUTH2", "OAUTHBEARER"), r"access tokens \(OAuth 2\) alone: OAUTHBEARER, XOAUTH2"),
+    ],
+)
+def test_what_is_offered_is_named_where_we_know_none_of_it(
+    certificates: Certificates, offering: Offering, open_one: Opening, offered: tuple[str, ...], told: str
+) -> None:
+    def secured(talk: Talk) -> None:
+        talk.secure(certificates.good)
+        offering(*offered, signing_in=Talk.stay_silent)(talk)
+
+    trust = TlsTrust(ca=str(certificates.good.authority))
+    with ScriptedServer(secured) as server:
+        with pytest.raises(NotOffered, match=told):
+            open_one(server.server(Security.TLS, trust), LOGIN)
+        assert not any(CANARY.encode() in line for line in server.heard)
