@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.data_folder import is_shared
+from core.system_users import user_name
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LISTENS = "0A"
@@ -48,6 +49,12 @@ def may_be_ours(user: int, home: Path) -> bool:
     except KeyError:
         return False
     return is_shared(home) and found.st_gid in os.getgrouplist(known.pw_name, known.pw_gid)
+
+
+def stranger_at(host: str, port: int, home: Path) -> str | None:
+    """The name of the user whose program listens there and can be no worker of ours; `None`: that is not so."""
+    user = listening_user(host, port)
+    return None if user is None or may_be_ours(user, home) else user_name(user)
 
 
 def _places(host: str, port: int) -> list[str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from core.db.server import place_of
 from core.environment import Environment
-from core.outbound.listener.owner import listening_user, may_be_ours
-from core.system_users import user_name
+from core.outbound.listener.owner import stranger_at
 from core.text import bounded, clean
 
 _WITHIN = 2.0
@@ -53,9 +52,8 @@ def occupant_of(host: str, port: int, mark: str, home: Path) -> Occupant:
             greeting = _first_line(connection)
     except OSError:
         return Occupant(is_there=False)
-    user = listening_user(host, port)
-    if user is not None and not may_be_ours(user, home):
-        return Occupant(True, False, greeting, user_name(user))
+    if (user := stranger_at(host, port, home)) is not None:
+        return Occupant(True, False, greeting, user)
     return Occupant(True, greeting.endswith(f" {mark}"), greeting)
 
 

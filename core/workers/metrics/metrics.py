@@ -11,6 +11,7 @@ from core.attendance import unattended
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
 from core.inbound.disk_guard import shortage
+from core.outbound.listener.owner import stranger_at
 from core.outbound.listener.port import mark_of
 from core.workers.health import version_of_ours
 
@@ -74,6 +75,12 @@ class Metrics:
         try:
             server = MetricsServer(place, _registry(self._handles), lambda: problems_of(self._handles), self._mark)
         except OSError as error:
+            if (user := stranger_at(*place, self._handles.environment.home)) is not None:
+                # The mark everybody can read and repeat; whose program it is nobody can forge.
+                return (
+                    f"Metrics cannot have {place[0]}:{place[1]}: a program of {user}, who runs no worker of ours, "
+                    "listens there. Stop it, or run: postroom set setting metrics.port=NUMBER"
+                )
             if is_answered_by(place, self._mark):
                 return ""
             return (

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler
+from io import BufferedReader
 from typing import Any
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
+from core.clock import Deadline
 from core.errors import StoreError
+from core.workers.metrics.asking import InTime, is_named_rightly
 
 SILENCE = 5.0
-"""Seconds that a client may say nothing."""
+"""Seconds for all that a client has to say, and for all that it is told."""
 
 MOST_AT_ONCE = 8
 """Clients that are answered at once; more are turned away."""
@@ -80,9 +83,18 @@ class _Request(BaseHTTPRequestHandler):
     server: MetricsServer
     timeout = SILENCE
 
+    def setup(self) -> None:
+        """Read within one deadline: who says a letter every four seconds would keep out whoever else asks."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = BufferedReader(InTime(self.connection, Deadline(SILENCE)))
+
     def do_GET(self) -> None:
         answer = {"/metrics": self._metrics, "/healthz": self._health}.get(self.path.partition("?")[0], _unknown)
+        if not is_named_rightly(self.headers.get("Host", "")):
+            answer = _misdirected
         status, content_type, body = answer()
+        self.connection.settimeout(SILENCE)
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -111,6 +123,10 @@ class _Request(BaseHTTPRequestHandler):
         problems = self.server.problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
         return status, TEXT, "".join(f"{line}\n" for line in problems or ["ok"]).encode()
+
+
+def _misdirected() -> tuple[HTTPStatus, str, bytes]:
+    return HTTPStatus.MISDIRECTED_REQUEST, TEXT, b"Ask by address, as localhost, or by this machine's name.\n"
 
 
 def _unknown() -> tuple[HTTPStatus, str, bytes]:

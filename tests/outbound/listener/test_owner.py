@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.outbound.listener import owner as listener_owner
 from core.outbound.listener import port as listener_port
 from core.outbound.listener.owner import listening_user, may_be_ours, user_in
 from core.outbound.listener.port import occupant_of
@@ -58,7 +59,7 @@ def test_who_speaks_as_we_do_and_cannot_work_here_is_not_ours(
     environment = listening.handles.environment
     mark = listener_port.mark_of(environment)
     assert occupant_of("127.0.0.1", listening.port, mark, environment.home).is_ours
-    monkeypatch.setattr(listener_port, "listening_user", lambda *_: 4_000_000_000)
+    monkeypatch.setattr(listener_owner, "listening_user", lambda *_: 4_000_000_000)
     stranger = occupant_of("127.0.0.1", listening.port, mark, environment.home)
     assert not stranger.is_ours
     assert stranger.listens("there").startswith(

@@ -14,9 +14,11 @@ from core import clock
 from core.errors import BadInput
 from core.handles import Handles
 from core.models import Alert
+from core.outbound.listener import owner as listener_owner
 from core.services import settings
 from core.services.actor import Actor
 from core.workers.metrics import metrics as metrics_module
+from core.workers.metrics import server as server_module
 from core.workers.metrics.metrics import Metrics
 from tests.accounts import ON_SQLITE, add_account, at, change_status, fetched_well, message, rows_of
 from tests.outbound.world import add_mailbox, put
@@ -35,10 +37,10 @@ class Monitor:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
+    def ask(self, path: str, method: str = "GET", host: str | None = None) -> tuple[int, str]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            connection.request(method, path)
+            connection.request(method, path, headers={} if host is None else {"Host": host})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
@@ -154,6 +156,58 @@ def test_what_is_not_there_and_what_is_not_allowed_are_refused(handles: Handles,
             rude.sendall(b"\x00\xff\r\n\r\n")
             assert b"400" in rude.recv(4096)
         assert monitor.ask("/healthz")[0] == 200
+
+
+def test_who_drips_keeps_nobody_out(handles: Handles, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timeout for each read would never come: eight of these, and no monitor gets an answer any more."""
+    monkeypatch.setattr(server_module, "SILENCE", 0.5)
+    with answering(handles):
+        until(Monitor(port).answers)
+        with socket.create_connection(("127.0.0.1", port)) as dripping:
+            dripping.setblocking(False)
+
+            def is_over() -> bool:
+                try:
+                    dripping.sendall(b"x")
+                    return dripping.recv(1) == b""
+                except BlockingIOError:
+                    return False
+                except ConnectionError:
+                    return True
+
+            until(is_over, 30)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:9925", 200),
+        ("[::1]:9925", 200),
+        ("LocalHost:9925", 200),
+        ("a.localhost.", 200),
+        (f"{socket.gethostname()}:9925", 200),
+        ("", 200),
+        ("rebound.example:9925", 421),
+        ("localhost.rebound.example", 421),
+        ("[", 421),
+    ],
+)
+def test_a_web_page_whose_name_leads_here_is_told_nothing(handles: Handles, port: int, host: str, status: int) -> None:
+    with answering(handles):
+        until(Monitor(port).answers)
+        for path in ("/healthz", "/metrics"):
+            assert Monitor(port).ask(path, host=host)[0] == status
+
+
+def test_a_strangers_program_that_answers_as_we_do_is_an_alert(
+    handles: Handles, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_owner, "listening_user", lambda *_: 4_000_000_000)
+    with answering(handles):
+        until(Monitor(port).answers)
+        with answering(handles):
+            until(lambda: bool(rows_of(handles, Alert, "id")))
+    assert "a program of 4000000000, who runs no worker of ours, listens there" in rows_of(handles, Alert, "id")[0].text
 
 
 def test_one_worker_answers_for_all_of_a_home_and_another_takes_its_place(handles: Handles, port: int) -> None:
