@@ -191,6 +191,9 @@ def _encoded_as_a_whole(source: str) -> Address | None:
 
 def _without_angle(source: str) -> tuple[str, str]:
     """Name and address of a mailbox without angle brackets; what could be two addresses is none."""
+    name, unclosed, last = source.rpartition("<")
+    if unclosed and source.count("@") == 1 and _ADDR_SPEC.fullmatch(last.strip()):
+        return name, last.strip()
     words = source.strip("<> \t").split()
     together = _SPACE_AROUND_SIGN.sub(r"\1", " ".join(words))
     if _ADDR_SPEC.fullmatch(together):

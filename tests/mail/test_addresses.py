@@ -39,7 +39,9 @@ from core.mail.headers import Headers
         # What never closes swallows nothing.
         ('"Foo <foo@bar.example>, x@y.example', [("Foo", "foo@bar.example"), ("", "x@y.example")]),
         ("(Foo <foo@bar.example>", [("(Foo", "foo@bar.example")]),
-        ("Foo <foo@bar.example", [("Foo <foo@bar.example", "")]),
+        ("Foo <foo@bar.example", [("Foo", "foo@bar.example")]),
+        ('"Foo"<foo@bar.example , x@y.example', [("Foo", "foo@bar.example"), ("", "x@y.example")]),
+        ("foo@bar.example <x@y.example", [("foo@bar.example <x@y.example", "")]),
         # Comments may stand anywhere (RFC 5322 A.5).
         (r"Pete(A wonderful \) chap) <pete(his (own))@silly.test(his host)>", [("Pete", "pete@silly.test")]),
         ('<"a(b)c"@example.org>', [("", '"a(b)c"@example.org')]),
