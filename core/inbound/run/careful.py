@@ -14,14 +14,12 @@ from core import clock
 from core.errors import LeaseLost, StoreError
 from core.handles import Handles
 from core.inbound.decisions.judging import Judged, unparsed
-from core.inbound.due import Claimed
 from core.inbound.marks import Pending
 from core.inbound.run.alone import Alone
 from core.inbound.run.suspects import acquit, deaths_of, mark_attempt, take_back_attempt
-from core.inbound.server.connection import Connection
+from core.inbound.server.visit import Visit
 from core.models import Account
 from core.protocols.source import Fetched, Key
-from core.runlog import RunLog
 
 MOST_DEATHS = 3
 """Of the process alone with one message, before that is quarantined unparsed."""
@@ -47,19 +45,11 @@ class TakenCarefully:
     """Why the rest was left alone: not the messages are deadly, something else is."""
 
 
-def take_suspects(
-    handles: Handles,
-    claimed: Claimed,
-    connection: Connection,
-    log: RunLog,
-    suspects: Sequence[Key],
-    *,
-    name: Callable[[Key, str], Key],
-) -> TakenCarefully:
+def take_suspects(visit: Visit, suspects: Sequence[Key], *, name: Callable[[Key, str], Key]) -> TakenCarefully:
     """Take suspects one by one; `name` says what key one is stored under, from its own and its SHA-256."""
-    account = claimed.account
+    handles, account, connection = visit.handles, visit.account, visit.connection
     taken = TakenCarefully()
-    alone = Alone(handles, claimed, log)
+    alone = Alone(handles, visit.claimed, visit.log)
     deaths: list[str] = []
     sizes = connection.ask(connection.source.sizes, suspects)
     try:

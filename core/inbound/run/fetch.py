@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from core import clock
 from core.errors import LeaseLost, PostroomError, Stopped, WireError
@@ -25,6 +26,7 @@ from core.inbound.server.acknowledge import Acknowledger
 from core.inbound.server.connecting import connect, pass_on
 from core.inbound.server.connection import Connection
 from core.inbound.server.kept import KeptSources
+from core.inbound.server.visit import Visit
 from core.inbound.turns import Waiting
 from core.models import AccountType, FolderMark, RunState
 from core.protocols.causes import advice
@@ -66,11 +68,9 @@ def fetch_account(
     fp("K10")
     handles.changes.moved("run")
     error: PostroomError | None = None
-    has_more = False
-    settled: list[FolderMark] = []
+    one = _Pass(handles, claimed, log, options, Halting(handles, claimed, stop or threading.Event()))
     try:
-        halting = Halting(handles, claimed, stop or threading.Event())
-        has_more = _pass(handles, claimed, log, options, halting=halting, settled=settled)
+        one.make()
         log.done(clock.monotonic() - started)
     except LeaseLost as lost:
         return RunOutcome(claimed.run_id, claimed.account.name, RunState.ABORTED, log.counts, str(lost), "passing")
@@ -88,80 +88,76 @@ def fetch_account(
         log.failed(str(error))
     finally:
         handles.renewer.let_go(claimed.lease)
-    outcome = outcome_of(claimed, log, error, has_more=has_more)
+    outcome = outcome_of(claimed, log, error, has_more=one.has_more)
     seen = options.next_turn(claimed) if options.next_turn is not None else None
     try:
-        return close_run(handles, claimed, log, outcome, error, settled=settled, seen=seen)
+        return close_run(handles, claimed, log, outcome, error, settled=one.settled, seen=seen)
     except LeaseLost as lost:
         return replace(outcome, state=RunState.ABORTED, error=str(lost), fault="passing", has_more=False)
 
 
-def _pass(
-    handles: Handles,
-    claimed: Claimed,
-    log: RunLog,
-    options: FetchOptions,
-    *,
-    halting: Halting,
-    settled: list[FolderMark],
-) -> bool:
-    """Fetch all folders; gives back whether more is left than one run takes, and adds what is `settled` whole."""
-    noted = read_noted(handles, claimed.account)
-    source, unchanged = connect(handles, claimed, log, options.timeouts, noted=noted, kept=options.kept)
-    connection = Connection(source)
+@dataclass
+class _Pass:
+    """The pass over all folders of one account."""
 
-    def gives_up() -> bool:
-        # The server is waited for no longer; what it gave and is being judged is.
-        is_impatient = halting.is_impatient()
+    handles: Handles
+    claimed: Claimed
+    log: RunLog
+    options: FetchOptions
+    halting: Halting
+    has_more: bool = False
+    """Whether it came to its end, and more is left than one run takes."""
+    settled: list[FolderMark] = field(default_factory=list)
+    """The marks of folders that are settled whole, however the pass ended."""
+
+    def make(self) -> None:
+        """Connect, fetch, say goodbye.
+
+        Raises:
+            PostroomError: what ended it early.
+        """
+        noted = read_noted(self.handles, self.claimed.account)
+        options, kept = self.options, self.options.kept
+        source, unchanged = connect(self.handles, self.claimed, self.log, options.timeouts, noted=noted, kept=kept)
+        connection = Connection(source)
+        visit = Visit(self.handles, self.claimed, self.log, connection)
+        try:
+            acknowledger = Acknowledger(visit, partial(self._gives_up, connection))
+            has_more = self._take_folders(visit, acknowledger, noted, unchanged)
+            acknowledger.collect()
+            if self.halting.is_wanted() or not pass_on(connection, self.claimed, kept):
+                acknowledger.close()
+        finally:
+            connection.end()
+        self.halting.raise_if_wanted()
+        self.has_more = has_more
+
+    def _gives_up(self, connection: Connection) -> bool:
+        """Whether the server is waited for no longer; what it gave and is being judged is."""
+        is_impatient = self.halting.is_impatient()
         return not connection.watch.is_judging(at_end=is_impatient) and is_impatient
 
-    try:
-        acknowledger = Acknowledger(handles, claimed, connection, log, gives_up)
-        has_more = _take_folders(
-            handles,
-            claimed,
-            log,
-            acknowledger,
-            noted=noted,
-            unchanged=unchanged,
-            halting=halting,
-            settled=settled,
-        )
-        acknowledger.collect()
-        if halting.is_wanted() or not pass_on(connection, claimed, options.kept):
-            acknowledger.close()
-    finally:
-        connection.end()
-    halting.raise_if_wanted()
-    return has_more
-
-
-def _take_folders(
-    handles: Handles,
-    claimed: Claimed,
-    log: RunLog,
-    acknowledger: Acknowledger,
-    *,
-    noted: Mapping[str, Noted],
-    unchanged: Mapping[str, FolderStatus],
-    halting: Halting,
-    settled: list[FolderMark],
-) -> bool:
-    account = claimed.account
-    intake: Intake | None = None
-    left, has_more = account.max_messages, False
-    for folder in account.folders if AccountType(account.type).is_imap else [""]:
-        if (status := unchanged.get(folder)) is not None:
-            log.selected(folder, status.messages, status.uidvalidity, 0)
-            log.counts += Counts(skipped=status.messages)
-            continue
-        intake = intake or Intake(handles, claimed, load_rules(handles, account), log)
-        connection = acknowledger.connection
-        one = FolderPass(
-            handles, claimed, connection, log, intake, acknowledger, folder, noted[folder], halting.is_wanted, settled
-        )
-        left -= one.run(left)
-        has_more = has_more or one.has_more
-        if halting.is_wanted():
-            break
-    return has_more
+    def _take_folders(
+        self,
+        visit: Visit,
+        acknowledger: Acknowledger,
+        noted: Mapping[str, Noted],
+        unchanged: Mapping[str, FolderStatus],
+    ) -> bool:
+        """Fetch folder after folder; gives back whether more is left than one run takes."""
+        account = visit.account
+        intake: Intake | None = None
+        left, has_more = account.max_messages, False
+        for folder in account.folders if AccountType(account.type).is_imap else [""]:
+            if (status := unchanged.get(folder)) is not None:
+                self.log.selected(folder, status.messages, status.uidvalidity, 0)
+                self.log.counts += Counts(skipped=status.messages)
+                continue
+            intake = intake or Intake(self.handles, self.claimed, load_rules(self.handles, account), self.log)
+            wants_stop = self.halting.is_wanted
+            one = FolderPass(visit, intake, acknowledger, folder, noted[folder], wants_stop, self.settled)
+            left -= one.run(left)
+            has_more = has_more or one.has_more
+            if wants_stop():
+                break
+        return has_more

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from core import clock
 from core.errors import FaultOfOurs
 from core.failpoints import fp
-from core.handles import Handles
 from core.inbound import marks
 from core.inbound.batch.intake import Intake
 from core.inbound.decisions.judging import Judged
-from core.inbound.due import Claimed
 from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted
@@ -22,12 +20,12 @@ from core.inbound.run.suspects import acquit, suspects_among
 from core.inbound.run.too_large import describe_too_large
 from core.inbound.server.acknowledge import Acknowledger
 from core.inbound.server.backlog import Backlog
-from core.inbound.server.connection import Connection
 from core.inbound.server.copied import told_apart
 from core.inbound.server.reading import Bulk, read_ahead
+from core.inbound.server.visit import Visit
 from core.models import FolderMark
 from core.protocols.source import Fetched, Key, Listing, Selected
-from core.runlog import Counts, RunLog
+from core.runlog import Counts
 from core.text import counted
 
 
@@ -35,10 +33,7 @@ from core.text import counted
 class FolderPass:
     """The pass over one folder (POP3: the maildrop, folder "")."""
 
-    handles: Handles
-    claimed: Claimed
-    connection: Connection
-    log: RunLog
+    visit: Visit
     intake: Intake
     acknowledger: Acknowledger
     folder: str
@@ -52,45 +47,59 @@ class FolderPass:
 
     def run(self, limit: int) -> int:
         """Take in at most `limit` new messages; gives back how many it handled."""
-        account = self.claimed.account
-        pending = self.noted.pending
-        writable = marks.is_server_told(account) or bool(pending)
-        selected = self.connection.ask(self.connection.source.select, self.folder, writable=writable)
+        selected = self._selected()
         fp("K1")
-        if are_numbers_given_again(self.handles, account, self.connection, selected, self.noted):
+        if are_numbers_given_again(self.visit, selected, self.noted):
             return self._begin_anew(selected)
-        backlog = Backlog(self.handles, self.claimed, self.connection, self.log, self.folder, self.noted)
+        backlog = Backlog(self.visit, self.folder, self.noted)
         mark = backlog.current_mark(selected)
         listing = backlog.listed(selected, mark)
-        self._acknowledge_stored(pending, selected, listing)
+        self._acknowledge_stored(selected, listing)
         again = backlog.again(mark, listing)
         new = backlog.new(mark, listing, again)
-        self.log.selected(self.folder, selected.exists, selected.uidvalidity, len(new) + len(again))
-        self.log.counts += Counts(skipped=max(0, selected.exists - len(new) - len(again)))
-        self.log.flush()
-        due, too_large_before = new[:limit], self.log.counts.too_large
+        self._tell_found(selected, len(new) + len(again))
+        due = new[:limit]
         self.has_more = len(due) < len(new)
-        suspects = suspects_among(self.handles, self.claimed, [*again, *due], self.noted.suspects)
+        self._take_all(again, due, mark)
+        if self._is_whole():
+            self._settle_mark(selected, mark, new)
+            self._settle_renumbered(mark)
+        return len(due)
+
+    def _selected(self) -> Selected:
+        writable = marks.is_server_told(self.visit.account) or bool(self.noted.pending)
+        return self.visit.connection.ask(self.visit.source.select, self.folder, writable=writable)
+
+    def _tell_found(self, selected: Selected, wanted: int) -> None:
+        log = self.visit.log
+        log.selected(self.folder, selected.exists, selected.uidvalidity, wanted)
+        log.counts += Counts(skipped=max(0, selected.exists - wanted))
+        log.flush()
+
+    def _take_all(self, again: Sequence[Key], due: Sequence[Key], mark: FolderMark) -> None:
+        """First what a dead run had in hand, then what is worth another try, then what is new."""
+        too_large_before = self.visit.log.counts.too_large
+        suspects = suspects_among(self.visit.handles, self.visit.claimed, [*again, *due], self.noted.suspects)
         self._take_carefully(suspects, mark)
         # Where the connection broke again and again, comes last: it must not keep the others from coming.
         at_risk = self.noted.risky
         risky = [key for key in again if key in at_risk]
         self._take(_without(again, [*suspects, *risky]), mark, moves_mark=False)
         self._take(_without(due, suspects), mark, moves_mark=True)
-        if not self.has_more and not self.wants_stop():
+        if self._is_whole():
             self._take(_without(risky, suspects), mark, moves_mark=False)
-        if self.log.counts.too_large > too_large_before:
-            describe_too_large(self.handles, self.claimed, self.connection, self.folder)
-        if not self.has_more and not self.wants_stop():
-            self._settle_mark(selected, mark, new)
-            self._settle_renumbered(pending, mark)
-        return len(due)
+        if self.visit.log.counts.too_large > too_large_before:
+            describe_too_large(self.visit, self.folder)
+
+    def _is_whole(self) -> bool:
+        """Whether nothing of the folder is left for the next run."""
+        return not self.has_more and not self.wants_stop()
 
     def _begin_anew(self, selected: Selected) -> int:
         """Nothing more by these numbers: the next run, which follows at once, knows the folder anew."""
         settled = self.noted.mark.uid_settled if self.noted.mark is not None else 0
-        self.log.numbers_given_again(self.folder, settled, selected.uidnext)
-        begin_anew(self.handles, self.claimed)
+        self.visit.log.numbers_given_again(self.folder, settled, selected.uidnext)
+        begin_anew(self.visit)
         self.has_more = True
         return 0
 
@@ -98,23 +107,21 @@ class FolderPass:
         """What a dead run had in hand, one message at a time, in a process of its own."""
         if not suspects:
             return
-        self.log.took_over(len(suspects))
-        taken = careful.take_suspects(
-            self.handles, self.claimed, self.connection, self.log, suspects, name=self.intake.names.of_bytes
-        )
+        self.visit.log.took_over(len(suspects))
+        taken = careful.take_suspects(self.visit, suspects, name=self.intake.names.of_bytes)
         self.acknowledger.acknowledge(taken.pending)
         for unparsed in taken.deadly:
             self.acknowledger.acknowledge(self.intake.quarantine(unparsed, mark))
-            acquit(self.handles, self.claimed.account, unparsed.server_key)
+            acquit(self.visit.handles, self.visit.account, unparsed.server_key)
         self.acknowledger.collect()
         if taken.stopped_by:
             raise FaultOfOurs(taken.stopped_by)
         self._take(taken.others, mark, moves_mark=False)
 
     def _take(self, keys: Sequence[Key], mark: FolderMark, *, moves_mark: bool) -> None:
-        max_size, is_impatient = self.claimed.account.max_size, self.acknowledger.is_impatient
+        max_size, is_impatient = self.visit.account.max_size, self.acknowledger.is_impatient
         of_other_size = 0
-        for bulk in read_ahead(self.connection, keys, max_size, self._judge, is_impatient):
+        for bulk in read_ahead(self.visit.connection, keys, max_size, self._judge, is_impatient):
             if bulk.cut_off is not None:
                 self._take_what_came(bulk, mark)
                 raise bulk.cut_off
@@ -124,11 +131,11 @@ class FolderPass:
             if self.wants_stop():
                 break
         if of_other_size:
-            self.log.of_other_size(of_other_size)
+            self.visit.log.of_other_size(of_other_size)
         self.acknowledger.collect()
 
     def _judge(self, fetched: Fetched) -> Judged:
-        with self.connection.watch:
+        with self.visit.connection.watch:
             return self.intake.judge(fetched)
 
     def _take_what_came(self, bulk: Bulk, mark: FolderMark) -> None:
@@ -137,7 +144,7 @@ class FolderPass:
         The message at which it broke is noted: the second time it is asked for last from then on, the third time it is
         given up, but only if others came; else not this message is to blame but the connection.
         """
-        others_came = bool(bulk.judged) or self.log.counts.fetched > 0
+        others_came = bool(bulk.judged) or self.visit.log.counts.fetched > 0
         is_next_in_turn = not self.noted.risky & {one.key for one in bulk.missing}
         noted = bulk if others_came or is_next_in_turn else replace(bulk, missing=())
         if noted.judged or noted.missing:
@@ -147,25 +154,25 @@ class FolderPass:
         """At these the connection broke before; now they came, so it was chance."""
         came = self.noted.cut_off & {one.server_key for one in bulk.judged}
         if came:
-            account, keys = self.claimed.account, list(came)
-            self.handles.database.writing(lambda session: marks.forget_leftovers(session, account, keys))
+            account, keys = self.visit.account, list(came)
+            self.visit.handles.database.writing(lambda session: marks.forget_leftovers(session, account, keys))
 
-    def _acknowledge_stored(self, pending: Sequence[Pending], selected: Selected, listing: Listing) -> None:
+    def _acknowledge_stored(self, selected: Selected, listing: Listing) -> None:
         """What an earlier run stored and could not tell the server; recognised, never fetched again."""
-        current = [one for one in pending if one.key.uidvalidity == selected.uidvalidity]
+        current = [one for one in self.noted.pending if one.key.uidvalidity == selected.uidvalidity]
         if self.folder == "":
             listed, named = set(listing.uidls), {key.uidl for key in listing.keys if not is_nameless(key)}
             gone = [one for one in current if one.key.uidl not in listed and not is_made_up(one.key)]
             current = [one for one in current if one.key.uidl in named]
             self._note_gone(gone)
-        self.acknowledger.acknowledge(told_apart(self.handles, self.connection, self.log, self.folder, current))
+        self.acknowledger.acknowledge(told_apart(self.visit, self.folder, current))
         self.acknowledger.collect()
 
     def _note_gone(self, gone: Sequence[Pending]) -> None:
         if gone:
             ids, now = [one.id for one in gone], clock.utcnow()
-            self.handles.database.writing(lambda session: marks.note_acknowledged(session, ids, now))
-            self.log.complaint(_told_gone(len(gone)))
+            self.visit.handles.database.writing(lambda session: marks.note_acknowledged(session, ids, now))
+            self.visit.log.complaint(_told_gone(len(gone)))
 
     def _settle_mark(self, selected: Selected, mark: FolderMark, new: Sequence[Key]) -> None:
         """The whole folder is settled: note where it ends, so that the next run sees at once that nothing changed."""
@@ -177,13 +184,15 @@ class FolderPass:
             mark.match_upto = mark.uid_settled
         self.settled.append(mark)
 
-    def _settle_renumbered(self, pending: Sequence[Pending], mark: FolderMark) -> None:
-        if all(one.key.uidvalidity == mark.uidvalidity for one in pending):
+    def _settle_renumbered(self, mark: FolderMark) -> None:
+        if all(one.key.uidvalidity == mark.uidvalidity for one in self.noted.pending):
             return
-        account, now = self.claimed.account, clock.utcnow()
-        gone = self.handles.database.writing(lambda session: marks.note_renumbered_gone(session, account, mark, now))
+        account, now = self.visit.account, clock.utcnow()
+        gone = self.visit.handles.database.writing(
+            lambda session: marks.note_renumbered_gone(session, account, mark, now)
+        )
         if gone:
-            self.log.complaint(_told_gone(gone))
+            self.visit.log.complaint(_told_gone(gone))
 
 
 def _told_gone(count: int) -> str:

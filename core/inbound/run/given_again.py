@@ -17,11 +17,10 @@ from core import clock
 from core.db import leases
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.inbound.due import Claimed
 from core.inbound.marks import is_key
 from core.inbound.noted import Noted
 from core.inbound.server.backlog import FARTHEST_WEST
-from core.inbound.server.connection import Connection
+from core.inbound.server.visit import Visit
 from core.models import Account, FolderMark, Message, MessageState
 from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key, Selected
@@ -29,21 +28,20 @@ from core.protocols.source import Key, Selected
 _account, _message = table_of(Account), table_of(Message)
 
 
-def are_numbers_given_again(
-    handles: Handles, account: Account, connection: Connection, selected: Selected, noted: Noted
-) -> bool:
+def are_numbers_given_again(visit: Visit, selected: Selected, noted: Noted) -> bool:
     """Whether the newest message of the selected folder is another one than the one that had its number.
 
     Raises:
         WireError: the connection is of no more use.
     """
-    mark, source = noted.mark, connection.source
+    account, connection = visit.account, visit.connection
+    mark, source = noted.mark, visit.source
     if mark is None or not isinstance(source, ImapSource) or not _falls_back(mark, selected):
         return False
     newest = Key(selected.folder, selected.uidvalidity, connection.ask(source.newest), "")
     if not 0 < newest.uid <= mark.uid_settled or newest in {one.key for one in noted.left}:
         return False
-    stored = _digest(handles, account, newest)
+    stored = _digest(visit.handles, account, newest)
     if stored == "":
         return False  # too large to be read: nobody knows
     (fetched,) = connection.ask(source.fetch, [newest])
@@ -61,16 +59,16 @@ def may_be_before_start(account: Account, came: datetime | None) -> bool:
     return came is None or came < start + FARTHEST_WEST  # what comes after a restore comes later
 
 
-def begin_anew(handles: Handles, claimed: Claimed) -> None:
+def begin_anew(visit: Visit) -> None:
     """From now on the account is another source: what is there is compared by its bytes with what is stored.
 
     Raises:
         LeaseLost: another worker has taken over; nothing was written.
     """
-    account, now = claimed.account, clock.utcnow()
+    handles, account, now = visit.handles, visit.account, clock.utcnow()
 
     def write(session: Session) -> None:
-        leases.hold(session, claimed.lease, now, handles.renewer.seconds)
+        leases.hold(session, visit.claimed.lease, now, handles.renewer.seconds)
         is_ours = (_account.c.id == account.id) & (_account.c.epoch == account.epoch)
         session.connection().execute(update(_account).where(is_ours).values(epoch=account.epoch + 1))
 

@@ -11,11 +11,10 @@ from core.db.bulk import table_of
 from core.errors import WireError
 from core.handles import Handles
 from core.inbound.batch.rows import described
-from core.inbound.due import Claimed
 from core.inbound.nameless import is_made_up
-from core.inbound.server.connection import Connection
+from core.inbound.server.visit import Visit
 from core.mail.summary import summarise
-from core.models import Message, MessageState
+from core.models import Account, Message, MessageState
 from core.protocols.source import Key
 
 MOST = 100
@@ -24,28 +23,28 @@ MOST = 100
 _message = table_of(Message)
 
 
-def describe_too_large(handles: Handles, claimed: Claimed, connection: Connection, folder: str) -> None:
+def describe_too_large(visit: Visit, folder: str) -> None:
     """Read the headers of messages of a folder that were left on the server, and note what they say.
 
     Raises:
         WireError: the connection is of no more use; a server that only refuses leaves them without a description.
     """
-    for row in _undescribed(handles, claimed, folder):
+    handles, source = visit.handles, visit.source
+    for row in _undescribed(handles, visit.account, folder):
         key = Key(row.folder, row.uidvalidity, row.uid, row.uidl)
         if is_made_up(key):
             continue  # the server has no name to ask for it by
         try:
-            header = connection.ask(connection.source.header, key)
+            header = visit.connection.ask(source.header, key)
         except WireError:
-            if not connection.source.is_usable:
+            if not source.is_usable:
                 raise
             return
         if header:
             _note(handles, row.id, header)
 
 
-def _undescribed(handles: Handles, claimed: Claimed, folder: str) -> list[Row[Any]]:
-    account = claimed.account
+def _undescribed(handles: Handles, account: Account, folder: str) -> list[Row[Any]]:
     statement = (
         select(_message.c.id, _message.c.folder, _message.c.uidvalidity, _message.c.uid, _message.c.uidl)
         .where(

@@ -12,14 +12,13 @@ from sqlmodel import Session
 from core import clock
 from core.errors import LeaseLost, WireError
 from core.failpoints import fp
-from core.handles import Handles
-from core.inbound.due import Claimed
 from core.inbound.marks import Pending, note_acknowledged
-from core.inbound.server.connection import Connection, came
+from core.inbound.server.connection import came
+from core.inbound.server.visit import Visit
 from core.models import AfterFetch
 from core.protocols.causes import advice
 from core.protocols.source import Key, Removal
-from core.runlog import Counts, RunLog, Written
+from core.runlog import Counts, Written
 
 LONGEST_ACKNOWLEDGEMENT = 15.0
 """Seconds the lease must still last before anything is changed on the server."""
@@ -45,10 +44,7 @@ class _Order:
 class Acknowledger:
     """Acknowledges for one run; with POP3, deletes become real when the connection is closed."""
 
-    handles: Handles
-    claimed: Claimed
-    connection: Connection
-    log: RunLog
+    visit: Visit
     is_impatient: Callable[[], bool]
     """Whether the run is to stop and has waited for its server long enough; the next run tells it what is left."""
     _ordered: deque[_Order] = field(default_factory=deque)
@@ -60,7 +56,7 @@ class Acknowledger:
         for (rule, target), group in _by_rule(messages).items():
             if rule != AfterFetch.KEEP and not self._is_safe_here():
                 continue
-            removal = self.connection.order(self._carry_out, rule, target, [one.key for one in group])
+            removal = self.visit.connection.order(self._carry_out, rule, target, [one.key for one in group])
             self._ordered.append(_Order(tuple(group), rule, clock.monotonic(), removal))
         self.collect(leave=MOST_ORDERED)
 
@@ -74,9 +70,9 @@ class Acknowledger:
     def _is_safe_here(self) -> bool:
         """Whether messages may leave their server: what is not acknowledged is tried again by the next run."""
         if self._outlives_power is None:
-            self._outlives_power = self.handles.database.outlives_power()
+            self._outlives_power = self.visit.handles.database.outlives_power()
             if not self._outlives_power:
-                self.log.complaint(NOT_SAFE_HERE)
+                self.visit.log.complaint(NOT_SAFE_HERE)
         return self._outlives_power
 
     def close(self) -> None:
@@ -84,7 +80,7 @@ class Acknowledger:
         self.collect()
         if self._at_close:
             self._require_lease()
-        closing = self.connection.order(self.connection.source.close)
+        closing = self.visit.connection.order(self.visit.source.close)
         if not came(closing, self.is_impatient):
             return
         removed = closing.result()
@@ -93,11 +89,11 @@ class Acknowledger:
         done = [self._at_close[key] for key in removed if key in self._at_close]
         if done:
             self._commit(done, was_changed=True)
-            self.log.acknowledged(len(done), AfterFetch.DELETE, 0.0)
+            self.visit.log.acknowledged(len(done), AfterFetch.DELETE, 0.0)
 
     def _carry_out(self, rule: str, target: str, keys: Sequence[Key]) -> Removal:
         self._require_lease()
-        source = self.connection.source
+        source = self.visit.source
         try:
             if rule == AfterFetch.KEEP:
                 source.mark_seen(keys)
@@ -110,7 +106,7 @@ class Acknowledger:
             return Removal(left=tuple(keys), note=advice(error))
 
     def _require_lease(self) -> None:
-        if not self.handles.renewer.outlives(self.claimed.lease, LONGEST_ACKNOWLEDGEMENT):
+        if not self.visit.handles.renewer.outlives(self.visit.claimed.lease, LONGEST_ACKNOWLEDGEMENT):
             raise LeaseLost(
                 "The claim on the account may run out before the server is done; nothing was changed there."
             )
@@ -124,21 +120,21 @@ class Acknowledger:
             fp("K6")
             self._commit(done, was_changed=order.rule != AfterFetch.KEEP)
             how = "seen" if order.rule == AfterFetch.KEEP else str(order.rule)
-            self.log.acknowledged(len(done), how, clock.elapsed_ms(order.started))
+            self.visit.log.acknowledged(len(done), how, clock.elapsed_ms(order.started))
         if removal.left:
-            self.log.left(len(removal.left), removal.note or "the server did not say why")
+            self.visit.log.left(len(removal.left), removal.note or "the server did not say why")
         elif removal.note:
-            self.log.complaint(removal.note)
+            self.visit.log.complaint(removal.note)
 
     def _commit(self, done: Sequence[Pending], *, was_changed: bool) -> None:
         ids, now = [one.id for one in done], clock.utcnow()
-        counts = self.log.counts + Counts(acknowledged=len(done) if was_changed else 0)
+        counts = self.visit.log.counts + Counts(acknowledged=len(done) if was_changed else 0)
 
         def note(session: Session) -> Written:
             note_acknowledged(session, ids, now)
-            return self.log.write(session, counts, ())
+            return self.visit.log.write(session, counts, ())
 
-        self.log.settled(self.handles.database.writing(note))
+        self.visit.log.settled(self.visit.handles.database.writing(note))
         fp("K7")
 
 

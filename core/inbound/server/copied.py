@@ -18,10 +18,10 @@ from core.errors import Throttled, WireError
 from core.handles import Handles
 from core.inbound.marks import Pending
 from core.inbound.server.connection import Connection
+from core.inbound.server.visit import Visit
 from core.models import AfterFetch, Message
 from core.protocols.imap.source import ImapSource
 from core.protocols.source import Key
-from core.runlog import RunLog
 from core.text import counted
 
 NEWEST = 1000
@@ -31,11 +31,9 @@ _BYTES_AT_ONCE = 4 << 20
 _m = table_of(Message)
 
 
-def told_apart(
-    handles: Handles, connection: Connection, log: RunLog, folder: str, pending: Sequence[Pending]
-) -> Sequence[Pending]:
+def told_apart(visit: Visit, folder: str, pending: Sequence[Pending]) -> Sequence[Pending]:
     """The same messages, of which those that have a copy in their target already are merely to be deleted, first."""
-    source = connection.source
+    connection, source = visit.connection, visit.source
     targets = {one.move_to for one in pending if one.after_fetch == AfterFetch.MOVE}
     if not targets or not isinstance(source, ImapSource) or "MOVE" in source.facts.capabilities:
         return pending
@@ -43,7 +41,7 @@ def told_apart(
     for target in sorted(targets):
         ours = [one.id for one in pending if one.after_fetch == AfterFetch.MOVE and one.move_to == target]
         try:
-            copied |= _copied(handles, connection, source, target, ours)
+            copied |= _copied(visit.handles, connection, source, target, ours)
         except WireError as error:
             # Not made yet, or not to be looked into: new mail must not wait for that.
             if isinstance(error, Throttled) or not source.is_usable:
@@ -53,7 +51,9 @@ def told_apart(
     if "UIDPLUS" not in source.facts.capabilities and not _is_where_it_stopped(pending, copied):
         return pending
     if copied:
-        log.complaint(f"{counted(len(copied), 'message')} had been copied before the last run was cut off; not again")
+        visit.log.complaint(
+            f"{counted(len(copied), 'message')} had been copied before the last run was cut off; not again"
+        )
     removed = [replace(one, after_fetch=AfterFetch.DELETE.value, move_to="") for one in pending if one.id in copied]
     # First, so that their marks do not stand in the way of moving the others.
     return [*removed, *(one for one in pending if one.id not in copied)]
