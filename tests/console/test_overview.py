@@ -7,9 +7,10 @@ from datetime import timedelta
 from core import clock
 from core.db.bulk import table_of
 from core.handles import Handles
-from core.models import AccountStatus, Alert
+from core.models import AccountStatus, Alert, MailboxStatus, Worker
 from core.resources.catalogue import kind_named
 from core.services.actor import Actor
+from core.services.configuration.mailboxes import mailboxes
 from tests.console.conftest import Opener
 from tests.console.rows import add_account, run, store
 from tui.console.glyphs import chart, strip
@@ -54,6 +55,26 @@ async def test_alerts_stand_above_all_else_and_a_goes_to_the_accounts_in_trouble
         await console.press("a")
         await console.until_seen("1 of 2 accounts")
         assert console.app.screen.table.selected["name"] == "office"
+
+
+async def test_a_mailbox_that_cannot_send_is_seen_though_all_accounts_are_well(
+    open_console: Opener, handles: Handles, actor: Actor
+) -> None:
+    add_account(handles, actor, "desk")
+    now = clock.utcnow()
+    worker = Worker(id="w", role="both", host="mail01", pid=7, started_at=now, heartbeat_at=now + timedelta(minutes=5))
+    for name in ("sales", "support"):
+        mailboxes.add(handles, actor, name, {"template": "Gmail SMTP Relay"})
+    failing = MailboxStatus(mailbox_id=1, failures=1, last_error="The server refused the login.")
+    store(handles, [worker, failing], "mailbox")
+    async with open_console(screen="overview") as console:
+        await console.until_seen("1 mailbox cannot send.")
+        (line,) = [line for line in console.lines if line.startswith(" Mailboxes")]
+        assert line.split()[1] == "2"
+        assert "✓ 1 ok" in line
+        assert "✗ 1 failing" in line
+        await console.press("6")
+        await console.until_seen("The server refused the login.")
 
 
 def test_bars_of_several_lines_keep_what_is_little_in_sight() -> None:

@@ -219,6 +219,7 @@ def test_who_looks_sees_every_list_and_row_but_templates(login: Login, name: str
     assert overview.overview(handles).outbox == 2
     runs.recent(handles, actor), runs.running(handles, actor), runs.tail(handles, actor, {})
     pictures.account_health(handles, actor), pictures.outbox_by_state(handles, actor)
+    assert pictures.mailbox_health(handles, actor)
     pictures.throughput(handles, actor, utcnow())
     sign_in_status.standings(handles, actor)
     assert where.where(handles, actor, "Message 1")

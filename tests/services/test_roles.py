@@ -55,6 +55,7 @@ MAY: dict[str, set[Role]] = {
     "outbox.release": OPERATORS,
     "outbox.retry": OPERATORS,
     "pictures.account_health": BOTH,
+    "pictures.mailbox_health": BOTH,
     "pictures.outbox_by_state": BOTH,
     "pictures.strips": BOTH,
     "pictures.throughput": BOTH,

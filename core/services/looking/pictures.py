@@ -11,6 +11,7 @@ from sqlalchemy import case, func, select
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Account, AccountStatus, OutgoingMessage, Run, RunState, Status, Validity
+from core.resources.mailbox import MAILBOX
 from core.services import access
 from core.services.actor import Actor
 
@@ -85,6 +86,15 @@ def account_health(handles: Handles, actor: Actor) -> Mapping[str, int]:
             condition = (status or "ok") if validity == "valid" else validity
             counts[condition] = counts.get(condition, 0) + count
     return counts
+
+
+def mailbox_health(handles: Handles, actor: Actor) -> Mapping[str, int]:
+    """How many mailboxes there are of each status."""
+    access.require(actor, access.SEE, "mailbox")
+    how = MAILBOX.column("status").sql
+    living = select(how, func.count()).select_from(table_of(MAILBOX.model)).where(*MAILBOX.conditions).group_by(how)
+    with handles.database.reading() as session:
+        return {status: count for status, count in session.connection().execute(living).all()}
 
 
 def strips(handles: Handles, actor: Actor) -> tuple[Strip, ...]:

@@ -49,6 +49,7 @@ class Facts:
     standing: Standing
     throughput: Throughput
     accounts: Mapping[str, int]
+    mailboxes: Mapping[str, int]
     strips: tuple[Strip, ...]
     outbox: Mapping[str, int]
     alerts: tuple[Row, ...]
@@ -123,6 +124,7 @@ def facts(desk: Desk) -> Facts:
         desk.standing(),
         pictures.throughput(handles, actor, clock.utcnow()),
         pictures.account_health(handles, actor),
+        pictures.mailbox_health(handles, actor),
         pictures.strips(handles, actor),
         pictures.outbox_by_state(handles, actor),
         tuple(row for row in newest if row.get("closed_at") is None)[:_ALERTS],
@@ -138,9 +140,14 @@ def judged(found: Facts) -> tuple[str, str]:
             f"{many(bad, 'account fails', 'accounts fail')}. a goes to the accounts; the line below them says why.",
             BAD,
         )
+    if failing := found.mailboxes.get("failing", 0):
+        fail = many(failing, "mailbox cannot send", "mailboxes cannot send")
+        waiting = found.standing.outbox
+        wait = f", and {many(waiting, 'message waits', 'messages wait')}" if waiting else ""
+        return f"{fail}{wait}. 6 goes to the mailboxes; the line below them says why.", BAD
     if found.standing.quarantine:
-        waiting = many(found.standing.quarantine, "message waits", "messages wait")
-        return f"{waiting} in quarantine for a person. 5 goes there.", WARN
+        quarantined = many(found.standing.quarantine, "message waits", "messages wait")
+        return f"{quarantined} in quarantine for a person. 5 goes there.", WARN
     return "All well.", GOOD
 
 
@@ -164,6 +171,7 @@ def drawn(found: Facts, width: int) -> Content:
         _states(found.accounts) or Content.styled("  none yet: 3, then n adds one", "$foreground-muted"),
         *(_strip(one, width) for one in found.strips),
         Content(""),
+        _mailboxes(found.mailboxes),
         _title("Outbox", f"{grouped(found.standing.outbox)} still to be sent"),
         _states(found.outbox) or Content.styled("  empty", "$foreground-muted"),
         Content(""),
@@ -211,6 +219,11 @@ def _states(counts: Mapping[str, int]) -> Content | None:
         glyph = sign.glyph.strip()
         parts.append(Content.assemble((f"  {glyph} {grouped(count)} {safe_text(state)}", _COLOURS.get(sign.tone, ""))))
     return Content(" ").join(parts) if parts else None
+
+
+def _mailboxes(counts: Mapping[str, int]) -> Content:
+    states = _states(counts) or Content.styled("  none yet: 6, then n adds one", "$foreground-muted")
+    return Content.assemble(_title("Mailboxes", _whole(counts)), "  ", states)
 
 
 def _whole(counts: Mapping[str, Any]) -> str:
