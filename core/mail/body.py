@@ -12,7 +12,7 @@ from core.mail.headers import read_header_block
 from core.mail.html_text import LONGEST_LAYOUT, html_to_text
 from core.mail.parameters import read_parameterized
 from core.mail.parts import MOST_PARTS, MimePart, read_parts
-from core.mail.transfer import decoded_size
+from core.mail.transfer import decode_transfer, decoded_size, is_encoded
 from core.mail.uuencoded import split_off_files
 from core.text import bounded, clean
 
@@ -133,8 +133,10 @@ def _texts(raw: bytes, shown: list[MimePart], limit: int) -> list[tuple[MimePart
 def _text_of(raw: bytes, part: MimePart, limit: int) -> str:
     encoded_limit = limit * _ENCODED_BYTES_PER_CHARACTER + 4096
     charset = part.content_type.get("charset").partition(" ")[0].strip("\"'")
-    encoded = part.content(raw, encoded_limit)[: limit * _BYTES_PER_CHARACTER]
-    text = clean(decode(encoded, charset), multiline=True)
+    encoded = raw[part.start : min(part.end, part.start + encoded_limit)]
+    content = decode_transfer(encoded, part.encoding) if is_encoded(encoded, part.encoding) else encoded
+    content = content[: limit * _BYTES_PER_CHARACTER]
+    text = clean(decode(content, charset), multiline=True)
     if part.content_type.value == "text/plain" and part.content_type.get("format").lower() == "flowed":
         text = unwrap_flowed(text, delete_space=part.content_type.get("delsp").lower() == "yes")
     return text[:limit]

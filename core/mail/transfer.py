@@ -5,6 +5,10 @@ import re
 
 from core.mail.encoded_words import decode_base64
 
+# Several words, or a tag: base64 has neither.
+_LINE_OF_TEXT = re.compile(rb"\s*+(?:<|\S++[ \t]++\S++[ \t]++\S)")
+_LOOKED_AT = 4096
+
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 
 
@@ -19,6 +23,17 @@ def decode_transfer(encoded: bytes, encoding: str) -> bytes:
             return _decode_uu(encoded)
         case _:
             return encoded
+
+
+def is_encoded(text: bytes, encoding: str) -> bool:
+    """Whether a text is in the encoding it claims: some gateways decode it and leave the claim.
+
+    It can be told of base64 alone, by its first line and most of the others.
+    """
+    if encoding != "base64":
+        return True
+    are_text = [_LINE_OF_TEXT.match(line) is not None for line in text[:_LOOKED_AT].splitlines() if line.strip()]
+    return not are_text or not are_text[0] or 2 * sum(are_text) <= len(are_text)
 
 
 def decoded_size(encoded: bytes, encoding: str) -> int:

@@ -30,6 +30,7 @@ from tests.corpus.nasty import BUILT, dashed_part_headers, many_parts, nested_mu
         ("charset-lies", "Grüße\n"),
         ("base64-damaged", "Hello Grüße"),
         ("base64-with-text-after-padding", "Hello"),
+        ("base64-claimed-for-plain-text", "The disk of the server is full.\nNobody has encoded this.\n"),
         ("quoted-printable-damaged", "Grüße =ZZ and more "),
         ("transfer-encoding-unknown", "Hello\n"),
         ("format-flowed", "oneparagraph\n> quotedtoo\n-- \nsignature\n"),
