@@ -162,8 +162,7 @@ def due_messages(
     for lane in lanes:
         waiting: list[Any] = []
         for state in WAITING:
-            until = now if state is OutgoingState.QUEUED else min(now, pass_began)
-            asked = {"state": state.value, "rank": lane.rank, "until": until, "most": limit - len(rows)}
+            asked = {**_due_by(state, lane, now, pass_began), "most": limit - len(rows)}
             waiting.append(session.connection().execute(_DUE, asked).all())
         rows += _longest_first(waiting)[: limit - len(rows)]
         if len(rows) >= limit:
@@ -183,11 +182,16 @@ def _longest_first(waiting: Sequence[Sequence[Any]]) -> Sequence[Any]:
 def is_any_due(session: Session, now: datetime, pass_began: datetime, lanes: Iterable[Lane] = Lane) -> bool:
     """Whether `due_messages` would find something."""
     return any(
-        session.connection().execute(_SOONEST, {"state": state.value, "rank": lane.rank, "until": until}).first()
+        session.connection().execute(_SOONEST, _due_by(state, lane, now, pass_began)).first()
         for lane in lanes
         for state in WAITING
-        for until in (now if state is OutgoingState.QUEUED else min(now, pass_began),)
     )
+
+
+def _due_by(state: OutgoingState, lane: Lane, now: datetime, pass_began: datetime) -> dict[str, Any]:
+    """What is asked for of one state and lane; what was tried before must have been due when the pass began."""
+    until = now if state is OutgoingState.QUEUED else min(now, pass_began)
+    return {"state": state.value, "rank": lane.rank, "until": until}
 
 
 def take(session: Session, due: Sequence[Due], owner: str, until: datetime) -> dict[int, Lease]:

@@ -11,7 +11,8 @@ from core.db.changes import Watcher
 from core.errors import PostroomError, StoreError
 from core.handles import Handles
 from core.models import OutgoingState
-from core.outbound.sending.deliver import Outcome, deliver_due
+from core.outbound.sending.deliver import deliver_due
+from core.outbound.sending.ended import Outcome
 from core.outbound.sending.pool import Pool
 from core.outbound.sending.summary import Summary
 from core.outbox.claim import is_any_due

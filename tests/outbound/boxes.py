@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.outbound.decisions.compose import Identity
-from core.outbound.decisions.pick import Choice, MailboxFacts, Roster, pick
+from core.outbound.decisions.pick import Choice, pick
+from core.outbound.decisions.roster import MailboxFacts, Roster
 from core.outbound.route import Route
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -8,15 +8,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from core.outbound.decisions.roster import FromClass, MailboxFacts, Roster, loop_in_failovers
-
-__all__ = ["Choice", "Hop", "MailboxFacts", "NoMailbox", "Roster", "Wait", "loop_in_failovers", "pick"]
+from core.outbound.decisions.roster import FromClass, MailboxFacts, Roster
 
 OUT_OF_RATE = "has used up its rate"
 """Why a mailbox is left out that may send no more for now."""
 
 NO_UTF8 = "has a relay without SMTPUTF8, which the recipient needs"
 """Why a mailbox is left out for recipients with letters beyond ASCII before the @."""
+
+GONE = "no mailbox: the one that was asked for is gone"
+"""What is said of a message that was handed in for a mailbox which was deleted since."""
 
 _NO_TURNS: Mapping[int, int] = MappingProxyType({})
 _NO_RATES: Mapping[int, datetime] = MappingProxyType({})
@@ -69,10 +70,6 @@ class NoMailbox:
     is_too_large: bool = False
     """It is over the limit of every mailbox that might send it, also once all are as they should be."""
     passed_over: tuple[Hop, ...] = ()
-
-
-GONE = "no mailbox: the one that was asked for is gone"
-"""What is said of a message that was handed in for a mailbox which was deleted since."""
 
 
 def pick(

@@ -112,23 +112,6 @@ class Roster:
         return tuple(chain)
 
 
-def loop_in_failovers(mailboxes: Iterable[MailboxFacts]) -> str | None:
-    """A circle of failovers, as "A → B → A", or `None` when every chain ends."""
-    by_id = {mailbox.id: mailbox for mailbox in mailboxes}
-    finished: set[int] = set()
-    for start in by_id.values():
-        path: list[MailboxFacts] = []
-        current: MailboxFacts | None = start
-        while current is not None and current.id not in finished:
-            if current in path:
-                circle = [*path[path.index(current) :], current]
-                return " → ".join(mailbox.name for mailbox in circle)
-            path.append(current)
-            current = by_id.get(current.failover) if current.failover is not None else None
-        finished.update(mailbox.id for mailbox in path)
-    return None
-
-
 def _normalised(from_filter: tuple[str, ...]) -> frozenset[str]:
     return frozenset(entry.strip().lower().removeprefix("@") for entry in from_filter if entry.strip())
 

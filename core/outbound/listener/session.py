@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -143,8 +144,11 @@ class ListenerSession(StrictSession):
             assert self.transport is not None
             ends = [self.transport.get_extra_info(name) for name in ("peername", "sockname")]
             places = [(str(end[0]), int(end[1])) for end in ends if end]
-            work = lambda: owner_of(places[0], places[1]) if len(places) == 2 else ""  # noqa: E731
-            self._owner = await self.loop.run_in_executor(self._house.executor, work)
+            owner = ""
+            if len(places) == 2:
+                asking = partial(owner_of, places[0], places[1])
+                owner = await self.loop.run_in_executor(self._house.executor, asking)
+            self._owner = owner
         return self._user or self._owner
 
     async def _taken(self, content: bytes, owner: str) -> str:
@@ -161,8 +165,8 @@ class ListenerSession(StrictSession):
         )
         self.is_taking = True
         try:
-            work = lambda: self._house.desk.take(arrival, owner=owner)  # noqa: E731
-            return await self.loop.run_in_executor(self._house.executor, work)
+            taking = partial(self._house.desk.take, arrival, owner=owner)
+            return await self.loop.run_in_executor(self._house.executor, taking)
         finally:
             self.is_taking = False
 

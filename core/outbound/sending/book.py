@@ -184,9 +184,11 @@ class Book:
 
     def close(self, job: Job, raw: bytes, page: Page, now: datetime | None = None) -> None:
         """A message's round is over; its bytes, if they are at hand. Those of a window are over at one moment."""
-        settlement = closed_as_sent(job, now or self.now) if job.is_sent_to_all else None
-        read = lambda: raw or self.bytes_of(job)  # noqa: E731
-        page.over.append((job, settlement or close_round(job, job.error, self.terms, raw=read)))
+        if job.is_sent_to_all:
+            settlement = closed_as_sent(job, now or self.now)
+        else:
+            settlement = close_round(job, job.error, self.terms, raw=lambda: raw or self.bytes_of(job))
+        page.over.append((job, settlement))
 
     def hold(self, job: Job, why: str, page: Page) -> None:
         """A message cannot leave as it is."""

@@ -21,7 +21,7 @@ from core.outbound.decisions.roster import FromClass
 from core.outbound.route import Route, Snapshot, load_snapshot
 from core.outbound.sending.ended import Outcome, Terms, close_round, outcome_of, put_off
 from core.outbound.sending.job import Job
-from core.outbound.sending.rates import Rates
+from core.outbound.sending.rates import Line, Rates
 from core.outbox.claim import Due, bytes_of, due_messages, lease_end, take
 from core.outbox.mailbox_news import write_rates, write_turns
 from core.outbox.settle import RecipientResult, Settlement, TryMade, settle
@@ -41,8 +41,8 @@ class Taken:
     routes: dict[int, Route] = field(default_factory=dict)
     now: datetime | None = None
     """When it was taken, by the database's time."""
-    line: Mapping[tuple[int, bool], int] = field(default_factory=dict)
-    """How many wait for a mailbox's rate by now."""
+    waiting: Mapping[Line, int] = field(default_factory=dict)
+    """How many wait for a rate by now."""
     without_mailbox: int = 0
     """How many there is no mailbox for."""
 
@@ -60,8 +60,8 @@ class Wanted:
     lanes: Sequence[Lane] = tuple(Lane)
     pass_began: datetime | None = None
     """What was tried before is due only if it was so then; `None`: whenever its time has come."""
-    line: Mapping[tuple[int, bool], int] = field(default_factory=dict)
-    """How many wait for a mailbox's rate already."""
+    waiting: Mapping[Line, int] = field(default_factory=dict)
+    """How many wait for a rate already."""
 
 
 def claim(handles: Handles, settings: RuntimeSettings, wanted: Wanted) -> Taken:
@@ -71,10 +71,10 @@ def claim(handles: Handles, settings: RuntimeSettings, wanted: Wanted) -> Taken:
         now = database_time(session)
         due = due_messages(session, now, wanted.pass_began or now, wanted.limit, wanted.lanes)
         if not due:
-            return Taken(now=now, line=wanted.line)
+            return Taken(now=now, waiting=wanted.waiting)
         snapshot = load_snapshot(session, is_claiming=True)
         leases = take(session, due, handles.worker_id, lease_end(now, handles.renewer.seconds))
-        rates = Rates.beginning(snapshot.rates, now, wanted.line)
+        rates = Rates.beginning(snapshot.rates, now, wanted.waiting)
         terms = Terms(settings, snapshot.routes, handles.host, now)
         return _Batch(session, snapshot, rates, terms).dealt(due, leases)
 
@@ -111,7 +111,7 @@ class _Batch:
         write_rates(session, self._rates.written())
         over = [outcome_of(job, settlement, "") for job, settlement in self._over]
         routes = dict(self._snapshot.routes)
-        return Taken(self._jobs, over, routes, self._now, self._rates.line, self._without_mailbox)
+        return Taken(self._jobs, over, routes, self._now, self._rates.waiting, self._without_mailbox)
 
     def _deal(self, due: Due, lease: Lease) -> None:
         job = Job(due, lease, ())

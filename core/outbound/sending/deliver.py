@@ -17,6 +17,7 @@ from core.outbound.sending.courier import Courier
 from core.outbound.sending.ended import Outcome
 from core.outbound.sending.lost import free_lost
 from core.outbound.sending.pool import Pool
+from core.outbound.sending.rates import Line
 from core.outbound.sending.rota import Rota
 from core.outbound.sending.summary import Summary
 from core.outbound.sending.urgent import UrgentLane
@@ -27,8 +28,6 @@ from core.outbox.pick_up import pick_up
 from core.outbox.reap import is_any_lost
 from core.protocols.server import Timeouts
 from core.settings import RuntimeSettings
-
-__all__ = ["Outcome", "Summary", "deliver_due"]
 
 COURIERS = 4
 """Connections of one mailbox at a time."""
@@ -148,8 +147,8 @@ class _Pass:
         self._may_be_more = True
         self._next_look = clock.monotonic() + SETTINGS_HOLD
         self._began: datetime | None = None
-        self._line: dict[tuple[int, bool], int] = {}
-        self._line_began: datetime | None = None
+        self._waiting: dict[Line, int] = {}
+        self._waiting_since: datetime | None = None
         self._enlisting = threading.Lock()
         self._urgent = UrgentLane(handles, book, self._claim_urgent, lambda: self._began)
 
@@ -201,7 +200,7 @@ class _Pass:
         self._send_couriers()
 
     def _take(self, lanes: tuple[Lane, ...], limit: int) -> bool:
-        taken = claim(self._handles, self._settings, Wanted(limit, lanes, self._began, self._line))
+        taken = claim(self._handles, self._settings, Wanted(limit, lanes, self._began, self._waiting))
         self._note(taken)
         self._room.admit(taken.jobs)
         self._book.tell(taken.over)
@@ -214,24 +213,24 @@ class _Pass:
         if taken.now is not None:
             if not self._stays:
                 self._began = self._began or taken.now
-            self._line = self._line_after(taken, taken.now)
+            self._waiting = self._waiting_after(taken, taken.now)
             self._book.claimed(taken.jobs, taken.routes, taken.now)
         # A mailbox that is first in line again does not cool down any more.
         self._room.came_back({job.hops[0].mailbox for job in taken.jobs})
         if not taken.is_empty:
             self._handles.changes.moved("outbox")
 
-    def _line_after(self, taken: Taken, now: datetime) -> dict[tuple[int, bool], int]:
-        """Who waits for a rate; begun anew each minute, since by then the first of them come again."""
-        if self._line_began is None or now - self._line_began > timedelta(minutes=1):
-            self._line_began = now
+    def _waiting_after(self, taken: Taken, now: datetime) -> dict[Line, int]:
+        """How many wait for a rate; begun anew each minute, since by then the first of them come again."""
+        if self._waiting_since is None or now - self._waiting_since > timedelta(minutes=1):
+            self._waiting_since = now
             return {}
-        return dict(taken.line)
+        return dict(taken.waiting)
 
     def _send_couriers(self) -> None:
         with self._enlisting:
-            for mailbox_id, is_urgent in self._room.enlist():
-                courier = Courier(self._book, mailbox_id, self._timeouts, only_urgent=is_urgent)
+            for wanted in self._room.enlist():
+                courier = Courier(self._book, wanted.mailbox_id, self._timeouts, only_urgent=wanted.only_urgent)
                 self._rota.join_in(courier.course())
 
     def _finish(self) -> None:

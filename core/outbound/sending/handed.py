@@ -78,13 +78,13 @@ class Outgoing(Protocol):
         """All that the relay is told."""
 
 
-Kind = TypeVar("Kind", bound=Outgoing)
+Given = TypeVar("Given", bound=Outgoing)
 
 
-class Handed(NamedTuple, Generic[Kind]):
+class Handed(NamedTuple, Generic[Given]):
     """A message that was submitted."""
 
-    parcel: Kind
+    parcel: Given
     result: SubmitResult
     host: str
     began: float

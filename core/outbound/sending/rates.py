@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from core.outbound.decisions.rate import Rate
 
 LONGEST_WAIT = timedelta(minutes=10)
 """Whoever waits for a rate looks again after so long: it may have been raised, or another mailbox may be there."""
+
+
+class Line(NamedTuple):
+    """Those that wait for one mailbox's rate; urgent ones stand in a line of their own."""
+
+    mailbox_id: int
+    is_urgent: bool
 
 
 @dataclass
@@ -19,16 +27,16 @@ class Rates:
     rates: dict[int, Rate]
     now: datetime
     """The database's time."""
-    line: dict[tuple[int, bool], int] = field(default_factory=dict)
-    """How many wait for a mailbox's rate already, urgent ones apart: who comes later gets a later place."""
+    waiting: dict[Line, int] = field(default_factory=dict)
+    """How many stand in each line already: who comes later gets a later place."""
     changed: set[int] = field(default_factory=set)
     """Whose rate is to be written."""
     _used_up: dict[bool, dict[int, datetime]] = field(default_factory=dict)
 
     @classmethod
-    def beginning(cls, rates: Mapping[int, Rate], now: datetime, line: Mapping[tuple[int, bool], int]) -> Rates:
+    def beginning(cls, rates: Mapping[int, Rate], now: datetime, waiting: Mapping[Line, int]) -> Rates:
         """As they stand before anything is dealt."""
-        return cls(dict(rates), now, dict(line))
+        return cls(dict(rates), now, dict(waiting))
 
     def used_up(self, *, is_urgent: bool) -> Mapping[int, datetime]:
         """The mailboxes that may take no more, and when the next of those that wait may go."""
@@ -68,8 +76,8 @@ class Rates:
 
     def wait(self, mailbox_id: int, *, is_urgent: bool) -> None:
         """One more waits for this mailbox."""
-        place = (mailbox_id, is_urgent)
-        self.line[place] = self.line.get(place, 0) + 1
+        line = Line(mailbox_id, is_urgent)
+        self.waiting[line] = self.waiting.get(line, 0) + 1
         if is_urgent in self._used_up:
             rate = self.rates[mailbox_id]
             self._used_up[is_urgent][mailbox_id] = self._next_place(mailbox_id, rate, is_urgent=is_urgent)
@@ -79,5 +87,5 @@ class Rates:
         return {key: [list(pair) for pair in self.rates[key].taken] for key in sorted(self.changed)}
 
     def _next_place(self, mailbox_id: int, rate: Rate, *, is_urgent: bool) -> datetime:
-        place = self.line.get((mailbox_id, is_urgent), 0)
+        place = self.waiting.get(Line(mailbox_id, is_urgent), 0)
         return min(rate.free_at(self.now, place, is_urgent=is_urgent), self.now + LONGEST_WAIT)

@@ -11,7 +11,7 @@ from core.outbound.route import Route
 from core.outbound.sending.connecting import connect
 from core.outbound.sending.errand import aside
 from core.outbound.sending.fault import Fault
-from core.outbound.sending.handed import Handed, Kind, Outgoing
+from core.outbound.sending.handed import Given, Handed, Outgoing
 from core.outbound.sending.pool import Opened, Pool
 from core.outbound.sending.rota import Steps
 from core.protocols.server import Timeouts
@@ -80,7 +80,7 @@ class Relay:
             with contextlib.suppress(UnsafeMessage):  # which is told when it is its turn
                 outgoing.exchange = _exchange(self._opened, outgoing)
 
-    def submitting(self, outgoing: Kind, following: Outgoing | None = None) -> Steps[Handed[Kind] | Fault]:
+    def submitting(self, outgoing: Given, following: Outgoing | None = None) -> Steps[Handed[Given] | Fault]:
         """Submit one message. That a used connection has come to its end is nobody's fault: once more, over a new one.
 
         Where the relay allows it, the envelope of `following` goes ahead; it is then to be the next.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -13,8 +14,16 @@ from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, MailboxStatus
 from core.outbound.decisions.rate import Rate
-from core.outbound.sending.rates import Rates
+from core.outbound.sending.rates import Line, Rates
 from core.outbox.mailbox_news import write_rates
+
+
+class Granted(NamedTuple):
+    """What was taken of a mailbox's rate."""
+
+    messages: int
+    free_at: datetime
+    """When the next is free; now, if there is one."""
 
 
 class Reserve:
@@ -22,40 +31,40 @@ class Reserve:
 
     def __init__(self, handles: Handles) -> None:
         self._handles = handles
-        self._granted: dict[tuple[int, bool], int] = {}
-        self._free_at: dict[tuple[int, bool], datetime] = {}
+        self._granted: dict[Line, int] = {}
+        self._free_at: dict[Line, datetime] = {}
 
     def take(self, mailbox_id: int, *, is_urgent: bool, likely: int = 1) -> datetime | None:
         """Take one for a message, of as many as are likely to follow; `None`: it may go, else when to ask again."""
-        kind = (mailbox_id, is_urgent)
-        if not self._granted.get(kind) and kind not in self._free_at:
-            granted, free_at = self._handles.database.writing(
+        line = Line(mailbox_id, is_urgent)
+        if not self._granted.get(line) and line not in self._free_at:
+            granted = self._handles.database.writing(
                 lambda session: reserve(session, mailbox_id, likely, is_urgent=is_urgent)
             )
-            self._granted[kind] = granted
-            if granted < likely:
-                self._free_at[kind] = free_at
-        if not self._granted.get(kind):
-            return self._free_at[kind]
-        self._granted[kind] -= 1
+            self._granted[line] = granted.messages
+            if granted.messages < likely:
+                self._free_at[line] = granted.free_at
+        if not self._granted.get(line):
+            return self._free_at[line]
+        self._granted[line] -= 1
         return None
 
     def left(self) -> dict[int, int]:
         """What was taken and not needed, by mailbox, to be given back."""
         left: dict[int, int] = {}
-        for (mailbox_id, _), count in self._granted.items():
+        for line, count in self._granted.items():
             if count:
-                left[mailbox_id] = left.get(mailbox_id, 0) + count
+                left[line.mailbox_id] = left.get(line.mailbox_id, 0) + count
         self._granted.clear()
         return left
 
 
-def reserve(session: Session, mailbox_id: int, wanted: int, *, is_urgent: bool) -> tuple[int, datetime]:
-    """Take up to so many of a mailbox's rate; gives back how many that were, and when the next is free."""
+def reserve(session: Session, mailbox_id: int, wanted: int, *, is_urgent: bool) -> Granted:
+    """Take up to so many of a mailbox's rate."""
     rates = _rates_of(session, [mailbox_id])
     granted = rates.take_some(mailbox_id, wanted, is_urgent=is_urgent)
     write_rates(session, rates.written())
-    return granted, rates.used_up(is_urgent=is_urgent).get(mailbox_id, rates.now)
+    return Granted(granted, rates.used_up(is_urgent=is_urgent).get(mailbox_id, rates.now))
 
 
 def give_back(session: Session, counts: Mapping[int, int]) -> None:

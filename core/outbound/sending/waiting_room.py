@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from itertools import count
+from typing import NamedTuple
 
 from core.outbound.sending.fault import Fault
 from core.outbound.sending.job import Job
@@ -18,6 +19,22 @@ WINDOW_BYTES = 4 << 20
 """And no more bytes than these, unless one message is larger."""
 
 
+class CourierWanted(NamedTuple):
+    """A courier that a mailbox needs."""
+
+    mailbox_id: int
+    only_urgent: bool
+    """Whether it is for urgent messages alone."""
+
+
+class _Waiting(NamedTuple):
+    """A message in its mailbox's queue, which is sorted by the first two."""
+
+    lane_rank: int
+    order: int
+    job: Job
+
+
 class WaitingRoom:
     """Shared by the thread that claims and the couriers; who looks for work and finds none leaves."""
 
@@ -26,7 +43,7 @@ class WaitingRoom:
         self._limits: dict[int, int] = {}
         self._couriers: Counter[int] = Counter()
         self._urgent_couriers: set[int] = set()
-        self._waiting: dict[int, list[tuple[int, int, Job]]] = {}
+        self._waiting: dict[int, list[_Waiting]] = {}
         self._down: dict[int, Fault] = {}
         self._order = count()
         self._in_hand = 0
@@ -65,10 +82,10 @@ class WaitingRoom:
             size = 0
             waiting = self._waiting.get(mailbox_id)
             while waiting and len(window) < most and mailbox_id not in self._down:
-                following = waiting[0][2].due
+                following = waiting[0].job.due
                 if (only_urgent and not following.is_urgent) or (window and size + following.size > WINDOW_BYTES):
                     break
-                job = heapq.heappop(waiting)[2]
+                job = heapq.heappop(waiting).job
                 size += job.due.size
                 window.append(job)
             return window
@@ -82,7 +99,7 @@ class WaitingRoom:
         """All that wait for this mailbox, or for any."""
         with self._changed:
             keys = list(self._waiting) if mailbox_id is None else [mailbox_id]
-            return [entry[2] for key in keys for entry in self._waiting.pop(key, [])]
+            return [entry.job for key in keys for entry in self._waiting.pop(key, [])]
 
     def done(self, jobs: int) -> None:
         """So many are settled, given back or lost."""
@@ -127,24 +144,24 @@ class WaitingRoom:
             self._limits[mailbox_id] = others
             return True
 
-    def enlist(self) -> list[tuple[int, bool]]:
-        """The mailboxes that need a courier now, one entry for each, and whether it is one for urgent messages alone.
+    def enlist(self) -> list[CourierWanted]:
+        """The couriers that mailboxes need now.
 
         They count as being there. Beside the others each mailbox has one connection for what is urgent, if its relay
         takes one more.
         """
         with self._changed:
-            needed: list[tuple[int, bool]] = []
+            needed: list[CourierWanted] = []
             for key, waiting in self._waiting.items():
                 takes_more = key not in self._urgent_couriers and key not in self._limits
                 if self._couriers[key] and self._has_urgent(key) and takes_more:
                     self._urgent_couriers.add(key)
-                    needed.append((key, True))
+                    needed.append(CourierWanted(key, only_urgent=True))
                 limit = self._limits.get(key, self._most_couriers)
                 wanted = min(limit, -(-len(waiting) // (2 * WINDOW)))
                 for _ in range(wanted - self._couriers[key]):
                     self._couriers[key] += 1
-                    needed.append((key, False))
+                    needed.append(CourierWanted(key, only_urgent=False))
             return needed
 
     def left(self, mailbox_id: int, *, is_urgent: bool = False) -> None:
@@ -158,8 +175,9 @@ class WaitingRoom:
 
     def _has_urgent(self, mailbox_id: int) -> bool:
         waiting = self._waiting.get(mailbox_id)
-        return waiting[0][2].due.is_urgent if waiting else False
+        return waiting[0].job.due.is_urgent if waiting else False
 
     def _put(self, job: Job) -> None:
         assert job.mailbox_id is not None
-        heapq.heappush(self._waiting.setdefault(job.mailbox_id, []), (job.due.lane_rank, next(self._order), job))
+        queue = self._waiting.setdefault(job.mailbox_id, [])
+        heapq.heappush(queue, _Waiting(job.due.lane_rank, next(self._order), job))

@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
-from core.outbound.decisions.pick import Choice, Hop, MailboxFacts, NoMailbox, Roster, Wait, loop_in_failovers, pick
-from core.outbound.decisions.roster import FromClass
+from core.outbound.decisions.pick import Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.decisions.roster import FromClass, MailboxFacts, Roster
 from tests.outbound.boxes import LATER, NOW, box, chain
 
 
@@ -173,22 +173,6 @@ def test_the_mailbox_asked_for_is_waited_for_when_its_rate_is_used_up() -> None:
     outcome = pick(Roster([box(1, failover=2), box(2)]), "x@example.org", NOW, forced=1, out_of_rate={1: LATER})
     assert isinstance(outcome, Wait)
     assert (outcome.until, outcome.rate_of) == (LATER, 1)
-
-
-@pytest.mark.parametrize(
-    ("links", "circle"),
-    [
-        ({1: 2, 2: 1}, "A → B → A"),
-        ({1: 1}, "A → A"),
-        ({1: 2, 2: 3, 3: 2}, "B → C → B"),
-        ({1: 2, 2: 3}, None),
-        ({1: 3, 2: 3}, None),
-        ({1: 9}, None),
-        ({}, None),
-    ],
-)
-def test_loop_in_failovers_is_named(links: dict[int, int], circle: str | None) -> None:
-    assert loop_in_failovers([box(id, failover=links.get(id)) for id in (1, 2, 3)]) == circle
 
 
 def test_a_loop_that_got_in_anyway_still_sends() -> None:

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from core.outbound.decisions.pick import Choice, Hop, MailboxFacts, NoMailbox, Roster, Wait, pick
+from core.outbound.decisions.pick import Choice, Hop, NoMailbox, Wait, pick
+from core.outbound.decisions.roster import MailboxFacts, Roster
 from tests.outbound.boxes import LATER, MUCH_LATER, NOW, box, chain
 
 

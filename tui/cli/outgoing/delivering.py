@@ -10,7 +10,9 @@ from typer import Argument, Context, Option
 
 from core.errors import BadInput, Misuse
 from core.handles import Handles
-from core.outbound.sending.deliver import Outcome, Summary, deliver_due
+from core.outbound.sending.deliver import deliver_due
+from core.outbound.sending.ended import Outcome
+from core.outbound.sending.summary import Summary
 from core.services import access
 from core.services.actor import Actor
 from core.services.doctor.waiting_mail import why_nothing_leaves
