@@ -10,7 +10,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Dialect, Table, bindparam
+from sqlalchemy import Connection, Dialect, Table, bindparam
 from sqlalchemy import insert as plain_insert
 from sqlmodel import Session, SQLModel
 
@@ -31,19 +31,24 @@ def table_of(model: type[SQLModel]) -> Table:
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows in one statement execution; all rows have the same columns, and those are all they need."""
     if rows:
-        connection, table, names = session.connection(), table_of(model), tuple(rows[0])
-        insertion = _insertion(connection.dialect, table, names)
-        if insertion.is_positional:
-            # One statement for many rows: the driver gives up the interpreter's lock for each statement it steps, and
-            # while another thread computes, getting it back takes longer than a row does.
-            most = MOST_PARAMETERS // len(names)
-            for start in range(0, len(rows), most):
-                chunk = insertion.in_places(rows[start : start + most])
-                connection.exec_driver_sql(insertion.for_rows(len(chunk)), tuple(chain.from_iterable(chunk)))
-        elif is_copied(table, len(rows)):
-            copy_rows(connection, table, names, insertion.in_places(rows))
-        else:
-            connection.exec_driver_sql(insertion.sql, insertion.named(rows))
+        insert_into(session.connection(), table_of(model), rows)
+
+
+def insert_into(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same where there is no session: one row at least."""
+    names = tuple(rows[0])
+    insertion = _insertion(connection.dialect, table, names)
+    if insertion.is_positional:
+        # One statement for many rows: the driver gives up the interpreter's lock for each statement it steps, and
+        # while another thread computes, getting it back takes longer than a row does.
+        most = MOST_PARAMETERS // len(names)
+        for start in range(0, len(rows), most):
+            chunk = insertion.in_places(rows[start : start + most])
+            connection.exec_driver_sql(insertion.for_rows(len(chunk)), tuple(chain.from_iterable(chunk)))
+    elif is_copied(table, names, values := insertion.in_places(rows)):
+        copy_rows(connection, table, names, values)
+    else:
+        connection.exec_driver_sql(insertion.sql, insertion.named(rows))
 
 
 @dataclass(frozen=True)

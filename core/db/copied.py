@@ -6,11 +6,12 @@ come by COPY into a page together.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Engine, Table, event
+from sqlalchemy import BigInteger, Connection, Dialect, Engine, Integer, Table, event
 
 from core.db.roles import LOOKED_AT_BY_ROW
 
@@ -20,9 +21,31 @@ FEWEST = 8
 _TYPES = "copied_types"
 
 
-def is_copied(table: Table, rows: int) -> bool:
-    """Whether so many rows of this table come by COPY, which the server refuses where rows have policies."""
-    return rows >= FEWEST and table.name not in LOOKED_AT_BY_ROW
+def is_copied(table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether these rows, their values in the order of `names`, come by COPY.
+
+    The server refuses it where rows have policies; and of a number that is too large for its column the driver would
+    write the lower half, which an INSERT has the server refuse.
+    """
+    return len(rows) >= FEWEST and table.name not in LOOKED_AT_BY_ROW and _fit(_numbers(table, names), rows)
+
+
+def _fit(numbers: Sequence[tuple[int, str]], rows: Sequence[tuple[Any, ...]]) -> bool:
+    try:
+        for place, code in numbers:
+            array(code, [row[place] for row in rows if row[place] is not None])
+    except OverflowError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _numbers(table: Table, names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """The places of whole numbers, and the code of an array of such ones."""
+    kinds = ((place, table.c[name].type) for place, name in enumerate(names))
+    return tuple(
+        (place, "q" if isinstance(kind, BigInteger) else "i") for place, kind in kinds if isinstance(kind, Integer)
+    )
 
 
 def understand_copies(engine: Engine) -> None:

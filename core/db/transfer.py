@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     bindparam,
     func,
-    insert,
     inspect,
     select,
     text,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from core.db.backup import refuse_taken
+from core.db.bulk import insert_into
 from core.db.engine import make_engine
 from core.db.faults import translated
 from core.db.schema import create_all, make_sqlite
@@ -142,7 +142,7 @@ def _copy_table(reading: Connection, writing: Connection, table: Table) -> int:
         values = [dict(row) for row in batch]
         # A row may refer to one of its own table that comes after it.
         later += [row for row in values if any(row[column.name] is not None for column in looped)]
-        writing.execute(insert(table), [{**row, **{column.name: None for column in looped}} for row in values])
+        insert_into(writing, table, [{**row, **{column.name: None for column in looped}} for row in values])
         count += len(values)
     if later:
         _set_loops(writing, table, looped, later)

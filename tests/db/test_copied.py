@@ -60,7 +60,11 @@ def test_what_is_not_given_is_counted_up_by_the_database(handles: Handles) -> No
     assert len({row["id"] for row in _stored(handles, Attempt, ["id"])}) == MANY
 
 
-@pytest.mark.parametrize("wrong", [{"uid": 1}, {"subject": "a\0b"}], ids=["a key that is there", "a NUL"])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"uid": 1}, {"subject": "a\0b"}, {"epoch": 2**40}, {"uidvalidity": 2**70}],
+    ids=["a key that is there", "a NUL", "more than 32 bits", "more than 64 bits"],
+)
 @ON_POSTGRES
 def test_of_rows_of_which_one_is_refused_none_is_taken(handles: Handles, wrong: dict[str, Any]) -> None:
     first, *others = _messages(MANY)
