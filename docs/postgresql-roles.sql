@@ -30,7 +30,7 @@ CREATE POLICY working ON "audit" TO postroom_admin, postroom_worker USING (true)
 
 -- An operator's work.
 GRANT INSERT, UPDATE, DELETE ON "account_status", "attempt", "changed", "counter", "delivery", "folder_mark", "handoff_status", "leftover", "message", "original_message", "outgoing_message", "outgoing_raw", "quarantine", "raw_message", "recipient", "record", "request", "request_event", "run", "run_event", "suppression", "suspect" TO postroom_operator;
-GRANT INSERT ON "audit" TO postroom_operator;
+GRANT INSERT ("at", "actor", "verb", "kind", "name", "before", "after") ON "audit" TO postroom_operator;
 ALTER TABLE "request" ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS looking ON "request";
 CREATE POLICY looking ON "request" FOR SELECT TO postroom_viewer USING (true);
@@ -42,7 +42,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO postroom_operator, postroom_adm
 
 -- Everything, but the audit log is only added to.
 GRANT SELECT, INSERT, UPDATE, DELETE ON "account", "account_status", "address", "alert", "attempt", "changed", "counter", "delivery", "filter", "folder_mark", "handoff", "handoff_status", "leftover", "mailbox", "mailbox_status", "message", "original_message", "outgoing_message", "outgoing_raw", "profile", "quarantine", "queue", "raw_message", "recipient", "record", "request", "request_event", "run", "run_event", "secret", "setting", "suppression", "suspect", "template", "token", "worker" TO postroom_admin, postroom_worker;
-GRANT INSERT ON "audit" TO postroom_admin, postroom_worker;
+GRANT INSERT ("at", "actor", "verb", "kind", "name", "before", "after") ON "audit" TO postroom_admin, postroom_worker;
 -- What retention removes; the table itself refuses what is younger.
 GRANT DELETE ON "audit" TO postroom_worker;
 COMMIT;

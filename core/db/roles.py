@@ -105,7 +105,7 @@ def _looking() -> Iterable[str]:
 def _operating(place: str) -> Iterable[str]:
     written = sorted(OPERATED & set(metadata.tables))
     yield f"GRANT INSERT, UPDATE, DELETE ON {_names(written)} TO {OPERATOR};"
-    yield f"GRANT INSERT ON {_names([APPENDED])} TO {OPERATOR};"
+    yield _appending(OPERATOR)
     yield from _by_row(
         "request",
         looking=f"FOR SELECT TO {VIEWER} USING (true)",
@@ -119,9 +119,14 @@ def _operating(place: str) -> Iterable[str]:
 def _everything() -> Iterable[str]:
     others = sorted(set(metadata.tables) - {APPENDED})
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_names(others)} TO {ADMIN}, {WORKER};"
-    yield f"GRANT INSERT ON {_names([APPENDED])} TO {ADMIN}, {WORKER};"
+    yield _appending(ADMIN, WORKER)
     yield "-- What retention removes; the table itself refuses what is younger."
     yield f"GRANT DELETE ON {_names([APPENDED])} TO {WORKER};"
+
+
+def _appending(*roles: str) -> str:
+    """A line gets its number from the sequence: who wrote numbers ahead would have every later line refused."""
+    return f"GRANT INSERT ({_names(_without(APPENDED, 'id'))}) ON {_names([APPENDED])} TO {', '.join(roles)};"
 
 
 def _by_row(table: str, **policies: str) -> Iterable[str]:

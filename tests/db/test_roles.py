@@ -202,6 +202,16 @@ def test_an_admin_does_all_but_change_the_audit_log(furnished: Handles) -> None:
     assert psql(furnished, "work", "DELETE FROM audit") == "the audit log is only added to"
 
 
+@pytest.mark.parametrize("name", ["otto", "anna", "work"])
+def test_nobody_numbers_lines_of_the_audit_log_ahead(furnished: Handles, name: str) -> None:
+    """Whatever is noted later would be refused, and with it every change of an administrator's."""
+    line = "INSERT INTO audit ({}at, actor, verb, kind, name) SELECT {}now(), 'x', 'x', 'x', 'x' FROM {}"
+    ahead = line.format("id, ", "id, ", "generate_series(1000000, 1000010) AS id")
+    assert psql(furnished, name, ahead) == "permission denied for table audit"
+    assert psql(furnished, name, "SELECT setval('audit_id_seq', 1)") == "permission denied for sequence audit_id_seq"
+    assert psql(furnished, name, line.format("", "", "generate_series(1, 2)")) == ""
+
+
 @pytest.mark.parametrize("name", ["vera", "otto"])
 def test_who_looks_sees_every_list_and_row_but_templates(login: Login, name: str) -> None:
     handles, actor = login(name), Actor(name, "here", ROLE_OF[name])
