@@ -17,7 +17,7 @@ from core.models import Alert, OutgoingMessage, Worker
 from core.outbox.pick_up import pick_up
 from core.services.doctor.examination import Level, examine
 from core.workers.loop import run_workers
-from core.workers.telling import Teller
+from core.workers.telling.teller import Teller
 from tests.accounts import ON_SQLITE, add_account, change_account, change_status, rows_of
 from tests.outbound.world import change, mail, put, set_setting
 
@@ -107,11 +107,11 @@ def test_one_alert_closed_by_the_worker_that_comes(handles: Handles) -> None:
 
 @ON_SQLITE
 def test_a_worker_tells_that_nobody_does_the_other_half(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.workers.telling.LOOK_AROUND", 0.0)
+    monkeypatch.setattr("core.workers.telling.teller.LOOK_AROUND", 0.0)
     add_overdue_account(handles)
     add_worker(handles, "send")
     stop = threading.Event()
-    monkeypatch.setattr("core.workers.telling.tell", lambda *_: stop.set())
+    monkeypatch.setattr("core.workers.telling.teller.tell", lambda *_: stop.set())
     Teller(handles, stop).run()
     assert alerts(handles) == [("worker:fetch", True)]
 

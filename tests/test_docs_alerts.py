@@ -9,7 +9,7 @@ from core import clock
 from core.handles import Handles
 from core.services import settings
 from core.services.actor import Actor
-from core.workers.alert_notice import Told, document
+from core.workers.telling.notice import Told, document
 from tests.accounts import ON_SQLITE
 from tests.outbound.world import add_mailbox
 from tests.pages import blocks, page

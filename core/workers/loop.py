@@ -25,7 +25,7 @@ from core.workers.part import Part
 from core.workers.reporting import Reporting
 from core.workers.service_manager import ServiceManager
 from core.workers.sign_ins import SignIns
-from core.workers.telling import Teller, tell
+from core.workers.telling.teller import Teller, tell
 from core.workers.tester import CarryOut, Tester
 from core.workers.upkeep.sweeper import sweep, sweep_on
 

@@ -39,7 +39,7 @@ from core.outbox.suppression import HELD_FOR
 from core.settings import RuntimeSettings
 from core.text import counted
 from core.workers.idle.book import WITHOUT_IDLE
-from core.workers.telling import LONGEST_PAUSE
+from core.workers.telling.by_command import LONGEST_PAUSE
 
 MARGIN = timedelta(minutes=5)
 """Clocks of several machines differ a little."""

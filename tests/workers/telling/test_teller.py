@@ -19,7 +19,8 @@ from core.handles import Handles
 from core.mail.headers import read_header_block
 from core.models import Alert, MailboxStatus, Setting
 from core.outbound.sending.deliver import deliver_due
-from core.workers import telling
+from core.workers.telling import by_command, teller
+from core.workers.telling.by_mail import note_and_mail
 from tests.accounts import ON_SQLITE, rows_of
 from tests.outbound.world import add_mailbox, rows
 from tests.servers.smtp import RuledSink
@@ -46,7 +47,7 @@ def cool(handles: Handles, mailbox: int) -> None:
 
 
 def tell(handles: Handles) -> None:
-    telling.tell(handles, gather=AT_ONCE)
+    teller.tell(handles, gather=AT_ONCE)
 
 
 def listening(tmp_path: Path, *, ends_with: int = 0) -> tuple[str, Path]:
@@ -90,7 +91,7 @@ def test_a_mail_when_it_opens_and_a_mail_when_it_has_passed(handles: Handles, sm
 def test_alerts_that_open_together_are_one_mail(handles: Handles) -> None:
     configure(handles, to=TO)
     have_open(handles, *(f"account:{number}" for number in range(30)))
-    telling.tell(handles)
+    teller.tell(handles)
     assert rows(handles) == []  # others may open in a moment
     tell(handles)
     (mail,) = rows(handles)
@@ -196,30 +197,30 @@ def test_a_command_that_fails_is_tried_again_and_then_told_of_by_mail(
     handles: Handles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = clock.utcnow()
-    monkeypatch.setattr("core.workers.telling.clock.utcnow", lambda: now)
+    monkeypatch.setattr("core.clock.utcnow", lambda: now)
     command, heard = listening(tmp_path, ends_with=3)
     configure(handles, to=TO, command=command)
     have_open(handles, "account:support")
     for _ in range(12):
         tell(handles)
         now += timedelta(minutes=10)
-    assert len(told(heard)) == telling.TRIES
-    assert [row.subject for row in rows_of(handles, Alert, "id")] == ["account:support", telling.COMMAND_SUBJECT]
+    assert len(told(heard)) == by_command.TRIES
+    assert [row.subject for row in rows_of(handles, Alert, "id")] == ["account:support", by_command.COMMAND_SUBJECT]
     assert "ended with 3" in rows(handles)[1].subject
 
     command, heard = listening(tmp_path)
     configure(handles, command=command)
-    have_open(handles, telling.COMMAND_SUBJECT)
+    have_open(handles, by_command.COMMAND_SUBJECT)
     for _ in range(3):
         tell(handles)
         now += timedelta(minutes=10)
-    assert told(heard) == [("account:support", "opened")] * telling.TRIES + [("account:support", "closed")]
+    assert told(heard) == [("account:support", "opened")] * by_command.TRIES + [("account:support", "closed")]
     assert rows_of(handles, Alert, "id")[1].closed_at is not None
 
 
 @ON_SQLITE
 def test_a_command_that_hangs_is_ended_and_holds_nothing_up(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr(by_command, "COMMAND_SECONDS", 0.2)
     configure(handles, to=TO, command=f"{sys.executable} -c 'input(); import time; time.sleep(600)'")
     have_open(handles, "account:support")
     tell(handles)
@@ -233,13 +234,12 @@ def test_a_worker_that_dies_while_the_command_runs_leaves_it_to_another(handles:
     command, heard = listening(tmp_path)
     configure(handles, command=command)
     have_open(handles, "account:support")
-    died = telling._note_and_mail, telling._claimed
-    died[0](handles, handles.settings().alerts, AT_ONCE)
-    assert died[1](handles) is not None
+    note_and_mail(handles, handles.settings().alerts, AT_ONCE)
+    assert by_command.claim_next(handles) is not None  # and then it died
     tell(handles)
     assert told(heard) == []
-    later = clock.utcnow() + 2 * telling.CLAIMED_FOR
+    later = clock.utcnow() + 2 * by_command.CLAIMED_FOR
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.workers.telling.clock.utcnow", lambda: later)
+        patch.setattr("core.clock.utcnow", lambda: later)
         tell(handles)
     assert told(heard) == [("account:support", "opened")]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from typing import Any
 
 from core.mail.canonical import canonical_crlf
 from core.mail.header_block import encode_text
@@ -28,6 +29,11 @@ class Told:
     text: str
     opened_at: datetime
     closed_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Any) -> Told:
+        """As its row has it."""
+        return cls(row.id, row.subject, row.text, row.opened_at, row.closed_at)
 
 
 def notice(alerts: Sequence[Told], *, to: Sequence[str], host: str, now: datetime) -> bytes:
