@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from textwrap import dedent
 
 from core.mail.delivery_words import enhanced_status, status_in
 from core.mail.headers import Headers, read_header_block, read_headers_and_body_start
 from core.mail.message_ids import read_message_ids
 from core.mail.parameters import read_parameterized
 from core.mail.parts import MimePart, read_parts
+from core.mail.refusal_words import is_about_address
 from core.text import bounded, clean
 
 
@@ -59,8 +61,8 @@ class BouncedRecipient:
 
     @property
     def is_about_the_address(self) -> bool:
-        """Whether the address is why, as far as is known; else the message, or who sent it: the next may arrive."""
-        return _NOT_THE_ADDRESS.match(self.status) is None
+        """Whether the address is why, as far as is known; else it is the message, its sender or the hour."""
+        return is_about_address(self.status, self.diagnostic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,20 @@ class Bounce:
         return any(recipient.is_hard for recipient in self.recipients)
 
 
-_NOT_THE_ADDRESS = re.compile(r"[45]\.(?:1\.[78]|2\.3|3\.4|6\.\d+|7\.\d+)$")
-"""The sender's address, the message's size, its content, policy and authentication (RFC 3463 §3)."""
+_OWN_CODE = re.compile(r"\b[45]\d\d[- ]'?([45]\.[1-7]\.\d{1,3})(?!\.?\d)")
+"""A reply with its enhanced code: what the other server itself has said."""
 
+_FIRST_FIELD = re.compile(
+    r"^[ \t]*(?:Reporting-MTA|Original-Recipient|Final-Recipient):[ \t]", re.IGNORECASE | re.MULTILINE
+)
+_OF_ONE_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ORIGINAL_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _CODE_POINT = re.compile(r"\\x\{(0?[0-9A-Fa-f]{2,5}|10[0-9A-Fa-f]{4})\}")
 _LONGEST_REPORT = 256 * 1024
 _MOST_RECIPIENTS = 1000
+_MOST_REPORTS = 8
+"""One is the rule; Netscape's server writes one for each recipient."""
 _LONGEST_DIAGNOSTIC = 998
 
 
@@ -106,15 +114,24 @@ def read_bounce(headers: Headers, raw: bytes) -> Bounce | None:
 def read_report(raw: bytes) -> Bounce | None:
     """The report that lies in a message, whatever that claims to be."""
     parts = read_parts(raw)
-    status = next((part for part in parts if part.content_type.value in _STATUS_TYPES), None)
-    if status is None:
-        return None
-    groups = _field_groups(status.content(raw, _LONGEST_REPORT))
-    recipients = tuple(filter(None, map(_recipient, groups)))[:_MOST_RECIPIENTS]
+    reports = [part for part in parts if part.content_type.value in _STATUS_TYPES][:_MOST_REPORTS]
+    groups = [group for part in reports for group in _field_groups(part.content(raw, _LONGEST_REPORT))]
+    recipients = _recipients(groups)
     if not recipients:
         return None
     original = next((part for part in parts if part.content_type.value in _ORIGINAL_TYPES), None)
     return Bounce(recipients, _original_message_id(raw, original), _envelope_id(groups))
+
+
+def read_fields(text: str) -> tuple[BouncedRecipient, ...]:
+    """The recipients of a report that stands in a text, after whatever else that says."""
+    start = _FIRST_FIELD.search(text)
+    lines = text[start.start() : start.start() + _LONGEST_REPORT].splitlines() if start else []
+    return _recipients(_field_groups(dedent("\n".join(lines)).encode()))
+
+
+def _recipients(groups: list[Headers]) -> tuple[BouncedRecipient, ...]:
+    return tuple(filter(None, map(_recipient, groups)))[:_MOST_RECIPIENTS]
 
 
 def _field_groups(report: bytes) -> list[Headers]:
@@ -123,15 +140,31 @@ def _field_groups(report: bytes) -> list[Headers]:
     rest = report.lstrip(b"\r\n")
     while rest and len(groups) <= _MOST_RECIPIENTS:
         fields, end = read_headers_and_body_start(rest)
-        groups.append(fields)
+        groups += _split(fields)
         if end == 0:
             break
         rest = rest[end:].lstrip(b"\r\n")
     return groups
 
 
+def _split(fields: Headers) -> list[Headers]:
+    """The block of each recipient, where no blank line stands between them, as in AOL's reports."""
+    blocks: list[list[tuple[str, str]]] = [[]]
+    seen: set[str] = set()
+    for name, value in fields.raw_items():
+        lowered = name.lower()
+        if lowered in seen:
+            blocks.append([])
+            seen.clear()
+        seen |= {lowered} & _OF_ONE_RECIPIENT
+        blocks[-1].append((name, value))
+    return [Headers(block) for block in blocks] if len(blocks) > 1 else [fields]
+
+
 def _recipient(group: Headers) -> BouncedRecipient | None:
-    address = _address(group.get("original-recipient")) or _address(group.get("final-recipient"))
+    named = [_address(group.get(name)) for name in ("original-recipient", "final-recipient")]
+    # Of local users Postfix names what was typed, Exim the program or the file that took the place of the mailbox.
+    address = next(filter(is_mailbox, named), "") or next(filter(None, named), "")
     # Where a field is folded, Postfix indents it.
     diagnostic = " ".join(_typed(group.get("diagnostic-code")).split())
     status = _status(group.get("status") or "", diagnostic)
@@ -144,7 +177,14 @@ def _action(declared: str, status: str) -> Action | None:
     said = declared.partition(" ")[0].partition(";")[0].lower()
     if not said:
         return Action.DELIVERED if status.startswith("2") else Action.FAILED
-    return Action(said) if said in set(Action) else None
+    # SendGrid's word for a message that it has given up.
+    return Action.FAILED if said == "expired" else Action(said) if said in set(Action) else None
+
+
+def is_mailbox(address: str) -> bool:
+    """Whether what a report names has the form of an address; it may be a program or a file."""
+    local, _, domain = address.rpartition("@")
+    return bool(local and domain) and local[0] not in "|/" and " " not in domain
 
 
 def _address(value: str | None) -> str:
@@ -162,9 +202,17 @@ def _typed(value: str | None) -> str:
 
 
 def _status(declared: str, diagnostic: str) -> str:
-    """The status code; where servers leave it out or say 5.0.0, the diagnostic knows better."""
+    """The status code; where servers leave it out or say 5.0.0, the diagnostic knows better.
+
+    So it does where it quotes a code of the other server's: Sendmail makes 5.1.1 of each 550, IronPort 5.1.0.
+    """
     found = enhanced_status(declared)
-    if found and (found.startswith("2") or not found.endswith(".0.0")):
+    if found.startswith("2"):
+        return found
+    quoted = [code for code in _OWN_CODE.findall(diagnostic) if code[0] == (found or code)[0] and code[-2:] != ".0"]
+    if quoted and found not in quoted:
+        return str(quoted[0])
+    if found and not found.endswith(".0.0"):
         return found
     said = status_in(diagnostic)
     if said and found.startswith("4") and not enhanced_status(diagnostic):

@@ -31,10 +31,11 @@ _REASONS = (
         "4",
         "2.2",
         r"over ?quota",
-        r"quota (?:is )?(?:has been )?exceeded",
+        r"quota (?:is )?(?:has been )?(?:exceeded|violation)",
         r"exceed\w{0,10} (?:\w{1,30} ){0,4}quota",
         r"exceeded storage",
         r"(?:mailbox|inbox|maildir|account) (?:\S{1,60} )?(?:is |size |that )?(?:\w{1,30} ){0,6}(?:is )?full\b",
+        r"\bfull (?:mail ?box|inbox)\b",
         r"(?:user|recipient)(?:'s)? (?:\w{1,30} )?mail ?box exceeds",
         r"exceeds allowed size",
         r"disk quota",
@@ -53,9 +54,12 @@ _REASONS = (
         r"no (?:mailbox|user|account) (?:here )?by that name",
         r"(?:couldn't|could not|can't) be found",
         r"recipient (?:name )?is not recogni[sz]ed",
-        r"no mailbox here",
+        r"no mailbox (?:here|found)",
         r"wasn't found at",
         r"RecipNotFound|RecipientNotFound",
+        r"invalid final delivery userid",
+        r"no such recipient",
+        r"unknown (?:e-?mail )?address(?! error)",
     ),
     _reason(
         "5",
@@ -75,6 +79,8 @@ _REASONS = (
         r"bad destination host",
         r"nullMX|does not accept mail",
         r"all relevant MX records point to non-existent hosts",
+        r"no MX (?:record )?found|indicated no SMTP service",
+        r"host \S{1,253} not found",
     ),
     _reason(
         "5", "3.4", r"(?:message|size)\S{0,20} (?:\S{1,60} ){0,5}(?:too (?:large|big|long)|exceeds)", r"size limit"
@@ -118,6 +124,12 @@ _REASONS = (
 )
 
 
+NO_SUCH_ADDRESS = re.compile(
+    "|".join(one.words.pattern for one in _REASONS if one.detail in ("1.1", "1.2", "2.1")), re.IGNORECASE
+)
+"""What is said of an address that does not exist, or no longer."""
+
+
 def enhanced_status(text: str) -> str:
     """The first status code (RFC 3463) that stands in a text, such as 5.1.1; empty if none does."""
     found = _ENHANCED.search(text)
@@ -138,6 +150,7 @@ def status_in(text: str) -> str:
     if code and not code.endswith(".0.0"):
         return str(code)
     severity = code[:1] or reply_class(text)
+    text = " ".join(text.split())
     for reason in _REASONS:
         if reason.words.search(text):
             return f"{severity or reason.severity}.{reason.detail}"

@@ -29,6 +29,10 @@ def said(address, status=HARD, action=Action.FAILED):
         ([to("bob@x.example")], said("bob@x.example", ("5.6.0", "content")), {1: ("bounced", False)}),
         ([to("bob@x.example")], said("bob@x.example", ("5.7.26", "neither SPF nor DKIM")), {1: ("bounced", False)}),
         ([to("bob@x.example")], said("bob@x.example", ("5.4.1", "access denied")), {1: ("bounced", True)}),
+        # Nor for what will be over, or what the words say of the sender.
+        ([to("bob@x.example")], said("bob@x.example", ("5.2.2", "mailbox full")), {1: ("bounced", False)}),
+        ([to("bob@x.example")], said("bob@x.example", ("5.1.1", "553 listed at spamhaus")), {1: ("bounced", False)}),
+        ([to("bob@x.example")], said("bob@x.example", ("5.7.1", "550 5.7.1 no such user")), {1: ("bounced", True)}),
         # Case tells no addresses apart, ours or the report's.
         ([to("Bob@x.example"), to("eve@x.example", key=2)], said("bOB@x.example"), {1: ("bounced", True)}),
         # Passed on: the report names where to.
