@@ -51,12 +51,14 @@ def _form(server: str, openings: tuple[str, ...], *recipients: str, is_loose: bo
     )
 
 
-_BEFORE_COLON = rf"^[ \t]*[<\"]{ADDRESS}[>\"](?: \([^()\n]{{0,200}}\))?:"
+_BEFORE_COLON = rf"^[ \t]*[<\"]{ADDRESS}[>\"](?:\s{{1,6}}\([^()]{{0,200}}\))?[ \t]?:"
 """`<user@example.org>: why`: qmail, Postfix and what is like them."""
 
 _BARE_BEFORE_COLON = rf"^[ \t]*<?{ADDRESS}>?:"
 
-_ALONE = rf"^[ \t]*(?:[-*][ \t]+)?<?(?:mailto:|smtp:)?{ADDRESS}>?[ \t]*(?:<mailto:[^<>\n]{{0,300}}>)?[:;,]?[ \t]*$"
+_ALONE = (
+    rf"^[ \t]*(?:[-*][ \t]+)?[<\"]?(?:mailto:|smtp:)?{ADDRESS}[>\"]?[ \t]*(?:<mailto:[^<>\n]{{0,300}}>)?[:;,]?[ \t]*$"
+)
 """An address that has a line to itself: Exim, Gmail, Exchange and what is like them."""
 
 _FIRST = rf"^[ \t]*(?:[-*][ \t]+)?<?{ADDRESS}>?(?=[\s:,(]|$)"
@@ -67,7 +69,7 @@ _IN_BRACKETS = rf"^[^\n<>()]{{0,200}}[(<](?:mailto:|smtp:)?{ADDRESS}[)>]"
 
 _IMAIL = (
     r"(?:Unknown user|User mailbox exceeds allowed size|Unknown host|Invalid final delivery userid|"
-    r"Delivery failed \d{1,4} attempts|undeliverable to):?[ \t]+"
+    r"Delivery failed \d{1,4} attempts|undeliverable[ \t]+to):?[ \t]+"
 )
 
 FORMS = (
@@ -83,6 +85,7 @@ FORMS = (
         ),
         _BEFORE_COLON,
         _BARE_BEFORE_COLON,
+        _ALONE,
     ),
     _form(
         "Yahoo",
@@ -97,10 +100,11 @@ FORMS = (
     _form(
         "Exim",
         (
-            r"This message was created automatically by (?:the )?(?:mail|SMTP) delivery (?:software|system)",
+            r"This message was created automatically by (?:the )?(?:mail|SMTP) delivery\s(?:software|system)",
             r"A message that you (?:have )?sent (?:could not be|has not yet been) delivered",
             r"A message that you sent contained one or more recipient addresses",
             r"A message sent by .{0,200}could not be delivered",
+            r"A message that you sent was rejected by the local scanning code",
         ),
         rf"^[ \t]+<?{ADDRESS}>?:?[ \t]*$",
         _ALONE,
@@ -108,6 +112,9 @@ FORMS = (
         _FIRST,
         rf"Address: ?<{ADDRESS}>",
         rf"^[ \t]+[^\n:<>]{{0,200}}<{ADDRESS}>: malformed",
+        rf"^[ \t]+\((?:ultimately )?generated from {ADDRESS}\)",
+        rf"addressed to ['\"<]{ADDRESS}",
+        rf"mailbox {ADDRESS} is unavailable",
     ),
     _form(
         "Postfix",
@@ -155,6 +162,7 @@ FORMS = (
         rf"^[ \t]*['\"]?{ADDRESS}['\"]? (?:on|am|le|el) ",
         rf"Your message to {ADDRESS} couldn't",
         _FIRST,
+        rf"\[SMTP:{ADDRESS}\]",
     ),
     _form(
         "Exchange 5.5",
@@ -165,6 +173,7 @@ FORMS = (
         rf"^[ \t]*['\"]?<?{ADDRESS}>?['\"]? on ",
         _ALONE,
         _IN_BRACKETS,
+        rf"\bSMTP={ADDRESS}; on ",
     ),
     _form(
         "Gmail",
@@ -243,6 +252,11 @@ FORMS = (
         rf"Recipient address: {{0,4}}{ADDRESS}",
         _ALONE,
     ),
+    _form(
+        "Dovecot",
+        (r"Your message to <[^<>\n]{1,300}> was automatically rejected",),
+        rf"Your message to <{ADDRESS}> was automatically rejected",
+    ),
     _form("OpenSMTPD", (r"Hi!\s{1,10}This is the MAILER-DAEMON, please DO NOT REPLY",), _BARE_BEFORE_COLON, _ALONE),
     _form("DragonFly", (r"This is the DragonFly Mail Agent",), _BEFORE_COLON, _FIRST, _IN_BRACKETS),
     _form(
@@ -259,13 +273,15 @@ FORMS = (
     _form(
         "another server",
         (
-            r"(?:The|Your) (?:mail|e-?mail|message)(?: you sent)?(?: [^\s.]{1,60}){0,6}? "
+            r"(?:Unfortunately, )?(?:The|Your) (?:mail|e-?mail|message)(?: you sent)?(?: [^\s.]{1,60}){0,6}? "
             r"(?:could not|couldn't|can ?not|can't|was not|wasn't|has not been) (?:be )?(?:successfully )?delivered",
             r"Unable to deliver (?:the |your )?(?:message|mail)",
             r"Your mail to the following recipients could not be delivered",
             r"Failed to deliver ",
             r"The following (?:message|mail)(?: \S{1,60}){0,6} was undeliver\w+",
-            r"Failed addresses follow",
+            r"(?:\|?-{2,40} ?)?Failed (?:addresses follow|recipients\b)",
+            r"Delivery of e-?mail to this address",
+            r"Could not deliver message to the following",
             r"Delivery (?:to|for) the following (?:recipient|address)\S{0,20} (?:\S{1,60} ){0,2}failed",
             r"(?:We were|I was|The (?:mail|message) (?:server|system|transfer agent) was) unable to deliver your ",
             r"Message delivery (?:to|for) .{0,200} failed",
@@ -277,54 +293,23 @@ FORMS = (
         rf"(?:deliver\w{{0,5}}|message|mail|recipients?|address(?:es)?)(?: was)?(?: not)?(?: to)?:? {{0,4}}<{ADDRESS}>",
         _FIRST,
         _IN_BRACKETS,
-        rf"(?:Delivery failed|permanent errors): {{0,4}}{ADDRESS}",
+        rf"(?:Delivery failed|permanent errors|Failed recipient): {{0,4}}{ADDRESS}",
         is_loose=True,
     ),
 )
 """The commonest servers first; a notice is of the form whose opening stands first in it."""
 
-RETURNED = re.compile(
-    r"^[ \t>]*+(?:"
-    r"-{2,60} ?(?:Below this line is a copy|This is a copy of|Original message|Returned message|"
-    r"Message (?:header|text|content)|Unsent message|Undelivered message|Forwarded|"
-    r"The (?:body|header|original|message)|Copy of|Begin|Attachment is a copy|Enclosed (?:is|are)|Message follows)"
-    r"|-{3,60}[^\n-]{0,60}(?:original|returned|unsent)[^\n-]{0,60}-{3}"
-    r"|(?:The )?(?:text of the )?original message (?:headers? ?)?(?:follows)?:?[ \t]*$|Original message headers?:?"
-    r"|(?:Possibly truncated )?original message follows|(?:Below is a copy|A copy) of the (?:original )?message"
-    r"|Ursprüngliche Nachrichtenkopfzeilen|En-têtes (?:de message|des messages) d'origine"
-    r"|Encabezados de mensajes? originales"
-    r"|Please note that this is only a temporary failure report"  # OpenSMTPD, to all
-    r"|\+{5,60}[ \t]*$)"
-    r"|^>{0,3} ?(?:Received|Return-Path|DKIM-Signature|Message-ID|MIME-Version|X-Mailer):[ \t]",
-    _FLAGS,
+UNKNOWN = BounceForm(
+    "a server we do not know",
+    "",
+    (
+        _BEFORE_COLON,
+        _ALONE,
+        rf"\b(?:recipients?|address(?:es)?|to): {{0,4}}['\"<]?{ADDRESS}",
+        rf"\baddressed to ['\"<]?{ADDRESS}",
+        _FIRST,
+        rf"<(?:mailto:)?{ADDRESS}>",
+        rf"\b(?:to|for|user|mailbox|recipient|address) {ADDRESS}(?=[\s.,:;)]|$)",
+    ),
 )
-"""The line with which the returned message, its header, or what is said of no recipient begins."""
-
-DELAYED = re.compile(
-    r"has not (?:yet )?been delivered|hasn't been delivered yet|not yet been delivered|still being retried|"
-    r"will (?:keep trying|retry for|be retried|continue to (?:be )?(?:try|attempted|retr))|"
-    r"delivery attempts will continue|THIS IS A WARNING (?:MESSAGE )?ONLY|could not send (?:message )?for past|"
-    r"transient non-fatal errors -|delivery (?:is|has been) delayed|no action is required on your part|"
-    r"There was a temporary problem delivering|^ *A message is delayed for more than",
-    _FLAGS,
-)
-"""What a notice says while the server goes on trying."""
-
-EXPIRED = re.compile(r"\s*Envelope expired\s*$", re.IGNORECASE)
-"""What OpenSMTPD says of a recipient, in a notice of delay, when it has given up."""
-
-RECEIPT = re.compile(
-    r"successful delivery notifications|success\w{0,5} (?:been )?(?:delivered|relayed)|return receipt|"
-    r"(?:was|were) (?:delivered|relayed|read|displayed) (?:to|on|successfully)",
-    re.IGNORECASE,
-)
-"""What a notice says of success; where nothing in it has failed it is a receipt."""
-
-FAILURE = re.compile(
-    r"fatal|fail|could not|couldn't|undeliver|(?:was|were|been) not|not (?:be )?delivered|unable|returned|reject|delay",
-    re.IGNORECASE,
-)
-"""What a notice says of failure, or of what may become one."""
-
-REQUESTED = re.compile(r"delivery report that you requested", re.IGNORECASE)
-"""An answer to a person who asked whether an address works: no message was lost."""
+"""A notice that returns a message in words of its own, from a sender that is no person."""

@@ -4,12 +4,13 @@ import re
 
 from core.mail.addresses import bare_addresses
 from core.mail.body import Body, read_body
-from core.mail.bounce_forms import DELAYED, EXPIRED, FAILURE, FORMS, RECEIPT, REQUESTED, RETURNED, BounceForm
+from core.mail.bounce_forms import FORMS, UNKNOWN, BounceForm
+from core.mail.bounce_signs import DELAYED, EXPIRED, FAILURE, RECEIPT, REQUESTED, RETURNED
 from core.mail.bounces import Action, Bounce, BouncedRecipient
 from core.mail.delivery_words import status_in
-from core.mail.headers import Headers, read_header_block
-from core.mail.message_ids import read_message_ids
+from core.mail.headers import Headers
 from core.mail.parameters import read_parameterized
+from core.mail.returned_message import RETURNED_TYPES, only_recipient, returned_message_id
 from core.text import bounded, clean
 
 LONGEST_NOTICE = 64 * 1024
@@ -21,6 +22,9 @@ MOST_RECIPIENTS = 100
 _LONGEST_DIAGNOSTIC = 998
 _LINES_BEFORE = 15
 """Non-blank lines that may stand before a mail system's own words: greetings, banners, the name of the host."""
+
+_HEADING = 3
+"""As many where sender and subject say what it is, though the sender may be a person."""
 
 _LIST_MARKS = frozenset({"list-id", "list-post", "list-unsubscribe", "x-mailman-version", "mailing-list"})
 _OTHER_REPORTS = ("disposition-notification", "feedback-report")
@@ -57,11 +61,15 @@ _FAILURE_SUBJECT = re.compile(
 _ANSWER_SUBJECT = re.compile(
     r"(?:re|aw|sv|antw|fwd?|wg|tr|rv)\s?:|(?:auto(?:matic)?|out|abwesen|absen|away)", re.IGNORECASE
 )
+_DELAY_SUBJECT = re.compile(
+    r"\W{0,4}(?:warning\b|delayed\b|(?:mail |message )?delivery (?:is )?delay)|.{0,80}\(delay(?:ed)?\)", re.IGNORECASE
+)
+"""How the subject of a notice of delay begins: what follows may be the subject of the message."""
+
+_REJECTED = re.compile(r"\s*auto-replied\s*\(rejected\)", re.IGNORECASE)
 _WORDS_OF_A_LINE = re.compile(r"[^\W_].*")
-_RETURNED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _LONGEST_ADDRESS = 320
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_MESSAGE_ID = re.compile(r"^[ \t>|]*+Message-ID:[\s>]*+(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE)
 
 
 def may_be_free_text_bounce(headers: Headers) -> bool:
@@ -83,24 +91,41 @@ def read_free_text_bounce(headers: Headers, raw: bytes) -> Bounce | None:
     if not is_system and _ANSWER_SUBJECT.match(headers.get("subject") or ""):
         return None
     body = read_body(raw, LONGEST_NOTICE)
-    found = _notice(body.text, is_system=is_system)
+    lines_before = _LINES_BEFORE if is_system else _HEADING if _is_sent_by_failure(headers) else 0
+    found = _notice(body.text, lines_before) or _unknown_notice(headers, body)
     if found is None:
         return None
     form, notice, end = found
     if _is_receipt(notice) or (form.is_loose and not (is_system or _looks_like_failure(headers))):
         return None
     recipients = _recipients(form, notice, headers)
+    if not recipients and is_system:
+        # "User's mailbox is full: <bob@example.net>", and then: "Unable to deliver mail".
+        notice = body.text[:end]
+        recipients = _recipients(form, notice, headers)
+    if not recipients and (alone := only_recipient(body, raw, end)):
+        recipients = (_recipient(alone, notice, notice, status_in(notice), is_delay=_is_delay(notice, headers)),)
     if not recipients:
         return None
-    return Bounce(recipients, _original_message_id(headers, body, raw, end), original_envelope_id="")
+    return Bounce(recipients, returned_message_id(headers, body, raw, end), original_envelope_id="")
+
+
+def is_from_mail_system(headers: Headers) -> bool:
+    """Whether a message comes from a sender that is never a person, nor a list."""
+    return _is_system(headers) and _LIST_MARKS.isdisjoint(headers.names()) and not _is_other_report(headers)
 
 
 def _has_null_sender(headers: Headers) -> bool:
-    return (return_path := headers.raw("return-path")) is not None and return_path.replace(" ", "") in ("<>", "")
+    if (return_path := headers.raw("return-path")) is None:
+        return False
+    # Where mail is passed on, many servers write so what was the null sender.
+    return return_path.strip("<> \t").lower().partition("@")[0] in ("", "mailer-daemon")
 
 
 def _is_from_mail_system(sender: str) -> bool:
     lowered = sender.lower()
+    if _is_nobody(sender):
+        return True
     # Nearly every sender ends without a find: plain words cost a tenth of an expression, a loop half of a generator.
     for word in _WORDS_OF_SYSTEMS:
         if word in lowered:
@@ -127,28 +152,62 @@ def _is_receipt(notice: str) -> bool:
     return REQUESTED.search(notice) is not None or (RECEIPT.search(notice) is not None and not FAILURE.search(notice))
 
 
+def _is_nobody(sender: str) -> bool:
+    return sender.strip() == "<>"
+
+
 def _is_system(headers: Headers) -> bool:
-    return "x-failed-recipients" in headers or _SYSTEM.search(headers.raw("from") or "") is not None
+    sender = headers.raw("from") or ""
+    return "x-failed-recipients" in headers or _is_nobody(sender) or _SYSTEM.search(sender) is not None
 
 
 def _is_other_report(headers: Headers) -> bool:
     declared = read_parameterized(headers.raw("content-type"))
-    return declared.value == "multipart/report" and declared.get("report-type").lower() in _OTHER_REPORTS
+    if declared.value != "multipart/report" or declared.get("report-type").lower() not in _OTHER_REPORTS:
+        return False
+    # Dovecot refuses what a full mailbox or a Sieve script does not take with a disposition notification.
+    return _REJECTED.match(headers.raw("auto-submitted") or "") is None
 
 
-def _notice(text: str, *, is_system: bool) -> tuple[BounceForm, str, int] | None:
+def _notice(text: str, lines_before: int) -> tuple[BounceForm, str, int] | None:
     """The form of a notice, what the server itself says, and where that ends.
 
     A person who writes about a bounce begins with words of his own; a mail system may have a heading.
     """
     returned = RETURNED.search(text)
     end = returned.start() if returned else len(text)
-    latest = _start_of_line(text, _LINES_BEFORE if is_system else 0)
+    latest = _start_of_line(text, lines_before)
     openings = [(found.start(), form) for form in FORMS if (found := form.opening.search(text, 0, end))]
     if not openings:
         return None
     start, form = min(openings, key=lambda opening: opening[0])
     return (form, text[start:end], end) if start <= latest else None
+
+
+def _unknown_notice(headers: Headers, body: Body) -> tuple[BounceForm, str, int] | None:
+    """A notice in no words we know, where all else says what it is.
+
+    Its header names who failed; or subject and sender speak of a failure and it returns the message. Google's groups
+    answer in fourteen languages, and whoever runs Exim or qmail may write what he likes.
+    """
+    returned = RETURNED.search(body.text)
+    end = returned.start() if returned else len(body.text)
+    notice = body.text[:end]
+    if "x-failed-recipients" in headers and _is_from_mail_system(headers.raw("from") or ""):
+        return UNKNOWN, notice, end
+    returns = returned is not None or any(part.media_type in RETURNED_TYPES for part in body.parts)
+    is_failure = returns and _is_sent_by_failure(headers) and FAILURE.search(f"{headers.get('subject')} {notice}")
+    return (UNKNOWN, notice, end) if is_failure else None
+
+
+def _is_sent_by_failure(headers: Headers) -> bool:
+    """Whether neither a person nor an answering machine writes so: a postmaster's null sender is a mail system's."""
+    is_postmaster = _has_null_sender(headers) and _POSTMASTER.search(headers.raw("from") or "") is not None
+    return (_is_system(headers) or is_postmaster) and _has_failure_subject(headers)
+
+
+def _is_delay(notice: str, headers: Headers) -> bool:
+    return DELAYED.search(notice) is not None or _DELAY_SUBJECT.match(headers.get("subject") or "") is not None
 
 
 def _start_of_line(text: str, number: int) -> int:
@@ -163,7 +222,7 @@ def _start_of_line(text: str, number: int) -> int:
 
 def _recipients(form: BounceForm, notice: str, headers: Headers) -> tuple[BouncedRecipient, ...]:
     """Whom the notice names, each with what is said of him; a header that lists them knows best who they are."""
-    is_delay = DELAYED.search(notice) is not None
+    is_delay = _is_delay(notice, headers)
     status_of_all = status_in(notice)
     words = _words_by_address(form, notice)
     listed = [one.lower() for value in headers.raw_all("x-failed-recipients") for one in bare_addresses(value)]
@@ -211,15 +270,3 @@ def _first_paragraph(said: str) -> str:
 
 def _diagnostic(said: str) -> str:
     return bounded(" ".join(clean(said).split()).lstrip(":;-.) "), _LONGEST_DIAGNOSTIC)
-
-
-def _original_message_id(headers: Headers, body: Body, raw: bytes, returned_from: int) -> str:
-    """Of the message that is returned, else the one the bounce answers: some servers return nothing."""
-    if inside := _MESSAGE_ID.search(body.text, returned_from) or _MESSAGE_ID.search(body.text):
-        return inside[1]
-    for part in body.parts:
-        if part.media_type in _RETURNED_TYPES:
-            returned = read_header_block(part.mime.content(raw, LONGEST_NOTICE))
-            if ids := read_message_ids(returned.get("message-id")):
-                return ids[0]
-    return next(iter(read_message_ids(headers.get("in-reply-to"))), "")
