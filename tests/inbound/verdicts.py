@@ -4,9 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.inbound.control_values import AllowedValues, ControlValues
+from core.inbound.decisions.facts import MessageFacts, Rules
 from core.inbound.decisions.filters import CompiledFilter, compile_filter
+from core.inbound.decisions.known import Known
 from core.inbound.decisions.loop_guard import LoopRule
-from core.inbound.decisions.verdict import Known, KnownRecord, MessageFacts, Placement, Rules, judge, settle
+from core.inbound.decisions.placement import KnownRecord, Placement
+from core.inbound.decisions.verdict import judge, settle
 from core.mail.summary import summarise
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

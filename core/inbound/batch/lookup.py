@@ -16,7 +16,7 @@ from core.db.alike import dialect_of
 from core.db.among import is_among
 from core.db.bulk import table_of
 from core.inbound.decisions.judging import Judged
-from core.inbound.decisions.known import Known, Sent
+from core.inbound.decisions.known import Copy, Known, Same, Sent
 from core.inbound.decisions.placement import KnownRecord, Verdict
 from core.inbound.marks import source_of
 from core.models import Account, FolderMark, Message, MessageState, OutgoingMessage, Queue, Record
@@ -113,7 +113,7 @@ def load_known(
     sent = _sent(session, [verdict for verdict in verdicts if verdict.facts.bounce])
     numbers |= {
         *by_message_id.values(),
-        *(number for _, number in copies.values()),
+        *(copy.number for copy in copies.values()),
         *(one.number for one in sent if one.number),
     }
     return Known(
@@ -144,13 +144,13 @@ def _records(session: Session, numbers: set[str]) -> Iterator[KnownRecord]:
             yield KnownRecord(row.number, row.name or "", row.state, row.id, row.type)
 
 
-def _copies(session: Session, account: Account, verdicts: Sequence[Verdict]) -> dict[tuple[str, str], tuple[str, str]]:
-    found: dict[tuple[str, str], tuple[str, str]] = {}
+def _copies(session: Session, account: Account, verdicts: Sequence[Verdict]) -> dict[Same, Copy]:
+    found: dict[Same, Copy] = {}
     digests = {verdict.facts.sha256 for verdict in verdicts if verdict.facts.summary.message_id}
     if digests and len(account.folders) > 1:
         given = {"digests": list(digests), "account": account.id}
         for row in session.connection().execute(_of_same_bytes(dialect_of(session)), given):
-            found.setdefault((row.sha256, row.message_id), (row.folder, row.number))
+            found.setdefault(Same(row.sha256, row.message_id), Copy(row.folder, row.number))
     return found
 
 

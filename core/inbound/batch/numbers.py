@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlmodel import Session
 
 from core.db.bulk import reserve_all
+
+
+class RecordNumbers(NamedTuple):
+    """The numbers of one new record."""
+
+    id: int
+    counter: int
+    """Its place among the records of its day."""
 
 
 @dataclass
@@ -25,10 +34,10 @@ class Block:
         self._messages += 1
         return self.first_message + self._messages - 1
 
-    def next_record(self) -> tuple[int, int]:
-        """The id of the next record and its counter of the day."""
+    def next_record(self) -> RecordNumbers:
+        """The numbers of the next record."""
         self._records += 1
-        return self.first_record + self._records - 1, self.first_counter + self._records - 1
+        return RecordNumbers(self.first_record + self._records - 1, self.first_counter + self._records - 1)
 
     def fresh(self) -> Block:
         """The same numbers, none of them used: a transaction that is tried again starts over."""

@@ -35,6 +35,15 @@ class Dispatched(NamedTuple):
     complaints: tuple[Complaint, ...] = ()
 
 
+class _Addressed(NamedTuple):
+    """A system address that a message went to."""
+
+    header: str
+    """Where it stands."""
+    address: str
+    queue: str
+
+
 def dispatch(
     mode: DispatchMode | str,
     headers: Headers,
@@ -76,9 +85,7 @@ def _by_account(account_queue: str | None, valid_queues: Container[str], default
     return Dispatched(default_queue, (step,), (complaint,))
 
 
-def _by_address(
-    recipients: Iterable[tuple[str, str, str]], valid_queues: Container[str], default_queue: str
-) -> Dispatched:
+def _by_address(recipients: Iterable[_Addressed], valid_queues: Container[str], default_queue: str) -> Dispatched:
     complaints: tuple[Complaint, ...] = ()
     for header, address, queue in recipients:
         if queue in valid_queues:
@@ -105,8 +112,8 @@ def _found_nothing(default_queue: str) -> Dispatched:
 
 def _system_addresses(
     headers: Headers, sought: tuple[str, ...], addresses: Mapping[str, str], *, plus_addressing: bool
-) -> Iterator[tuple[str, str, str]]:
-    """Header, address and queue of every system address, in the order in which they count."""
+) -> Iterator[_Addressed]:
+    """Every system address, in the order in which they count."""
     if not addresses:
         return
     for name in sought:
@@ -114,9 +121,9 @@ def _system_addresses(
             for written in bare_addresses(value):
                 address = written.lower()
                 if (queue := addresses.get(address)) is not None:
-                    yield name, address, queue
+                    yield _Addressed(name, address, queue)
                 elif plus_addressing and (queue := addresses.get(without_tag(address))) is not None:
-                    yield name, f"{without_tag(address)} (plus-addressing: {address})", queue
+                    yield _Addressed(name, f"{without_tag(address)} (plus-addressing: {address})", queue)
 
 
 def without_tag(address: str) -> str:

@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from core.inbound.decisions.placement import Ending, KnownRecord, Placement
 
@@ -21,6 +22,21 @@ class Sent:
     """The record that it answers, if any."""
 
 
+class Same(NamedTuple):
+    """What two copies of a message have in common."""
+
+    sha256: str
+    message_id: str
+
+
+class Copy(NamedTuple):
+    """Where a message lies already."""
+
+    folder: str
+    number: str
+    """Of the record that it is on."""
+
+
 class Known:
     """The database as far as a batch asks for it, growing with each placement, so that mail 2 may answer mail 1."""
 
@@ -30,7 +46,7 @@ class Known:
         message_ids: Mapping[str, str] | None = None,
         recorded_at: Mapping[str, Sequence[datetime]] | None = None,
         outgoing: Iterable[Sent] = (),
-        copies: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+        copies: Mapping[Same, Copy] | None = None,
         *,
         of_others: Iterable[str] = (),
     ) -> None:
@@ -45,19 +61,19 @@ class Known:
         addresses every message that was recorded. From the earliest message's window on is enough."""
         self._sent = {name: sent for sent in outgoing for name in (*sent.ids, sent.message_id)}
         self.copies = dict(copies or {})
-        """(SHA-256, Message-ID) of this account's recorded messages to (folder, record number)."""
+        """Of this account's recorded messages."""
 
     def sent(self, returned_id: int | None, message_id: str) -> Sent | None:
         """What we sent that a report is about, by the token it came to, else by the Message-ID it quotes."""
         by_token = self._sent.get(returned_id) if returned_id is not None else None
         return by_token or (self._sent.get(message_id) if message_id else None)
 
-    def copy_in_another_folder(self, sha256: str, message_id: str, folder: str) -> tuple[str, str] | None:
-        """Folder and record number of the same bytes and Message-ID in another folder of the account."""
+    def copy_in_another_folder(self, sha256: str, message_id: str, folder: str) -> Copy | None:
+        """The same bytes under the same Message-ID in another folder of the account."""
         if not sha256 or not message_id:
             return None
-        found = self.copies.get((sha256, message_id))
-        return found if found is not None and found[0] != folder and found[1] in self.records else None
+        found = self.copies.get(Same(sha256, message_id))
+        return found if found is not None and found.folder != folder and found.number in self.records else None
 
     def note(self, placement: Placement, number: str | None = None) -> None:
         """Take in what a placement will have written; `number` is the one that its new record was given."""
@@ -93,4 +109,4 @@ class Known:
                 self.message_ids[message_id] = number
             self.message_ids.setdefault(message_id, number)
             if sha256:
-                self.copies.setdefault((sha256, message_id), (folder, number))
+                self.copies.setdefault(Same(sha256, message_id), Copy(folder, number))

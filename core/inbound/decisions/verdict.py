@@ -8,6 +8,7 @@ inside the transaction: loop guard, follow-up, dispatch. Between the two stands 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from core.inbound import control_headers
 from core.inbound.control_headers import NO_CONTROLS, Controls
@@ -16,7 +17,7 @@ from core.inbound.decisions.dispatch import Dispatched, dispatch
 from core.inbound.decisions.facts import Bounce, MessageFacts, Rules
 from core.inbound.decisions.filters import run_filters
 from core.inbound.decisions.followup import FollowUp, candidates, choose
-from core.inbound.decisions.known import Known
+from core.inbound.decisions.known import Copy, Known
 from core.inbound.decisions.loop_guard import MARK, comes_from_us, guard
 from core.inbound.decisions.placement import Ending, KnownRecord, Placement, Verdict
 from core.inbound.record_types import MessageView, RecordDraft
@@ -26,19 +27,6 @@ from core.outbox.probe_mark import HEADER as PROBE
 from core.outbox.probe_mark import is_mark
 from core.outbox.return_token import outgoing_id_in
 from core.text import counted
-
-__all__ = [
-    "Bounce",
-    "Ending",
-    "Known",
-    "KnownRecord",
-    "MessageFacts",
-    "Placement",
-    "Rules",
-    "Verdict",
-    "judge",
-    "settle",
-]
 
 _ADDRESSED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to")
 """Where the address stands that a report was sent to."""
@@ -56,25 +44,33 @@ _NO_LOOKUP = Step(Stage.FOLLOW_UP, "", "no record number, answers nothing")
 _NOT_KNOWN = Step(Stage.FOLLOW_UP, "", "what it names or answers is on no record")
 
 
+class _Trusted(NamedTuple):
+    """A message's header once it is settled whether its own control headers count."""
+
+    headers: Headers
+    controls: Controls
+    step: Step
+    complaints: tuple[Complaint, ...] = ()
+
+
 def judge(facts: MessageFacts, rules: Rules) -> Verdict:
     """Decide what can be decided without the database."""
-    marks = facts.headers.raw_all(MARK)
-    headers, controls, trust, complaints = _trust(facts.headers, rules)
+    trusted = _trust(facts.headers, rules)
     sender = facts.summary.from_address.lower()
-    own = comes_from_us(sender, marks, rules.loop)
+    own = comes_from_us(sender, facts.headers.raw_all(MARK), rules.loop)
     if is_mark(rules.return_secret, facts.headers.raw(PROBE)):
-        return Verdict(facts, rules, sender, own, (trust, _IS_PROBE), complaints, ending=Ending.IGNORED)
+        trail = (trusted.step, _IS_PROBE)
+        return Verdict(facts, rules, sender, own, trail, trusted.complaints, ending=Ending.IGNORED)
     if facts.bounce is not None:
-        return Verdict(
-            facts,
-            rules,
-            sender,
-            own,
-            (trust, _IS_BOUNCE),
-            complaints,
-            ending=Ending.BOUNCE,
-            returned_id=_returned_id(facts.headers, facts.bounce, rules),
-        )
+        trail = (trusted.step, _IS_BOUNCE)
+        about = _returned_id(facts.headers, facts.bounce, rules)
+        return Verdict(facts, rules, sender, own, trail, trusted.complaints, ending=Ending.BOUNCE, returned_id=about)
+    return _filtered(facts, rules, sender, own, trusted)
+
+
+def _filtered(facts: MessageFacts, rules: Rules, sender: str, own: str | None, trusted: _Trusted) -> Verdict:
+    """Of ordinary mail: what the filters and control headers say, and what `settle` may need."""
+    headers, controls, trust, complaints = trusted
     steps: tuple[Step, ...] = (_NO_FILTERS,)
     if rules.filters:
         filtered = run_filters(rules.filters, headers, facts.body, controls, extra=_countable(facts))
@@ -112,7 +108,7 @@ def settle(verdict: Verdict, known: Known) -> Placement:
         return Placement(verdict, verdict.ending, verdict.trail, verdict.complaints)
     facts = verdict.facts
     if copy := known.copy_in_another_folder(facts.sha256, facts.summary.message_id, facts.folder):
-        return _copied(verdict, known, *copy)
+        return _copied(verdict, known, copy)
     return _stopped(verdict, known) or _followed_up(verdict, known)
 
 
@@ -145,16 +141,17 @@ def _followed_up(verdict: Verdict, known: Known) -> Placement:
     return _follow_up(verdict, found, record)
 
 
-def _trust(headers: Headers, rules: Rules) -> tuple[Headers, Controls, Step, tuple[Complaint, ...]]:
+def _trust(headers: Headers, rules: Rules) -> _Trusted:
     """Remove or execute the message's own control headers."""
     if not control_headers.has_controls(headers):
-        return headers, NO_CONTROLS, _TRUSTED if rules.trusted else _UNTRUSTED, ()
+        return _Trusted(headers, NO_CONTROLS, _TRUSTED if rules.trusted else _UNTRUSTED)
     if not rules.trusted:
         stripped = control_headers.strip(headers)
         step = Step(Stage.TRUST, "untrusted", f"{counted(len(headers) - len(stripped), 'control header')} removed")
-        return stripped, NO_CONTROLS, step, ()
+        return _Trusted(stripped, NO_CONTROLS, step)
     controls, complaints = control_headers.read_controls(headers)
-    return headers, controls, Step(Stage.TRUST, "trusted", f"says {', '.join(controls) or 'nothing'}"), complaints
+    step = Step(Stage.TRUST, "trusted", f"says {', '.join(controls) or 'nothing'}")
+    return _Trusted(headers, controls, step, complaints)
 
 
 def _returned_id(headers: Headers, bounce: Bounce, rules: Rules) -> int | None:
@@ -233,14 +230,14 @@ def _bounced(verdict: Verdict, known: Known) -> Placement:
     return Placement(verdict, Ending.BOUNCE, trail, verdict.complaints, record=record, reports_on=sent.ids)
 
 
-def _copied(verdict: Verdict, known: Known, folder: str, number: str) -> Placement:
-    step = Step(Stage.FOLLOW_UP, "copy", f"the same message lies in {folder} and is on record {number}")
+def _copied(verdict: Verdict, known: Known, copy: Copy) -> Placement:
+    step = Step(Stage.FOLLOW_UP, "copy", f"the same message lies in {copy.folder} and is on record {copy.number}")
     return Placement(
         verdict,
         Ending.RECORDED,
         (*verdict.trail, step),
         verdict.complaints,
-        record=known.records[number],
+        record=known.records[copy.number],
         is_copy=True,
     )
 

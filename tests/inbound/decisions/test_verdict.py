@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.inbound.control_headers import Controls
-from core.inbound.decisions.facts import Bounce
-from core.inbound.decisions.known import Sent
-from core.inbound.decisions.verdict import Ending, Known, KnownRecord, MessageFacts, Verdict, judge, settle
+from core.inbound.decisions.facts import Bounce, MessageFacts
+from core.inbound.decisions.known import Copy, Known, Same, Sent
+from core.inbound.decisions.placement import Ending, KnownRecord, Verdict
+from core.inbound.decisions.verdict import judge, settle
 from core.inbound.record_types import MessageView, RecordDraft
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.summary import summarise
@@ -215,7 +216,7 @@ def test_the_same_message_in_two_folders_is_one_record() -> None:
 
 @pytest.mark.parametrize(("record", "is_copy"), [(KnownRecord(N1, "Support", "open"), True), (None, False)])
 def test_a_copy_of_what_an_earlier_run_stored_goes_to_its_record(record: KnownRecord | None, is_copy: bool) -> None:
-    known = Known([record] if record else [], copies={("aa", "<1@x>"): ("INBOX", N1)})
+    known = Known([record] if record else [], copies={Same("aa", "<1@x>"): Copy("INBOX", N1)})
     assert place(mail(folder="Archive", sha256="aa"), known).is_copy is is_copy
 
 

@@ -7,7 +7,8 @@ import pytest
 from core.inbound import record_types
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.decisions.changes import RecordChanges
-from core.inbound.decisions.verdict import Known, KnownRecord
+from core.inbound.decisions.known import Known
+from core.inbound.decisions.placement import KnownRecord
 from core.inbound.trail import Stage
 from tests.inbound.verdicts import N1, N2, N3, NOW, known_record, mail, place, rule, stages
 

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from core.inbound.decisions.known import Known
 from core.inbound.decisions.loop_guard import LoopRule
-from core.inbound.decisions.verdict import Ending, Known, KnownRecord, judge
+from core.inbound.decisions.placement import Ending, KnownRecord
+from core.inbound.decisions.verdict import judge
 from core.inbound.trail import Stage
 from tests.inbound.verdicts import N1, NOW, RULES, mail, place, stages
 
