@@ -65,11 +65,11 @@ def test_what_is_set_for_all_who_connect_changes_nothing_for_us(handles: Handles
     with psycopg.connect(url, autocommit=True) as owner:
         for setting in (
             "default_transaction_isolation = serializable", "timezone = 'Asia/Kathmandu'", "datestyle = 'SQL, DMY'",
-            "client_encoding = latin1", "synchronous_commit = off",
+            "client_encoding = latin1", "synchronous_commit = off", "jit = on",
         ):  # fmt: skip
             owner.execute(f'ALTER DATABASE "{owner.info.dbname}" SET {setting}')  # type: ignore[call-overload]
     database = Database(url)
-    shown = ("transaction_isolation", "timezone", "datestyle", "client_encoding", "synchronous_commit")
+    shown = ("transaction_isolation", "timezone", "datestyle", "client_encoding", "synchronous_commit", "jit")
 
     def work(session: object) -> list[str]:
         connection = session.connection()  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def test_what_is_set_for_all_who_connect_changes_nothing_for_us(handles: Handles
         assert number_of(connection) is not None
         return [connection.execute(text(f"SHOW {one}")).scalar_one() for one in shown]
 
-    assert database.writing(work) == ["read committed", "UTC", "ISO, DMY", "UTF8", "on"]
+    assert database.writing(work) == ["read committed", "UTC", "ISO, DMY", "UTF8", "on", "off"]
     database.close()
 
 
