@@ -15,7 +15,7 @@ from core.models import OutgoingMessage
 from core.outbound.decisions.pick import GONE
 from core.outbound.decisions.roster import Roster
 from core.outbound.route import load_standing
-from core.outbox.claim import WAITING
+from core.outbox.due import WAITING
 
 SUBJECT = "outbox:no mailbox"
 """Of the alert."""

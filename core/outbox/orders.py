@@ -15,7 +15,7 @@ from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, OutgoingMessage, OutgoingState, Recipient
-from core.outbox.claim import STILL_TO_BE_SENT
+from core.outbox.due import STILL_TO_BE_SENT
 from core.outbox.enqueue import TOPIC
 
 _m = table_of(OutgoingMessage).c

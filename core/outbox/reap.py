@@ -14,7 +14,8 @@ from core.db.alike import database_now, database_time, skip_locked
 from core.db.bulk import insert_rows, table_of
 from core.failpoints import fp
 from core.models import Attempt, Mailbox, OutgoingMessage, OutgoingState, Recipient
-from core.outbox.claim import STILL_TO_BE_SENT, state_before, state_of_recipients
+from core.outbox.claim import state_before, state_of_recipients
+from core.outbox.due import STILL_TO_BE_SENT
 
 _AT_ONCE = 500
 

@@ -15,7 +15,7 @@ from core.outbound.sending.deliver import deliver_due
 from core.outbound.sending.ended import Outcome
 from core.outbound.sending.pool import Pool
 from core.outbound.sending.summary import Summary
-from core.outbox.claim import is_any_due
+from core.outbox.due import is_any_due
 from core.outbox.pick_up import has_mail, warn_if_closed
 from core.shortage import shortage_of
 from core.workers.delivered import told_summary

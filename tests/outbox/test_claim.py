@@ -10,7 +10,8 @@ from core import clock
 from core.db.alike import database_time
 from core.db.bulk import table_of
 from core.models import OutgoingMessage, Recipient
-from core.outbox.claim import HandingOver, due_messages, give_back, hand_over, is_any_due, lease_end, take
+from core.outbox.claim import HandingOver, give_back, hand_over, lease_end, take
+from core.outbox.due import due_messages, is_any_due
 from core.outbox.reap import reap
 from tests.outbound.world import change, put, recipients, rows, states
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.models import OutgoingState
 from core.outbound.decisions.retry import is_expired, next_attempt_at
-from core.outbox.claim import Due, PendingRecipient
+from core.outbox.due import Due, PendingRecipient
 from core.outbox.settle import Ending, RecipientResult
 from core.outbox.standing import message_state
 from core.settings import RetrySettings, UncertainPolicy

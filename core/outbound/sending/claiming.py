@@ -22,7 +22,8 @@ from core.outbound.route import Route, Snapshot, load_snapshot
 from core.outbound.sending.ended import Outcome, Terms, close_round, outcome_of, put_off
 from core.outbound.sending.job import Job
 from core.outbound.sending.rates import Line, Rates
-from core.outbox.claim import Due, bytes_of, due_messages, lease_end, take
+from core.outbox.claim import bytes_of, lease_end, take
+from core.outbox.due import Due, due_messages
 from core.outbox.mailbox_news import write_rates, write_turns
 from core.outbox.settle import RecipientResult, Settlement, TryMade, settle
 from core.outbox.suppression import Held, held_among

@@ -9,7 +9,7 @@ from core.db.leases import Lease
 from core.models import OutgoingState
 from core.outbound.decisions.compose import Composed
 from core.outbound.decisions.pick import Hop
-from core.outbox.claim import Due, PendingRecipient
+from core.outbox.due import Due, PendingRecipient
 from core.outbox.settle import RecipientResult, Settlement, TryMade
 
 

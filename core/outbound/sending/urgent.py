@@ -11,7 +11,7 @@ from core.errors import CannotWrite, StoreError, StoreFull
 from core.handles import Handles
 from core.models import Lane
 from core.outbound.sending.book import Book
-from core.outbox.claim import is_any_due
+from core.outbox.due import is_any_due
 from core.outbox.pick_up import has_mail, pick_up
 
 LOOK = 0.2

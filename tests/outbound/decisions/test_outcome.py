@@ -6,7 +6,7 @@ import pytest
 
 from core.models import OutgoingState
 from core.outbound.decisions.outcome import end_of_round, sender_refused_by, too_large_for_all, wait_until, without_utf8
-from core.outbox.claim import Due, PendingRecipient
+from core.outbox.due import Due, PendingRecipient
 from core.outbox.settle import Ending, RecipientResult
 from core.settings import RetrySettings
 

@@ -10,7 +10,7 @@ from core.models import OutgoingMessage, OutgoingState
 from core.outbound.decisions.pick import Hop
 from core.outbound.sending.ended import Outcome, Terms, close_round, outcome_of, put_off
 from core.outbound.sending.job import Job
-from core.outbox.claim import Due, PendingRecipient
+from core.outbox.due import Due, PendingRecipient
 from core.outbox.settle import RecipientResult
 from core.settings import RuntimeSettings
 from tests.outbound.boxes import LATER, MUCH_LATER, NOW, route
