@@ -6,7 +6,7 @@ from itertools import chain, islice
 from urllib.parse import unquote
 
 from core.mail.charsets import decode
-from core.mail.file_names import FALLBACK_NAME, safe_file_name
+from core.mail.file_names import name_for, safe_file_name
 from core.mail.flowed import unwrap_flowed
 from core.mail.headers import read_header_block
 from core.mail.html_text import LONGEST_LAYOUT, html_to_text
@@ -20,6 +20,7 @@ LONGEST_TEXT = 1_000_000
 """Characters of text, and of HTML, that are read unless a caller says otherwise."""
 
 _TEXTS = ("text/plain", "text/html")
+_MESSAGES = ("message/rfc822", "message/global", "message/news")
 _SHOWN_IN_HTML = re.compile(r"""\bcid:([^\s"'<>()]+)""", re.IGNORECASE)
 _LONGEST_SHOWN_NAME = 255
 # A character takes at most four bytes, a byte at most three in quoted-printable, with soft line ends between.
@@ -177,8 +178,8 @@ def _file_name(part: MimePart) -> str:
 
 def _generated_name(raw: bytes, part: MimePart) -> str:
     """A name for what has none: a message goes by its subject."""
-    if part.content_type.value != "message/rfc822":
-        return FALLBACK_NAME
+    if part.content_type.value not in _MESSAGES:
+        return name_for(part.content_type.value)
     subject = read_header_block(part.content(raw, 64 * 1024)).get("subject")
     # No slash: what stands before it would be taken for a folder.
     return f"{(subject or 'message').replace('/', '_')}.eml"

@@ -8,6 +8,23 @@ from core.text import clean, safe_text
 FALLBACK_NAME = "attachment"
 """The name of what has none."""
 
+_ENDINGS = {
+    "application/json": ".json", "application/msword": ".doc", "application/ms-tnef": ".dat", "application/pdf": ".pdf",
+    "application/pgp-signature": ".asc", "application/pkcs7-mime": ".p7m", "application/x-pkcs7-mime": ".p7m",
+    "application/pkcs7-signature": ".p7s", "application/x-pkcs7-signature": ".p7s", "application/rtf": ".rtf",
+    "application/vnd.ms-excel": ".xls", "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/xml": ".xml", "application/zip": ".zip", "audio/mpeg": ".mp3", "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "image/bmp": ".bmp", "image/gif": ".gif", "image/jpeg": ".jpg", "image/jpg": ".jpg", "image/pjpeg": ".jpg",
+    "image/png": ".png", "image/svg+xml": ".svg", "image/tiff": ".tif", "image/webp": ".webp",
+    "message/delivery-status": ".txt", "message/disposition-notification": ".txt", "message/feedback-report": ".txt",
+    "message/rfc822-headers": ".txt", "text/calendar": ".ics", "text/csv": ".csv", "text/html": ".html",
+    "text/rtf": ".rtf", "text/vcard": ".vcf", "text/x-vcard": ".vcf", "text/xml": ".xml", "video/mp4": ".mp4",
+}  # fmt: skip
+"""How a file of a type ends, of those that come without a name. The machine's own table differs from host to host."""
+
 LONGEST_NAME = 200
 """Bytes of a file name; file systems take 255 and we may have to add a number."""
 
@@ -18,6 +35,11 @@ _MEANINGFUL = re.compile(r'[<>:"|?*\x00-\x1f\x7f$`&;!\'{}\\]')
 # Names of devices, which Windows finds in every folder and with every ending.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
 _REPLACEMENTS = "\ufffd"
+
+
+def name_for(media_type: str) -> str:
+    """A name for an attachment that has none, with the ending by which programs know such files."""
+    return FALLBACK_NAME + _ENDINGS.get(media_type, ".txt" if media_type.startswith("text/") else "")
 
 
 def safe_file_name(name: str) -> str:

@@ -192,11 +192,11 @@ def test_a_line_that_only_begins_like_a_delimiter_is_text() -> None:
         # A text that is called something is a file, wherever the sender wants it shown.
         ("Content-Type: text/plain; name=notes.txt", "hello", [("notes.txt", False)]),
         ("Content-Type: text/plain\nContent-Disposition: inline; filename=n.txt", "hello", [("n.txt", True)]),
-        ("Content-Type: text/plain\nContent-Disposition: attachment", "hello", [("attachment", False)]),
-        ("Content-Type: image/png", "hello", [("attachment", False)]),
-        ("Content-Type: image/png\nContent-ID: <1@x>", "hello", [("attachment", True)]),
-        ("Content-Type: image/png\nContent-ID: <1@x>\nContent-Disposition: attachment", "hello", [("attachment", False)]),
-        ("Content-Type: image/png\nContent-Disposition: inline", "hello", [("attachment", True)]),
+        ("Content-Type: text/plain\nContent-Disposition: attachment", "hello", [("attachment.txt", False)]),
+        ("Content-Type: image/png", "hello", [("attachment.png", False)]),
+        ("Content-Type: image/png\nContent-ID: <1@x>", "hello", [("attachment.png", True)]),
+        ("Content-Type: image/png\nContent-ID: <1@x>\nContent-Disposition: attachment", "hello", [("attachment.png", False)]),
+        ("Content-Type: image/png\nContent-Disposition: inline", "hello", [("attachment.png", True)]),
     ],
 )  # fmt: skip
 def test_what_is_shown_and_what_is_attached(fields: str, text: str, attached: list[tuple[str, bool]]) -> None:
@@ -213,8 +213,11 @@ def test_what_is_shown_and_what_is_attached(fields: str, text: str, attached: li
         ("Content-Type: text/plain; name=mail.txt\nContent-Disposition: attachment", "Grüße", ["mail.txt"]),
         ("Content-Type: text/plain; charset=\"'iso-8859-1' (Latin)\"", "GrÃ¼ÃŸe", []),
         ("Content-Type: text/plain; Format=Flowed", "Grüße", []),
-        ("Content-Type: text/enriched", "Grüße", ["attachment"]),
-        ("Content-Type: application/json", "", ["attachment"]),
+        ("Content-Type: text/enriched", "Grüße", ["attachment.txt"]),
+        ("Content-Type: application/json", "", ["attachment.json"]),
+        ("Content-Type: text/calendar; method=REQUEST", "Grüße", ["attachment.ics"]),
+        ("Content-Type: application/octet-stream", "", ["attachment"]),
+        ("Content-Type: message/news", "", ["message.eml"]),
     ],
 )
 def test_a_message_that_is_one_text(fields: str, text: str, attached: list[str]) -> None:
