@@ -27,6 +27,7 @@ def _reason(severity: str, detail: str, *words: str) -> _Reason:
 
 
 _REASONS = (
+    _reason("4", "4.3", r"host not found, try again"),
     _reason(
         "4",
         "2.2",

@@ -1,6 +1,7 @@
 """Bounces in a server's own words: those that come without a report for machines (RFC 3464)."""
 
 import re
+from itertools import islice
 
 from core.mail.addresses import bare_addresses
 from core.mail.body import Body, read_body
@@ -236,16 +237,16 @@ def _recipients(form: BounceForm, notice: str, headers: Headers) -> tuple[Bounce
 
 
 def _words_by_address(form: BounceForm, notice: str) -> dict[str, str]:
-    """Each address with the words from it to the next one."""
+    """Each address with the words from it to the next one; a reply may begin a line with the address it is about."""
     for pattern in form.recipients:
-        found = list(pattern.finditer(notice))[: MOST_RECIPIENTS * 2]
-        if not found:
+        firsts: dict[str, re.Match[str]] = {}
+        for one in islice(pattern.finditer(notice), MOST_RECIPIENTS * 2):
+            firsts.setdefault(one["address"].rstrip(".").lower(), one)
+        if not firsts:
             continue
+        found = list(firsts.values())
         ends = [*(one.start() for one in found[1:]), len(notice)]
-        words: dict[str, str] = {}
-        for one, end in zip(found, ends, strict=True):
-            words.setdefault(one["address"].rstrip("."), notice[one.end() : end])
-        return words
+        return {one["address"].rstrip("."): notice[one.end() : end] for one, end in zip(found, ends, strict=True)}
     return {}
 
 

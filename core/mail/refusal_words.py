@@ -16,8 +16,8 @@ connection, the directory, congestion, a loop, time that has run out (4.14 is Ex
 _NEVER = re.compile(r"[45]\.(?:1\.[78]|2\.2)$")
 """The sender's address and the full mailbox, with words of any kind."""
 
-_VAGUE = re.compile(r"$|[45]\.[05]\.0$")
-"""Codes that say no more than the first digit does (RFC 3463 §3.1, §3.6)."""
+_VAGUE = re.compile(r"$|[45]\.[0235]\.0$")
+"""Codes that say little more than the first digit does (RFC 3463 §3)."""
 
 
 def _any(*words: str) -> re.Pattern[str]:
@@ -42,8 +42,8 @@ _MESSAGE = _any(
     r"(?:content|message|mail|attachment|header)s? (?:\S{1,20} )?too (?:big|large|long)",
     r"protocol violation|sequence of commands|command parameter|without \S{1,20} (?:header|field)s?\b",
     r"(?:message|mail) (?:size|not allowed)|size (?:limit|exceed)|max(?:imum)? message size|line limit|line too long",
-    r"your (?:\S{1,20} )?(?:IP|domain|network)\b|relay\w{0,6} (?:\S{1,60} )?(?:denied|prohibited|not permitted)",
-    r"(?:by|for|against) (?:\S{1,20} )?polic(?:y|ies)\b",
+    r"your (?:\S{1,20} )?(?:IP|domain|network|host is)\b|(?:by|for|against) (?:\S{1,20} )?polic(?:y|ies)\b",
+    r"relay\w{0,6} (?:\S{1,60} )?(?:denied|prohibited|not permitted)",
 )
 """What was sent, and what the server thinks of it."""
 

@@ -77,7 +77,9 @@ OUTCOMES = {
     "postfix-expanded-on-two-lines": "bob.smith@store.example.net=~4.2.2",
     "postfix-host-not-found": "bob@nowhere.example=5.1.2",
     "postfix-mail-system-banner": "bob@example.net=5.7.1",
+    "postfix-name-server-to-be-asked-again": "bob@example.net=4.4.3",
     "postfix-quota-without-status": "bob@example.net=4.2.2",
+    "postfix-reply-begins-with-the-address": "bob@example.net=5.1.1",
     "postfix-report-unavailable": "bob@example.net=?",
     "postfix-two-recipients": "bob@example.net=5.1.1 ann@example.net=4.4.1",
     "postfix-user-unknown": "bob@example.net=5.1.1",
@@ -113,7 +115,7 @@ OUTCOMES = {
 TEN_SERVERS = {
     "qmail": 8,
     "exim": 14,
-    "postfix": 8,
+    "postfix": 10,
     "sendmail": 11,
     "exchange": 7,
     "office365": 2,
@@ -199,6 +201,7 @@ def test_hard_and_soft_are_told_apart() -> None:
         "other-server-address-in-quotes",
         "other-server-words-before-the-words",
         "postfix-expanded-on-two-lines",
+        "postfix-name-server-to-be-asked-again",
         "postfix-quota-without-status",
         "postfix-report-unavailable",
         "postfix-warning-only",
@@ -237,3 +240,12 @@ def test_a_report_without_a_reason_has_that_of_the_words_beside_it() -> None:
     bounce = bounce_in(bounces()["exim-report-retry-timeout"])
     assert bounce is not None
     assert [one.diagnostic for one in bounce.recipients] == ["retry timeout exceeded"]
+
+
+def test_a_reply_that_begins_a_line_with_the_address_is_kept_whole() -> None:
+    bounce = bounce_in(bounces()["postfix-reply-begins-with-the-address"])
+    assert bounce is not None
+    assert [one.diagnostic for one in bounce.recipients] == [
+        "host mail.example.net[192.0.2.7] said: 554 <bob@example.net>: Recipient address rejected: "
+        "user bob@example.net does not exist (in reply to RCPT TO command)"
+    ]

@@ -45,11 +45,13 @@ def test_the_address_is_why(status: str, words: str) -> None:
         ("5.1.1", "550-Verification failed for <a@example.com>\n550-no such user\n550 Sender verify failed"),
         ("5.0.0", "554 INVALID IP FOR SENDING MAIL OF DOMAIN example.com"),
         ("5.0.0", "550 DMARC check failed."),
+        ("5.0.0", "550 Your host is not allowed to connect to this server. (in reply to RCPT TO command)"),
         # What was sent.
         ("5.0.0", "550 Virus Detected; Content Rejected"),
         ("5.2.0", "550 5.2.0 Message Filtered"),
         ("5.0.0", "550 Denied by policy"),
         ("5.0.0", "host mx said: 554 (in reply to end of DATA command)"),
+        ("5.2.0", "SMTP error from remote mail server after end of data: 550 5.2.0 From: Domain is invalid"),
         # What will be over.
         ("5.2.2", "552 5.2.2 Mailbox full"),
         ("5.2.2", "Invalid Address, 5.2.2 <bob@example.net>... Mailbox Full"),
