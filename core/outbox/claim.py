@@ -131,7 +131,9 @@ def _state_told_by(*states: OutgoingState, otherwise: OutgoingState) -> Any:
 
 def bytes_of(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
     """The messages' bytes as they were handed in."""
-    return dict(session.connection().execute(_BYTES, {"ids": ids}).tuples()) if ids else {}
+    if not ids:
+        return {}
+    return {key: data for key, data in session.connection().execute(_BYTES, {"ids": ids})}
 
 
 def lease_end(now: datetime, seconds: float) -> datetime:
