@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from core.resources.kind import FieldType, Kind
 from core.text import clean
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def as_json(kind: Kind, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,3 +43,8 @@ def rfc3339(moment: datetime) -> str:
     """A time as `2026-11-20T21:04:10.114Z` (RFC 3339 §5.6)."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
     return text.replace("+00:00", "Z")
+
+
+def moment_in(value: Any) -> datetime | None:
+    """The time that such a text is; `None`: it is none, be it a date or a number."""
+    return datetime.fromisoformat(value) if isinstance(value, str) and _RFC3339.fullmatch(value) else None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from textual.content import Content
 
-from core.services.looking.json_rows import plain
+from core.services.looking.json_rows import moment_in, plain
 from core.text import safe_text
 from tui.console.cells import local_moment, words
 from tui.console.wrapping import hanging
@@ -17,7 +15,6 @@ from tui.console.wrapping import hanging
 SHOWN = 500
 """Lines of one part that are shown, the last ones; a run may have thousands."""
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FIRST = ("at", "started_at")
 _LEFT_OUT = {"seq"}
 
@@ -50,7 +47,8 @@ def lines_of(value: Any, width: int) -> list[str]:
 
 def moment_of(value: str) -> str:
     """A time as services give it, as pages do; other text, be it a date or a number, as it is."""
-    return local_moment(datetime.fromisoformat(value)) if _MOMENT.fullmatch(value) else words(value)
+    moment = moment_in(value)
+    return words(value) if moment is None else local_moment(moment)
 
 
 def _entry(one: Any) -> str:

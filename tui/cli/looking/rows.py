@@ -24,8 +24,10 @@ from core.services.looking.details import show as shown
 from core.services.looking.json_rows import as_json
 from tui.cli.opened import opened
 from tui.cli.taking_in import take_in
-from tui.cli.told.output import say, write_as_it_is, write_details, write_json, write_table
-from tui.cli.told.row_cells import shown_cells, shown_whole, table_columns
+from tui.cli.told.letters import write_letters
+from tui.cli.told.output import say, write_as_it_is, write_json, write_table
+from tui.cli.told.row_cells import shown_cells, table_columns
+from tui.cli.told.whole import write_whole
 from tui.cli.words.listing import Listing, read_listing
 from tui.cli.words.options import Invocation
 from tui.unknown_column import unknown_column
@@ -71,10 +73,11 @@ def show(
         if described is OUTBOX:
             take_in(invocation, handles)
         whole = shown(handles, actor, described, name)
-    if invocation.json:
-        write_json(whole)
-    else:
-        write_details(shown_whole(described, whole))
+        if invocation.json:
+            write_json(whole)
+        else:
+            write_whole(described, whole)
+            write_letters(handles, actor, described, whole)
 
 
 def raw(

@@ -21,6 +21,9 @@ _GAP = "  "
 ENOUGH, NAMING = 8, 16
 """Cells below which a column says nothing, and the first, which tells the rows apart."""
 
+SENTENCE = 24
+"""Cells of a line that are left for what is never cut, though it may wrap."""
+
 
 @dataclass(frozen=True)
 class TableColumn:
@@ -41,6 +44,12 @@ def write_json(row: Mapping[str, Any]) -> None:
 def write_line(text: str) -> None:
     """One line of data."""
     sys.stdout.write(f"{safe_text(text)}\n")
+
+
+def write_text(text: str, *, indent: str = "") -> None:
+    """Lines of data, set in."""
+    for line in safe_text(text, multiline=True).split("\n"):
+        sys.stdout.write(f"{indent}{line}".rstrip() + "\n")
 
 
 def say(invocation: Invocation, text: str) -> None:
@@ -64,8 +73,18 @@ def write_as_it_is(data: bytes) -> None:
     sys.stdout.flush()
 
 
-def write_table(columns: Sequence[TableColumn], rows: Iterable[Mapping[str, Any]], *, heading: bool = True) -> None:
-    """A plain table, fitted to the terminal, without the last columns where they do not fit; into a pipe all, whole."""
+def write_table(
+    columns: Sequence[TableColumn],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    heading: bool = True,
+    indent: str = "",
+    is_last_whole: bool = False,
+) -> None:
+    """A plain table, fitted to the terminal, without the last columns where they do not fit; into a pipe all, whole.
+
+    `is_last_whole`: what the last column says is never cut; the terminal wraps it.
+    """
     shown = [[_cell(row.get(column.name)) for column in columns] for row in rows]
     labels = [column.label.upper() for column in columns]
     widths = [max(map(cell_len, cells), default=0) for cells in zip(labels, *shown, strict=True)]
@@ -73,34 +92,19 @@ def write_table(columns: Sequence[TableColumn], rows: Iterable[Mapping[str, Any]
         _least(column, width, is_name=not place)
         for place, (column, width) in enumerate(zip(columns, widths, strict=True))
     ]
-    widths = fitted(widths, line_width(), least)
+    line = line_width()
+    line = max(line - len(indent), 1) if line else 0
+    fitting = _beside_sentence(widths, line, least) if is_last_whole else fitted(widths, line, least)
     for cells in [labels, *shown] if heading else shown:
-        sys.stdout.write(_line(cells, widths, columns) + "\n")
+        sys.stdout.write(f"{indent}{_line(cells, fitting, columns)}\n")
 
 
-def write_details(row: Mapping[str, Any]) -> None:
-    """One thing, a line a field; lists of things are indented below their name."""
-    width = max((cell_len(name) for name in row), default=0)
-    for name, value in row.items():
-        if _are_things(value):
-            _write_things(name, value, "")
-        else:
-            sys.stdout.write(f"{name:<{width}}  {_cell(value)}\n".rstrip() + "\n")
-
-
-def _write_things(name: str, things: Sequence[Mapping[str, Any]], indent: str) -> None:
-    """A line each, and below it the things that it has itself."""
-    sys.stdout.write(f"{indent}{name}\n")
-    for one in things:
-        plain = {key: value for key, value in one.items() if value not in (None, "") and not _are_things(value)}
-        sys.stdout.write(f"{indent}  {_GAP.join(f'{key}={_cell(value)}' for key, value in plain.items())}\n")
-        for key, value in one.items():
-            if _are_things(value):
-                _write_things(key, value, f"{indent}    ")
-
-
-def _are_things(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+def write_facts(facts: Mapping[str, Any], *, indent: str = "") -> None:
+    """One thing, a line a field."""
+    width = max((cell_len(name) for name in facts), default=0)
+    for name, value in facts.items():
+        padding = " " * (width - cell_len(name))
+        sys.stdout.write(f"{indent}{safe_text(name)}{padding}{_GAP}{_cell(value)}".rstrip() + "\n")
 
 
 def line_width() -> int:
@@ -122,6 +126,13 @@ def fitted(widths: Sequence[int], line: int, least: Sequence[int]) -> list[int]:
             break
         fitting[index] -= 1
     return fitting + [0] * (len(widths) - shown)
+
+
+def _beside_sentence(widths: Sequence[int], line: int, least: Sequence[int]) -> list[int]:
+    """Widths with the last as it is: the others leave it room to begin on the line."""
+    *others, last = widths
+    room = line - min(last, SENTENCE) - len(_GAP)
+    return [*(fitted(others, max(room, 1), least) if line and others else others), last]
 
 
 def _least(column: TableColumn, width: int, *, is_name: bool) -> int:

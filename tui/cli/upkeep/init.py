@@ -8,7 +8,7 @@ from core.db.server import without_password
 from core.environment import Environment
 from core.vault.choice import key_place
 from tui.cli.opened import opened
-from tui.cli.told.output import write_details, write_json
+from tui.cli.told.output import write_facts, write_json
 from tui.cli.words.options import Invocation
 
 
@@ -17,7 +17,7 @@ def init(ctx: Context) -> None:
     invocation: Invocation = ctx.obj
     with opened(invocation, anew=True):
         places = _places(invocation.environment)
-    (write_json if invocation.json else write_details)(places)
+    (write_json if invocation.json else write_facts)(places)
 
 
 def _places(environment: Environment) -> dict[str, str]:
