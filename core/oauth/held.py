@@ -64,6 +64,8 @@ class Held:
     """Whether `last_error` is a refusal of the app, which a person must mend."""
     sealed: bytes | None = field(default=None, repr=False)
     """As it stands in the row: who changes it compares."""
+    asked_with: str = field(default="", repr=False)
+    """Of what a provider gave: a digest of the refresh token that it was asked with, and may have taken back."""
 
 
 def held_in(row: Token | None, content: bytes) -> Held:
@@ -164,6 +166,7 @@ def with_grant(held: Held, grant: Grant, now: datetime) -> Held:
         retry_after=None,
         last_error="",
         is_refused=False,
+        asked_with=digest_of(held.refresh),
     )
 
 

@@ -12,7 +12,7 @@ from core.db.bulk import table_of
 from core.errors import SecretUnreadable
 from core.handles import Handles
 from core.models import Token
-from core.oauth.held import Held, brought_up_to_date, content_of, held_in
+from core.oauth.held import Held, brought_up_to_date, content_of, digest_of, held_in
 from core.oauth.signer import Signer
 from core.oauth.turn import Turn, is_row
 from core.vault.seal import key_id_of
@@ -49,6 +49,20 @@ def write_granted(handles: Handles, session: Session, signer: Signer, turn: Turn
     mine = turn.is_mine() | (is_row(signer.owner) & _as_it_was(held))
     values = _columns(handles, session, signer, held)
     return bool(session.connection().execute(update(_token).where(mine).values(values)).rowcount)
+
+
+def write_over_refusal(handles: Handles, session: Session, signer: Signer, held: Held) -> bool:
+    """Keep what came too late if only a refusal was kept since; false if it was more than that.
+
+    Who took us for dead asked with the refresh token that our answer had taken back: that refusal is true of the old
+    token, not of the new one, which nobody else has.
+    """
+    now = read(handles, session, signer)
+    if not (now.needs_sign_in and held.asked_with and digest_of(now.refresh) == held.asked_with):
+        return False
+    values = _columns(handles, session, signer, held)
+    since = is_row(signer.owner) & _as_it_was(now)
+    return bool(session.connection().execute(update(_token).where(since).values(values)).rowcount)
 
 
 def write_refused(handles: Handles, session: Session, signer: Signer, turn: Turn, held: Held) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from sqlmodel import Session
+
 from core import clock
 from core.errors import NeedsSignIn, OAuthRefused, OAuthUnavailable, PostroomError, StoreError
 from core.failpoints import fp
 from core.handles import Handles
-from core.oauth import alarms, keeping
+from core.oauth import alarms, keeping, revival
 from core.oauth.given import Given, as_asked_by_hand, given, given_or_not
 from core.oauth.held import Held, Step, next_step, with_grant
 from core.oauth.question import after_failure, asked
@@ -64,12 +66,20 @@ def forget_what_was_left(handles: Handles, signer: Signer) -> None:
 
 
 def _granted(handles: Handles, signer: Signer, turn: Turn, held: Held) -> Given:
+    def write(session: Session) -> bool:
+        if keeping.write_granted(handles, session, signer, turn, held):
+            return False
+        is_mended = keeping.write_over_refusal(handles, session, signer, held)
+        if is_mended:
+            revival.revive(session, signer.owner, clock.utcnow())
+        return is_mended
+
     try:
-        handles.database.writing(lambda session: keeping.write_granted(handles, session, signer, turn, held))
+        is_mended = handles.database.writing(write)
     except StoreError:
         _unsaved[_key(handles, signer)] = (turn, held)
         raise
-    if held.told_need:
+    if held.told_need or is_mended:
         handles.changes.moved("token")
         alarms.tell_sign_ins(handles)
     return given(held, is_new=True)

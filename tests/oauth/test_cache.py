@@ -8,7 +8,7 @@ from core import clock
 from core.db.bulk import upsert
 from core.errors import NeedsSignIn, OAuthUnavailable, SecretUnreadable, StoreBusy
 from core.models import Setting, Status
-from core.oauth import keeping
+from core.oauth import keeping, renewal
 from core.oauth.cache import access_token
 from core.vault.owner import Owner
 from core.vault.vault import KEY_ID
@@ -164,3 +164,48 @@ def test_whoever_died_with_the_turn_keeps_others_waiting_for_a_minute_only(handl
     provider.instead = [GONE]
     with pytest.raises(NeedsSignIn, match="A worker died while it renewed the token"):
         access_token(handles, Owner("account", account_id))
+
+
+def test_a_grant_that_comes_late_is_kept_though_its_old_token_was_refused_meanwhile(
+    handles, provider, account_id, later, monkeypatch
+):
+    provider.rotates = True
+    write = keeping.write_granted
+
+    def busy(*_):
+        raise StoreBusy("The database is busy.")
+
+    monkeypatch.setattr(keeping, "write_granted", busy)
+    with pytest.raises(StoreBusy):
+        access_token(handles, Owner("account", account_id))
+    monkeypatch.setattr(keeping, "write_granted", write)
+    kept_in_mind = dict(renewal._unsaved)
+    renewal._unsaved.clear()  # as in another process, a minute later
+    later(seconds=61)
+    with pytest.raises(NeedsSignIn):
+        access_token(handles, Owner("account", account_id))
+    assert list(alerts(handles)) == ["sign-in:account:a"]
+
+    renewal._unsaved.update(kept_in_mind)
+    token = access_token(handles, Owner("account", account_id))
+
+    assert provider.lets_in("user", token)
+    assert len(provider.asked) == 2
+    assert (token_row(handles).needs_sign_in, alerts(handles)) == ("", {})
+    assert status_of(handles, account_id).status != Status.NEEDS_SIGN_IN
+
+
+def test_a_grant_that_comes_late_gives_way_to_a_sign_in(handles, provider, account_id, later, monkeypatch):
+    provider.rotates = True
+    write = keeping.write_granted
+    late = []
+    monkeypatch.setattr(keeping, "write_granted", lambda *given: late.append(given) or True)
+    access_token(handles, Owner("account", account_id))
+    monkeypatch.setattr(keeping, "write_granted", write)
+    sign_in(handles, provider, account_id)
+    newest = access_token(handles, Owner("account", account_id))
+
+    _, _, signer, turn, held = late[0]
+    renewal._granted(handles, signer, turn, held)
+
+    assert access_token(handles, Owner("account", account_id)) == newest
