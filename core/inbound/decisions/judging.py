@@ -12,9 +12,10 @@ from core.inbound.decisions.facts import Bounce, MessageFacts, Rules
 from core.inbound.decisions.filters import LONGEST_BODY
 from core.inbound.decisions.placement import Verdict
 from core.inbound.decisions.verdict import judge
-from core.mail.body import Body, read_body
+from core.mail.body import Body, Part, read_body
+from core.mail.charsets import decode
 from core.mail.free_text_bounces import may_be_free_text_bounce
-from core.mail.headers import Headers
+from core.mail.headers import Headers, read_header_block
 from core.mail.nondelivery import read_nondelivery
 from core.mail.summary import Summary, summarise
 from core.protocols.source import Fetched, Key
@@ -65,12 +66,18 @@ class _Lazy:
     def attachment_texts(self) -> tuple[str, ...]:
         """The text of attachments that are text, or a message."""
         texts = [part for part in self._body.parts if _is_text(part.media_type)]
-        return tuple(part.content(self._raw)[:LONGEST_BODY].decode("utf-8", "replace") for part in texts)
+        return tuple(_text_of(part, part.content(self._raw)[:LONGEST_BODY]) for part in texts)
 
 
 def _is_text(media_type: str) -> bool:
     # A message that is forwarded as a file has its number in its subject; what machines send is structured text.
     return media_type.startswith(("text/", "message/")) or media_type.endswith(("xml", "json"))
+
+
+def _text_of(part: Part, content: bytes) -> str:
+    text = decode(content, part.mime.content_type.get("charset"))
+    # Its subject may stand there encoded.
+    return f"{read_header_block(content).get('subject')}\n{text}" if part.media_type.startswith("message/") else text
 
 
 def judge_message(fetched: Fetched, rules: Rules, now: datetime) -> Judged:

@@ -1,5 +1,6 @@
 """From the bytes of a message to its verdict."""
 
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,16 @@ def with_file(media_type: str, content: str) -> Fetched:
         ("application/xml", f"<t>Ticket#{N1}</t>", True),
         # Whoever forwards a mail as a file leaves its subject as it was.
         ("message/rfc822", f"Subject: Re: [Ticket#{N1}] printer\n\nhello", True),
+        (
+            "message/rfc822",
+            f"Subject: =?utf-8?B?{b64encode(f'Grüße [Ticket#{N1}]'.encode()).decode()}?=\n\nhello",
+            True,
+        ),
+        (
+            "text/plain; charset=utf-16le\nContent-Transfer-Encoding: base64",
+            b64encode(f"Ticket#{N1}".encode("utf-16le")).decode(),
+            True,
+        ),
         ("application/pdf", f"Ticket#{N1}", False),
     ],
 )
