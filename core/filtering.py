@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, String, and_, case, cast, false, func, not_, or_, true
+from sqlalchemy import Boolean, ColumnElement, String, UnaryExpression, and_, case, cast, false, func, not_, or_, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 # "queue:" while the rest is still being typed.
 _UNFINISHED = re.compile(r"([A-Za-z_]\w*):")
@@ -83,6 +86,30 @@ def _found(term: Term, texts: Mapping[str, ColumnElement[str]]) -> ColumnElement
 
 
 def _contains(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    if word.isascii():
+        return _FoldedAsAscii(text).icontains(word, autoescape=True)
     # SQLite folds the case of ASCII alone: other letters are looked for in the forms people write.
-    forms = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
+    forms = {word, word.lower(), word.upper(), word.capitalize()}
     return or_(*(text.icontains(form, autoescape=True) for form in sorted(forms)))
+
+
+class _FoldedAsAscii(UnaryExpression[str]):
+    """A text of which only the case of ASCII is folded, which is all there is on SQLite.
+
+    PostgreSQL would fold by the rules of its locale, letter by letter: two and a half times the time of all.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, text: ColumnElement[str]) -> None:
+        super().__init__(text, type_=text.type)
+
+
+@compiles(_FoldedAsAscii)
+def _as_it_is(element: _FoldedAsAscii, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.element, **options)
+
+
+@compiles(_FoldedAsAscii, "postgresql")
+def _collated(element: _FoldedAsAscii, compiler: SQLCompiler, **options: Any) -> str:
+    return f'({compiler.process(element.element, **options)}) COLLATE "C"'

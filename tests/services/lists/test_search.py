@@ -240,3 +240,9 @@ def test_the_default_of_a_queue_counts_its_records(handles: Handles, admin: Acto
     put(handles, Record(id=1, number="1", queue_id=1, created_at=NOW, updated_at=NOW))
 
     assert [row["records"] for row in _page(handles, admin, "queue", "name:Raw").rows] == [1]
+
+
+@pytest.mark.parametrize("text", ["printer", "PRINTER", "ÄRGER", "ärger", "/er"])
+def test_case_counts_for_nothing_beside_letters_beyond_ascii_either(handles: Handles, admin: Actor, text: str) -> None:
+    add(handles, admin, "queue", "alpha", comment="Ärger/Er über den Printer")
+    assert _names(_page(handles, admin, "queue", f"comment:{text}")) == ["alpha"]
