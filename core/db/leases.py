@@ -150,6 +150,14 @@ def _releasing(model: type[SQLModel]) -> Any:
     return update(table_of(model)).where(is_held(model)).values(free)
 
 
+class Renewed(NamedTuple):
+    """What came of renewing; a row that was being written just then is in neither."""
+
+    kept: set[Lease]
+    lost: set[Lease]
+    """Somebody else has claimed these since."""
+
+
 class Renewer:
     """A thread that keeps this process's leases from running out while work is slow; it has its own connection."""
 
@@ -201,33 +209,32 @@ class Renewer:
     def _renew(self, held: list[Lease]) -> None:
         asked_at = clock.monotonic()
         try:
-            renewed, lost = self._database.writing(self._renewal(held), patience=self.seconds / 3)
+            renewed = self._database.writing(self._renewal(held), patience=self.seconds / 3)
         except StoreError:
             return  # `outlives` turns false by itself; the next round tries again
         with self._lock:
             for lease in held:
-                if lease in self._held and lease in renewed:
+                if lease in self._held and lease in renewed.kept:
                     self._held[lease] = asked_at + self.seconds
-                elif lease in lost:
+                elif lease in renewed.lost:
                     self._held.pop(lease, None)
 
-    def _renewal(self, held: list[Lease]) -> Callable[[Session], tuple[set[Lease], set[Lease]]]:
-        """Which were renewed, and which are lost; a row that is being written just now is left for the next round.
+    def _renewal(self, held: list[Lease]) -> Callable[[Session], Renewed]:
+        """Which are kept, and which are lost; a row that is being written just now is left for the next round.
 
         Whoever writes several rows at once takes them in another order: to wait for them here would be a deadlock.
         """
 
-        def renew(session: Session) -> tuple[set[Lease], set[Lease]]:
+        def renew(session: Session) -> Renewed:
             connection, dialect = session.connection(), dialect_of(session)
             end = _end(session, clock.utcnow(), self.seconds)
-            renewed = {
+            kept = {
                 lease
                 for lease in held
                 if connection.execute(_renewing(dialect, lease.model), {**lease.named, **end}).rowcount
             }
-            left = [lease for lease in held if lease not in renewed]
-            return renewed, {
-                lease for lease in left if connection.execute(_looking(lease.model), lease.named).first() is None
-            }
+            left = [lease for lease in held if lease not in kept]
+            lost = {lease for lease in left if connection.execute(_looking(lease.model), lease.named).first() is None}
+            return Renewed(kept, lost)
 
         return renew

@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -29,6 +30,13 @@ NEWEST = 1000
 
 _BYTES_AT_ONCE = 4 << 20
 _m = table_of(Message)
+
+
+class _Bytes(NamedTuple):
+    """What a message is known by in another folder."""
+
+    size: int
+    sha256: str
 
 
 def told_apart(visit: Visit, folder: str, pending: Sequence[Pending]) -> Sequence[Pending]:
@@ -75,12 +83,12 @@ def _copied(handles: Handles, connection: Connection, source: ImapSource, target
     wanted = _described(handles, ids)
     above = max(0, selected.uidnext - 1 - NEWEST)
     keys = connection.ask(source.list_new, target, above).keys[-NEWEST:]
-    there = Counter(_digests(connection, source, keys, {size for size, _ in wanted.values()}))
+    there = Counter(_digests(connection, source, keys, {one.size for one in wanted.values()}))
     there -= _moved_before(handles, ids, target, [digest for digest, count in there.items() if count])
     copied = set()
-    for key, (_, digest) in wanted.items():
-        if there[digest]:
-            there[digest] -= 1
+    for key, one in wanted.items():
+        if there[one.sha256]:
+            there[one.sha256] -= 1
             copied.add(key)
     return copied
 
@@ -104,13 +112,13 @@ def _moved_before(handles: Handles, ids: Sequence[int], target: str, digests: Se
     return found
 
 
-def _described(handles: Handles, ids: Sequence[int]) -> dict[int, tuple[int, str]]:
-    """Size and digest of each."""
-    found: dict[int, tuple[int, str]] = {}
+def _described(handles: Handles, ids: Sequence[int]) -> dict[int, _Bytes]:
+    """Each of them, by its id."""
+    found: dict[int, _Bytes] = {}
     with handles.database.reading() as session:
         for start in range(0, len(ids), 500):
             asked = select(_m.c.id, _m.c.size, _m.c.sha256).where(_m.c.id.in_(ids[start : start + 500]))
-            found |= {key: (size, digest) for key, size, digest in session.connection().execute(asked)}
+            found |= {key: _Bytes(size, digest) for key, size, digest in session.connection().execute(asked)}
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.errors import WireError
 from core.protocols.imap import fetch as imap_fetch
@@ -15,6 +16,14 @@ from core.protocols.imap.text import sequence_sets
 _ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[])"
 _OVERHEAD = 4096
 """Octets of a FETCH response besides the message, generously."""
+
+
+class Came(NamedTuple):
+    """What came of messages that were asked for, by UID; what is in neither was not there."""
+
+    bodies: dict[int, Body]
+    refused: dict[int, str]
+    """The server's words about those it would not give."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +57,24 @@ class Bodies:
         """How large the server says that messages are, by UID: what is read of them is bounded by it."""
         self._announced.update(sizes)
 
-    def fetch(self, uids: Sequence[int], following: Sequence[int]) -> tuple[dict[int, Body], dict[int, str]]:
-        """What came of these, and the server's words about those it refused; the server is asked for `following` too.
+    def fetch(self, uids: Sequence[int], following: Sequence[int]) -> Came:
+        """Read these; the server is asked for `following` too.
 
         Raises:
             WireError: the server gives nothing, or is lost.
         """
-        refused: dict[int, str] = {}
         if not uids:
-            return {}, refused
+            return Came({}, {})
         try:
-            found = self._batch(tuple(uids), tuple(following))
+            came = Came(self._batch(tuple(uids), tuple(following)), {})
         except WireError as error:
             if not self._is_refusal(error):
                 raise
             # One message that the server cannot give must not hide the others (RFC 3501 §6.4.5, "NO - fetch error").
-            found, refused = self._one_by_one(uids, error)
+            came = self._one_by_one(uids, error)
         for uid in uids:
             self._announced.pop(uid, None)
-        return found, refused
+        return came
 
     def arrived(self, uids: Sequence[int]) -> dict[int, Body]:
         """Which of these had come when the connection was lost: a literal that is not whole is no part of an answer."""
@@ -109,7 +117,7 @@ class Bodies:
         wanted = {*uids, *(self._ahead.uids if self._ahead is not None else ())}
         self._early = {uid: body for uid, body in (self._early | found).items() if uid in wanted}
 
-    def _one_by_one(self, uids: Sequence[int], refusal: WireError) -> tuple[dict[int, Body], dict[int, str]]:
+    def _one_by_one(self, uids: Sequence[int], refusal: WireError) -> Came:
         found: dict[int, Body] = {}
         refused: dict[int, str] = {}
         for uid in uids:
@@ -121,7 +129,7 @@ class Bodies:
                 refused[uid] = error.reply
         if not found and not self._reads_another(refused):
             raise refusal  # whatever it is asked for: that is the server's trouble, and no message is to blame
-        return found, refused
+        return Came(found, refused)
 
     def _reads_another(self, refused: Collection[int]) -> bool:
         """Whether the server can read a message that is none of these: the first or the last of the folder."""

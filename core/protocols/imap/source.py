@@ -117,13 +117,15 @@ class ImapSource:
 
     def fetch(self, keys: Sequence[Key], following: Sequence[Key] = ()) -> list[Fetched]:
         """BODY.PEEK[] of all in as few commands as their UIDs fit into; where that is refused, one by one."""
-        given, refused = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
-        found = {uid: body for uid, body in given.items() if not tells_of_removal(body.raw)}
-        if len(found) < len(given):
+        came = self._bodies.fetch(list(self._by_uid(keys)), list(self._by_uid(following)))
+        found = {uid: body for uid, body in came.bodies.items() if not tells_of_removal(body.raw)}
+        if len(found) < len(came.bodies):
             self.noop()  # only now is the session told what it has lost, and what it lists is right
         lacking = {key.uid for key in keys} - found.keys()  # some servers refuse what is not there, most are silent
         listed = imap_listing.present(self._dialogue, lacking)
-        return [_fetched(key, found.get(key.uid), refused.get(key.uid), is_listed=key.uid in listed) for key in keys]
+        return [
+            _fetched(key, found.get(key.uid), came.refused.get(key.uid), is_listed=key.uid in listed) for key in keys
+        ]
 
     def arrived(self, keys: Sequence[Key]) -> list[Fetched]:
         """What of these had come when `fetch` lost the connection."""

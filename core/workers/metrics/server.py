@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler
 from io import BufferedReader
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
@@ -79,6 +79,12 @@ class MetricsServer(socketserver.ThreadingTCPServer):
         """A client that went away is no news."""
 
 
+class _Answer(NamedTuple):
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
 class _Request(BaseHTTPRequestHandler):
     server: MetricsServer
     timeout = SILENCE
@@ -112,25 +118,26 @@ class _Request(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Each look of a monitor is no line of the log."""
 
-    def _metrics(self) -> tuple[HTTPStatus, str, bytes]:
+    def _metrics(self) -> _Answer:
         encode, content_type = choose_encoder(self.headers.get("Accept", ""))
         try:
-            return HTTPStatus.OK, content_type, encode(self.server.registry)
+            return _Answer(HTTPStatus.OK, content_type, encode(self.server.registry))
         except StoreError as error:
-            return HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{error}\n".encode()
+            return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{error}\n".encode())
 
-    def _health(self) -> tuple[HTTPStatus, str, bytes]:
+    def _health(self) -> _Answer:
         problems = self.server.problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-        return status, TEXT, "".join(f"{line}\n" for line in problems or ["ok"]).encode()
+        return _Answer(status, TEXT, "".join(f"{line}\n" for line in problems or ["ok"]).encode())
 
 
-def _misdirected() -> tuple[HTTPStatus, str, bytes]:
-    return HTTPStatus.MISDIRECTED_REQUEST, TEXT, b"Ask by address, as localhost, or by this machine's name.\n"
+def _misdirected() -> _Answer:
+    text = b"Ask by address, as localhost, or by this machine's name.\n"
+    return _Answer(HTTPStatus.MISDIRECTED_REQUEST, TEXT, text)
 
 
-def _unknown() -> tuple[HTTPStatus, str, bytes]:
-    return HTTPStatus.NOT_FOUND, TEXT, b"There are /metrics and /healthz.\n"
+def _unknown() -> _Answer:
+    return _Answer(HTTPStatus.NOT_FOUND, TEXT, b"There are /metrics and /healthz.\n")
 
 
 def is_answered_by(place: tuple[str, int], mark: str) -> bool:
