@@ -1,7 +1,7 @@
 """The body of a message as a person reads it: its text, its HTML, its attachments."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from urllib.parse import unquote
 
@@ -65,7 +65,9 @@ class Body:
     """What a message holds."""
 
     text: str
-    """The text, cleaned, LF between lines; where there is HTML alone, what it says; of files alone the first text."""
+    """The text, cleaned, LF between lines; where there is HTML alone, what it says; of files alone the first text; of a
+    message that is nothing but another one, that one's.
+    """
 
     html: str
     """The HTML as it came, cleaned; empty if there is none. Foreign: never to be rendered as it is."""
@@ -85,6 +87,16 @@ class Body:
 
 def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
     """Read text and attachments of a message; `limit` is the most characters of text and HTML together."""
+    body = _read(raw, limit)
+    forwarded = body.parts[0] if len(body.parts) == 1 else None
+    if forwarded is None or forwarded.mime.depth or forwarded.media_type != "message/rfc822":
+        return body
+    # What is nothing but another message, as GroupWise forwards them, says what that one does.
+    inner = _read(forwarded.content(raw), limit)
+    return replace(body, text=inner.text, is_cut=body.is_cut or inner.is_cut)
+
+
+def _read(raw: bytes, limit: int) -> Body:
     mime_parts = _parts(raw)
     texts = _texts(raw, [part for part in mime_parts if _is_shown(part)] or _first_text(mime_parts), limit)
     text = "\n".join(_readable(texts))

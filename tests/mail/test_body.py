@@ -145,6 +145,14 @@ def test_where_only_files_are_the_first_that_is_text_is_read_and_stays_a_file() 
     assert [part.name for part in body.parts] == ["p.png", "a.html", "b"]
 
 
+def test_of_a_message_that_is_nothing_but_another_one_that_ones_text_is_read() -> None:
+    inner = b"Subject: printer\r\nContent-Type: text/html\r\n\r\n<p>no paper</p>\r\n"
+    body = read_body(b"Subject: Fwd: printer\r\nContent-Type: message/rfc822\r\n\r\n" + inner)
+    assert (body.text, body.html, [part.name for part in body.parts]) == ("no paper", "", ["printer.eml"])
+    twice = read_body(b"Content-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\n" + inner)
+    assert (twice.text, len(twice.parts)) == ("", 1)
+
+
 def test_text_beyond_the_limit_is_cut_and_says_so() -> None:
     raw = b"Subject: x\r\n\r\n" + b"a" * 100
     assert read_body(raw, 100).text == "a" * 100
