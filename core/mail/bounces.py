@@ -95,7 +95,7 @@ _OWN_CODE = re.compile(r"\b[45]\d\d[- ]'?([45]\.[1-7]\.\d{1,3})(?!\.?\d)")
 _FIRST_FIELD = re.compile(
     r"^[ \t]*(?:Reporting-MTA|Original-Recipient|Final-Recipient):[ \t]", re.IGNORECASE | re.MULTILINE
 )
-_OF_ONE_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
+_WHOM = ("original-recipient", "final-recipient")
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ORIGINAL_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _CODE_POINT = re.compile(r"\\x\{(0?[0-9A-Fa-f]{2,5}|10[0-9A-Fa-f]{4})\}")
@@ -150,19 +150,18 @@ def _field_groups(report: bytes) -> list[Headers]:
 def _split(fields: Headers) -> list[Headers]:
     """The block of each recipient, where no blank line stands between them, as in AOL's reports."""
     blocks: list[list[tuple[str, str]]] = [[]]
-    seen: set[str] = set()
+    named: dict[str, str] = {}
     for name, value in fields.raw_items():
         lowered = name.lower()
-        if lowered in seen:
+        if lowered in _WHOM and named.setdefault(lowered, value) != value:
             blocks.append([])
-            seen.clear()
-        seen |= {lowered} & _OF_ONE_RECIPIENT
+            named = {lowered: value}
         blocks[-1].append((name, value))
     return [Headers(block) for block in blocks] if len(blocks) > 1 else [fields]
 
 
 def _recipient(group: Headers) -> BouncedRecipient | None:
-    named = [_address(group.get(name)) for name in ("original-recipient", "final-recipient")]
+    named = [_address(group.get(name)) for name in _WHOM]
     # Of local users Postfix names what was typed, Exim the program or the file that took the place of the mailbox.
     address = next(filter(is_mailbox, named), "") or next(filter(None, named), "")
     # Where a field is folded, Postfix indents it.

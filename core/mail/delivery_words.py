@@ -67,6 +67,7 @@ _REASONS = (
         "2.1",
         r"(?:account|mailbox|user) (?:\S{1,60} )?(?:is |has been )?(?:currently )?"
         r"(?:disabled|inactive|suspended|deactivated)",
+        r"disabled (?:recipient|mailbox|account)",
     ),
     _reason(
         "5",

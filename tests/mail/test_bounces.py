@@ -145,3 +145,12 @@ def test_of_a_hostile_number_of_recipients_a_thousand_are_read() -> None:
     bounce = reported(*(f"Final-Recipient: rfc822; b{number}@x\nAction: failed" for number in range(1_200)))
     assert bounce is not None
     assert len(bounce.recipients) == 1_000
+
+
+def test_a_recipient_whose_name_stands_twice_is_one() -> None:
+    bounce = reported(
+        "Original-Recipient: rfc822;bob@example.org\nFinal-Recipient: rfc822;bob@example.org\n"
+        "Original-Recipient: rfc822;bob@example.org\nAction: failed\nStatus: 5.1.1"
+    )
+    assert bounce is not None
+    assert [(one.address, one.status) for one in bounce.recipients] == [("bob@example.org", "5.1.1")]

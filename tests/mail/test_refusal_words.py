@@ -20,6 +20,7 @@ from core.mail.refusal_words import is_about_address
         ("5.7.1", "550 5.7.1 No such user c18si2365148hub"),
         ("5.7.1", "553 sorry, badrcptto(user mail-box not found) (#5.7.1)"),
         ("5.7.17", "550 sorry, no mailbox here by that name. (#5.7.17)"),
+        ("5.7.13", "525 5.7.13 Disabled recipient address"),
         # It was refused after the message, but says whom.
         ("5.0.0", "SMTP error from remote mail server after end of data: 550 unknown user"),
     ],
