@@ -20,6 +20,7 @@ from core.services.actor import Actor, Role
 from core.services.configuration.queues import queues
 from core.services.intake import take_in
 from core.services.looking.details import show
+from core.services.records import change as change_record
 from core.services.reply import reply
 from tests.accounts import ON_POSTGRES, ON_SQLITE, add_account, message, records, rows_of
 from tests.crash.failures import losing_commit
@@ -98,6 +99,27 @@ def test_what_comes_back_to_the_answer_is_on_the_record(
     # The report is no letter that could be answered.
     reply(handles, admin, number, "And now?")
     assert sent(handles)["To"] == "userz@example.org"
+
+
+def test_what_names_our_answer_alone_is_on_its_record(handles: Handles, admin: Actor, number: str) -> None:
+    """Answering machines often say In-Reply-To and no more, under a subject of their own."""
+    message_id = reply(handles, admin, number, "Switch it on.")
+    take(handles, admin, message("away", "Subject: Out of office", f"In-Reply-To: {message_id}"))
+    [record] = records(handles)
+    assert [one.record_id for one in rows_of(handles, Message, "id")] == [record.id] * 2
+
+
+def test_our_own_answer_that_comes_back_opens_nothing(handles: Handles, admin: Actor, number: str) -> None:
+    """Who was answered may send his mail on to us, or be a list that we read."""
+    reply(handles, admin, number, "Switch it on.")
+    add(handles, admin, "address", "desk@example.org", queue="Raw")
+    change_record(handles, admin, number, {"state": "closed successful"})
+    take(handles, admin, sent(handles).as_bytes())
+    [record] = records(handles)
+    assert record.state == "closed successful"
+    assert [one.record_id for one in rows_of(handles, Message, "id")] == [record.id] * 2
+    take(handles, admin, message("more", "From: Eve <eve@example.net>", f"Subject: [Ticket#{number}] no"))
+    assert [one.state for one in records(handles)] == ["open"]
 
 
 @ON_SQLITE

@@ -110,7 +110,7 @@ def load_known(
     }
     by_message_id, of_others = _records_of_messages(session, account, answered)
     copies = _copies(session, account, verdicts)
-    sent = _sent(session, [verdict for verdict in verdicts if verdict.facts.bounce])
+    sent = _sent(session, [verdict for verdict in verdicts if verdict.facts.bounce or verdict.own])
     numbers |= {
         *by_message_id.values(),
         *(copy.number for copy in copies.values()),
@@ -134,6 +134,10 @@ def _records_of_messages(session: Session, account: Account, message_ids: set[st
         for row in session.connection().execute(_answered(dialect_of(session)), given):
             if row.account_id != account.id and row.message_id not in found:
                 of_others.add(row.message_id)
+            found.setdefault(row.message_id, row.number)
+    if ours := message_ids - found.keys():
+        # Some programs answer by In-Reply-To alone, which names our answer and nothing that came in.
+        for row in session.connection().execute(_answers(dialect_of(session)), {"message_ids": list(ours)}):
             found.setdefault(row.message_id, row.number)
     return found, of_others
 
@@ -169,10 +173,12 @@ def _recorded_at(
     return {**found, **{sender: known[sender] for sender in senders & known.keys()}}
 
 
-def _sent(session: Session, bounces: Sequence[Verdict]) -> list[Sent]:
-    """The messages of ours that these reports are about."""
-    message_ids = {one.facts.bounce.original_message_id for one in bounces if one.facts.bounce} - {""}
-    ids = {one.returned_id for one in bounces if one.returned_id is not None}
+def _sent(session: Session, returned: Sequence[Verdict]) -> list[Sent]:
+    """The messages of ours that these report on, or are."""
+    message_ids = {
+        one.facts.bounce.original_message_id if one.facts.bounce else one.facts.summary.message_id for one in returned
+    } - {""}
+    ids = {one.returned_id for one in returned if one.returned_id is not None}
     found: dict[str, Sent] = {}
     for column, wanted in ((_outgoing.c.message_id, message_ids), (_outgoing.c.id, ids)):
         if wanted:
@@ -195,6 +201,17 @@ def _answered(dialect: str) -> Any:
         .join(_record, _record.c.id == _message.c.record_id)
         .where(is_among(_message.c.message_id, "message_ids", dialect))
         .order_by(_message.c.account_id != bindparam("account"), _message.c.id)
+    )
+
+
+@lru_cache(maxsize=2)
+def _answers(dialect: str) -> Any:
+    """The records of our own answers by their Message-IDs."""
+    return (
+        select(_outgoing.c.message_id, _record.c.number)
+        .join(_record, _record.c.id == _outgoing.c.record_id)
+        .where(is_among(_outgoing.c.message_id, "message_ids", dialect))
+        .order_by(_outgoing.c.id)
     )
 
 

@@ -138,7 +138,13 @@ def _followed_up(verdict: Verdict, known: Known) -> Placement:
     record = known.records.get(found.number) if found is not None else None
     if found is None or record is None:
         return _new_record(verdict, _NOT_KNOWN)
-    return _follow_up(verdict, found, record)
+    return _follow_up(verdict, found, record, is_returned=_is_returned(verdict, record, known))
+
+
+def _is_returned(verdict: Verdict, record: KnownRecord, known: Known) -> bool:
+    """Whether it is our own answer to this record that somebody sent back: a list, a redirection."""
+    sent = known.sent(None, verdict.facts.summary.message_id) if verdict.own is not None else None
+    return sent is not None and sent.number == record.number
 
 
 def _trust(headers: Headers, rules: Rules) -> _Trusted:
@@ -242,9 +248,14 @@ def _copied(verdict: Verdict, known: Known, copy: Copy) -> Placement:
     )
 
 
-def _follow_up(verdict: Verdict, found: FollowUp, record: KnownRecord) -> Placement:
+def _follow_up(verdict: Verdict, found: FollowUp, record: KnownRecord, *, is_returned: bool) -> Placement:
     """Add it to its record, or make a new one where the record is closed and its queue wants that."""
     rules = verdict.rules
+    if is_returned:
+        # Nobody has answered: it opens nothing, and makes no record of what a record has said.
+        step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}: our own answer came back to record {found.number}")
+        trail = (*verdict.trail, _NO_LOOP, step)
+        return Placement(verdict, Ending.RECORDED, trail, verdict.complaints, record=record)
     closed = rules.queues.get(record.queue, "possible") if record.is_closed else "open"
     if closed == "new":
         step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}, but record {found.number} is closed: a new one is made")

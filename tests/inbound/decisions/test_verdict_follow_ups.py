@@ -7,7 +7,7 @@ import pytest
 from core.inbound import record_types
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.decisions.changes import RecordChanges
-from core.inbound.decisions.known import Known
+from core.inbound.decisions.known import Known, Sent
 from core.inbound.decisions.placement import KnownRecord
 from core.inbound.trail import Stage
 from tests.inbound.verdicts import N1, N2, N3, NOW, known_record, mail, place, rule, stages
@@ -75,6 +75,36 @@ def test_a_closed_record_follows_its_queue_and_a_pending_one_is_opened(
     if is_new:
         assert placed.queue == "Support"
         assert placed.record is None
+
+
+@pytest.mark.parametrize("queue", ["Support", "Fresh", "Strict"])
+@pytest.mark.parametrize("state", ["closed successful", "pending reminder", "open"])
+@pytest.mark.parametrize("shown_by", ["sender", "mark"])
+def test_our_own_answer_that_comes_back_changes_nothing(queue: str, state: str, shown_by: str) -> None:
+    more = ("X-Postroom-Loop: host-1",) if shown_by == "mark" else ()
+    sender = "help@example.org" if shown_by == "sender" else "list@x.example"
+    facts = mail(f"Re: [Ticket#{N1}] x", *more, sender=sender, message_id="<out@host>")
+    known = Known([KnownRecord(N1, queue, state, id=7)], outgoing=[Sent((3,), "<out@host>", N1)])
+    placed = place(facts, known)
+    assert placed.is_follow_up
+    assert not placed.changes
+    assert placed.trail[-1].why.endswith(f"our own answer came back to record {N1}")
+
+
+@pytest.mark.parametrize("answered", [N2, None])
+def test_what_we_sent_without_answering_the_record_is_a_follow_up_as_any(answered: str | None) -> None:
+    """A program of ours may report on a record that is closed."""
+    facts = mail(f"[Ticket#{N1}] again", sender="help@example.org", message_id="<out@host>")
+    known = Known(
+        [KnownRecord(N1, "Support", "closed successful", id=7)], outgoing=[Sent((3,), "<out@host>", answered)]
+    )
+    assert place(facts, known).changes.state == "open"
+
+
+def test_whoever_takes_our_message_id_does_not_speak_for_us() -> None:
+    facts = mail(f"[Ticket#{N1}] again", message_id="<out@host>")
+    known = Known([KnownRecord(N1, "Support", "closed successful", id=7)], outgoing=[Sent((3,), "<out@host>", N1)])
+    assert place(facts, known).changes.state == "open"
 
 
 FOLLOW = (
