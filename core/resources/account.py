@@ -72,7 +72,7 @@ ACCOUNT = Kind(
     fields=(
         Field("name", FieldType.TEXT, "Name", "Unique among accounts.", is_required=True, section="Account"),
         Field("validity", FieldType.CHOICE, "Validity", "Only valid accounts are fetched.", "valid", choices=tuple(Validity), section="Account"),
-        Field("type", FieldType.CHOICE, "Type", "…S is TLS from the start, …TLS turns to TLS, the plain ones are clear text.", "IMAPS", is_required=True, choices=tuple(AccountType), section="Server"),
+        Field("type", FieldType.CHOICE, "Type", "IMAPS and POP3S are TLS from the start, IMAPTLS and POP3TLS turn to it (STARTTLS), IMAP and POP3 stay in clear text.", "IMAPS", is_required=True, choices=tuple(AccountType), section="Server"),
         Field("host", FieldType.TEXT, "Host", "Name of the mail server.", is_required=True, check=checks.host, section="Server"),
         Field("port", FieldType.NUMBER, "Port", "Empty: the type's (143, 993, 110, 995).", None, minimum=1, maximum=65535, section="Server"),
         Field("username", FieldType.TEXT, "User name", "", is_required=True, check=checks.wire_argument, section="Login"),

@@ -67,6 +67,7 @@ ADDRESS = Kind(
         Column("display_name", "Display name", _a.display_name, width=16),
         Column("validity", "Valid", _a.validity, ColumnType.STATE, width=9),
     ),
+    actions=(Action("queue", "m", "Move", "Give its mail to another queue"),),
     conditions=(_a.deleted_at.is_(None),),
 )
 

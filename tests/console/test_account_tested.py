@@ -45,6 +45,7 @@ async def test_what_stands_in_a_form_is_tested_before_it_is_saved(
             await console.until_seen("The test stopped at login: see Password.")
         await console.press("ctrl+f", "down", "enter", "enter")
         if not is_right:
+            assert "Account support did not pass its test: it stopped at login." in console.text
             await console.press("y")
     row = search.matching(handles, actor, ACCOUNT).rows[0]
     assert (row["tested_at"] is not None) is is_right

@@ -16,6 +16,7 @@ from core.resources.account import ACCOUNT
 from core.resources.catalogue import KINDS
 from core.resources.incoming import MESSAGE
 from core.resources.kind import Field, FieldType, Kind
+from core.resources.mailbox import MAILBOX
 from core.resources.outbox import OUTBOX
 from core.resources.profile import PROFILE
 from core.resources.routing import FILTER
@@ -97,6 +98,28 @@ def test_an_uncertain_message_says_that_it_may_have_arrived() -> None:
     assert trouble(OUTBOX, {"state": "failed", "subject": "Hi"}, NOW).text == "Hi: not sent. enter shows it."
     held = {"state": "held", "subject": "Hi", "last_error": "There is no mailbox 'x'."}
     assert trouble(OUTBOX, held, NOW).text == "Hi: held. There is no mailbox 'x'. l releases it."
+
+
+def test_a_deferred_message_names_the_mailbox_that_could_not_send_it_once() -> None:
+    row = {"state": "deferred", "subject": "Hi", "mailbox": "out", "last_error": "The server refused the login"}
+    assert trouble(OUTBOX, row, NOW).text == "Hi, by out: the server refused the login. r tries it now."
+    several = {**row, "last_error": "out cools down until 12:00:00 UTC; in has used up its rate"}
+    assert trouble(OUTBOX, several, NOW).text.startswith("Hi: out cools down until 12:00:00 UTC; in ")
+    assert trouble(OUTBOX, {**row, "last_error": ""}, NOW).text == "Hi: refused for now. r tries it now."
+
+
+@pytest.mark.parametrize(
+    ("failures", "away", "said"),
+    [
+        (1, 0.2, "out cools down, for 1 s more, after it failed once:"),
+        (2, 90, "for 1 min more, after it failed twice:"),
+    ],
+)
+def test_a_mailbox_that_cools_down_says_for_how_long_and_why(failures: int, away: float, said: str) -> None:
+    cooling = {"cooling_until": NOW + timedelta(seconds=away), "failures": failures, "last_error": "The relay is full."}
+    told = trouble(MAILBOX, {"name": "out", "active": True, **cooling}, NOW).text
+    assert said in told
+    assert told.endswith("the relay is full. t tests it, e edits it.")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ async def test_one_that_was_not_taken_says_why_and_is_offered_again(open_console
     async with open_console(screen="deliveries") as console:
         await console.until_seen("not taken. It answered 500.")
         await console.press("r")
-        await console.until_seen("Offering again: 1 delivery.")
+        await console.until_seen("Offering 1 delivery again.")
         assert states(handles) == ["delivered", "waiting"]
         await console.press("down")
         await console.until_seen("taken. enter shows it.")
@@ -53,7 +53,7 @@ async def test_marked_ones_are_given_up_when_that_is_confirmed(open_console: Ope
         await console.press("space", "space", "x")
         await console.until_seen("Give these up?")
         await console.press("y")
-        await console.until_seen("Given up: 2 deliveries.")
+        await console.until_seen("Gave up 2 deliveries.")
     assert states(handles) == ["waiting", "failed", "failed"]
 
 

@@ -55,7 +55,18 @@ async def test_what_is_over_is_not_said_to_be_tried_again(open_console: Opener, 
         await console.press("r")
         assert "Nothing to do: it is expired." in console.text
         await console.press("escape", "asterisk", "r")
-        assert "Trying again 1 message of 2; the others are over, or being sent." in console.text
+        assert "Trying 1 message of 2 again; the others are over, or being sent." in console.text
+
+
+async def test_a_message_is_copied_by_its_message_id_as_other_programs_know_it(
+    open_console: Opener, handles: Handles
+) -> None:
+    _waiting(handles, 1, MAIL)
+    async with open_console(screen="outbox") as console:
+        await console.press("y")
+        assert "Copied <1@b>" in console.text
+        await console.press("enter", "y")
+        assert "Copied <1@b>" in console.text
 
 
 def test_what_happened_since_it_was_listed_is_told(handles: Handles, actor: Actor) -> None:

@@ -29,7 +29,7 @@ async def test_a_filter_is_tried_from_its_form_before_it_is_saved(
         await console.press("e")
         console.app.screen.fields["match"].typed = "Subject: ^x$"
         await console.press("ctrl+t")
-        await console.until_seen("Tried on 1 stored message: 1 would end or be otherwise.")
+        await console.until_seen("Tried on 1 stored message: 1 would come out differently.")
         await console.until_seen("010 junk: sets Queue = Junk")
         console.app.screen.dismiss()
         await console.settled()

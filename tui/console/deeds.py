@@ -39,6 +39,11 @@ def released(desk: Desk, rows: list[Row], queue: str) -> str:
     return f"Filed {many(len(rows), 'message')} in {queue}."
 
 
+def name_to_copy(kind: Kind, row: Row) -> str:
+    """What other programs know a row by: a message by its Message-ID, everything else by its name."""
+    return str(row.get("message_id") or row[kind.key])
+
+
 def written_whole(desk: Desk, kind: Kind, row: Row) -> str:
     """Write one row with what hangs on it as JSON, a message as its bytes, to a file of this folder."""
     if kind.name in HAVE_BYTES:
@@ -111,7 +116,7 @@ def stopped(desk: Desk, account: str) -> str:
     return _stop(desk, [{"name": account}])
 
 
-def _outbox(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
+def _outbox(verb: str, said: str) -> Callable[[Desk, list[Row]], str]:
     def work(desk: Desk, rows: list[Row]) -> str:
         from core.services import outbox
 
@@ -121,8 +126,9 @@ def _outbox(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
             now = desk.row_now(kind_named("outbox"), rows[0]) or rows[0]
             state = f"it is {now['state']}" if len(rows) == 1 else "none of them waits for that"
             return f"Nothing to do: {state}."
-        rest = f" of {len(rows)}; the others are over, or being sent" if count < len(rows) else ""
-        return f"{past} {many(count, 'message')}{rest}."
+        are_fewer = count < len(rows)
+        which = f"{many(count, 'message')}{f' of {len(rows)}' if are_fewer else ''}"
+        return f"{said.format(which)}{'; the others are over, or being sent' if are_fewer else ''}."
 
     return work
 
@@ -152,14 +158,14 @@ def _quarantine_delete(desk: Desk, rows: list[Row]) -> str:
     return f"Deleted {many(len(rows), 'message')} for good."
 
 
-def _delivery(verb: str, past: str) -> Callable[[Desk, list[Row]], str]:
+def _delivery(verb: str, said: str) -> Callable[[Desk, list[Row]], str]:
     def work(desk: Desk, rows: list[Row]) -> str:
         from core.services import deliveries
 
         count = getattr(deliveries, verb)(desk.handles, desk.actor, [row["id"] for row in rows])
         if not count:
             return f"Nothing to do: {'it is' if len(rows) == 1 else 'they are'} settled already."
-        return f"{past} {many(count, 'delivery', 'deliveries')}."
+        return f"{said.format(many(count, 'delivery', 'deliveries'))}."
 
     return work
 
@@ -172,12 +178,12 @@ _DEEDS: dict[tuple[str, str], Callable[[Desk, list[Row]], str]] = {
     ("account", "validity"): _validity,
     ("account", "pause"): _pause,
     ("account", "stop"): _stop,
-    ("outbox", "retry"): _outbox("retry", "Trying again"),
-    ("outbox", "hold"): _outbox("hold", "Holding"),
-    ("outbox", "release"): _outbox("release", "Released"),
-    ("outbox", "cancel"): _outbox("cancel", "Cancelled"),
-    ("delivery", "retry"): _delivery("retry", "Offering again:"),
-    ("delivery", "cancel"): _delivery("cancel", "Given up:"),
+    ("outbox", "retry"): _outbox("retry", "Trying {} again"),
+    ("outbox", "hold"): _outbox("hold", "Holding {}"),
+    ("outbox", "release"): _outbox("release", "Released {}"),
+    ("outbox", "cancel"): _outbox("cancel", "Cancelled {}"),
+    ("delivery", "retry"): _delivery("retry", "Offering {} again"),
+    ("delivery", "cancel"): _delivery("cancel", "Gave up {}"),
     ("quarantine", "retry"): _quarantine_retry,
     ("quarantine", "delete"): _quarantine_delete,
     ("suppression", "release"): _suppression_release,

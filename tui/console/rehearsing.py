@@ -44,7 +44,10 @@ def _tried(desk: Desk, given: Mapping[str, Any], name: str | None) -> Lines:
     tried = list(try_values(desk.handles, desk.actor, given, name=name))
     different = [one for one in tried if one.is_different]
     lines = [
-        (f"Tried on {many(len(tried), 'stored message')}: {grouped(len(different))} would end or be otherwise.", "bold")
+        (
+            f"Tried on {many(len(tried), 'stored message')}: {grouped(len(different))} would come out differently.",
+            "bold",
+        )
     ]
     for one in different[:SHOWN]:
         which, what, why = told(one)

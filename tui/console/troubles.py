@@ -14,6 +14,7 @@ from core.text import safe_text
 from tui.console.cells import span
 from tui.console.glyphs import BAD, DULL, GOOD, WARN
 from tui.console.nouns import many
+from tui.console.sentences import going_on, sentence
 
 Row = Mapping[str, Any]
 
@@ -45,7 +46,9 @@ def _account(row: Row, now: datetime) -> Trouble:
     said = {
         "invalid": Trouble(f"{name} is invalid and not fetched. {error}v makes it valid, e edits it.", BAD),
         "invalid-temporarily": Trouble(f"{name} is set aside. {error}Mend it with e, then v makes it valid.", WARN),
-        "failing": Trouble(f"{name} failed {_times(row)}: {error}f tries it now, t tests it, e edits it.", BAD),
+        "failing": Trouble(
+            f"{name} failed {_times(row)}: {going_on(error)}f tries it now, t tests it, e edits it.", BAD
+        ),
         "needs sign-in": Trouble(f"{name} needs somebody to sign in again. {error}o signs in.", WARN),
         "throttled": Trouble(f"{name}: its server asked us to come back later. {error}f tries it now.", WARN),
         "paused": Trouble(f"{name} is paused. p resumes it.", WARN),
@@ -61,8 +64,9 @@ def _mailbox(row: Row, now: datetime) -> Trouble:
     name, error = row.get("name"), sentence(row.get("last_error"))
     cooling = row.get("cooling_until")
     if isinstance(cooling, datetime) and cooling > now:
-        wait = span((cooling - now).total_seconds())
-        return Trouble(f"{name} rests for {wait} after {_times(row)} of failing: {error}t tests it, e edits it.", BAD)
+        wait = span(max(1.0, (cooling - now).total_seconds()))
+        how = f"cools down, for {wait} more, after it failed {_times(row)}"
+        return Trouble(f"{name} {how}: {going_on(error)}t tests it, e edits it.", BAD)
     if not row.get("active"):
         return Trouble(f"{name} takes no turns: it is inactive. {error}e edits it.", WARN)
     if error:
@@ -74,12 +78,14 @@ def _mailbox(row: Row, now: datetime) -> Trouble:
 
 def _outbox(row: Row, now: datetime) -> Trouble:
     error, subject = sentence(row.get("last_error")), _short(row.get("subject")) or "(no subject)"
-    again, by = _next(row.get("next_attempt_at"), now), row.get("mailbox")
+    again, by = _next(row.get("next_attempt_at"), now), str(row.get("mailbox") or "")
+    # Where several mailboxes are spoken of, the error names them itself.
+    troubled = f"{subject}, by {by}: {going_on(error)}" if by and error and by not in error else f"{subject}: {error}"
     said = {
         "failed": Trouble(f"{subject}: not sent. {error}enter shows it.", BAD),
         "expired": Trouble(f"{subject}: not sent in time. {error}enter shows it.", BAD),
         "uncertain": Trouble(f"{subject}: the relay may have taken it. {error}r sends it again, x cancels it.", WARN),
-        "deferred": Trouble(f"{subject}: {error or 'refused for now. '}{again}r tries it now.", WARN),
+        "deferred": Trouble(f"{troubled}{'' if error else 'refused for now. '}{again}r tries it now.", WARN),
         "held": Trouble(f"{subject}: held. {error}l releases it.", WARN),
         "queued": Trouble(
             f"{subject}: waits for its time. {again}r sends it now."
@@ -201,13 +207,7 @@ def _short(text: Any) -> str:
 
 def _times(row: Row) -> str:
     failures = row.get("failures") or 1
-    return "once" if failures == 1 else f"{failures} times"
-
-
-def sentence(text: Any) -> str:
-    """A text that another sentence may follow: with its full stop and a space; nothing for none."""
-    words = str(text or "").strip()
-    return f"{words}{'' if words.endswith(('.', '!', '?')) else '.'} " if words else ""
+    return {1: "once", 2: "twice"}.get(failures, f"{failures} times")
 
 
 def _next(when: Any, now: datetime) -> str:

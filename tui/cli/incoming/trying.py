@@ -38,7 +38,7 @@ def try_filters(
     seconds = clock.monotonic() - started
     if invocation.json:
         write_json({"event": "summary", "messages": count, "different": different, "seconds": round(seconds, 3)})
-    say(invocation, f"{counted(count, 'message')} tried, {different} would end or be otherwise, {seconds:.1f} s.")
+    say(invocation, f"{counted(count, 'message')} tried, {different} would come out differently, {seconds:.1f} s.")
 
 
 def _write_json(tried: Tried) -> None:

@@ -34,15 +34,18 @@ class AskUntested(ModalScreen[Untested | None]):
         Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, stopped_at: str = "") -> None:
+        """`stopped_at`: the step at which the test of just this has stopped already."""
         super().__init__()
         self._what = what
+        self._stopped_at = stopped_at
 
     def compose(self) -> ComposeResult:
         """The question above its answers."""
-        text = (
-            f"{self._what} is not tested as it stands here.\n\nTest the connection now? It is saved if that goes well."
-        )
+        said, again = f"{self._what} is not tested as it stands here.", "now"
+        if self._stopped_at:
+            said, again = f"{self._what} did not pass its test: it stopped at {self._stopped_at}.", "again"
+        text = f"{said}\n\nTest the connection {again}? It is saved if that goes well."
         with Vertical(classes="dialog"):
             yield Static(safe_text(text, multiline=True), markup=False)
             with Horizontal(classes="answers"):

@@ -20,6 +20,7 @@ from tui.console.foreign import foreign_lines
 from tui.console.widgets.safe_input import SafeTextArea
 
 _KEYS = "ctrl+s sends, ctrl+o opens your editor, esc leaves"
+_KEYS_WITH_QUOTE = "ctrl+s sends, ctrl+o opens your editor with the message quoted, esc leaves"
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Write(ModalScreen[str | None]):
         super().__init__()
         self._draft = draft
         self._is_warned = False
-        self._said = Static(safe_text(draft.trouble) or _KEYS, markup=False, id="keys")
         self._area = SafeTextArea(draft.text, tab_behavior="focus")
+        self._said = Static(safe_text(draft.trouble) or self._keys, markup=False, id="keys")
 
     def compose(self) -> ComposeResult:
         """The title, to whom, the text, the keys."""
@@ -70,7 +71,11 @@ class Write(ModalScreen[str | None]):
         """Whoever writes on has thought again."""
         if event.text_area.text != self._draft.text:
             self._is_warned = False
-            self._said.update(_KEYS)
+            self._said.update(self._keys)
+
+    @property
+    def _keys(self) -> str:
+        return _KEYS_WITH_QUOTE if self._draft.quoted and not self._area.text else _KEYS
 
     def action_send(self) -> None:
         """Give the text back, if there is any."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from core.resources.kind import Action, Kind
 from core.text import safe_text
-from tui.console import deeds, record_changes
+from tui.console import deeds, row_changes
 from tui.console.dialogs.confirm import Confirm, Question
 from tui.console.glyphs import GOOD, WARN
 from tui.console.nouns import noun, numbered
@@ -93,8 +93,8 @@ class ActingList(ResourceList):
                 self.console.orders.choose_queue(partial(self._release, rows))
             case "edit" | "explain" | "intake":
                 self._look_into(action.name, rows)
-            case "queue" | "state" if kind.name == "record":
-                record_changes.change(self, action.name, rows, self._acted)
+            case "queue" | "state":
+                row_changes.change(self, kind, action.name, rows, self._acted)
             case _:
                 self.calls.ask(lambda: deeds.done(self.desk, kind, action.name, rows), self._acted)
 
@@ -135,8 +135,8 @@ class ActingList(ResourceList):
 
             show_explained(self.app, self.desk, int(rows[0]["id"]))
 
-    def _acted(self, said: Any) -> None:
+    def _acted(self, said: str) -> None:
         if self._page is None:  # else one row alone was meant
             self.table.unmark_all()
         self.refresh_data()
-        self.tell(str(said))
+        self.tell(said)

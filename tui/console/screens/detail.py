@@ -66,7 +66,7 @@ class DetailScreen(DeskScreen):
         Binding("q", "back", "Back", tooltip="Back to the list", show=False),
         Binding("J", "neighbour(1)", "next", tooltip="The next one of the list"),
         Binding("K", "neighbour(-1)", "previous", tooltip="The previous one of the list", show=False),
-        Binding("y", "copy", "copy", tooltip="Copy its name", show=False),
+        Binding("y", "copy", "copy", tooltip="Copy its name; of a message, its Message-ID", show=False),
         Binding("w", "write", "write", tooltip="Write it to a file"),
     ]
 
@@ -195,8 +195,8 @@ class DetailScreen(DeskScreen):
             self.origin.edit(self.row)
 
     def action_copy(self) -> None:
-        """Copy its name."""
-        self.console.orders.copy(str(self.row[self.kind.key]))
+        """Copy its name, or its Message-ID."""
+        self.console.orders.copy(deeds.name_to_copy(self.kind, self.row))
 
     def action_write(self) -> None:
         """Write it to a file."""

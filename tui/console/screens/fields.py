@@ -20,8 +20,9 @@ from tui.console.dialogs.guide import Guide
 from tui.console.form_values import SECRET_SET, Merged, defaults, given_values, merged, shown_fields, typed_of
 from tui.console.glyphs import BAD, WARN
 from tui.console.screens.base import DeskScreen
+from tui.console.sentences import going_on
 from tui.console.widgets.choice_line import ChoiceLine
-from tui.console.widgets.form_field import FormField, going_on
+from tui.console.widgets.form_field import FormField
 from tui.console.widgets.reference_line import ReferenceLine
 
 

@@ -155,7 +155,7 @@ class FormScreen(TestedScreen):
 
     def _ask_untested(self, then: Callable[[str], None]) -> None:
         what = f"{self.kind.name.capitalize()} {self.values[self.kind.key]}"
-        self.app.push_screen(AskUntested(what), partial(self._answered, then))
+        self.app.push_screen(AskUntested(what, self._step_stopped_at), partial(self._answered, then))
 
     def _ask_once(self, then: Callable[[], None]) -> None:
         """What a person should decide for each new one, where a default stands still; one question after another."""

@@ -25,7 +25,7 @@ from tui.console.log_lines import LogLine, line_matches, newest_seen, run_matche
 from tui.console.nouns import many
 from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
 from tui.console.screens.filtered import FilteredScreen
-from tui.console.troubles import sentence
+from tui.console.sentences import sentence
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.log_view import HELD, LogView
 from tui.console.widgets.row_table import RowTable

@@ -139,7 +139,7 @@ class MessageScreen(_Correspondence):
         """What it says, and its trail."""
         known = {key: self.row.get(key) for key in ("reason", "detail", "attempts", "edited_by") if self.row.get(key)}
         facts = {"state": whole.get("state"), "record": whole.get("record"), "account": whole.get("account"), **known}
-        facts["times"] = zone()
+        facts |= {"Message-ID": self.row.get("message_id"), "times": zone()}
         parts = [_facts(facts, width), *_message(whole["messages"][0], self._rule("", width))]
         return self._ended(whole, parts, width)
 

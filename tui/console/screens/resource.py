@@ -49,7 +49,7 @@ class ResourceScreen(ActingList):
         Binding("u", "restore", "undelete", tooltip="Bring back what was deleted in the last 24 hours", show=False),
         Binding("space", "mark", "mark", tooltip="Mark for an action on several", show=False),
         Binding("asterisk", "mark_all", "mark all", tooltip="Mark all that are listed, or unmark them", show=False),
-        Binding("y", "copy", "copy", tooltip="Copy the selected one's name", show=False),
+        Binding("y", "copy", "copy", tooltip="Copy the selected one's name; of a message, its Message-ID", show=False),
         Binding("w", "write", "write", tooltip="Write the marked ones to a file, or all that is listed", show=False),
     ]
 
@@ -207,9 +207,9 @@ class ResourceScreen(ActingList):
             self.tell(f"The first {numbered(self.kind, len(listed.rows))} are marked; a filter names the others.", WARN)
 
     def action_copy(self) -> None:
-        """Copy the selected one's name."""
+        """Copy the selected one's name, or its Message-ID."""
         if (row := self.table.selected) is not None:
-            self.console.orders.copy(str(row[self.kind.key]))
+            self.console.orders.copy(deeds.name_to_copy(self.kind, row))
 
     def action_write(self) -> None:
         """Write the marked rows, else all that is listed, to a file; of messages the bytes of the selected one."""

@@ -24,6 +24,7 @@ class TestedScreen(FieldsScreen):
         super().__init__(desk, title, kind, verbs, name)
         self._passed: tuple[Login | None, Sequence[Any]] = (None, ())
         self._stopped: tuple[Login | None, str, str] = (None, "", "")
+        self._stopped_at: tuple[Login | None, str] = (None, "")
 
     @property
     def _can_test(self) -> bool:
@@ -39,6 +40,11 @@ class TestedScreen(FieldsScreen):
     def _steps_passed(self) -> Sequence[Any]:
         """The steps of the test that what stands here has just passed; none when it has passed none."""
         return self._passed[1] if self._login == self._passed[0] else ()
+
+    @property
+    def _step_stopped_at(self) -> str:
+        """The step at which the test of what stands here has just stopped; empty when none has."""
+        return self._stopped_at[1] if self._login == self._stopped_at[0] else ""
 
     def action_test(self) -> None:
         """Try the connection with what stands here, saved or not."""
@@ -64,6 +70,7 @@ class TestedScreen(FieldsScreen):
             wrong = next((step for step in steps or () if not step.ok), None)
             self._passed = (login, steps) if steps and wrong is None else (None, ())
             self._stopped = (None, "", "")
+            self._stopped_at = (login, wrong.step) if wrong is not None else (None, "")
             if wrong is not None:
                 self._point_at(wrong)
             elif steps:

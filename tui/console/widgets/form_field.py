@@ -16,6 +16,7 @@ from textual.widgets import Input, Static, TextArea
 
 from core.resources.kind import Field, FieldType
 from tui.console.foreign import foreign
+from tui.console.sentences import going_on
 from tui.console.widgets.choice_line import ChoiceLine
 from tui.console.widgets.reference_line import ReferenceLine
 from tui.console.widgets.safe_input import SafeInput, SafeTextArea
@@ -153,12 +154,6 @@ class FormField(Vertical):
         """Chosen."""
         event.stop()
         self.post_message(self.Changed(self))
-
-
-def going_on(sentence: str) -> str:
-    """A sentence as it goes on after a field's name; `X-Header` stays as it is."""
-    begins_a_word = sentence[:1].isupper() and sentence[1:2].islower()
-    return sentence[:1].lower() + sentence[1:] if begins_a_word else sentence
 
 
 def _label(field: Field, *, is_needed: bool) -> Content:
