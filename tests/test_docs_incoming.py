@@ -16,7 +16,8 @@ from core.handoff.by_post import offer_by_post
 from core.inbound.control_headers import known_names
 from core.secret import Secret
 from core.services.actor import Actor
-from core.services.configuration.config_text import export_text, import_text
+from core.services.configuration.config_export import export_text
+from core.services.configuration.config_text import import_text
 from tests.pages import blocks, page
 
 PAGE = page("incoming")

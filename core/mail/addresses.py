@@ -10,10 +10,7 @@ from functools import lru_cache
 
 from core.mail.encoded_words import decode_words
 from core.mail.headers import LONGEST_VALUE, Headers
-from core.mail.strict_address import domain_of, strict_address
 from core.text import clean
-
-__all__ = ["Address", "address_of", "addresses_in", "bare_addresses", "domain_of", "read_addresses", "strict_address"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def mail_address(value: str) -> str | None:
     """One e-mail address that can stand in an envelope; empty is fine."""
     if not value:
         return None
-    from core.mail.addresses import strict_address
+    from core.mail.strict_address import strict_address
 
     try:
         strict_address(value)

@@ -1,7 +1,8 @@
 import pytest
 
-from core.mail.addresses import Address, address_of, addresses_in, bare_addresses, domain_of, read_addresses
+from core.mail.addresses import Address, address_of, addresses_in, bare_addresses, read_addresses
 from core.mail.headers import Headers
+from core.mail.strict_address import domain_of
 
 
 @pytest.mark.parametrize(

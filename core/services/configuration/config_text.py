@@ -18,13 +18,10 @@ from core.services import access, audit, settings
 from core.services.actor import Actor
 from core.services.configuration.catalogue import resource_of
 from core.services.configuration.config_entries import Entry, Text, read_text
-from core.services.configuration.config_export import export_text
 from core.services.editing.drafts import Draft, drafted, incomplete
 from core.services.editing.writing import write
 from core.services.lookup import living
 from core.services.references import dangling, ids_of
-
-__all__ = ["Difference", "Imported", "diff", "export_text", "import_entries", "import_text"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from core.errors import BadInput
 from core.handles import Handles
 from core.resources.catalogue import AUDIT, kind_named
 from core.services.actor import Actor
-from core.services.configuration import config_text
+from core.services.configuration.config_export import export_text
 from core.services.configuration.config_text import import_text
 from core.services.lists.search import matching
 from tests.services.configuration.config_examples import EXAMPLE, FORWARD
@@ -105,9 +105,9 @@ def test_what_is_no_toml_is_said_to_be_none(handles: Handles, admin: Actor, text
 
 
 def test_one_mistake_leaves_nothing_of_the_rest(handles: Handles, admin: Actor) -> None:
-    before = config_text.export_text(handles, admin)
+    before = export_text(handles, admin)
 
     _complaints(handles, admin, FORWARD + "\n[[queue]]\nname='bad'\nvalidity='x'")
 
-    assert config_text.export_text(handles, admin) == before
+    assert export_text(handles, admin) == before
     assert matching(handles, admin, AUDIT).rows == []

@@ -16,6 +16,7 @@ from core.services.actor import Actor, Role
 from core.services.configuration import config_text
 from core.services.configuration.catalogue import RESOURCES
 from core.services.configuration.config_entries import read_text
+from core.services.configuration.config_export import export_text
 from core.services.configuration.config_text import import_text
 from core.services.lists.search import matching
 from tests.services.configuration.config_examples import EXAMPLE, FORWARD
@@ -110,7 +111,7 @@ def test_an_export_holds_everything_but_secrets(handles: Handles, admin: Actor, 
     import_text(handles, admin, "[settings.listener]\npassword='kanarienvogel'", "b.toml")
     import_text(handles, admin, "[[mailbox]]\nname='a'\npassword={ref='env:HOME'}", "c.toml")
 
-    text = config_text.export_text(handles, admin)
+    text = export_text(handles, admin)
 
     assert "kanarienvogel" not in text
     assert text.count("# password: is set, and not exported") == 2
@@ -118,7 +119,7 @@ def test_an_export_holds_everything_but_secrets(handles: Handles, admin: Actor, 
     assert not config_text.diff(handles, admin, text, "export.toml")
     other = open_gateway(read_environment({}, home=str(tmp_path / "other")))
     import_text(other, admin, text, "export.toml")
-    again = config_text.export_text(other, admin)
+    again = export_text(other, admin)
     other.close()
     assert tomllib.loads(again) == {**tomllib.loads(text), "settings": tomllib.loads(again)["settings"]}
     assert tomllib.loads(text)["settings"] == {**tomllib.loads(again)["settings"], "listener": {}}
@@ -130,7 +131,7 @@ def test_an_inbox_is_exported_with_its_mailbox_and_comes_back(handles: Handles, 
         "[[account]]\nname='office'\ndispatching='queue'\nqueue='Junk'\ntype='IMAPS'\nhost='imap.gmail.com'\n"
         "username='u@example.org'"
     ), "a.toml")  # fmt: skip
-    text = config_text.export_text(handles, admin)
+    text = export_text(handles, admin)
 
     other = open_gateway(read_environment({}, home=str(tmp_path / "other")))
     import_text(other, admin, text, "export.toml")
@@ -158,7 +159,7 @@ def test_configuration_is_for_super_security_admins(handles: Handles, role: Role
     with pytest.raises(NotPermitted):
         import_text(handles, other, "", "work.toml")
     with pytest.raises(NotPermitted):
-        config_text.export_text(handles, other)
+        export_text(handles, other)
 
 
 def test_a_password_that_changed_is_a_difference_that_does_not_show(
