@@ -89,9 +89,9 @@ def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
     """Read text and attachments of a message; `limit` is the most characters of text and HTML together."""
     body = _read(raw, limit)
     forwarded = body.parts[0] if len(body.parts) == 1 else None
-    if forwarded is None or forwarded.mime.depth or forwarded.media_type != "message/rfc822":
+    if forwarded is None or forwarded.media_type != "message/rfc822" or body.text.strip():
         return body
-    # What is nothing but another message, as GroupWise forwards them, says what that one does.
+    # Who forwards a message and adds no word, or GroupWise as it forwards, says what that one does.
     inner = _read(forwarded.content(raw), limit)
     return replace(body, text=inner.text, is_cut=body.is_cut or inner.is_cut)
 

@@ -149,6 +149,9 @@ def test_of_a_message_that_is_nothing_but_another_one_that_ones_text_is_read() -
     inner = b"Subject: printer\r\nContent-Type: text/html\r\n\r\n<p>no paper</p>\r\n"
     body = read_body(b"Subject: Fwd: printer\r\nContent-Type: message/rfc822\r\n\r\n" + inner)
     assert (body.text, body.html, [part.name for part in body.parts]) == ("no paper", "", ["printer.eml"])
+    attached = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n%s\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n%s--b--\r\n"
+    assert read_body(attached % (b" ", inner)).text == "no paper"
+    assert read_body(attached % (b"See below.", inner)).text == "See below."
     twice = read_body(b"Content-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\n" + inner)
     assert (twice.text, len(twice.parts)) == ("", 1)
 
