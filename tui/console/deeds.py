@@ -9,9 +9,9 @@ from pathlib import Path
 from core import clock
 from core.models import MessageState
 from core.resources.catalogue import kind_named
+from core.resources.json_rows import as_json
 from core.resources.kind import Kind
 from core.services.lists import search
-from core.services.looking.json_rows import as_json
 from tui.console.cells import grouped
 from tui.console.desk import Desk
 from tui.console.nouns import many

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
-from core.services.looking.json_rows import moment_in, plain
+from core.resources.json_rows import moment_in, plain
 from core.text import safe_text
 from tui.console.cells import local_moment, words
 from tui.console.wrapping import hanging

@@ -14,6 +14,7 @@ from core.errors import Misuse, NotFound
 from core.handles import Handles
 from core.models import Attempt, Message, OutgoingMessage, Record, Run, RunEvent
 from core.resources.incoming import MESSAGE
+from core.resources.json_rows import as_json, plain
 from core.resources.kind import Kind
 from core.resources.outbox import OUTBOX
 from core.resources.system import SETTING
@@ -23,7 +24,6 @@ from core.services.actor import Actor
 from core.services.configuration.catalogue import RESOURCES
 from core.services.lists import recipients
 from core.services.lists.search import seen_by
-from core.services.looking.json_rows import as_json, plain
 from core.services.lookup import as_id, not_found
 
 MOST = 10_000

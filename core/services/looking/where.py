@@ -17,13 +17,13 @@ from core.handles import Handles
 from core.inbound.trail import Stage
 from core.models import Attempt, Message, MessageState, OutgoingMessage, Quarantine, Queue, Recipient, Record
 from core.resources.incoming import MESSAGE
+from core.resources.json_rows import as_json, plain
 from core.resources.kind import Kind
 from core.resources.outbox import OUTBOX
 from core.services import access
 from core.services.actor import Actor
 from core.services.lists import recipients
 from core.services.looking.details import steps
-from core.services.looking.json_rows import as_json, plain
 
 LIMIT = 100
 """Messages told of, unless another number is asked for."""

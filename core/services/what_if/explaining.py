@@ -14,10 +14,10 @@ from core.inbound.trial import explain_stored
 from core.mail.mbox import read_pieces
 from core.models import Account
 from core.resources.account import ACCOUNT
+from core.resources.json_rows import plain
 from core.services import access, messages
 from core.services.actor import Actor
 from core.services.looking.details import steps
-from core.services.looking.json_rows import plain
 from core.services.lookup import named
 
 

@@ -10,6 +10,7 @@ from core.handles import Handles
 from core.inbound.decisions.filters import CompiledFilter, compile_filter
 from core.inbound.explain import Outcome
 from core.inbound.trial import Tried, try_filters
+from core.resources.json_rows import plain
 from core.resources.routing import FILTER
 from core.services import access
 from core.services.actor import Actor
@@ -17,7 +18,6 @@ from core.services.configuration.config_entries import read_text
 from core.services.configuration.filters import filters
 from core.services.editing.checking import problems_of
 from core.services.editing.drafts import Draft, drafted, incomplete, read_given
-from core.services.looking.json_rows import plain
 from core.services.lookup import living
 from core.services.what_if.explaining import in_words
 

@@ -9,12 +9,12 @@ from core.errors import Misuse, NotPermitted
 from core.handles import Handles
 from core.models import Message, OutgoingMessage, Recipient, Record, Run, RunEvent
 from core.resources.catalogue import KINDS, kind_named
+from core.resources.json_rows import as_json, rfc3339
 from core.services.actor import Actor, Role
 from core.services.configuration.accounts import accounts
 from core.services.configuration.queues import queues
 from core.services.lists.paging import cursor_of
 from core.services.lists.search import Page, count, cursor_named, matching
-from core.services.looking.json_rows import as_json, rfc3339
 from tests.services.worlds import NOW, add, put
 
 

@@ -12,6 +12,7 @@ from typer import Argument, Context, Option
 from core.errors import Misuse
 from core.handles import Handles
 from core.resources.catalogue import kind_named
+from core.resources.json_rows import as_json
 from core.resources.kind import Kind
 from core.resources.outbox import OUTBOX
 from core.resources.system import ALERT
@@ -21,7 +22,6 @@ from core.services.lists.paging import cursor_of
 from core.services.lists.search import Page, matching
 from core.services.looking.attention import notice_unattended
 from core.services.looking.details import show as shown
-from core.services.looking.json_rows import as_json
 from tui.cli.opened import opened
 from tui.cli.taking_in import take_in
 from tui.cli.told.letters import write_letters

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from core.resources.catalogue import kind_named
+from core.resources.json_rows import moment_in
 from core.resources.kind import ColumnType, FieldType, Kind
 from core.resources.values import write_value
-from core.services.looking.json_rows import moment_in
 from tui.cli.told.output import TableColumn, write_facts, write_line, write_table
 from tui.cli.told.row_cells import in_zone, shown_cells, table_columns, zone
 from tui.sizes import size
