@@ -97,6 +97,20 @@ def test_flags_that_scripts_give_out_of_habit_are_taken(postroom: Shell) -> None
     assert dropped(postroom)[0].envelope.notify is False
 
 
+@pytest.mark.parametrize("given", ["-t", "--drop=/nowhere", "-fx@example.org", "--help", "-oQ/tmp", "--lane=bulk"])
+def test_what_stands_behind_two_dashes_is_a_recipient_and_no_flag(postroom: Shell, given: str) -> None:
+    """Programs put an address there that a stranger has typed."""
+    done = postroom("send", "-i", "--", given, "help@example.org", stdin=MAIL)
+    if given == "-fx@example.org":
+        assert done.code == 0
+        assert dropped(postroom)[0].envelope.recipients == (given, "help@example.org")
+    else:
+        assert (done.code, done.err) == (
+            65,
+            f"postroom: recipient: The address {given!r} is not of the form name@domain.\n",
+        )
+
+
 @pytest.mark.parametrize(
     ("words", "header"),
     [

@@ -65,7 +65,7 @@ class _Formatter(argparse.HelpFormatter):
 
 def asks_for_help(words: list[str]) -> bool:
     """Whether `--help` stands among the flags."""
-    return "--help" in (words[: words.index("--")] if "--" in words else words)
+    return "--help" in _parted(words)[0]
 
 
 def read_flags(words: list[str]) -> argparse.Namespace:
@@ -74,7 +74,9 @@ def read_flags(words: list[str]) -> argparse.Namespace:
     Raises:
         Misuse: a flag is unknown, lacks its value, or asks for what is not offered.
     """
+    words, recipients = _parted(words)
     flags = _parser().parse_intermixed_args(words)
+    flags.recipients += recipients
     if complaint := _MODES.get(flags.mode[:1] or "m", f"-b{flags.mode} is not a mode this program knows."):
         raise Misuse(complaint)
     if flags.rebuilds_aliases:
@@ -83,6 +85,16 @@ def read_flags(words: list[str]) -> argparse.Namespace:
         raise Misuse("-q (run the queue) is `postroom deliver` here.")
     flags.ignore_dots = flags.ignore_dots or "i" in flags.options
     return flags
+
+
+def _parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """What may be flags, and what stands behind `--`: recipients, whatever they look like.
+
+    The parser of Python 3.11 takes flags there all the same. Who writes `sendmail -i -- "$address"` does so because a
+    stranger gave that address: `-t` or `--drop=/tmp/x` must not be heeded.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end], words[end + 1 :]
 
 
 def _parser() -> _Parser:
