@@ -11,6 +11,7 @@ from core.mail.message_ids import read_message_ids
 from core.mail.parameters import read_parameterized
 from core.mail.parts import MimePart, read_parts
 from core.mail.refusal_words import is_about_address
+from core.mail.returned_message import RETURNED_TYPES, message_id_after
 from core.text import bounded, clean
 
 
@@ -97,7 +98,6 @@ _FIRST_FIELD = re.compile(
 )
 _WHOM = ("original-recipient", "final-recipient")
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
-_ORIGINAL_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _CODE_POINT = re.compile(r"\\x\{(0?[0-9A-Fa-f]{2,5}|10[0-9A-Fa-f]{4})\}")
 _LONGEST_REPORT = 256 * 1024
 _MOST_RECIPIENTS = 1000
@@ -119,8 +119,9 @@ def read_report(raw: bytes) -> Bounce | None:
     recipients = _recipients(groups)
     if not recipients:
         return None
-    original = next((part for part in parts if part.content_type.value in _ORIGINAL_TYPES), None)
-    return Bounce(recipients, _original_message_id(raw, original), _envelope_id(groups))
+    original = next((part for part in parts if part.content_type.value in RETURNED_TYPES), None)
+    message_id = _original_message_id(raw, original) or message_id_after(raw, reports[-1].start)
+    return Bounce(recipients, message_id, _envelope_id(groups))
 
 
 def read_fields(text: str) -> tuple[BouncedRecipient, ...]:
@@ -222,7 +223,7 @@ def _status(declared: str, diagnostic: str) -> str:
 def _original_message_id(raw: bytes, original: MimePart | None) -> str:
     if original is None:
         return ""
-    returned = read_header_block(original.content(raw, _LONGEST_REPORT))
+    returned = read_header_block(original.content(raw, _LONGEST_REPORT).lstrip(b"\r\n"))
     return next(iter(read_message_ids(returned.get("message-id"))), "")
 
 

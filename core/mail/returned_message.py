@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 from core.mail.addresses import addresses_in
 from core.mail.body import Body
-from core.mail.headers import Headers, read_header_block
+from core.mail.headers import Headers, read_header_block, read_headers_and_body_start
 from core.mail.message_ids import read_message_ids
+from core.text import clean
 
 RETURNED_TYPES = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 _LONGEST_HEADER = 64 * 1024
 _MESSAGE_ID = re.compile(r"^[ \t>|]*+Message-ID:[\s>]*+(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID_LINE = re.compile(rb"^[ \t>|]*+Message-ID:[\s>]*+(<[^<>\s]{1,990}>)", re.IGNORECASE | re.MULTILINE)
 _FIRST_FIELD = re.compile(r"^[ \t>|]*+[A-Za-z][\w-]{1,60}:[ \t]", re.MULTILINE)
 _MARGIN = re.compile(r"^[>|] ?", re.MULTILINE)
 
@@ -22,7 +24,14 @@ def returned_message_id(headers: Headers, body: Body, raw: bytes, returned_from:
     for returned in _in_parts(body, raw):
         if ids := read_message_ids(returned.get("message-id")):
             return ids[0]
-    return next(iter(read_message_ids(headers.get("in-reply-to"))), "")
+    start = read_headers_and_body_start(raw)[1]
+    return message_id_after(raw, start) or next(iter(read_message_ids(headers.get("in-reply-to"))), "")
+
+
+def message_id_after(raw: bytes, start: int) -> str:
+    """The first Message-ID that stands there, whatever part it is in: for MIME that does not hold together."""
+    found = _MESSAGE_ID_LINE.search(raw, start, start + _LONGEST_HEADER) if start else None
+    return clean(found[1].decode("utf-8", "replace")) if found else ""
 
 
 def only_recipient(body: Body, raw: bytes, returned_from: int) -> str:
@@ -43,7 +52,7 @@ def only_recipient(body: Body, raw: bytes, returned_from: int) -> str:
 def _in_parts(body: Body, raw: bytes) -> Iterator[Headers]:
     for part in body.parts:
         if part.media_type in RETURNED_TYPES:
-            yield read_header_block(part.mime.content(raw, _LONGEST_HEADER))
+            yield read_header_block(part.mime.content(raw, _LONGEST_HEADER).lstrip(b"\r\n"))
 
 
 def _in_text(text: str, start: int) -> Headers:
