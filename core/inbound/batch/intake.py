@@ -44,6 +44,21 @@ class _Batch:
     settled: Key | None = None
     """The last key up to which the folder is settled by it; `None`: the mark stays where it is."""
 
+    @property
+    def messages(self) -> int:
+        """How many rows of messages it may need."""
+        return len(self.judged) + len(self.too_large)
+
+    @property
+    def drafts(self) -> int:
+        """How many records it may open."""
+        return sum(1 for one in self.judged if one.verdict and one.verdict.draft)
+
+    @property
+    def uid_settled(self) -> int | None:
+        """Where the mark moves to; a maildrop (POP3) has none."""
+        return self.settled.uid if self.settled is not None and self.settled.folder else None
+
 
 @dataclass
 class _Taken:
@@ -116,47 +131,57 @@ class Intake:
         return pending + self._commit(replace(batch, judged=()))
 
     def _commit(self, batch: _Batch) -> list[Pending]:
-        judged, mark, settled = batch.judged, batch.mark, batch.settled
-        started = clock.monotonic()
-        now = clock.utcnow()
-        wanted = (len(judged) + len(batch.too_large), sum(1 for one in judged if one.verdict and one.verdict.draft))
-        ready = None if self.handles.database.is_sqlite else self._reserved(wanted, now)
+        started, now = clock.monotonic(), clock.utcnow()
+        ready = None if self.handles.database.is_sqlite else self._reserved(batch, now)
 
         def store(session: Session) -> _Taken:
-            account, lease = self.claimed.account, self.claimed.lease
-            leases.hold(session, lease, now, self.handles.renewer.seconds)
-            block = ready.fresh() if ready else reserve_block(session, *wanted, now)
-            rows = Rows(account, self.claimed.run_id, now, self.rules.queue_ids, self.rules.handoffs)
-            fold = Fold(
-                account, self.rules, self.log, session, mark, block, rows, settled is None, recorded_at=self.recorded_at
-            )
-            fold.decide(judged, batch.too_large)
-            rows.write(session)
-            if settled is None:
-                marks.forget_leftovers(session, account, [one.key for one in judged])
-            marks.note_leftovers(session, account, batch.left)
-            if settled is not None and settled.folder:
-                marks.write_mark(session, mark, uid_settled=settled.uid)
-            if judged:
-                fold.lines.append(self.log.line("info", "stored", batch_line(judged), ms=clock.elapsed_ms(started)))
-            written = self.log.write(session, self.log.counts + Counts(**fold.tally), fold.lines)
-            topics = ("message", "record", *(("outbox", "suppression") if rows.reports else ()))
-            return _Taken(written, fold.pending, fold.recorded_at, topics)
+            leases.hold(session, self.claimed.lease, now, self.handles.renewer.seconds)
+            block = ready.fresh() if ready else reserve_block(session, batch.messages, batch.drafts, now)
+            return self._store(session, batch, block, now, started)
 
-        taken = self.handles.database.writing(store, load=load_of(judged))
+        taken = self.handles.database.writing(store, load=load_of(batch.judged))
         fp("K4")
         self.log.settled(taken.written)
         self._remember(taken.recorded_at)
-        if settled is not None and settled.folder:
-            mark.uid_settled = settled.uid
+        if (uid := batch.uid_settled) is not None:
+            batch.mark.uid_settled = uid
         self.handles.changes.moved(*taken.topics)
         return taken.pending
+
+    def _store(self, session: Session, batch: _Batch, block: Block, now: datetime, started: float) -> _Taken:
+        """Decide and write within the transaction; `started` is when the batch began, by the monotonic clock."""
+        account, judged, is_settling = self.claimed.account, batch.judged, batch.settled is not None
+        rows = Rows(account, self.claimed.run_id, now, self.rules.queue_ids, self.rules.handoffs)
+        fold = Fold(
+            account,
+            self.rules,
+            self.log,
+            session,
+            batch.mark,
+            block,
+            rows,
+            looks_up=not is_settling,
+            recorded_at=self.recorded_at,
+        )
+        fold.decide(judged, batch.too_large)
+        rows.write(session)
+        if not is_settling:
+            marks.forget_leftovers(session, account, [one.key for one in judged])
+        marks.note_leftovers(session, account, batch.left)
+        if (uid := batch.uid_settled) is not None:
+            marks.write_mark(session, batch.mark, uid_settled=uid)
+        if judged:
+            fold.lines.append(self.log.line("info", "stored", batch_line(judged), ms=clock.elapsed_ms(started)))
+        written = self.log.write(session, self.log.counts + Counts(**fold.tally), fold.lines)
+        topics = ("message", "record", *(("outbox", "suppression") if rows.reports else ()))
+        return _Taken(written, fold.pending, fold.recorded_at, topics)
 
     def _remember(self, recorded_at: Mapping[str, Sequence[datetime]]) -> None:
         if len(self.recorded_at) > MOST_SENDERS:
             self.recorded_at.clear()
         self.recorded_at.update(recorded_at)
 
-    def _reserved(self, wanted: tuple[int, int], now: datetime) -> Block:
+    def _reserved(self, batch: _Batch, now: datetime) -> Block:
         # A transaction of its own: the counter's row is not locked while a batch is written.
-        return self.handles.database.writing(lambda session: reserve_block(session, *wanted, now))
+        messages, records = batch.messages, batch.drafts
+        return self.handles.database.writing(lambda session: reserve_block(session, messages, records, now))

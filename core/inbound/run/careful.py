@@ -54,32 +54,25 @@ def take_suspects(visit: Visit, suspects: Sequence[Key], *, name: Callable[[Key,
     sizes = connection.ask(connection.source.sizes, suspects)
     try:
         for key in suspects:
-            fetched = (
-                connection.ask(connection.source.fetch, [key])[0]
-                if sizes.get(key, account.max_size + 1) <= account.max_size
-                else None
-            )
+            is_small = sizes.get(key, account.max_size + 1) <= account.max_size
+            fetched = connection.ask(connection.source.fetch, [key])[0] if is_small else None
             if fetched is None or fetched.raw is None:
                 taken.others.append(key)
                 acquit(handles, account, key)
                 continue
             stored_as = name(key, hashlib.sha256(fetched.raw).hexdigest())
             pending = _until_settled(handles, account, alone, fetched, stored_as)
-            if pending is None:
-                reason = f"{DIED} {MOST_DEATHS} times"
-                taken.deadly.append(unparsed(fetched, clock.utcnow(), reason, stored_as=stored_as))
-                deaths.append(alone.death)
-                if is_a_fault_of_ours(deaths):
-                    taken.stopped_by = (
-                        f"{MOST_IN_A_ROW} messages in a row ended the process that takes them alone ({alone.death}): "
-                        "not they are to blame, but something in Postroom or beside it. They are in quarantine; the "
-                        "rest waits on the server. The worker's log says more."
-                    )
-                    break
-            else:
+            if pending is not None:
                 taken.pending += pending
                 deaths.clear()
                 acquit(handles, account, key)
+                continue
+            reason = f"{DIED} {MOST_DEATHS} times"
+            taken.deadly.append(unparsed(fetched, clock.utcnow(), reason, stored_as=stored_as))
+            deaths.append(alone.death)
+            if is_a_fault_of_ours(deaths):
+                taken.stopped_by = _told_stopped(alone.death)
+                break
     finally:
         alone.close()
     return taken
@@ -92,6 +85,14 @@ def is_a_fault_of_ours(deaths: Sequence[str]) -> bool:
     """
     last = deaths[-MOST_IN_A_ROW:]
     return len(last) == MOST_IN_A_ROW and len(set(last)) == 1
+
+
+def _told_stopped(death: str) -> str:
+    return (
+        f"{MOST_IN_A_ROW} messages in a row ended the process that takes them alone ({death}): not they are to blame, "
+        "but something in Postroom or beside it. They are in quarantine; the rest waits on the server. The worker's "
+        "log says more."
+    )
 
 
 def _until_settled(
