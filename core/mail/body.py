@@ -9,6 +9,7 @@ from core.mail.charsets import decode
 from core.mail.file_names import name_for, safe_file_name
 from core.mail.flowed import unwrap_flowed
 from core.mail.headers import read_header_block
+from core.mail.html_charset import charset_of_html
 from core.mail.html_text import LONGEST_LAYOUT, html_to_text
 from core.mail.parameters import read_parameterized
 from core.mail.parts import MOST_PARTS, MimePart, read_parts
@@ -149,6 +150,8 @@ def _text_of(raw: bytes, part: MimePart, limit: int) -> str:
     encoded = raw[part.start : min(part.end, part.start + encoded_limit)]
     content = decode_transfer(encoded, part.encoding) if is_encoded(encoded, part.encoding) else encoded
     content = content[: limit * _BYTES_PER_CHARACTER]
+    if part.content_type.value == "text/html":
+        charset = charset_of_html(content, charset)
     text = clean(decode(content, charset), multiline=True)
     if part.content_type.value == "text/plain" and part.content_type.get("format").lower() == "flowed":
         text = unwrap_flowed(text, delete_space=part.content_type.get("delsp").lower() == "yes")
