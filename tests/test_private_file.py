@@ -58,3 +58,20 @@ def test_a_link_is_followed_unless_another_user_put_it_there(tmp_path: Path, mon
     with pytest.raises(CannotWrite, match="another user's link"):
         write_private(link, b"newer")
     assert victim.read_bytes() == b"new"
+
+
+def test_a_pipe_is_written_to_unless_another_user_put_it_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "export.toml"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_private(pipe, b"mail")
+        assert os.read(reader, 100) == b"mail"
+        if os.geteuid() == 0:
+            os.chown(pipe, 65534, -1)
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+        with pytest.raises(CannotWrite, match="another user's pipe"):
+            write_private(pipe, b"mail")
+        assert os.read(reader, 100) == b""
+    finally:
+        os.close(reader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ def write_private(path: Path, data: bytes) -> None:
     try:
         target = _followed(path)
         if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a device or a pipe; of a folder it is told that it is one
+            _pass_on(target, data)
         else:
             _replace(target, data)
     except OSError as error:
@@ -33,6 +34,18 @@ def _followed(path: Path) -> Path:
     if target != place and place.is_symlink() and place.lstat().st_uid not in (0, os.geteuid()):
         raise OSError(errno.ELOOP, "it is another user's link", str(path))
     return target
+
+
+def _pass_on(target: Path, data: bytes) -> None:
+    """Write to a device or a pipe; of a folder it is told that it is one.
+
+    A pipe that another user put there, in /tmp or a folder of a group, would hand him what he may not read.
+    """
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "wb") as place:
+        found = os.fstat(place.fileno())
+        if not stat.S_ISCHR(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+            raise OSError(errno.ELOOP, "it is another user's pipe", str(target))
+        place.write(data)
 
 
 def _replace(target: Path, data: bytes) -> None:
