@@ -32,15 +32,17 @@ _REASONS = (
         "4",
         "2.2",
         r"over ?quota",
-        r"quota (?:is )?(?:has been )?(?:exceeded|violation)",
+        r"quota (?:usage )?(?:is )?(?:has been )?(?:exceeded|violation)",
         r"exceed\w{0,10} (?:\w{1,30} ){0,4}quota",
         r"exceeded storage",
-        r"(?:mailbox|inbox|maildir|account) (?:\S{1,60} )?(?:is |size |that )?(?:\w{1,30} ){0,6}(?:is )?full\b",
+        r"(?:mailbox|inbox|maildir|mailfolder|account) "
+        r"(?:\S{1,60} )?(?:is |size |that )?(?:\w{1,30} ){0,6}(?:is )?full\b",
         r"\bfull (?:mail ?box|inbox)\b",
         r"(?:user|recipient)(?:'s)? (?:\w{1,30} )?mail ?box exceeds",
         r"exceeds allowed size",
         r"disk quota",
-        r"not enough (?:storage|disk) space",
+        r"not (?:have )?enough (?:storage |disk )?space",
+        r"mailbox exceeded (?:\w{1,20} ){0,2}limit|too many messages on the server",
         r"out of storage",
     ),
     _reason(
@@ -59,7 +61,9 @@ _REASONS = (
         r"wasn't found at",
         r"RecipNotFound|RecipientNotFound",
         r"invalid final delivery userid",
-        r"no such recipient",
+        r"no ?such ?(?:recipient|user)\b",
+        r"is not (?:a known user|an active address)|user not exist|BAD_RECIPIENT",
+        r"no mail ?box available for this user|address is wrong or no longer valid",
         r"unknown (?:e-?mail )?address(?! error)",
     ),
     _reason(
@@ -67,7 +71,8 @@ _REASONS = (
         "2.1",
         r"(?:account|mailbox|user) (?:\S{1,60} )?(?:is |has been )?(?:currently )?"
         r"(?:disabled|inactive|suspended|deactivated)",
-        r"disabled (?:recipient|mailbox|account)",
+        r"(?:disabled|deactivated) (?:recipient|mailbox|account)",
+        r"(?:account|mailbox) is (?:locked|frozen)",
     ),
     _reason(
         "5",
@@ -76,7 +81,8 @@ _REASONS = (
         r"unknown host",
         r"no such (?:host|domain)",
         r"couldn't find any host",
-        r"unrouteable (?:mail )?address",
+        r"unrouteable (?:mail )?(?:address|domain)",
+        r"no valid MX hosts|Name or service not known",
         r"domain (?:\S{1,60} )?(?:couldn't be found|not found|does ?n[o']t)",
         r"bad destination host",
         r"nullMX|does not accept mail",
@@ -110,6 +116,7 @@ _REASONS = (
         r"(?:been|was) (?:in|on) the queue too long",
         r"message expired",
         r"too long (?:in|on) (?:the )?queue",
+        r"envelope expired|failing for a long time|(?:after|failed) (?:multiple|\d{1,4}) (?:retries|attempts)",
     ),
     _reason(
         "4",
@@ -122,6 +129,7 @@ _REASONS = (
         r"temporar",
         r"unable to contact",
         r"wasn't able to establish an SMTP connection",
+        r"not accept our requests to connect|host not reachable",
     ),
 )
 

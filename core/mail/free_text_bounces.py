@@ -255,7 +255,8 @@ def _recipient(address: str, said: str, notice: str, status_of_all: str, *, is_d
     own = _first_paragraph(said)
     lines = "\n".join(line for line in notice.splitlines() if address.lower() in line.lower())
     status, said = next(
-        ((found, words) for words in (own, said, lines) if (found := status_in(words))), (status_of_all, own or notice)
+        ((found, words) for words in (own, said, lines) if (found := status_in(words))),
+        (status_of_all, notice if said is notice else own or notice),
     )
     action = Action.DELAYED if is_delay and not EXPIRED.match(own) else Action.FAILED
     if is_delay and status:
