@@ -1,7 +1,8 @@
 """The filter grammar: what a person types into a filter box or after `list KIND`, and its one translation to SQL.
 
 Words are ANDed over all columns, case-insensitively. `column:word` looks in one column, `-word` excludes, quotes keep
-words together: `queue:support -state:closed "printer on fire"`.
+words together: `queue:support -state:closed "printer on fire"`. A column of times is looked in by its name
+alone, for a part of time: `received:2026-11-17`, `-created:yesterday`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, String, UnaryExpression, and_, case, cast, false, func, not_, or_, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    String,
+    UnaryExpression,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    true,
+)  # fmt: skip
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from core import clock
+from core.models.base import UtcDateTime
+from core.named_times import named_span
 
 # "queue:" while the rest is still being typed.
 _UNFINISHED = re.compile(r"([A-Za-z_]\w*):")
@@ -58,14 +78,19 @@ def named(wanted: Filter, names: Mapping[str, str]) -> Filter:
     return Filter(tuple(replace(term, column=names.get(term.column, term.column)) for term in wanted.terms))
 
 
-def condition(wanted: Filter, columns: Mapping[str, ColumnElement[object]]) -> ColumnElement[bool]:
-    """The SQL condition of a filter over these columns; names that are no column are looked for as text."""
+def condition(
+    wanted: Filter,
+    columns: Mapping[str, ColumnElement[object]],
+    times: Mapping[str, ColumnElement[datetime]] | None = None,
+) -> ColumnElement[bool]:
+    """The SQL condition of a filter over these columns and times; names that are neither are looked for as text."""
+    times = times or {}
     texts = {name: as_text(column) for name, column in columns.items()}
     conditions: list[ColumnElement[bool]] = []
     for term in wanted.terms:
-        if not term.word and term.column in texts:
+        if not term.word and (term.column in texts or term.column in times):
             continue
-        found = _found(term, texts)
+        found = _within(times[term.column], term.word) if term.column in times else _found(term, texts)
         conditions.append(not_(found) if term.is_excluded else found)
     return and_(true(), *conditions)
 
@@ -76,6 +101,14 @@ def as_text(column: ColumnElement[object]) -> ColumnElement[str]:
         return case((column, "yes"), else_="no")
     text = column if isinstance(column.type, String) else cast(column, String)
     return func.coalesce(text, "")
+
+
+def _within(column: ColumnElement[datetime], word: str) -> ColumnElement[bool]:
+    span = named_span(word, clock.utcnow().astimezone())
+    if span is None:
+        return false()
+    begin, end = literal(span.begin, UtcDateTime()), literal(span.end, UtcDateTime())
+    return and_(column.is_not(None), column >= begin, column < end)  # never NULL, so that it can be excluded
 
 
 def _found(term: Term, texts: Mapping[str, ColumnElement[str]]) -> ColumnElement[bool]:

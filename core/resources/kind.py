@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -228,10 +229,17 @@ class Kind:
         return {name: shown if sought is None else sought for name, shown, sought in looked_in}
 
     @property
+    def time_columns(self) -> dict[str, ColumnElement[datetime]]:
+        """The columns that a filter looks in for a part of time, by their names alone."""
+        return {column.name: column.sql for column in self.columns if column.type is ColumnType.TIME}
+
+    @property
     def filter_names(self) -> dict[str, str]:
         """What a filter may call the columns it looks in, and their own names: `from` is `header_from` where that is
         headed From."""
-        filtered = [column for column in self.columns if column.is_filtered]
+        filtered = [column for column in self.columns if column.is_filtered or column.type is ColumnType.TIME]
+        # Where two have one heading, it is the one with words, or else the first.
+        filtered.sort(key=lambda column: column.type is ColumnType.TIME)
         headings = {re.sub(r"\W", "_", column.label.lower()): column.name for column in reversed(filtered)}
         return headings | {column.name: column.name for column in filtered}
 

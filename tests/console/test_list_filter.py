@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from core.handles import Handles
 from core.services.actor import Actor
 from core.services.configuration.filters import filters
@@ -60,6 +62,19 @@ async def test_a_column_can_be_called_as_it_is_headed(open_console: Opener, hand
     store(handles, [*message(1, "Hi"), *message(2, "Ho", header_from="Bob <bob@example.org>")], "message")
     async with open_console(screen="messages", filter_text="from:bob") as console:
         await console.until_seen("1 of 2 messages")
+
+
+async def test_mail_of_a_day_is_found_and_what_is_no_day_is_said(open_console: Opener, handles: Handles) -> None:
+    then = datetime(2026, 11, 17, 23, 59).astimezone()
+    store(handles, [*message(1, "Hi", received_at=then), *message(2, "Ho")], "message")
+    async with open_console(screen="messages", filter_text="ann received:2026-11-17") as console:
+        await console.until_seen("1 of 2 messages")
+        assert console.app.screen.table.selected["subject"] == "Hi"
+    async with open_console(screen="messages", filter_text="-received:2026-11-17") as console:
+        await console.until_seen("1 of 2 messages")
+        assert console.app.screen.table.selected["subject"] == "Ho"
+    async with open_console(screen="messages", filter_text="received:soon") as console:
+        await console.until_seen("soon is no time to look for in received_at.")
 
 
 async def test_a_column_that_is_none_is_named_with_those_there_are(open_console: Opener) -> None:

@@ -236,7 +236,8 @@ class PostroomApp(TerminalApp):
         """The keys of this screen."""
         shown_screen = self.screen
         title = shown_screen.header.place if isinstance(shown_screen, DeskScreen) else "Keys"
-        columns = list(shown_screen.kind.filter_columns) if isinstance(shown_screen, ResourceScreen) else []
+        kind = shown_screen.kind if isinstance(shown_screen, ResourceScreen) else None
+        columns = [*kind.filter_columns, *kind.time_columns] if kind is not None else []
         self.push_screen(Help(str(title), key_names.explained(shown_screen), columns))
 
     def action_leave(self) -> None:

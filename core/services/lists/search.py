@@ -114,5 +114,5 @@ def _selected(actor: Actor, kind: Kind, filter_text: str, *, is_counted: bool = 
     return (
         select(*shown)
         .select_from(table)
-        .where(*kind.conditions, *seen_by(actor, kind), condition(wanted, kind.filter_columns))
+        .where(*kind.conditions, *seen_by(actor, kind), condition(wanted, kind.filter_columns, kind.time_columns))
     )

@@ -138,6 +138,15 @@ def test_no_limit_is_everything(handles: Handles, admin: Actor) -> None:
     assert count(handles, admin, kind_named("run"), at_most=50) == 50
 
 
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_every_column_of_times_is_filtered_by_day_and_what_has_no_time_is_kept_by_an_exclusion(
+    handles: Handles, admin: Actor, kind: str
+) -> None:
+    for name in kind_named(kind).time_columns:
+        assert matching(handles, admin, kind_named(kind), f"{name}:2001-02-03").rows == []
+        assert count(handles, admin, kind_named(kind), f"-{name}:2001-02-03") == count(handles, admin, kind_named(kind))
+
+
 @pytest.mark.parametrize("cursor", ["x", "-1", "9" * 30, "'"])
 def test_what_is_no_cursor_is_said_to_be_none(handles: Handles, admin: Actor, cursor: str) -> None:
     with pytest.raises(Misuse):

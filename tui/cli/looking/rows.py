@@ -30,13 +30,13 @@ from tui.cli.told.row_cells import shown_cells, table_columns
 from tui.cli.told.whole import write_whole
 from tui.cli.words.listing import Listing, read_listing
 from tui.cli.words.options import Invocation
-from tui.unknown_column import unknown_column
+from tui.empty_filter import why_nothing
 
 _PAGE = 1000
 
 
 def list_rows(ctx: Context) -> None:
-    """List KIND, newest first, what is configured by name: what FILTER matches (word, -word, column:word).
+    """List KIND, newest first, what is configured by name: what FILTER matches (word, -word, column:word, time:day).
 
     KIND: template mailbox account profile queue address filter handoff delivery record message outbox quarantine
     suppression run event alert audit worker setting. --limit N (1000; 0 = all), --after ID (go on behind that row),
@@ -55,7 +55,7 @@ def list_rows(ctx: Context) -> None:
             notice_unattended(handles)
         pages = _pages(handles, actor, kind, listing)
         last = _write_json(kind, pages) if invocation.json else _write_table(kind, pages)
-    if last is not None and not last.rows and (none := unknown_column(kind, listing.filter_text)):
+    if last is not None and not last.rows and (none := why_nothing(kind, listing.filter_text)):
         say(invocation, none)
     if last is not None and last.has_more:
         say(invocation, f"There are more. Go on with --after {cursor_of(kind, last.rows[-1])}, or --limit 0 for all.")

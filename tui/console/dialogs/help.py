@@ -20,6 +20,8 @@ FILTERS = """words          all of them, in any column, in any case
 column:word    in that column alone, as in queue:support
 -word          rows without it; -column:word too
 "two words"    together; column:"two words" too
+time:day       of a column of times, as in created:yesterday; a day of the
+               week is the last one, 2026-11 a month, 2026-11-17T14 an hour
 """
 
 

@@ -24,7 +24,7 @@ from tui.console.widgets.details import Details
 from tui.console.widgets.filter_box import FilterBox
 from tui.console.widgets.row_table import RowTable
 from tui.console.window import MOST, PAGE, Row, Window
-from tui.unknown_column import unknown_column
+from tui.empty_filter import why_nothing
 
 T = TypeVar("T")
 
@@ -239,7 +239,7 @@ class ResourceList(FilteredScreen):
         if self._filter:
             said = [
                 f"No {noun(self.kind, 0)} match this filter.\nEscape clears it.",
-                unknown_column(self.kind, self._filter),
+                why_nothing(self.kind, self._filter),
             ]
             return "\n\n".join(filter(None, said))
         if self.kind.is_editable and self.desk.may("add", self.kind):
