@@ -23,8 +23,7 @@ from core.inbound.decisions.placement import Ending, KnownRecord, Placement, Ver
 from core.inbound.record_types import MessageView, RecordDraft
 from core.inbound.trail import Complaint, Stage, Step
 from core.mail.headers import Headers
-from core.outbox.probe_mark import HEADER as PROBE
-from core.outbox.probe_mark import is_mark
+from core.outbox.probe_mark import ALERT, ALERT_HEADER, HEADER, PROBE, is_mark
 from core.outbox.return_token import outgoing_id_in
 from core.text import counted
 
@@ -39,6 +38,7 @@ _NO_FILTERS = Step(Stage.FILTERS, "", "no filter matched")
 _NOT_IGNORED = Step(Stage.IGNORE, "", "not asked for")
 _IGNORED = Step(Stage.IGNORE, "Ignore", "a control header or filter says that it makes no record")
 _IS_PROBE = Step(Stage.IGNORE, "round trip", "a probe of ours, sent to see whether mail arrives here")
+_IS_ALERT = Step(Stage.IGNORE, "alert", "mail of ours about alerts: postroom list alert")
 _NO_LOOP = Step(Stage.LOOP_GUARD, "", "within its limits")
 _NO_LOOKUP = Step(Stage.FOLLOW_UP, "", "no record number, answers nothing")
 _NOT_KNOWN = Step(Stage.FOLLOW_UP, "", "what it names or answers is on no record")
@@ -58,14 +58,21 @@ def judge(facts: MessageFacts, rules: Rules) -> Verdict:
     trusted = _trust(facts.headers, rules)
     sender = facts.summary.from_address.lower()
     own = comes_from_us(sender, facts.headers.raw_all(MARK), rules.loop)
-    if is_mark(rules.return_secret, facts.headers.raw(PROBE)):
-        trail = (trusted.step, _IS_PROBE)
+    if (step := _marked(facts.headers, rules)) is not None:
+        trail = (trusted.step, step)
         return Verdict(facts, rules, sender, own, trail, trusted.complaints, ending=Ending.IGNORED)
     if facts.bounce is not None:
         trail = (trusted.step, _IS_BOUNCE)
         about = _returned_id(facts.headers, facts.bounce, rules)
         return Verdict(facts, rules, sender, own, trail, trusted.complaints, ending=Ending.BOUNCE, returned_id=about)
     return _filtered(facts, rules, sender, own, trusted)
+
+
+def _marked(headers: Headers, rules: Rules) -> Step | None:
+    """Mail of this installation to itself, which makes no record and needs nobody."""
+    if is_mark(rules.return_secret, headers.raw(HEADER), PROBE):
+        return _IS_PROBE
+    return _IS_ALERT if is_mark(rules.return_secret, headers.raw(ALERT_HEADER), ALERT) else None
 
 
 def _filtered(facts: MessageFacts, rules: Rules, sender: str, own: str | None, trusted: _Trusted) -> Verdict:

@@ -20,6 +20,8 @@ from core.models import Alert, Mailbox, MailboxStatus
 from core.outbound import no_mailbox
 from core.outbox.enqueue import TOPIC, insert_entries
 from core.outbox.entry import read_entry
+from core.outbox.probe_mark import ALERT, new_mark
+from core.outbox.return_token import made_secret
 from core.settings import AlertSettings
 from core.text import counted
 from core.workers.telling.by_command import COMMAND_SUBJECT
@@ -92,7 +94,8 @@ def _put(session: Session, handles: Handles, settings: AlertSettings, told: Sequ
         notify=False,  # a report that an alert was not delivered would tell nobody who can read it
     )
     try:
-        raw = notice(told, to=settings.to, host=handles.host, now=now)
+        mark = new_mark(made_secret(session), ALERT)
+        raw = notice(told, to=settings.to, host=handles.host, now=now, mark=mark)
         entry = read_entry(envelope, raw, host=handles.host, submitted_by="postroom (alerts)")
     except (BadInput, ValueError) as error:
         _log.error("alerts cannot be mailed: %s Mend the setting alerts.to.", error)

@@ -13,6 +13,7 @@ from typing import Any
 from core.mail.canonical import canonical_crlf
 from core.mail.header_block import encode_text
 from core.mail.strict_address import strict_address
+from core.outbox.probe_mark import ALERT_HEADER
 from core.text import bounded, clean
 
 _LONGEST_SUBJECT = 120
@@ -36,10 +37,11 @@ class Told:
         return cls(row.id, row.subject, row.text, row.opened_at, row.closed_at)
 
 
-def notice(alerts: Sequence[Told], *, to: Sequence[str], host: str, now: datetime) -> bytes:
+def notice(alerts: Sequence[Told], *, to: Sequence[str], host: str, now: datetime, mark: str) -> bytes:
     """One mail about all of these, those that are open first; without From, which the sending mailbox has.
 
-    It says that it is automatic (RFC 3834 §5), so that no answer comes back and no loop begins.
+    It says that it is automatic (RFC 3834 §5), so that no answer comes back and no loop begins; by `mark` we know it
+    again, should we fetch the mail of one of these addresses.
 
     Raises:
         ValueError: an address cannot stand in a header.
@@ -53,6 +55,7 @@ def notice(alerts: Sequence[Told], *, to: Sequence[str], host: str, now: datetim
         "Subject: " + encode_text(_headline(opened, closed, host), len("Subject: ")).decode("ascii"),
         f"Date: {format_datetime(now)}",
         "Auto-Submitted: auto-generated",
+        f"{ALERT_HEADER}: {mark}",
         "MIME-Version: 1.0",
         'Content-Type: text/plain; charset="utf-8"',
         "Content-Transfer-Encoding: quoted-printable",

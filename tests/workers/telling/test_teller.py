@@ -1,27 +1,32 @@
 """Alerts told: to addresses through a mailbox that works and to a command, once when they open, once when they pass."""
 
+import io
 import json
 import shlex
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from core import alerts, clock
 from core.db import bulk
 from core.db.bulk import table_of
 from core.handles import Handles
+from core.inbound.by_hand import take_in_by_hand
+from core.inbound.decisions.loop_guard import MARK
+from core.inbound.handed_in import HandedIn
 from core.mail.headers import read_header_block
-from core.models import Alert, MailboxStatus, Setting
+from core.models import Alert, MailboxStatus, Message, OutgoingRaw, Setting
 from core.outbound.sending.deliver import deliver_due
 from core.workers.telling import by_command, teller
 from core.workers.telling.by_mail import note_and_mail
-from tests.accounts import ON_SQLITE, rows_of
+from tests.accounts import ON_SQLITE, add_account, rows_of
 from tests.outbound.world import add_mailbox, rows
 from tests.servers.smtp import RuledSink
 from tests.waiting import PATIENCE
@@ -85,6 +90,22 @@ def test_a_mail_when_it_opens_and_a_mail_when_it_has_passed(handles: Handles, sm
     assert "passed" in (read_header_block(passed.raw).get("subject") or "")
     (alert,) = rows_of(handles, Alert, "id")
     assert None not in (alert.told_at, alert.closing_told_at)
+
+
+@ON_SQLITE
+def test_mail_about_alerts_that_we_fetch_ourselves_needs_nobody(handles: Handles) -> None:
+    """In quarantine it would open an alert, and again by the mail that this has passed."""
+    configure(handles, to=["support@example.com"])
+    have_open(handles, "account:a")
+    tell(handles)
+    account = add_account(handles)
+    with handles.database.reading() as session:
+        [raw] = session.connection().scalars(select(table_of(OutgoingRaw).c.data)).all()
+    mail = f"From: <desk@example.com>\r\n{MARK}: {handles.host}\r\n".encode() + raw
+    ended = take_in_by_hand(handles, account, [HandedIn("a.eml", lambda: nullcontext(io.BytesIO(mail)))])
+    assert ended.error == ""
+    [stored] = rows_of(handles, Message, "id")
+    assert (stored.state, stored.trail[-1][1]) == ("ignored", "alert")
 
 
 @ON_SQLITE
