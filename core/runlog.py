@@ -139,6 +139,11 @@ class RunLog:
         text = f"{folder}: the server gives numbers again that it gave before (up to {settled}, now from {uidnext})"
         self._note("warning", "select", f"{text}; messages are matched by their bytes")
 
+    def all_names_changed(self, messages: int) -> None:
+        """No message of a maildrop has a name that is known; messages are matched by their bytes."""
+        text = f"the server has another UIDL for each of {counted(messages, 'message')}"
+        self._note("warning", "select", f"{text}; messages are matched by their bytes")
+
     def dialogue(self, direction: str, text: str) -> None:
         """A line of the dialogue, secrets masked; only with `--debug`."""
         if self.debug:

@@ -15,7 +15,7 @@ from core.inbound.marks import Pending
 from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted
 from core.inbound.run import careful
-from core.inbound.run.given_again import are_numbers_given_again, begin_anew
+from core.inbound.run.given_again import are_numbers_given_again, begin_anew, have_all_other_names
 from core.inbound.run.suspects import acquit, suspects_among
 from core.inbound.run.too_large import describe_too_large
 from core.inbound.server.acknowledge import Acknowledger
@@ -50,13 +50,18 @@ class FolderPass:
         selected = self._selected()
         fp("K1")
         if are_numbers_given_again(self.visit, selected, self.noted):
-            return self._begin_anew(selected)
+            settled = self.noted.mark.uid_settled if self.noted.mark is not None else 0
+            self.visit.log.numbers_given_again(self.folder, settled, selected.uidnext)
+            return self._begin_anew()
         backlog = Backlog(self.visit, self.folder, self.noted)
         mark = backlog.current_mark(selected)
         listing = backlog.listed(selected, mark)
         self._acknowledge_stored(selected, listing)
         again = backlog.again(mark, listing)
         new = backlog.new(mark, listing, again)
+        if have_all_other_names(self.visit, self.noted, listing, new):
+            self.visit.log.all_names_changed(len(new))
+            return self._begin_anew()
         self._tell_found(selected, len(new) + len(again))
         due = new[:limit]
         self.has_more = len(due) < len(new)
@@ -95,10 +100,8 @@ class FolderPass:
         """Whether nothing of the folder is left for the next run."""
         return not self.has_more and not self.wants_stop()
 
-    def _begin_anew(self, selected: Selected) -> int:
-        """Nothing more by these numbers: the next run, which follows at once, knows the folder anew."""
-        settled = self.noted.mark.uid_settled if self.noted.mark is not None else 0
-        self.visit.log.numbers_given_again(self.folder, settled, selected.uidnext)
+    def _begin_anew(self) -> int:
+        """Nothing more by these names: the next run, which follows at once, knows the folder anew."""
         begin_anew(self.visit)
         self.has_more = True
         return 0

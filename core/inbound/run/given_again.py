@@ -1,4 +1,5 @@
 """A server that gives numbers again which it gave before, under the same UIDVALIDITY: it was restored from a backup.
+And a POP3 server that suddenly has another name for every message: its mail was moved, or its indexes made anew.
 
 RFC 3501 §2.3.1.1 forbids it, and it happens: what comes has the numbers of what came after that backup, and would
 never be fetched; what was still to be deleted has the numbers of mail that nobody has read. Some servers only tell
@@ -8,6 +9,7 @@ UIDNEXT as the last message's number and one: there it falls when that message g
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
@@ -21,9 +23,9 @@ from core.inbound.marks import is_key
 from core.inbound.noted import Noted
 from core.inbound.server.backlog import FARTHEST_WEST
 from core.inbound.server.visit import Visit
-from core.models import Account, FolderMark, Message, MessageState
+from core.models import Account, AfterFetch, FolderMark, Message, MessageState
 from core.protocols.imap.source import ImapSource
-from core.protocols.source import Key, Selected
+from core.protocols.source import Key, Listing, Selected
 
 _account, _message = table_of(Account), table_of(Message)
 
@@ -48,6 +50,18 @@ def are_numbers_given_again(visit: Visit, selected: Selected, noted: Noted) -> b
     if fetched.raw is None or (stored is None and may_be_before_start(account, fetched.internal_date)):
         return False
     return hashlib.sha256(fetched.raw).hexdigest() != stored
+
+
+def have_all_other_names(visit: Visit, noted: Noted, listing: Listing, new: Sequence[Key]) -> bool:
+    """Whether a maildrop is as full as it was, and no message in it has a name (UIDL) that is known.
+
+    POP3 has no UIDVALIDITY to tell of it. Only where mail is kept does it say anything: elsewhere what is there is new.
+    """
+    account, mark = visit.account, noted.mark
+    is_told_apart = not listing.folder and listing.has_uidl and not listing.duplicates
+    if mark is None or not is_told_apart or account.after_fetch != AfterFetch.KEEP or account.start_from != "all":
+        return False
+    return 0 < mark.messages <= len(listing.keys) == len(new)
 
 
 def may_be_before_start(account: Account, came: datetime | None) -> bool:
