@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import delete, select, update
 from sqlmodel import Session
@@ -35,10 +36,10 @@ def retry(handles: Handles, message_id: int) -> MessageState:
     Raises:
         NotFound: it is not in quarantine.
     """
-    row, account, raw = _load(handles, message_id)
-    rules = load_rules(handles, account)
-    judged = judge_message(_fetched(row, raw), rules.rules, clock.utcnow())
-    return _settled(handles, row, account, rules, judged, queue=None)
+    held = _load(handles, message_id)
+    rules = load_rules(handles, held.account)
+    judged = judge_message(held.fetched, rules.rules, clock.utcnow())
+    return _settled(handles, held, rules, judged)
 
 
 def release(handles: Handles, message_id: int, queue: str) -> MessageState:
@@ -47,16 +48,16 @@ def release(handles: Handles, message_id: int, queue: str) -> MessageState:
     Raises:
         NotFound: it is not in quarantine, or there is no such queue.
     """
-    row, account, raw = _load(handles, message_id)
-    rules = load_rules(handles, account)
+    held = _load(handles, message_id)
+    rules = load_rules(handles, held.account)
     if queue not in rules.queue_ids:
         from core.resources.routing import QUEUE
         from core.resources.unknown import unknown
 
         raise NotFound(unknown(QUEUE, queue, rules.queue_ids))
     bare = replace(rules, rules=replace(rules.rules, filters=(), trusted=False))
-    judged = judge_message(_fetched(row, raw), bare.rules, clock.utcnow())
-    return _settled(handles, row, account, bare, judged, queue=queue)
+    judged = judge_message(held.fetched, bare.rules, clock.utcnow())
+    return _settled(handles, held, bare, judged, queue=queue)
 
 
 def edit(handles: Handles, message_id: int, edited: bytes, *, by: str) -> None:
@@ -107,7 +108,21 @@ def remove(handles: Handles, message_id: int) -> None:
     handles.changes.moved("message")
 
 
-def _load(handles: Handles, message_id: int) -> tuple[Message, Account, bytes]:
+class _Held(NamedTuple):
+    """A message in quarantine, with what it takes to process it again."""
+
+    row: Message
+    account: Account
+    raw: bytes
+
+    @property
+    def fetched(self) -> Fetched:
+        """As it came from its server."""
+        row = self.row
+        return Fetched(Key(row.folder, row.uidvalidity, row.uid, row.uidl), self.raw, row.size, row.received_at)
+
+
+def _load(handles: Handles, message_id: int) -> _Held:
     with handles.database.reading() as session:
         row = session.get(Message, message_id)
         if row is None or row.state != MessageState.QUARANTINED:
@@ -117,48 +132,51 @@ def _load(handles: Handles, message_id: int) -> tuple[Message, Account, bytes]:
     if account is None:
         # Its account is gone for good: the rules of an account with all defaults hold.
         account = account_with_defaults(DELETED, row.account_id)
-    return row, account, bytes(data)
+    return _Held(row, account, bytes(data))
 
 
 def _not_there(message_id: int) -> NotFound:
     return NotFound(f"There is no message {message_id} in quarantine. To see what is: postroom list quarantine")
 
 
-def _fetched(row: Message, raw: bytes) -> Fetched:
-    return Fetched(Key(row.folder, row.uidvalidity, row.uid, row.uidl), raw, row.size, row.received_at)
-
-
 def _settled(
-    handles: Handles, row: Message, account: Account, rules: LoadedRules, judged: Judged, *, queue: str | None
+    handles: Handles, held: _Held, rules: LoadedRules, judged: Judged, *, queue: str | None = None
 ) -> MessageState:
+    """Take it out of quarantine, or note why it stays; `queue` is where a person wants it."""
+
     def store(session: Session) -> MessageState:
-        now = clock.utcnow()
-        rows = Rows(account, row.run_id or 0, now, rules.queue_ids, rules.handoffs)
         if judged.verdict is None:
-            note_failure(session, row.id, judged.reason, judged.detail)
+            note_failure(session, held.row.id, judged.reason, judged.detail)
             return MessageState.QUARANTINED
-        known = load_known(session, account, [judged.verdict], {})
-        placement = settle(judged.verdict, known)
+        placement = settle(judged.verdict, load_known(session, held.account, [judged.verdict], {}))
         if queue is not None:
             placement = _released(placement, queue)
         if placement.ending is Ending.QUARANTINED:
-            note_failure(session, row.id, placement.reason, "")
+            note_failure(session, held.row.id, placement.reason, "")
             return MessageState.QUARANTINED
-        record_id = placement.record.id if placement.record is not None else None
-        if placement.draft is not None:
-            record_id, counter = reserve_block(session, 0, 1, now).next_record()
-            rows.add_record(record_id, record_number(now.date(), rules.rules.system_id, counter), placement)
-        elif placement.is_follow_up and record_id is not None:
-            rows.changes.append((record_id, placement.changes))
-        rows.offer(row.id, placement, record_id)
-        rows.report(placement, record_id)
-        rows.write(session)
-        _move(session, row.id, judged, placement, record_id)
+        record_id = _place(session, held, rules, placement)
+        _move(session, held.row.id, judged, placement, record_id)
         return MessageState(placement.ending.value)
 
     state = handles.database.writing(store)
     handles.changes.moved("message", "record")
     return state
+
+
+def _place(session: Session, held: _Held, rules: LoadedRules, placement: Placement) -> int | None:
+    """Write what the message does to records, and whom that is told; gives back the record it is on."""
+    now = clock.utcnow()
+    rows = Rows(held.account, held.row.run_id or 0, now, rules.queue_ids, rules.handoffs)
+    record_id = placement.record.id if placement.record is not None else None
+    if placement.draft is not None:
+        record_id, counter = reserve_block(session, 0, 1, now).next_record()
+        rows.add_record(record_id, record_number(now.date(), rules.rules.system_id, counter), placement)
+    elif placement.is_follow_up and record_id is not None:
+        rows.changes.append((record_id, placement.changes))
+    rows.offer(held.row.id, placement, record_id)
+    rows.report(placement, record_id)
+    rows.write(session)
+    return record_id
 
 
 def _released(placement: Placement, queue: str) -> Placement:
