@@ -116,11 +116,29 @@ def settle(verdict: Verdict, known: Known) -> Placement:
     facts = verdict.facts
     if copy := known.copy_in_another_folder(facts.sha256, facts.summary.message_id, facts.folder):
         return _copied(verdict, known, copy)
-    return _stopped(verdict, known) or _followed_up(verdict, known)
+    answered = _returned_to(verdict, known)
+    return (
+        _stopped(verdict, known, is_returned=answered is not None)
+        or (_returned(verdict, answered) if answered is not None else None)
+        or _followed_up(verdict, known)
+    )
 
 
-def _stopped(verdict: Verdict, known: Known) -> Placement | None:
-    """The loop guard."""
+def _returned_to(verdict: Verdict, known: Known) -> KnownRecord | None:
+    """The record that we answered with just this message, if it is ours: a list or a redirection sent it back."""
+    sent = known.sent(None, verdict.facts.summary.message_id) if verdict.own is not None else None
+    return known.records.get(sent.number) if sent is not None and sent.number is not None else None
+
+
+def _returned(verdict: Verdict, record: KnownRecord) -> Placement:
+    """Nobody has answered: it opens nothing, and makes no record of what a record has said."""
+    step = Step(Stage.FOLLOW_UP, "our answer", f"our own answer came back to record {record.number}")
+    trail = (*verdict.trail, _NO_LOOP, step)
+    return Placement(verdict, Ending.RECORDED, trail, verdict.complaints, record=record)
+
+
+def _stopped(verdict: Verdict, known: Known, *, is_returned: bool) -> Placement | None:
+    """The loop guard; a list that sends back what a person of ours wrote makes it no automatic mail."""
     facts = verdict.facts
     found = guard(
         verdict.sender,
@@ -128,7 +146,7 @@ def _stopped(verdict: Verdict, known: Known) -> Placement | None:
         known.recorded_at.get(verdict.sender, ()),
         verdict.rules.loop,
         own=verdict.own,
-        automatic=facts.summary.automatic,
+        automatic=None if is_returned else facts.summary.automatic,
     )
     if found is None:
         return None
@@ -145,13 +163,7 @@ def _followed_up(verdict: Verdict, known: Known) -> Placement:
     record = known.records.get(found.number) if found is not None else None
     if found is None or record is None:
         return _new_record(verdict, _NOT_KNOWN)
-    return _follow_up(verdict, found, record, is_returned=_is_returned(verdict, record, known))
-
-
-def _is_returned(verdict: Verdict, record: KnownRecord, known: Known) -> bool:
-    """Whether it is our own answer to this record that somebody sent back: a list, a redirection."""
-    sent = known.sent(None, verdict.facts.summary.message_id) if verdict.own is not None else None
-    return sent is not None and sent.number == record.number
+    return _follow_up(verdict, found, record)
 
 
 def _trust(headers: Headers, rules: Rules) -> _Trusted:
@@ -255,14 +267,9 @@ def _copied(verdict: Verdict, known: Known, copy: Copy) -> Placement:
     )
 
 
-def _follow_up(verdict: Verdict, found: FollowUp, record: KnownRecord, *, is_returned: bool) -> Placement:
+def _follow_up(verdict: Verdict, found: FollowUp, record: KnownRecord) -> Placement:
     """Add it to its record, or make a new one where the record is closed and its queue wants that."""
     rules = verdict.rules
-    if is_returned:
-        # Nobody has answered: it opens nothing, and makes no record of what a record has said.
-        step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}: our own answer came back to record {found.number}")
-        trail = (*verdict.trail, _NO_LOOP, step)
-        return Placement(verdict, Ending.RECORDED, trail, verdict.complaints, record=record)
     closed = rules.queues.get(record.queue, "possible") if record.is_closed else "open"
     if closed == "new":
         step = Step(Stage.FOLLOW_UP, found.rule, f"{found.why}, but record {found.number} is closed: a new one is made")

@@ -8,7 +8,7 @@ from core.inbound import record_types
 from core.inbound.control_values import AllowedValues, ControlValues
 from core.inbound.decisions.changes import RecordChanges
 from core.inbound.decisions.known import Known, Sent
-from core.inbound.decisions.placement import KnownRecord
+from core.inbound.decisions.placement import Ending, KnownRecord
 from core.inbound.trail import Stage
 from tests.inbound.verdicts import N1, N2, N3, NOW, known_record, mail, place, rule, stages
 
@@ -80,8 +80,11 @@ def test_a_closed_record_follows_its_queue_and_a_pending_one_is_opened(
 @pytest.mark.parametrize("queue", ["Support", "Fresh", "Strict"])
 @pytest.mark.parametrize("state", ["closed successful", "pending reminder", "open"])
 @pytest.mark.parametrize("shown_by", ["sender", "mark"])
-def test_our_own_answer_that_comes_back_changes_nothing(queue: str, state: str, shown_by: str) -> None:
-    more = ("X-Postroom-Loop: host-1",) if shown_by == "mark" else ()
+@pytest.mark.parametrize("through", [(), ("List-Id: <x.example>", "Precedence: list")], ids=["redirection", "list"])
+def test_our_own_answer_that_comes_back_changes_nothing(
+    queue: str, state: str, shown_by: str, through: tuple[str, ...]
+) -> None:
+    more = (*through, "X-Postroom-Loop: host-1") if shown_by == "mark" else through
     sender = "help@example.org" if shown_by == "sender" else "list@x.example"
     facts = mail(f"Re: [Ticket#{N1}] x", *more, sender=sender, message_id="<out@host>")
     known = Known([KnownRecord(N1, queue, state, id=7)], outgoing=[Sent((3,), "<out@host>", N1)])
@@ -99,6 +102,16 @@ def test_what_we_sent_without_answering_the_record_is_a_follow_up_as_any(answere
         [KnownRecord(N1, "Support", "closed successful", id=7)], outgoing=[Sent((3,), "<out@host>", answered)]
     )
     assert place(facts, known).changes.state == "open"
+
+
+def test_our_own_answer_that_comes_back_without_end_is_stopped() -> None:
+    facts = mail(sender="help@example.org", message_id="<out@host>")
+    known = Known(
+        [KnownRecord(N1, "Support", "open", id=7)],
+        outgoing=[Sent((3,), "<out@host>", N1)],
+        recorded_at={"help@example.org": [NOW - timedelta(minutes=minute) for minute in range(20)]},
+    )
+    assert place(facts, known).ending is Ending.QUARANTINED
 
 
 def test_whoever_takes_our_message_id_does_not_speak_for_us() -> None:
