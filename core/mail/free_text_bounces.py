@@ -1,26 +1,19 @@
 """Bounces in a server's own words: those that come without a report for machines (RFC 3464)."""
 
 import re
-from itertools import islice
 
-from core.mail.addresses import bare_addresses
 from core.mail.body import Body, read_body
 from core.mail.bounce_forms import FORMS, UNKNOWN, BounceForm
-from core.mail.bounce_signs import DELAYED, EXPIRED, FAILURE, RECEIPT, REQUESTED, RETURNED
-from core.mail.bounces import Action, Bounce, BouncedRecipient
-from core.mail.delivery_words import status_in
+from core.mail.bounce_signs import FAILURE, RECEIPT, REQUESTED, RETURNED
+from core.mail.bounces import Bounce
 from core.mail.headers import Headers
+from core.mail.notice_recipients import only_recipient_in, recipients_in
 from core.mail.parameters import read_parameterized
 from core.mail.returned_message import RETURNED_TYPES, only_recipient, returned_message_id
-from core.text import bounded, clean
 
 LONGEST_NOTICE = 64 * 1024
 """Characters of a message that are read; what a server says comes before what it returns."""
 
-MOST_RECIPIENTS = 100
-"""Of one notice; those named after them are left out."""
-
-_LONGEST_DIAGNOSTIC = 998
 _LINES_BEFORE = 15
 """Non-blank lines that may stand before a mail system's own words: greetings, banners, the name of the host."""
 
@@ -62,15 +55,8 @@ _FAILURE_SUBJECT = re.compile(
 _ANSWER_SUBJECT = re.compile(
     r"(?:re|aw|sv|antw|fwd?|wg|tr|rv)\s?:|(?:auto(?:matic)?|out|abwesen|absen|away)", re.IGNORECASE
 )
-_DELAY_SUBJECT = re.compile(
-    r"\W{0,4}(?:warning\b|delayed\b|(?:mail |message )?delivery (?:is )?delay)|.{0,80}\(delay(?:ed)?\)", re.IGNORECASE
-)
-"""How the subject of a notice of delay begins: what follows may be the subject of the message."""
-
 _REJECTED = re.compile(r"\s*auto-replied\s*\(rejected\)", re.IGNORECASE)
 _WORDS_OF_A_LINE = re.compile(r"[^\W_].*")
-_LONGEST_ADDRESS = 320
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 
 def may_be_free_text_bounce(headers: Headers) -> bool:
@@ -99,13 +85,13 @@ def read_free_text_bounce(headers: Headers, raw: bytes) -> Bounce | None:
     form, notice, end = found
     if _is_receipt(notice) or (form.is_loose and not (is_system or _looks_like_failure(headers))):
         return None
-    recipients = _recipients(form, notice, headers)
+    recipients = recipients_in(form, notice, headers)
     if not recipients and is_system:
         # "User's mailbox is full: <bob@example.net>", and then: "Unable to deliver mail".
         notice = body.text[:end]
-        recipients = _recipients(form, notice, headers)
+        recipients = recipients_in(form, notice, headers)
     if not recipients and (alone := only_recipient(body, raw, end)):
-        recipients = (_recipient(alone, notice, notice, status_in(notice), is_delay=_is_delay(notice, headers)),)
+        recipients = (only_recipient_in(alone, notice, headers),)
     if not recipients:
         return None
     return Bounce(recipients, returned_message_id(headers, body, raw, end), original_envelope_id="")
@@ -207,10 +193,6 @@ def _is_sent_by_failure(headers: Headers) -> bool:
     return (_is_system(headers) or is_postmaster) and _has_failure_subject(headers)
 
 
-def _is_delay(notice: str, headers: Headers) -> bool:
-    return DELAYED.search(notice) is not None or _DELAY_SUBJECT.match(headers.get("subject") or "") is not None
-
-
 def _start_of_line(text: str, number: int) -> int:
     """Where the words of the n-th line that is not blank begin, counted from 0; of the last line if there are fewer."""
     position = 0
@@ -219,56 +201,3 @@ def _start_of_line(text: str, number: int) -> int:
         if count == number:
             break
     return position
-
-
-def _recipients(form: BounceForm, notice: str, headers: Headers) -> tuple[BouncedRecipient, ...]:
-    """Whom the notice names, each with what is said of him; a header that lists them knows best who they are."""
-    is_delay = _is_delay(notice, headers)
-    status_of_all = status_in(notice)
-    words = _words_by_address(form, notice)
-    listed = [one.lower() for value in headers.raw_all("x-failed-recipients") for one in bare_addresses(value)]
-    listed = listed[:MOST_RECIPIENTS]
-    named = {address: said for address, said in words.items() if address.lower() in listed}
-    named |= {address: notice for address in listed if address not in map(str.lower, named)}
-    return tuple(
-        _recipient(address, said, notice, status_of_all, is_delay=is_delay)
-        for address, said in list((named if listed else words).items())[:MOST_RECIPIENTS]
-    )
-
-
-def _words_by_address(form: BounceForm, notice: str) -> dict[str, str]:
-    """Each address with the words from it to the next one; a reply may begin a line with the address it is about."""
-    for pattern in form.recipients:
-        firsts: dict[str, re.Match[str]] = {}
-        for one in islice(pattern.finditer(notice), MOST_RECIPIENTS * 2):
-            firsts.setdefault(one["address"].rstrip(".").lower(), one)
-        if not firsts:
-            continue
-        found = list(firsts.values())
-        ends = [*(one.start() for one in found[1:]), len(notice)]
-        return {one["address"].rstrip("."): notice[one.end() : end] for one, end in zip(found, ends, strict=True)}
-    return {}
-
-
-def _recipient(address: str, said: str, notice: str, status_of_all: str, *, is_delay: bool) -> BouncedRecipient:
-    """What became of one recipient; where nothing is said of him, what the notice says elsewhere."""
-    own = _first_paragraph(said)
-    lines = "\n".join(line for line in notice.splitlines() if address.lower() in line.lower())
-    status, said = next(
-        ((found, words) for words in (own, said, lines) if (found := status_in(words))),
-        (status_of_all, notice if said is notice else own or notice),
-    )
-    action = Action.DELAYED if is_delay and not EXPIRED.match(own) else Action.FAILED
-    if is_delay and status:
-        # A server that goes on trying has not taken the refusal for final.
-        status = f"4{status[1:]}"
-    return BouncedRecipient(bounded(clean(address), _LONGEST_ADDRESS), action, status, _diagnostic(said))
-
-
-def _first_paragraph(said: str) -> str:
-    """What is said of a recipient before it goes on about all."""
-    return _BLANK_LINE.split(said.strip(), maxsplit=1)[0]
-
-
-def _diagnostic(said: str) -> str:
-    return bounded(" ".join(clean(said).split()).lstrip(":;-.) "), _LONGEST_DIAGNOSTIC)
