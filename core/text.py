@@ -64,6 +64,11 @@ def counted(count: float, one: str, several: str = "", *, thousands: str = ",") 
     return f"{number} {one if count == 1 else several or one + 's'}"
 
 
+def ended(text: str) -> str:
+    """What somebody else said, with the full stop that lets another sentence follow; nothing stays nothing."""
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
+
+
 def bounded(text: str, length: int) -> str:
     """Cut text to at most `length` characters; a cut shows as an ellipsis."""
     if len(text) <= length:

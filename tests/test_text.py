@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.text import bounded, clean, counted, safe_text
+from core.text import bounded, clean, counted, ended, safe_text
 
 any_text = st.text(st.characters(categories=None))
 """Every code point, lone surrogates included."""
@@ -106,3 +106,10 @@ def test_a_cut_shows_as_an_ellipsis(text: str, length: int, cut: str) -> None:
 )
 def test_what_is_counted_is_one_or_several(count: float, words: tuple[str, ...], told: str) -> None:
     assert counted(count, *words) == told
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"), [("", ""), ("Not now", "Not now."), ("Not now.", "Not now."), ("Really?", "Really?")]
+)
+def test_what_another_sentence_follows_has_its_full_stop_once(said: str, shown: str) -> None:
+    assert ended(said) == shown

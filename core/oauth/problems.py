@@ -17,7 +17,7 @@ from core.oauth.app import App
 from core.oauth.remedies import Kind, Remedy
 from core.protocols.sasl import scrubbed
 from core.secret import Secret
-from core.text import bounded, clean, counted
+from core.text import bounded, clean, counted, ended
 
 MUCH_SKEW = 300.0
 """Seconds between the provider's clock and ours from which on it is worth a word; Microsoft allows five minutes."""
@@ -112,8 +112,7 @@ def _by_word(error: str, default: Remedy) -> Remedy:
 def _said(refusal: Refusal, secrets: Iterable[str]) -> str:
     # Microsoft puts trace and correlation ids behind its sentence.
     text = re.split(r"\s+Trace ID:|[\r\n]", _AADSTS.sub("", refusal.description).lstrip(": "))[0]
-    text = bounded(scrubbed(text, secrets).strip(), 300)
-    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
+    return ended(bounded(scrubbed(text, secrets).strip(), 300))
 
 
 def _about_the_clock(skew: float) -> str:

@@ -11,6 +11,7 @@ from core import alerts
 from core.db.bulk import table_of
 from core.handles import Handles
 from core.models import Mailbox, MailboxStatus
+from core.text import ended
 
 PREFIX = "mailbox:"
 """Subjects of these alerts: `mailbox:desk`."""
@@ -42,6 +43,6 @@ def _failing(handles: Handles) -> dict[str, str]:
 
 def _text(name: str, error: str) -> str:
     return (
-        f"Mailbox {name} cannot send: {error} Its mail goes by its failover or others, or waits. "
+        f"Mailbox {name} cannot send: {ended(error)} Its mail goes by its failover or others, or waits. "
         f"To find the cause: postroom test mailbox {shlex.quote(name)}"
     )

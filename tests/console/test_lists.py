@@ -236,3 +236,13 @@ def test_of_many_names_each_can_be_chosen(handles: Handles, actor: Actor) -> Non
     now = clock.utcnow()
     store(handles, [Queue(id=one, name=f"team {one}", created_at=now, updated_at=now) for one in range(10, 260)])
     assert "team 259" in Desk(handles, actor).names(kind_named("queue"))
+
+
+async def test_help_sets_in_what_goes_on_on_the_next_line(open_console: Opener) -> None:
+    async with open_console((60, 20), screen="records") as console:
+        await console.press("question_mark", "G")
+        await console.until_seen("The columns here:")
+        lines = console.lines
+        place = next(place for place, line in enumerate(lines) if "column:word" in line)
+        assert lines[place + 1].index("queue:support") == lines[place].index("in that column")
+        assert "created_at" in " ".join(lines), "times can be looked in"

@@ -31,7 +31,7 @@ def test_three_failures_in_a_row_are_told_until_it_sends_again(handles, smtp_sin
     fail(handles, 1)
     assert told(handles) == [("mailbox:main", True)]
     text = rows_of(handles, Alert, "id")[0].text
-    assert text.startswith("Mailbox main cannot send: 451 4.3.0 Not now")
+    assert text.startswith("Mailbox main cannot send: 451 4.3.0 Not now. Its mail goes by")
     assert text.endswith("postroom test mailbox main")
 
     smtp_sink.clear_rules()

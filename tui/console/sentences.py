@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.text import ended
+
 
 def sentence(text: Any) -> str:
     """A text that another sentence may follow: with its full stop and a space; nothing for none."""
-    words = str(text or "").strip()
-    return f"{words}{'' if words.endswith(('.', '!', '?')) else '.'} " if words else ""
+    words = ended(str(text or "").strip())
+    return f"{words} " if words else ""
 
 
 def going_on(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,13 +17,14 @@ from tui.console.cells import zone
 from tui.console.widgets.sheet import Sheet
 from tui.console.wrapping import hanging
 
-FILTERS = """words          all of them, in any column, in any case
-column:word    in that column alone, as in queue:support
--word          rows without it; -column:word too
-"two words"    together; column:"two words" too
-time:day       of a column of times, as in created:yesterday; a day of the
-               week is the last one, 2026-11 a month, 2026-11-17T14 an hour
-"""
+FILTERS = (
+    ("words", "all of them, in any column, in any case"),
+    ("column:word", "in that column alone, as in queue:support"),
+    ("-word", "rows without it; -column:word too"),
+    ('"two words"', 'together; column:"two words" too'),
+    ("time:day", "in a column of times, as created:2026-11-17; 2026-11 is a month, tuesday the last one there was"),
+)
+"""How a filter is written."""
 
 
 class Help(ModalScreen[None]):
@@ -46,21 +48,24 @@ class Help(ModalScreen[None]):
         """Keys, then the filter's grammar."""
         with VerticalScroll(classes="dialog help"):
             yield Static(Content.styled(self._title, "bold"), markup=False)
-            yield Sheet(self._drawn)
+            yield Sheet(partial(_explained, self._keys))
             if self._columns:
-                columns = f"The columns here: {', '.join(self._columns)}."
-                yield Static(Content.assemble(("\nA filter\n", "bold"), FILTERS, columns), markup=False)
+                yield Static(Content.styled("\nA filter", "bold"), markup=False)
+                yield Sheet(partial(_explained, FILTERS))
+                yield Static(f"The columns here: {', '.join(self._columns)}.", markup=False)
             yield Static(f"\nTimes are local: {zone()}.", markup=False)
-
-    def _drawn(self, width: int) -> Content:
-        names = max((len(key) for key, _ in self._keys), default=0) + 2
-        lines = []
-        for key, told in self._keys:
-            first, *rest = hanging(told, width - names, "")
-            lines += [Content.assemble((key.ljust(names), "bold $text-primary"), first)]
-            lines += [Content(" " * names + piece) for piece in rest]
-        return Content("\n").join(lines)
 
     def action_scroll(self, lines: int) -> None:
         """Up or down."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def _explained(pairs: Sequence[tuple[str, str]], width: int) -> Content:
+    """What is pressed or typed, and what it means beside it."""
+    names = max((len(name) for name, _ in pairs), default=0) + 2
+    lines = []
+    for name, told in pairs:
+        first, *rest = hanging(told, width - names, "")
+        lines += [Content.assemble((name.ljust(names), "bold $text-primary"), first)]
+        lines += [Content(" " * names + piece) for piece in rest]
+    return Content("\n").join(lines)
