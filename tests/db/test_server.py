@@ -106,6 +106,21 @@ def test_mail_is_packed_fast_unless_somebody_chose_how(handles: Handles, chosen:
 
 
 @ON_POSTGRES
+def test_a_connection_that_the_server_has_ended_is_not_used_again(handles: Handles) -> None:
+    url = handles.environment.database_url
+    database = Database(url)
+    numbers = []
+    for _ in range(3):
+        with database.reading() as session:
+            numbers.append(session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        if len(numbers) == 2:
+            with psycopg.connect(url, autocommit=True) as owner:
+                assert owner.execute("SELECT pg_terminate_backend(%s, 10000)", (numbers[0],)).fetchone() == (True,)
+    assert numbers[0] == numbers[1] != numbers[2]
+    database.close()
+
+
+@ON_POSTGRES
 def test_behind_a_pooler_nothing_is_prepared(handles: Handles, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = server.server_engine(handles.environment.database_url, query_only=True)
     with engine.connect() as connection:
