@@ -94,8 +94,9 @@ class Order:
             "settled_at": now if self.to is OutgoingState.CANCELLED else None,
         }
         if self.to is OutgoingState.QUEUED:
-            # Before its first try it may have a time of its own, which holding it has not changed.
-            keeps_its_time = (_m.attempts == 0) & (_m.next_attempt_at > now)
+            # Before its first try it may have a time of its own, which holding it has not changed. Without one, what is
+            # ahead was written by a clock that has been set back since: taken for a time of its own it would stay.
+            keeps_its_time = (_m.attempts == 0) & (_m.next_attempt_at > now) & _m.first_due_at.is_not(None)
             first = case((keeps_its_time, _m.next_attempt_at), else_=now)
             # Its lifetime begins anew: what was held for a week must not fail at the first "come back later".
             values |= {"next_attempt_at": first, "first_due_at": first, "last_error": ""}

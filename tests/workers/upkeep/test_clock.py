@@ -23,6 +23,7 @@ from core.models import (
     Token,
     Worker,
 )
+from core.outbox.orders import hold_what_waits, release_what_was_held
 from core.outbox.suppression import HELD_FOR
 from core.services import settings
 from core.services.actor import Actor
@@ -115,6 +116,14 @@ def test_messages_from_while_the_clock_was_ahead_are_due_and_scheduled_ones_keep
     assert rows(handles)[0].next_attempt_at == now + timedelta(minutes=59)
     change(handles, OutgoingMessage, next_attempt_at=now + YEARS)
     sweeper.sweep(handles)
+    assert rows(handles)[0].next_attempt_at <= clock.utcnow()
+
+
+def test_a_message_from_while_the_clock_was_ahead_is_due_when_it_is_released(handles: Handles) -> None:
+    put(handles)
+    change(handles, OutgoingMessage, next_attempt_at=clock.utcnow() + YEARS)
+    hold_what_waits(handles, "a reason")
+    release_what_was_held(handles, "a reason")
     assert rows(handles)[0].next_attempt_at <= clock.utcnow()
 
 
