@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
 
 from core.db.alike import dialect_of
 from core.db.bulk import dialect_insert, table_of
@@ -70,7 +70,7 @@ class ChangeFeed:
             self.flush()
 
 
-def _bump(session: Any, topics: list[str]) -> None:
+def _bump(session: Session, topics: list[str]) -> None:
     table = table_of(Changed)
     statement = dialect_insert(dialect_of(session), Changed).on_conflict_do_update(
         index_elements=["topic"], set_={"version": table.c.version + 1}

@@ -7,7 +7,7 @@ import hmac
 from datetime import datetime
 
 from core.errors import WireError
-from core.handoff.receiver import SECONDS, Reception
+from core.handoff.receiver import SECONDS, TAKEN, Reception, out_of_reach, refused
 from core.protocols.https_post import post, read_web_address
 from core.protocols.tls import TlsTrust
 from core.secret import Secret
@@ -35,7 +35,7 @@ def offer_by_post(
 ) -> Reception:
     """Post a document, signed; taken when the receiver answers 2xx."""
     if not secret:
-        return Reception(False, "It has no secret, and what is posted is signed with one. Set it.", True)
+        return out_of_reach("It has no secret, and what is posted is signed with one. Set it.")
     timestamp = str(int(now.timestamp()))
     headers = {
         "Content-Type": "application/json",
@@ -47,10 +47,11 @@ def offer_by_post(
     try:
         answer = post(read_web_address(url), document, headers, seconds=seconds, trust=trust)
     except ValueError as error:
-        return Reception(False, f"Its address {error}", True)
+        return out_of_reach(f"Its address {error}")
     except WireError as error:
-        return Reception(False, str(error), True)
+        return out_of_reach(str(error))
     if answer.is_taken:
-        return Reception(True)
+        return TAKEN
     moved = " Redirects are not followed." if 300 <= answer.status < 400 else ""
-    return Reception(False, f"The receiver answered {answer}.{moved}", answer.status in _BUSY)
+    text = f"The receiver answered {answer}.{moved}"
+    return out_of_reach(text) if answer.status in _BUSY else refused(text)

@@ -21,7 +21,7 @@ from core.handles import Handles
 from core.handoff.by_command import offer_by_command
 from core.handoff.by_post import offer_by_post
 from core.handoff.document import document_of, facts_of, raw_of
-from core.handoff.receiver import SECONDS, Reception
+from core.handoff.receiver import SECONDS, Reception, out_of_reach
 from core.handoff.turns import next_attempt_at, next_deliveries, wait_after
 from core.models import Delivery, DeliveryState, Handoff, HandoffStatus
 from core.protocols.tls import TlsTrust
@@ -77,7 +77,7 @@ class _Pass:
         if self.handoff.command:
             return offer_by_command(self.handoff.command, document, seconds=self.limits.seconds)
         if self.secret_problem:
-            return Reception(False, self.secret_problem, True)
+            return out_of_reach(self.secret_problem)
         return offer_by_post(
             self.handoff.url,
             self.secret,

@@ -17,3 +17,17 @@ class Reception:
     """What went wrong, as a sentence for the operator."""
     is_out_of_reach: bool = False
     """Whether the receiver as a whole could not be used: nothing else is offered to it for a while."""
+
+
+TAKEN = Reception(is_taken=True)
+"""It has it."""
+
+
+def refused(text: str) -> Reception:
+    """It did not take this; what else there is is offered all the same."""
+    return Reception(is_taken=False, text=text)
+
+
+def out_of_reach(text: str) -> Reception:
+    """It takes nothing now."""
+    return Reception(is_taken=False, text=text, is_out_of_reach=True)

@@ -13,7 +13,7 @@ from core import clock
 from core.db.bulk import table_of
 from core.errors import NotFound, WorkerNeeded
 from core.handles import Handles
-from core.models import Request, RequestEvent, RequestState
+from core.models import Audit, Request, RequestEvent, RequestState
 from core.services import access, audit
 from core.services.actor import Actor
 from core.services.looking.overview import is_alive, live_workers
@@ -59,7 +59,7 @@ def ask(
     kind, _, name = subject.partition(":")
     access.require(actor, verb, kind)
 
-    def work(session: Session) -> tuple[int, Any]:
+    def work(session: Session) -> tuple[int, Audit]:
         sealed = None if values is None else handles.vault.seal_values(session, values)
         order = {
             "kind": verb, "subject": subject, "arguments": dict(arguments or {}), "sealed_values": sealed,

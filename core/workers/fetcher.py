@@ -68,7 +68,7 @@ class Fetcher:
         asked, self._asked, full = self._asked, [], set()
         for account, is_named in asked:
             has_thread = self._slots.has_room_by_hand and not self._stop.is_set()
-            run_id = self._begin(account, is_named) if has_thread and account.host not in full else None
+            run_id = self._begin(account, is_named=is_named) if has_thread and account.host not in full else None
             if run_id is not None:
                 runs[account.id] = run_id
             elif not has_thread or account.host in full or accounts_named(self._handles, [account.name]):
@@ -76,7 +76,7 @@ class Fetcher:
                 full.add(account.host)
         return runs
 
-    def _begin(self, account: Account, is_named: bool) -> int | None:
+    def _begin(self, account: Account, *, is_named: bool) -> int | None:
         """Begin one; gives back its run, `None`: its server has no slot left, or it is gone."""
         claimed = claim_asked(self._handles, account, is_named=is_named)
         if claimed is None:

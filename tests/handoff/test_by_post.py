@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import TlsFailed, Unreachable
 from core.handoff.by_post import offer_by_post
-from core.handoff.receiver import Reception
+from core.handoff.receiver import TAKEN, Reception
 from core.protocols import https_post
 from core.protocols.https_post import post, read_web_address
 from core.protocols.resolve import Address
@@ -57,7 +57,7 @@ def answering(answer: bytes, *, then_waits: bool = False) -> Iterator[str]:
 
 def test_what_is_posted_is_signed_over_timestamp_and_document() -> None:
     with Receiver() as receiver:
-        assert offer(receiver.url) == Reception(True)
+        assert offer(receiver.url) == TAKEN
     (posted,) = receiver.posted
     expected = hmac.new(b"s3cret", b'1795208650.{"a": 1}', hashlib.sha256).hexdigest()
     assert posted.path == "/in?box=1"

@@ -13,7 +13,7 @@ from core.db.doors import Database
 from core.db.engine import sqlite_module
 from core.handles import Handles
 from core.handoff.deliver import deliver_handoff, settled
-from core.handoff.receiver import Reception
+from core.handoff.receiver import refused
 from core.handoff.turns import FIRST, LIFETIME, LONGEST, due_handoffs, next_attempt_at, wait_after
 from core.models import Delivery, HandoffStatus, Record
 from core.services.actor import Actor
@@ -194,10 +194,10 @@ def test_what_nobody_took_for_days_is_given_up_and_the_next_goes_on() -> None:
     delivery = Delivery(
         handoff_id=1, record_id=1, message_id=1, event="record", attempts=3, next_attempt_at=NOW, created_at=NOW
     )
-    refused = Reception(False, "no")
-    again = settled(delivery, refused, NOW + timedelta(minutes=1))
+    no = refused("no")
+    again = settled(delivery, no, NOW + timedelta(minutes=1))
     assert again == {"attempts": 4, "last_error": "no", "next_attempt_at": NOW + timedelta(minutes=1) + FIRST * 8}
-    over = settled(delivery, refused, NOW + LIFETIME)
+    over = settled(delivery, no, NOW + LIFETIME)
     assert (over["state"], over["settled_at"]) == ("failed", NOW + LIFETIME)
 
 

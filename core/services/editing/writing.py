@@ -54,14 +54,14 @@ def write(session: Session, vault: Vault, actor: Actor, guards: Guards, draft: D
     warnings = tuple(guards.warn(session, draft))
     if not draft.is_new:
         if not after:
-            return Saved(row_id, version, False, warnings)
+            return Saved(row_id, version, is_changed=False, warnings=warnings)
         version += 1
         _update(session, guards, draft, {"version": version, "updated_at": now})
     guards.written(Change(session, row_id, now), draft)
     verb = "add" if draft.is_new else "change"
     earlier = None if draft.is_new else was
     line = audit.note(session, actor, verb, draft.kind.name, draft.name, before=earlier, after=after)
-    return Saved(row_id, version, True, warnings, line)
+    return Saved(row_id, version, is_changed=True, warnings=warnings, line=line)
 
 
 def columns_of(session: Session, kind: Kind, draft: Draft) -> dict[str, Any]:
