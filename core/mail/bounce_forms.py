@@ -25,6 +25,8 @@ class BounceForm:
     """Where addresses stand; the first that finds any counts."""
     is_loose: bool = False
     """Whether a person might begin so too: then the sender or the subject must say that it is a bounce."""
+    unexplained: str = ""
+    """The status of what is refused without a code or words that stand for one."""
 
     @property
     def opening(self) -> re.Pattern[str]:
@@ -42,12 +44,15 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, _FLAGS)
 
 
-def _form(server: str, openings: tuple[str, ...], *recipients: str, is_loose: bool = False) -> BounceForm:
+def _form(
+    server: str, openings: tuple[str, ...], *recipients: str, is_loose: bool = False, unexplained: str = ""
+) -> BounceForm:
     return BounceForm(
         server,
         rf"^[ \t*]*+(?:{'|'.join(openings)})",
         recipients,
         is_loose,
+        unexplained,
     )
 
 
@@ -256,6 +261,7 @@ FORMS = (
         "Dovecot",
         (r"Your message to <[^<>\n]{1,300}> was automatically rejected",),
         rf"Your message to <{ADDRESS}> was automatically rejected",
+        unexplained="5.7.1",  # a script of the recipient's refused it, in his words: for good (RFC 5429 §2.1.1)
     ),
     _form("OpenSMTPD", (r"Hi!\s{1,10}This is the MAILER-DAEMON, please DO NOT REPLY",), _BARE_BEFORE_COLON, _ALONE),
     _form("DragonFly", (r"This is the DragonFly Mail Agent",), _BEFORE_COLON, _FIRST, _IN_BRACKETS),

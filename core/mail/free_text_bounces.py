@@ -1,6 +1,7 @@
 """Bounces in a server's own words: those that come without a report for machines (RFC 3464)."""
 
 import re
+from dataclasses import replace
 
 from core.mail.body import Body, read_body
 from core.mail.bounce_forms import FORMS, UNKNOWN, BounceForm
@@ -94,6 +95,8 @@ def read_free_text_bounce(headers: Headers, raw: bytes) -> Bounce | None:
         recipients = (only_recipient_in(alone, notice, headers),)
     if not recipients:
         return None
+    if form.unexplained:
+        recipients = tuple(replace(one, status=one.status or form.unexplained) for one in recipients)
     return Bounce(recipients, returned_message_id(headers, body, raw, end), original_envelope_id="")
 
 

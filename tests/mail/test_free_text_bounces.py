@@ -19,6 +19,7 @@ OUTCOMES = {
     "domino-not-listed": "bob@example.net=5.1.1",
     "domino-notes-failure-reasons": "bob@example.net=5.1.1",
     "dovecot-mailbox-full": "bob@example.net=4.2.2",
+    "dovecot-script-rejects": "bob@example.net=5.7.1",
     "dragonfly-host-not-found": "bob@nowhere.example=5.1.2",
     "exchange-2003-account-does-not-exist": "bob@example.net=5.1.1",
     "exchange-2007-not-found": "bob@example.net=5.1.1",
