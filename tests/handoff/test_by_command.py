@@ -1,8 +1,11 @@
 """Offering to a command: no shell, a limit of time and output, nothing of ours in its reach."""
 
 import json
+import os
 import shlex
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,22 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
     assert "longer than 1 s" in refused.text
     started = int((tmp_path / "pid").read_text())
     until(lambda: not is_running(started))
+
+
+def test_a_command_that_leaves_a_program_behind_leaves_us_no_thread_and_no_file(tmp_path: Path) -> None:
+    """What has left its group is not ended with it, and holds what it would have spoken to."""
+    left = tmp_path / "left"
+    program = f"echo $$ > {left}.part; mv {left}.part {left}; echo begun; exec sleep 600"
+    begin = f"import subprocess; subprocess.Popen(['setsid', 'sh', '-c', {program!r}])"
+    wait = f"import os\nwhile not os.path.exists({str(left)!r}): pass"
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    try:
+        assert offer_by_command(script(tmp_path, f"{begin}\n{wait}\n"), DOCUMENT).is_taken
+        assert "handoff-output" not in {thread.name for thread in threading.enumerate()}
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert is_running(int(left.read_text()))
+    finally:
+        os.kill(int(left.read_text()), signal.SIGKILL)
 
 
 def test_a_command_that_reads_nothing_may_still_take_it() -> None:
