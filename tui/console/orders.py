@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
@@ -25,6 +25,10 @@ from tui.console.dialogs.steps import Steps
 from tui.console.glyphs import BAD, GOOD, WARN
 from tui.console.nouns import many
 from tui.console.worker_process import start_worker
+
+if TYPE_CHECKING:
+    from core.oauth.waiting import SignedIn
+    from core.protocols.probe import Step
 
 ALL_VALID = "validity:valid -validity:invalid -status:paused"
 """The filter of the accounts that are fetched by themselves."""
@@ -109,7 +113,7 @@ class Orders:
         kind: Kind,
         tested: str | Mapping[str, Any],
         name: str | None = None,
-        then: Callable[[Sequence[Any] | None], None] | None = None,
+        then: Callable[[Sequence[Step] | None], None] | None = None,
     ) -> None:
         """Try a connection, saved under a name or as it stands in a form; `then` is given the steps it took."""
         if isinstance(tested, str):
@@ -118,7 +122,7 @@ class Orders:
         steps = partial(_steps, self._desk, kind, tested, name)
         self._app.push_screen(Steps(title, steps), then)
 
-    def _tested(self, name: str, steps: Sequence[Any] | None) -> None:
+    def _tested(self, name: str, steps: Sequence[Step] | None) -> None:
         wrong = next((step for step in steps or () if not step.ok), None)
         if wrong is not None:
             self._tell(f"{name}: the test stopped at {wrong.step}. e edits it, t tries again. {wrong.detail}", BAD)
@@ -128,7 +132,7 @@ class Orders:
         from tui.console.dialogs.sign_in import SignInDialog
         from tui.console.signing_in import begun
 
-        def closed(done: Any) -> None:
+        def closed(done: SignedIn | None) -> None:
             if done is not None:
                 whom = f" as {done.as_whom}" if done.as_whom else ""
                 self._tell(f"Signed in{whom} for {done.kind} {done.name}.", GOOD)
@@ -202,13 +206,13 @@ def _refusals(desk: Desk, asked: list[int]) -> list[str]:
     return told
 
 
-def _steps(desk: Desk, kind: Kind, tested: str | Mapping[str, Any], name: str | None) -> Iterator[Any]:
+def _steps(desk: Desk, kind: Kind, tested: str | Mapping[str, Any], name: str | None) -> Iterator[Step]:
     from core.services.connection_tests import test_orders
 
     return test_orders.steps(desk.handles, desk.actor, kind, tested, name=name)
 
 
-def _round_trip(desk: Desk, mailbox: str, account: str) -> Iterator[Any]:
+def _round_trip(desk: Desk, mailbox: str, account: str) -> Iterator[Step]:
     from core.services.connection_tests.roundtrip import WITHIN
     from core.services.connection_tests.test_orders import round_trip
 

@@ -54,7 +54,7 @@ def run_row(run: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     seconds = max(0.001, ((run["ended_at"] or now) - run["started_at"]).total_seconds())
     whole = expected or 1
     done = taken if expected else int(run["state"] == "ok")  # there was nothing to fetch, and none of it was missed
-    share = min(100, done * 100 // whole) if whole else 0
+    share = min(100, done * 100 // whole)
     progress = f"{bar(done, whole, _BAR)} {share:>3} %"
     rate = f"{run['fetched'] / seconds:,.0f}/s".replace(",", " ") if run["fetched"] else "–"
     return {

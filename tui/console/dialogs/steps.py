@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -22,33 +22,14 @@ from tui.console.widgets.sheet import Sheet
 from tui.console.wrapping import pieces
 
 if TYPE_CHECKING:
+    from core.protocols.probe import Step
     from tui.console.app import PostroomApp
 
 _SET_IN = 4
 """Cells before what does not fit on a step's first line."""
 
 
-class Step(Protocol):
-    """One step, as services tell it."""
-
-    @property
-    def step(self) -> str:
-        """Its name."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether it went well."""
-
-    @property
-    def ms(self) -> float | None:
-        """How long it took."""
-
-    @property
-    def detail(self) -> str:
-        """What was found, or what to change."""
-
-
-class Steps(ModalScreen[Sequence[Any]]):
+class Steps(ModalScreen["tuple[Step, ...]"]):
     """Shows the steps; gives them back once the last was told, and none when it was left before, or broke."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,7 +45,7 @@ class Steps(ModalScreen[Sequence[Any]]):
             super().__init__()
             self.number, self.step, self.error = number, step, error
 
-    def __init__(self, title: str, steps: Callable[[], Iterator[Any]]) -> None:
+    def __init__(self, title: str, steps: Callable[[], Iterator[Step]]) -> None:
         super().__init__()
         self._title = title
         self._steps = steps

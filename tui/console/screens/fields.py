@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
@@ -25,6 +25,13 @@ from tui.console.widgets.choice_line import ChoiceLine
 from tui.console.widgets.form_field import FormField
 from tui.console.widgets.reference_line import ReferenceLine
 
+if TYPE_CHECKING:
+    from core.services.editing.verbs import Resource
+    from core.services.setting_sections import Section
+
+    Verbs = Resource | Section
+    """What reads, checks and writes what stands in a form."""
+
 
 class FieldsScreen(DeskScreen):
     """Fields in sections and buttons below; says what is wrong beside the field as one leaves it."""
@@ -32,7 +39,7 @@ class FieldsScreen(DeskScreen):
     keeps_keys = True
     """Keys wait for the values, however long those take."""
 
-    def __init__(self, desk: Desk, title: str, kind: Kind, verbs: Any, name: str | None) -> None:
+    def __init__(self, desk: Desk, title: str, kind: Kind, verbs: Verbs, name: str | None) -> None:
         super().__init__(desk, title)
         self.kind = kind
         self.name_now = name
@@ -240,7 +247,7 @@ class FieldsScreen(DeskScreen):
         """Back; ask first when something would be lost."""
         self.leave_then(self.app.pop_screen)
 
-    def leave_then(self, go: Callable[[], Any]) -> None:
+    def leave_then(self, go: Callable[[], object]) -> None:
         """Go, once nothing would be lost by it or that is said to be fine."""
         if not self.is_changed:
             go()
@@ -254,7 +261,7 @@ class FieldsScreen(DeskScreen):
             ask = Question(text, yes="Throw away", no="Stay here")
         self.app.push_screen(Confirm(ask), partial(self._left, go))
 
-    def _left(self, go: Callable[[], Any], is_sure: bool | None) -> None:
+    def _left(self, go: Callable[[], object], is_sure: bool | None) -> None:
         if is_sure:
             go()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +16,7 @@ from core.resources.kind import Kind
 from core.resources.routing import FILTER
 from core.services.configuration.catalogue import resource_of
 from core.services.connection_tests import tested
+from core.services.editing.writing import Saved
 from core.text import safe_text
 from tui.console.desk import Desk
 from tui.console.dialogs.choose import Choice, Choose
@@ -28,6 +29,9 @@ from tui.console.rehearsing import show_tried
 from tui.console.screens.base import DeskScreen
 from tui.console.screens.tested import TestedScreen
 from tui.console.widgets.form_field import FormField
+
+if TYPE_CHECKING:
+    from tui.console.screens.fields import Verbs
 
 
 class FormScreen(TestedScreen):
@@ -57,7 +61,7 @@ class FormScreen(TestedScreen):
         ),
     ]
 
-    def __init__(self, desk: Desk, kind: Kind, name: str | None = None, *, verbs: Any = None) -> None:
+    def __init__(self, desk: Desk, kind: Kind, name: str | None = None, *, verbs: Verbs | None = None) -> None:
         title = self.title_of(kind, name) if name else f"New {noun(kind)}"
         super().__init__(desk, title, kind, verbs or resource_of(kind), name)
         self._waived: dict[str, str] = {}
@@ -194,10 +198,11 @@ class FormScreen(TestedScreen):
 
         def work() -> str:
             if before is None:
-                saved = verbs.add(desk.handles, desk.actor, name, given)
+                saved: Saved | bool = resource_of(self.kind).add(desk.handles, desk.actor, name, given)
             else:
                 saved = verbs.change(desk.handles, desk.actor, before, given, version=version)
-            self._warnings = (*getattr(saved, "warnings", ()), *self._wishes(given, is_new=before is None))
+            warnings = saved.warnings if isinstance(saved, Saved) else ()  # settings have none
+            self._warnings = (*warnings, *self._wishes(given, is_new=before is None))
             if steps:
                 tested.remember(desk.handles, self.kind, name, steps)
             return name

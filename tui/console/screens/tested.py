@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.errors import BadInput, Problem
 from core.resources.kind import Kind
@@ -13,6 +13,10 @@ from tui.console.glyphs import BAD
 from tui.console.mended_in import field_for
 from tui.console.screens.fields import FieldsScreen
 
+if TYPE_CHECKING:
+    from core.protocols.probe import Step
+    from tui.console.screens.fields import Verbs
+
 Login = dict[str, str]
 """What a test vouches for, as it was typed."""
 
@@ -20,9 +24,9 @@ Login = dict[str, str]
 class TestedScreen(FieldsScreen):
     """Tries the connection; knows for which login that went well, and which field mends what it stopped at."""
 
-    def __init__(self, desk: Desk, title: str, kind: Kind, verbs: Any, name: str | None) -> None:
+    def __init__(self, desk: Desk, title: str, kind: Kind, verbs: Verbs, name: str | None) -> None:
         super().__init__(desk, title, kind, verbs, name)
-        self._passed: tuple[Login | None, Sequence[Any]] = (None, ())
+        self._passed: tuple[Login | None, Sequence[Step]] = (None, ())
         self._stopped: tuple[Login | None, str, str] = (None, "", "")
         self._stopped_at: tuple[Login | None, str] = (None, "")
 
@@ -37,7 +41,7 @@ class TestedScreen(FieldsScreen):
         return {name: self.fields[name].typed for name in logins if self.fields[name].typed}
 
     @property
-    def _steps_passed(self) -> Sequence[Any]:
+    def _steps_passed(self) -> Sequence[Step]:
         """The steps of the test that what stands here has just passed; none when it has passed none."""
         return self._passed[1] if self._login == self._passed[0] else ()
 
@@ -66,7 +70,7 @@ class TestedScreen(FieldsScreen):
     def _test(self, then: Callable[[], None] = lambda: None) -> None:
         login = self._login
 
-        def told(steps: Sequence[Any] | None) -> None:
+        def told(steps: Sequence[Step] | None) -> None:
             wrong = next((step for step in steps or () if not step.ok), None)
             self._passed = (login, steps) if steps and wrong is None else (None, ())
             self._stopped = (None, "", "")
@@ -84,7 +88,7 @@ class TestedScreen(FieldsScreen):
         stopped = {name: said} if login is not None and login == self._login else {}
         return stopped | super().complaints(problems)
 
-    def _point_at(self, wrong: Any) -> None:
+    def _point_at(self, wrong: Step) -> None:
         """Go to the field that mends what the test stopped at, and keep the reason in sight there."""
         name = field_for(wrong.cause, [one for one, field in self.fields.items() if field.display])
         if not name:
