@@ -28,7 +28,7 @@ from tui.console.form_values import defaults, given_of, given_values, typed_of
 from tui.console.glyphs import bar, chart, folded
 from tui.console.log_lines import matches
 from tui.console.places import PLACES, place_named
-from tui.console.running import COLUMNS, run_row
+from tui.console.run_rows import COLUMNS, run_row
 from tui.console.sections import moment_of
 from tui.console.terminal.check import check_terminal
 from tui.console.troubles import trouble

@@ -23,7 +23,7 @@ from tui.console.foreign import foreign
 from tui.console.glyphs import BAD, DULL, WARN
 from tui.console.log_lines import LogLine, line_matches, newest_seen, run_matches
 from tui.console.nouns import many
-from tui.console.running import COLUMNS, ROWS, run_row, shown_runs
+from tui.console.run_rows import COLUMNS, ROWS, run_row, shown_runs
 from tui.console.screens.filtered import FilteredScreen
 from tui.console.sentences import sentence
 from tui.console.widgets.filter_box import FilterBox
