@@ -62,7 +62,8 @@ class Headers:
 
     def raw_all(self, name: str) -> tuple[str, ...]:
         """Every value of that name, unfolded and nothing else."""
-        return tuple(self._by_name.get(name.lower(), ()))
+        values = self._by_name.get(name.lower())
+        return tuple(values) if values else ()
 
     def raw_items(self) -> tuple[tuple[str, str], ...]:
         """Name and unfolded value of every field; neither is decoded or cleaned."""
