@@ -40,7 +40,9 @@ class Backlog:
         if mark is not None:
             self.visit.log.uidvalidity_changed(self.folder, mark.uidvalidity, selected.uidvalidity)
         if mark is not None or account.epoch > 1:
-            fresh.match_upto = selected.uidnext - 1 if selected.uidnext else 2**32
+            # A folder that holds less than before may be in the middle of being made anew: the rest is still to appear.
+            is_whole = mark is None or selected.exists >= mark.messages
+            fresh.match_upto = selected.uidnext - 1 if selected.uidnext and is_whole else 2**32
         if fresh.match_upto or self.visit.claimed.took_over:
             # Durable before the first message: a run that is cut off must go on matching where this one began to.
             self.visit.handles.database.writing(lambda session: marks.write_mark(session, fresh))

@@ -257,3 +257,21 @@ def test_what_came_since_an_account_began_is_told_by_a_server_west_of_here_too(
         server.append(user, message("meanwhile"), internal_date='"10-Mar-2026 02:00:00 +0000"')
         fetched_well(handles)
     assert raws(handles) == [message("meanwhile")]
+
+
+def test_a_folder_that_fills_again_after_it_was_numbered_anew_is_known_by_its_bytes(
+    handles: Handles, dovecot: DovecotServer
+) -> None:
+    user = dovecot.fresh_user()
+    mails = [message(number) for number in range(1, 6)]
+    dovecot.deliver(user, mails)
+    add_account(handles, **at(dovecot, user))
+    assert fetched_well(handles).counts.fetched == 5
+    for mail in dovecot.mails(user):
+        dovecot.remove(user, mail.uid)
+    dovecot.reset_uidvalidity(user)
+    assert fetched_well(handles).counts.fetched == 0  # it is empty for a moment
+
+    dovecot.deliver(user, [*mails, message("new")])
+    assert fetched_well(handles).counts.fetched == 1
+    assert sorted(raws(handles)) == sorted([*mails, message("new")])
