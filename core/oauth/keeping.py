@@ -51,14 +51,15 @@ def write_granted(handles: Handles, session: Session, signer: Signer, turn: Turn
     return bool(session.connection().execute(update(_token).where(mine).values(values)).rowcount)
 
 
-def write_over_refusal(handles: Handles, session: Session, signer: Signer, held: Held) -> bool:
-    """Keep what came too late if only a refusal was kept since; false if it was more than that.
+def write_over_failure(handles: Handles, session: Session, signer: Signer, held: Held) -> bool:
+    """Keep what came too late if only a failure was kept since; false if it was more than that.
 
-    Who took us for dead asked with the refresh token that our answer had taken back: that refusal is true of the old
-    token, not of the new one, which nobody else has.
+    Who took us for dead asked with the refresh token that our answer had taken back: a refusal is true of the old
+    token, not of the new one, which nobody else has; and that a provider was out of order says nothing of either.
     """
     now = read(handles, session, signer)
-    if not (now.needs_sign_in and held.asked_with and digest_of(now.refresh) == held.asked_with):
+    has_failed = bool(now.needs_sign_in or now.last_error)
+    if not (has_failed and held.asked_with and digest_of(now.refresh) == held.asked_with):
         return False
     values = _columns(handles, session, signer, held)
     since = is_row(signer.owner) & _as_it_was(now)

@@ -69,7 +69,7 @@ def _granted(handles: Handles, signer: Signer, turn: Turn, held: Held) -> Given:
     def write(session: Session) -> bool:
         if keeping.write_granted(handles, session, signer, turn, held):
             return False
-        is_mended = keeping.write_over_refusal(handles, session, signer, held)
+        is_mended = keeping.write_over_failure(handles, session, signer, held)
         if is_mended:
             revival.revive(session, signer.owner, clock.utcnow())
         return is_mended

@@ -166,6 +166,27 @@ def test_whoever_died_with_the_turn_keeps_others_waiting_for_a_minute_only(handl
         access_token(handles, Owner("account", account_id))
 
 
+def test_a_grant_that_comes_late_is_kept_though_the_provider_was_out_of_order_meanwhile(
+    handles, provider, account_id, later, monkeypatch
+):
+    provider.rotates = True
+    write = keeping.write_granted
+    late = []
+    monkeypatch.setattr(keeping, "write_granted", lambda *given: late.append(given) or True)
+    access_token(handles, Owner("account", account_id))
+    monkeypatch.setattr(keeping, "write_granted", write)
+    later(seconds=61)
+    provider.instead = [DOWN]
+    with pytest.raises(OAuthUnavailable):
+        access_token(handles, Owner("account", account_id))
+
+    _, _, signer, turn, held = late[0]
+    renewal._granted(handles, signer, turn, held)
+
+    later(hours=2)
+    assert provider.lets_in("user", access_token(handles, Owner("account", account_id)))
+
+
 def test_a_grant_that_comes_late_is_kept_though_its_old_token_was_refused_meanwhile(
     handles, provider, account_id, later, monkeypatch
 ):
