@@ -124,6 +124,17 @@ def left_by_a_dead_run(handles: Handles, server: DovecotServer, mails: list[byte
 
 
 @ON_SQLITE
+def test_what_is_gone_from_the_server_is_suspect_no_longer(handles: Handles, dovecot: DovecotServer) -> None:
+    user = dovecot.fresh_user()
+    dovecot.deliver(user, [message(1), message(2)])
+    account = add_account(handles, **at(dovecot, user))
+    (one, other) = (Suspect(account_id=account, epoch=1, folder="INBOX", uidvalidity=7, uid=uid) for uid in (1, 2))
+    handles.database.writing(lambda session: session.add_all([one, other]))
+    assert fetched_well(handles).counts.records == 2
+    assert rows_of(handles, Suspect, "uid") == []
+
+
+@ON_SQLITE
 def test_a_message_over_which_the_process_hangs_is_quarantined(
     handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from core.inbound.nameless import is_made_up, is_nameless
 from core.inbound.noted import Noted
 from core.inbound.run import careful
 from core.inbound.run.given_again import are_numbers_given_again, begin_anew, have_all_other_names
-from core.inbound.run.suspects import acquit, suspects_among
+from core.inbound.run.suspects import acquit, acquit_all, suspects_among
 from core.inbound.run.too_large import describe_too_large
 from core.inbound.server.acknowledge import Acknowledger
 from core.inbound.server.backlog import Backlog
@@ -69,6 +69,8 @@ class FolderPass:
         if self._is_whole():
             self._settle_mark(selected, mark, new)
             self._settle_renumbered(mark)
+            if self.noted.suspects:
+                acquit_all(self.visit.handles, self.visit.account, self.folder)
         return len(due)
 
     def _selected(self) -> Selected:

@@ -58,3 +58,9 @@ def mark_attempt(handles: Handles, account: Account, key: Key) -> None:
 def acquit(handles: Handles, account: Account, key: Key) -> None:
     """The message is settled: it is no longer suspect."""
     handles.database.writing(lambda session: session.connection().execute(delete(_suspect).where(_is(account, key))))
+
+
+def acquit_all(handles: Handles, account: Account, folder: str) -> None:
+    """The folder is settled whole: what is still suspect there settled another way, or is gone from the server."""
+    of_folder = delete(_suspect).where(_suspect.c.account_id == account.id, _suspect.c.folder == folder)
+    handles.database.writing(lambda session: session.connection().execute(of_folder))
