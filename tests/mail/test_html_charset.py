@@ -32,3 +32,14 @@ def test_a_page_that_is_cut_within_a_character_stays_what_it_is() -> None:
 def test_what_only_a_text_says_of_charsets_counts_not() -> None:
     raw = b"Content-Type: text/html\r\n\r\n<p>charset=koi8-r \xe9t\xe9</p>"
     assert read_body(raw).text == "charset=koi8-r été"
+
+
+@pytest.mark.parametrize("impossible", ["utf-16", "utf-16le", "IBM037", "nonsense"])
+def test_a_charset_in_which_its_own_name_could_not_be_read_counts_not(impossible: str) -> None:
+    raw = f'Content-Type: text/html\r\n\r\n<meta charset="{impossible}"><p>'.encode() + "Grüße".encode("cp1252")
+    assert read_body(raw).text == "Grüße"
+
+
+def test_a_page_of_seven_bits_is_read_by_the_charset_that_it_names() -> None:
+    raw = b'Content-Type: text/html\r\n\r\n<meta charset="iso-2022-jp"><p>' + "こんにちは".encode("iso2022_jp")
+    assert read_body(raw).text == "こんにちは"
