@@ -88,16 +88,17 @@ class Body:
 
 def read_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
     """Read text and attachments of a message; `limit` is the most characters of text and HTML together."""
-    body = _read(raw, limit)
+    body = read_own_body(raw, limit)
     forwarded = body.parts[0] if len(body.parts) == 1 else None
     if forwarded is None or forwarded.media_type != "message/rfc822" or body.text.strip():
         return body
     # Who forwards a message and adds no word, or GroupWise as it forwards, says what that one does.
-    inner = _read(forwarded.content(raw), limit)
+    inner = read_own_body(forwarded.content(raw), limit)
     return replace(body, text=inner.text, is_cut=body.is_cut or inner.is_cut)
 
 
-def _read(raw: bytes, limit: int) -> Body:
+def read_own_body(raw: bytes, limit: int = LONGEST_TEXT) -> Body:
+    """The same, but of a message that is nothing but another one no text: for whoever asks what the sender says."""
     mime_parts = _parts(raw)
     texts = _texts(raw, [part for part in mime_parts if _is_shown(part)] or _first_text(mime_parts), limit)
     text = "\n".join(_readable(texts))

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from core.mail.body import Body, read_body
+from core.mail.body import Body, read_own_body
 from core.mail.bounce_forms import FORMS, UNKNOWN, BounceForm
 from core.mail.bounce_signs import FAILURE, RECEIPT, REQUESTED, RETURNED
 from core.mail.bounces import Bounce
@@ -78,7 +78,7 @@ def read_free_text_bounce(headers: Headers, raw: bytes) -> Bounce | None:
     is_system = _is_system(headers)
     if not is_system and _ANSWER_SUBJECT.match(headers.get("subject") or ""):
         return None
-    body = read_body(raw, LONGEST_NOTICE)
+    body = read_own_body(raw, LONGEST_NOTICE)
     lines_before = _LINES_BEFORE if is_system else _HEADING if _is_sent_by_failure(headers) else 0
     found = _notice(body.text, lines_before) or _unknown_notice(headers, body)
     if found is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.mail.body import read_body
+from core.mail.body import read_own_body
 from core.mail.bounce_signs import RETURNED
 from core.mail.bounces import Action, Bounce, BouncedRecipient, is_mailbox, read_bounce, read_fields, read_report
 from core.mail.free_text_bounces import LONGEST_NOTICE, is_from_mail_system, read_free_text_bounce
@@ -35,7 +35,7 @@ def _undeclared_report(headers: Headers, raw: bytes) -> Bounce | None:
     report = read_report(raw)
     if report is not None or not _has_fields(raw):
         return report
-    body = read_body(raw, LONGEST_NOTICE)
+    body = read_own_body(raw, LONGEST_NOTICE)
     returned = RETURNED.search(body.text)
     end = returned.start() if returned else len(body.text)
     recipients = read_fields(body.text[:end])

@@ -19,7 +19,7 @@ _LONGEST_ADDRESS = 320
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _DELAY_SUBJECT = re.compile(
     r"\W{0,4}(?:warning\b.{0,60}(?:delay|could not send)|delayed\b|(?:mail |message )?delivery (?:is )?delay)|"
-    r".{0,80}\(delay(?:ed)?\)",
+    r"[^:]{0,80}\(delay(?:ed)?\)",
     re.IGNORECASE,
 )
 """How the subject of a notice of delay begins: what follows may be the subject of the message."""

@@ -42,6 +42,7 @@ OUTCOMES = {
     "exim-report-unknown-user": "bob@example.net=5.1.1",
     "exim-retry-timeout": "bob@example.net=4.4.7",
     "exim-still-trying": "bob@example.net=~4.4.7",
+    "exim-subject-that-ends-with-delayed": "bob@example.net=5.1.1",
     "exim-two-recipients-no-header": "bob@example.net=5.1.1 ann@example.org=5.2.2",
     "exim-user-unknown": "bob@example.net=5.1.1",
     "gmail-address-not-found": "bob@example.net=5.1.1",
@@ -77,6 +78,7 @@ OUTCOMES = {
     "other-server-could-not-be-delivered": "bob@example.net=5.2.1",
     "other-server-empty-line-before-the-message": "bob@example.net=5.1.1",
     "other-server-has-not-been-delivered": "bob@example.net=5.1.1",
+    "other-server-nothing-but-the-message": "bob@example.net=?",
     "other-server-words-before-the-words": "bob@example.net=4.2.2",
     "postfix-expanded-on-two-lines": "bob.smith@store.example.net=~4.2.2",
     "postfix-host-not-found": "bob@nowhere.example=5.1.2",
@@ -121,7 +123,7 @@ OUTCOMES = {
 
 TEN_SERVERS = {
     "qmail": 10,
-    "exim": 15,
+    "exim": 16,
     "postfix": 10,
     "sendmail": 12,
     "exchange": 8,
@@ -207,6 +209,7 @@ def test_hard_and_soft_are_told_apart() -> None:
         "opensmtpd-report-delayed",
         "opensmtpd-report-expired",
         "other-server-address-in-quotes",
+        "other-server-nothing-but-the-message",
         "other-server-words-before-the-words",
         "postfix-expanded-on-two-lines",
         "postfix-name-server-to-be-asked-again",
