@@ -18,6 +18,9 @@ from core.protocols.source import Key, Listing, Selected
 FARTHEST_WEST = timedelta(hours=12)
 """A server goes by its own days (RFC 3501 §6.4.4); nobody knows where it stands: it may still be yesterday there."""
 
+EVERY_UID = 2**32
+"""No message has a number that is larger (RFC 3501 §2.3.1.1)."""
+
 
 @dataclass(frozen=True)
 class Backlog:
@@ -40,9 +43,7 @@ class Backlog:
         if mark is not None:
             self.visit.log.uidvalidity_changed(self.folder, mark.uidvalidity, selected.uidvalidity)
         if mark is not None or account.epoch > 1:
-            # A folder that holds less than before may be in the middle of being made anew: the rest is still to appear.
-            is_whole = mark is None or selected.exists >= mark.messages
-            fresh.match_upto = selected.uidnext - 1 if selected.uidnext and is_whole else 2**32
+            fresh.match_upto = selected.uidnext - 1 if selected.uidnext and _is_whole(mark, selected) else EVERY_UID
         if fresh.match_upto or self.visit.claimed.took_over:
             # Durable before the first message: a run that is cut off must go on matching where this one began to.
             self.visit.handles.database.writing(lambda session: marks.write_mark(session, fresh))
@@ -133,3 +134,12 @@ class Backlog:
             host=self.visit.account.host,
             phase="list",
         )
+
+
+def _is_whole(before: FolderMark | None, selected: Selected) -> bool:
+    """Whether a folder that was numbered anew holds what it held before.
+
+    One that holds less may be in the middle of being made anew: the rest is still to appear. So may one that was not
+    seen whole when it was numbered anew the last time.
+    """
+    return before is None or (before.match_upto < EVERY_UID and 0 < before.messages <= selected.exists)

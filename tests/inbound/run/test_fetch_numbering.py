@@ -275,3 +275,24 @@ def test_a_folder_that_fills_again_after_it_was_numbered_anew_is_known_by_its_by
     dovecot.deliver(user, [*mails, message("new")])
     assert fetched_well(handles).counts.fetched == 1
     assert sorted(raws(handles)) == sorted([*mails, message("new")])
+
+
+def test_a_folder_that_is_numbered_anew_twice_before_it_is_full_again_is_known_by_its_bytes(
+    handles: Handles, dovecot: DovecotServer
+) -> None:
+    user = dovecot.fresh_user()
+    mails = [message(number) for number in range(1, 6)]
+    dovecot.deliver(user, mails)
+    add_account(handles, **at(dovecot, user))
+    assert fetched_well(handles).counts.fetched == 5
+    for mail in dovecot.mails(user):
+        dovecot.remove(user, mail.uid)
+    dovecot.reset_uidvalidity(user)
+    assert fetched_well(handles).counts.fetched == 0
+    dovecot.deliver(user, mails[:2])
+    dovecot.reset_uidvalidity(user)
+    assert fetched_well(handles).counts.fetched == 0
+
+    dovecot.deliver(user, mails[2:])
+    assert fetched_well(handles).counts.fetched == 0
+    assert sorted(raws(handles)) == sorted(mails)
