@@ -62,8 +62,13 @@ _AT_THE_END = re.compile(r"(?:after|reply to) (?:the )?end of (?:the )?(?:DATA|m
 """A server that had taken the recipient refused the message."""
 
 
+_NAME = re.compile(r"[^\s<>\"'(]{1,64}@[^\s<>\"')]{1,255}|(?<=\bhost )[^\s.\[]{1,63}\.[^\s\[]{1,255}", re.IGNORECASE)
+"""Addresses and hosts, which may be called anything: sender@, spam@, mx.junk.example.net."""
+
+
 def is_about_address(status: str, words: str) -> bool:
     """Whether the next message will come back as well, as far as status and words tell; if neither does, it will."""
+    words = _NAME.sub("x", words)
     if _NEVER.match(status) or _SENDER.search(words):
         return False
     if NO_SUCH_ADDRESS.search(words):

@@ -21,6 +21,10 @@ from core.mail.refusal_words import is_about_address
         ("5.7.1", "553 sorry, badrcptto(user mail-box not found) (#5.7.1)"),
         ("5.7.17", "550 sorry, no mailbox here by that name. (#5.7.17)"),
         ("5.7.13", "525 5.7.13 Disabled recipient address"),
+        # What addresses and hosts are called tells nothing.
+        ("5.1.1", "550 5.1.1 <sender@example.net>: Recipient address rejected: not found"),
+        ("5.1.1", "host mx.spam.example.net[192.0.2.7] said: 550 5.1.1 <junk@example.net>: Address rejected"),
+        ("5.1.1", "550 5.1.1 over-quota@example.net... mailbox not there"),
         # It was refused after the message, but says whom.
         ("5.0.0", "SMTP error from remote mail server after end of data: 550 unknown user"),
     ],
@@ -57,6 +61,7 @@ def test_the_address_is_why(status: str, words: str) -> None:
         ("5.2.2", "552 5.2.2 Mailbox full"),
         ("5.2.2", "Invalid Address, 5.2.2 <bob@example.net>... Mailbox Full"),
         ("5.0.0", "552 sorry, mailbox bob@example.net is over quota"),
+        ("5.0.0", "host mail.example.net [192.0.2.7]: 550 mailbox <bob@example.net> is full"),
         ("5.2.1", "550-5.2.1 The user you are trying to contact is receiving mail at a rate that prevents more"),
         ("5.4.7", ""),
         ("5.4.316", "550 5.4.316 Message expired, connection refused"),
