@@ -7,15 +7,16 @@ from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Never
 
-from core.errors import NotOffered, SmtpRefused, Throttled, WireError
+from core.errors import NotOffered, Throttled, WireError
 from core.protocols.dialogue import Dialogue
+from core.protocols.refusals import words
 from core.protocols.sasl import choice, found_out
+from core.protocols.sasl.found_out import Way
 from core.protocols.sasl.mechanism import Mechanism, Unproven, with_token
 from core.protocols.sasl.messages import TOKEN_MECHANISMS
 from core.protocols.sasl.scram import HASHES
 from core.protocols.server import Login
 
-_GOING_AWAY = 421
 _NO_SUCH_WAY = re.compile(
     r"^504\b|(?:unsupported|unknown|unrecogni[sz]ed|invalid|no) (?:auth\w* )?(?:mechanism|method|type)"
     r"|mechanism (?:is )?not (?:supported|available)",
@@ -45,23 +46,24 @@ class SigningIn(Dialogue):
             ProtocolViolation: it is none that knows the password.
         """
         place, user = self.wire.place, login.username
-        tries = list(self._tries(login, offered, first=found_out.worked(place, user)))
+        found = found_out.worked(place, user)
+        tries = sorted(self._tries(login, offered), key=lambda each: each[0] != found)
         if not tries:
             self._refuse_offers(offered)
         refusals: list[WireError] = []
-        for at, (name, mechanism) in enumerate(tries):
+        for at, (way, mechanism) in enumerate(tries):
             try:
                 self._try(login, mechanism)
             except WireError as error:
                 refusals.append(error)
-                following = tries[at + 1][0] if at + 1 < len(tries) else ""
+                following = tries[at + 1][0].name if at + 1 < len(tries) else ""
                 if self._is_over(error, mechanism, following):
-                    found_out.note(place, user, "")
-                    self._refuse(refusals, [name for name, _ in tries[: at + 1]], offered)
+                    found_out.forget(place, user)
+                    self._refuse(refusals, [way.name for way, _ in tries[: at + 1]], offered)
             else:
-                self.signed_in_by = name
+                self.signed_in_by = way.name
                 if at:
-                    found_out.note(place, user, name)
+                    found_out.note(place, user, way)
                 return
 
     def _sign_in_with_token(self, login: Login, offered: Collection[str]) -> None:
@@ -69,7 +71,7 @@ class SigningIn(Dialogue):
         assert login.token is not None
         name = next((name for name in TOKEN_MECHANISMS if name in offered), None)
         if name is None:
-            instead = f"; it offers {', '.join(sorted(offered))}" if offered else ""
+            instead = f"; it offers {_named(offered)}" if offered else ""
             raise NotOffered(
                 f"The server takes no access tokens (OAuth 2){instead}.", host=self.wire.place, phase="login"
             )
@@ -102,15 +104,15 @@ class SigningIn(Dialogue):
         """Whether a mechanism's first message goes with the command that begins it."""
         return False
 
-    def _tries(self, login: Login, offered: Collection[str], first: str) -> Iterator[tuple[str, Mechanism | None]]:
-        """Each way with its name; `None` is the protocol's own command."""
+    def _tries(self, login: Login, offered: Collection[str]) -> Iterator[tuple[Way, Mechanism | None]]:
+        """Each way, made ready; `None` is the protocol's own command."""
         is_overheard = choice.is_overheard(self.wire.address.ip, is_encrypted=self.wire.tls is not None)
-        for name in choice.ways(offered, self.spoken_ways, is_overheard=is_overheard, first=first):
+        for name in choice.ways(offered, self.spoken_ways, is_overheard=is_overheard):
             if name == self.own_command:
-                yield name, None
+                yield Way(name), None
             else:
-                for mechanism in choice.tries(name, login.username, login.password.reveal()):
-                    yield name, mechanism
+                for form, mechanism in enumerate(choice.tries(name, login.username, login.password.reveal())):
+                    yield Way(name, form), mechanism
 
     def _try(self, login: Login, mechanism: Mechanism | None) -> None:
         if mechanism is None:
@@ -145,10 +147,10 @@ class SigningIn(Dialogue):
         """Whether a refusal ends it: it is about the password, the server wants peace, or nothing else is left."""
         if not following or self.wire.broken or isinstance(error, Throttled):
             return True
-        if isinstance(error, SmtpRefused) and error.code == _GOING_AWAY:
-            return True
         if _NO_SUCH_WAY.search(error.reply):
             return False
+        if not error.is_permanent:
+            return True  # what keeps the password may work in a minute: it is not handed over meanwhile
         # A server without anything to compare with says so after CRAM-MD5's answer alone; and another form of a
         # password is still to be tried.
         return mechanism is None or (mechanism.has_shown and mechanism.name not in ("CRAM-MD5", following))
@@ -156,11 +158,11 @@ class SigningIn(Dialogue):
     def _refuse(self, refusals: list[WireError], tried: list[str], offered: Collection[str]) -> Never:
         """Raise what is known best: what may pass, else what was said last."""
         error = next((one for one in refusals if not one.is_permanent), refusals[-1])
-        error.ways = f"Tried {', '.join(dict.fromkeys(tried))}; the server offers {', '.join(sorted(offered))}."
+        error.ways = f"Tried {', '.join(dict.fromkeys(tried))}; the server offers {_named(offered)}."
         raise error
 
     def _refuse_offers(self, offered: Collection[str]) -> Never:
-        names = ", ".join(sorted(offered))
+        names = _named(offered)
         if not offered:
             text = "The server offers no way to log in."
         elif set(offered) <= set(TOKEN_MECHANISMS):
@@ -168,3 +170,8 @@ class SigningIn(Dialogue):
         else:
             text = f"The server offers no way to log in that we know: {names}."
         raise NotOffered(text, host=self.wire.place, phase="login")
+
+
+def _named(offered: Collection[str]) -> str:
+    """The server's words for them, as they may stand in an error."""
+    return words(", ".join(sorted(offered)))

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from core.errors import LoginRefused, NotOffered, ProtocolViolation, WireError
+from core.errors import LoginRefused, NotOffered, ProtocolViolation, SmtpRefused, WireError
+from core.protocols.causes import advice
 from core.protocols.imap.source import ImapSource
 from core.protocols.pop3.source import Pop3Source
 from core.protocols.probe import Incoming, probe_smtp
@@ -107,6 +108,17 @@ def test_what_the_server_can_check_is_found_and_goes_first_the_next_time(
     again: list[Spoken] = []
     opened(choosy_post, incoming, Security.TLS, login, again).close()
     assert begun_with(again) == [kept]
+
+
+def test_the_form_of_a_password_that_the_server_reckons_with_goes_first_the_next_time(choosy_post: Post) -> None:
+    user = choosy_post.dovecot.fresh_user(password="\u00fc")
+    choosy_post.dovecot.keep_as(user, "SCRAM-SHA-256")
+    begun = []
+    for _ in range(2):
+        spoken: list[Spoken] = []
+        opened(choosy_post, Incoming.IMAP, Security.TLS, Login(user, Secret("u\u0308")), spoken).close()
+        begun.append(begun_with(spoken))
+    assert begun == [["SCRAM-SHA-256", "SCRAM-SHA-256"], ["SCRAM-SHA-256"]]
 
 
 def test_a_password_that_was_refused_is_not_tried_in_other_ways(choosy_post: Post) -> None:
@@ -261,6 +273,14 @@ def test_a_password_goes_over_an_open_line_only_where_nothing_else_works(overhea
     assert begun == [b"SCRAM-SHA-256", b"PLAIN", b"PLAIN"]
 
 
+def test_a_password_does_not_go_over_an_open_line_because_the_server_is_out_of_order(overheard: None) -> None:
+    script = _refusing(b"SCRAM", no=b"454 4.7.0 Temporary authentication failure")
+    with ScriptedServer(_smtp_offering("SCRAM-SHA-256", "PLAIN", signing_in=script)) as server:
+        with pytest.raises(SmtpRefused, match="cannot check the login now"):
+            _smtp(server.server(), LOGIN)
+        assert not any(b"PLAIN" in line for line in server.heard)
+
+
 def test_what_is_known_of_a_server_is_forgotten_when_it_refuses_it(overheard: None) -> None:
     refused = [b"SCRAM"]
 
@@ -285,6 +305,22 @@ def test_a_mechanism_that_is_offered_and_not_known_is_passed_over() -> None:
         _smtp(server.server(), LOGIN).drop()
         begun = [line.split()[1] for line in server.heard if line.startswith(b"AUTH")]
     assert begun == [b"PLAIN", b"LOGIN"]
+
+
+@pytest.mark.parametrize(("offering", "open_one"), [(_pop3_offering, open_pop3), (_smtp_offering, _smtp)])
+@pytest.mark.parametrize("known", [(), ("PLAIN",)])
+def test_what_is_offered_is_told_in_clean_words(offering: Offering, open_one: Opening, known: tuple[str, ...]) -> None:
+    no = b"535 no" if open_one is _smtp else b"-ERR no"
+    names = ("\x1b]0;title\x07", *(f"WAY-{number}" for number in range(100)), *known)
+    with (
+        ScriptedServer(offering(*names, signing_in=_refusing(b"PLAIN", no=no))) as server,
+        pytest.raises(WireError) as raised,
+    ):
+        open_one(server.server(), LOGIN)
+    told = advice(raised.value)
+    assert "WAY-1" in told
+    assert told.isprintable()
+    assert len(told) < 600
 
 
 @pytest.mark.parametrize("no", [b"535 5.7.8 wrong", b"454 4.7.0 later", b"421 4.3.2 going"])

@@ -58,7 +58,7 @@ class ImapDialogue(ImapCommands):
         self.capabilities = frozenset()
 
     def log_in(self, login: Login) -> None:
-        """Sign in by the strongest way that both sides know.
+        """Sign in by what both sides know, in the order of `sasl.choice`.
 
         Raises:
             NotOffered: there is none.

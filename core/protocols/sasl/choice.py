@@ -23,17 +23,13 @@ SPOKEN = ("PLAIN", "LOGIN")
 """Those that hand it over."""
 
 
-def ways(
-    offered: Container[str], spoken: tuple[str, ...] = SPOKEN, *, is_overheard: bool = False, first: str = ""
-) -> tuple[str, ...]:
+def ways(offered: Container[str], spoken: tuple[str, ...] = SPOKEN, *, is_overheard: bool = False) -> tuple[str, ...]:
     """What is offered and known, in the order in which it is tried.
 
-    `spoken` are those that hand over the password, a protocol's own command among them; `first` is what was found to
-    work there.
+    `spoken` are those that hand over the password, a protocol's own command among them.
     """
     order = (*CHALLENGED, *spoken) if is_overheard else (*spoken, *CHALLENGED)
-    known = [name for name in order if name in offered]
-    return (first, *(name for name in known if name != first)) if first in known else tuple(known)
+    return tuple(name for name in order if name in offered)
 
 
 def tries(name: str, username: str, password: str) -> Iterator[Mechanism]:

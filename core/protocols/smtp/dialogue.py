@@ -97,7 +97,7 @@ class SmtpDialogue(SigningIn):
         self.features = {}
 
     def log_in(self, login: Login) -> None:
-        """AUTH (RFC 4954) by the strongest mechanism that both sides know.
+        """AUTH (RFC 4954) by what both sides know, in the order of `sasl.choice`.
 
         Raises:
             NotOffered: there is none.

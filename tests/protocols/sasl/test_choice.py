@@ -25,11 +25,6 @@ def test_the_password_goes_as_it_is_where_nobody_listens(offered: set[str], over
     assert ways(offered, is_overheard=overheard) == tuple(order.split())
 
 
-def test_what_was_found_to_work_goes_first_as_long_as_it_is_offered() -> None:
-    assert ways({"PLAIN", "CRAM-MD5"}, first="CRAM-MD5") == ("CRAM-MD5", "PLAIN")
-    assert ways({"PLAIN"}, first="CRAM-MD5") == ("PLAIN",)
-
-
 def test_a_protocols_own_command_has_its_place() -> None:
     assert ways({"PLAIN", "its own", "CRAM-MD5"}, ("its own", "PLAIN")) == ("its own", "PLAIN", "CRAM-MD5")
 
