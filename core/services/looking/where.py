@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlmodel import Session
 
+from core import clock
 from core.db.bulk import table_of
 from core.filtering import Filter, Term, condition
 from core.handles import Handles
 from core.inbound.trail import Stage
 from core.models import Attempt, Message, MessageState, OutgoingMessage, Quarantine, Queue, Recipient, Record
+from core.named_times import named_span
 from core.resources.incoming import MESSAGE
 from core.resources.json_rows import as_json, plain
 from core.resources.kind import Kind
@@ -34,7 +36,6 @@ MOST_TRIES = 20
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _NUMBER = re.compile(r"\[?(?:[A-Za-z ]{1,30}#:?\s*)?(\d{12,30})\]?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d(?::\d\d)?)?Z?")
-_LENGTHS = {10: timedelta(days=1), 13: timedelta(hours=1), 16: timedelta(minutes=1)}
 
 _BESIDES = {"trail", "opened_record", "after_fetch", "queue", "reason"}
 """What is read of a message beside its columns."""
@@ -54,7 +55,7 @@ class Sought:
     """The number of a record."""
     since: datetime | None = None
     until: datetime | None = None
-    """A day, hour or minute, in UTC."""
+    """A day, hour or minute: when it began, and the first moment after it."""
     state: str = ""
     """One of the states of incoming messages."""
 
@@ -76,7 +77,7 @@ def read_sought(text: str) -> Sought:
     number = _NUMBER.fullmatch(text)
     since = until = None
     if _TIME.fullmatch(text):
-        since, until = _span(text.rstrip("Z"))
+        since, until = _span(text)
     state = text.lower().replace(" ", "_")
     return Sought(
         text,
@@ -206,8 +207,10 @@ def _contains(sought: Sought, columns: Mapping[str, Any]) -> ColumnElement[bool]
 
 
 def _span(text: str) -> tuple[datetime | None, datetime | None]:
-    try:
-        since = datetime.fromisoformat(text if len(text) != 13 else f"{text}:00").replace(tzinfo=UTC)
-        return since, since + _LENGTHS[len(text)]
-    except (ValueError, OverflowError):
+    """When it began and ended: a local time, as it is told, or with Z one in UTC."""
+    span = named_span(text.removesuffix("Z").replace(" ", "T"), clock.utcnow().astimezone())
+    if span is None:
         return None, None
+    if text.endswith("Z"):
+        return span.begin.replace(tzinfo=UTC), span.end.replace(tzinfo=UTC)
+    return span.begin, span.end

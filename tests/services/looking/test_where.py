@@ -1,5 +1,7 @@
 """Where is my mail: every way a person may name it, coming in and going out, newest first, bounded."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,9 +35,9 @@ NUMBER = "2026112010000042"
         (f"Ticket#{NUMBER}", {"number": NUMBER}),
         (f"[Change Request#: {NUMBER}]", {"number": NUMBER}),
         ("42", {}),
-        ("2026-11-20", {"since": datetime(2026, 11, 20, tzinfo=UTC), "until": datetime(2026, 11, 21, tzinfo=UTC)}),
+        ("2026-11-20Z", {"since": datetime(2026, 11, 20, tzinfo=UTC), "until": datetime(2026, 11, 21, tzinfo=UTC)}),
         ("2026-11-20T21Z", {"since": datetime(2026, 11, 20, 21, tzinfo=UTC), "until": datetime(2026, 11, 20, 22, tzinfo=UTC)}),
-        ("2026-11-20 21:04", {"since": datetime(2026, 11, 20, 21, 4, tzinfo=UTC), "until": datetime(2026, 11, 20, 21, 5, tzinfo=UTC)}),
+        ("2026-11-20 21:04Z", {"since": datetime(2026, 11, 20, 21, 4, tzinfo=UTC), "until": datetime(2026, 11, 20, 21, 5, tzinfo=UTC)}),
         ("2026-13-77", {}),
         ("9999-12-31", {}),
         ("Too large", {"state": "too_large"}),
@@ -48,6 +50,27 @@ def test_what_a_text_may_name(text: str, understood: dict[str, Any]) -> None:
     nothing = {"message_id": "", "number": "", "since": None, "until": None, "state": ""}
     assert {name: getattr(sought, name) for name in nothing} == {**nothing, **understood}
     assert sought.text == text.strip()
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is an hour ahead of UTC in winter."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize(
+    ("text", "began_at"), [("2026-11-20", (19, 23)), ("2026-11-20 09:30", (20, 8)), ("2026-11-20Z", (20, 0))]
+)
+def test_a_day_is_the_one_of_here_unless_it_says_otherwise(text: str, began_at: tuple[int, int]) -> None:
+    since = read_sought(text).since
+    assert since is not None
+    told = since.astimezone(UTC)
+    assert (told.day, told.hour) == began_at
 
 
 def incoming(number: int, **values: Any) -> Message:
@@ -118,7 +141,7 @@ def found(handles: Handles, text: str, **options: Any) -> list[tuple[str, int]]:
         ("50%", [("incoming", 4)]),
         ("5_%", []),
         ("off_now", [("incoming", 4)]),
-        ("2026-11-20 21:05", [("incoming", 1)]),
+        ("2026-11-20 21:05Z", [("incoming", 1)]),
         ("no such thing", []),
         ("' OR 1=1 --", []),
     ],
