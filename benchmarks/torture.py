@@ -57,16 +57,18 @@ def _torture(world: World, seconds: float) -> Counter[str]:
     loads = [threading.Thread(target=load, args=(over,)) for load in (world.mail_comes, world.mail_is_handed_in)]
     for load in loads:
         load.start()
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        time.sleep(world.chance.uniform(0.3, 2.0))
-        fault = world.chance.choice(faults)
-        fault(world)
-        suffered[fault.__name__.strip("_").replace("_", " ")] += 1
-        world.start_workers()
-    over.set()
-    for load in loads:
-        load.join()
+    try:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            time.sleep(world.chance.uniform(0.3, 2.0))
+            fault = world.chance.choice(faults)
+            fault(world)
+            suffered[fault.__name__.strip("_").replace("_", " ")] += 1
+            world.start_workers()
+    finally:
+        over.set()
+        for load in loads:
+            load.join()
     return suffered
 
 

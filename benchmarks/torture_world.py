@@ -60,6 +60,16 @@ class World:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        with ExitStack() as stack:  # what cannot begin leaves nothing running
+            self._stack = stack
+            self._begin()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def _begin(self) -> None:
         certificate = make_certificates(self._folder / "certificates").good
         self.dovecot = self._stack.enter_context(DovecotServer(certificate, users={}))
         self.sink = self._stack.enter_context(RuledSink())
@@ -76,10 +86,6 @@ class World:
         add_mailbox(self.handles, "out", self._behind_proxy(Proxy(self.sink.port)))
         self._stack.callback(self.stop_workers)
         self.start_workers()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stack.close()
 
     # -- mail ---------------------------------------------------------------------------------------------------------
 
@@ -122,7 +128,7 @@ class World:
         """An orderly end of all."""
         for worker in self._workers:
             worker.terminate()
-        self.exit_codes = [worker.wait(60) for worker in self._workers]
+        self.exit_codes = [_exit_code(worker) for worker in self._workers]
 
     def summary(self) -> str:
         """What was at stake."""
@@ -167,8 +173,20 @@ class World:
         verb, words = line.text.upper(), line.text.split()
         if not ("UID STORE" in verb or "UID EXPUNGE" in verb or "UID MOVE" in verb):
             return
-        here = {one.uid for one in stored(self.handles, account.id)}
+        try:
+            here = {one.uid for one in stored(self.handles, account.id)}
+        except StoreError as error:  # nobody can tell just now: the connection is cut, and nothing passes
+            raise ConnectionAbortedError(str(error)) from error
         if missing := [
             uid for uid in range(1, max(here, default=0) + 500) if is_named(uid, words[3]) and uid not in here
         ]:
             self.removed_unstored.append(f"{account.user}: {line.text}: not stored: {missing}")
+
+
+def _exit_code(worker: subprocess.Popen[bytes]) -> int:
+    """Of a worker that was told to end; one that does not is killed, and its code tells."""
+    try:
+        return worker.wait(60)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        return worker.wait()
