@@ -8,6 +8,8 @@ from core.services.actor import Actor, Role
 from core.services.configuration.addresses import addresses
 from core.services.lists import search
 from tests.console.conftest import Opener
+from tui.console import row_changes
+from tui.console.desk import Desk
 
 
 async def test_all_addresses_of_a_queue_go_to_another(open_console: Opener, handles: Handles, actor: Actor) -> None:
@@ -35,3 +37,13 @@ async def test_who_may_not_configure_is_not_offered_it(open_console: Opener, han
         await console.press("m")
         assert "Into which queue?" not in console.text
         assert " m move" not in console.text
+
+
+def test_what_somebody_else_moved_since_it_was_listed_is_moved_as_well(handles: Handles, actor: Actor) -> None:
+    for name, queue in (("ann", "Junk"), ("bob", "Raw"), ("eve", "Junk")):
+        addresses.add(handles, actor, f"{name}@example.org", {"queue": queue})
+    listed = list(search.matching(handles, actor, ADDRESS).rows)
+    addresses.change(handles, actor, "ann@example.org", {"queue": "Postmaster"})
+    said = row_changes._changed(Desk(handles, actor), ADDRESS, "queue", "Junk", listed)
+    assert said == "2 addresses: queue Junk."
+    assert {row["queue"] for row in search.matching(handles, actor, ADDRESS).rows} == {"Junk"}

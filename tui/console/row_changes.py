@@ -3,7 +3,7 @@ addresses a queue."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from core.resources.catalogue import kind_named
@@ -38,13 +38,15 @@ def _choices(desk: Desk, field: str) -> list[Choice]:
 
 
 def _changed(desk: Desk, kind: Kind, field: str, value: str, rows: list[Row]) -> str:
-    different = [row for row in rows if row[field] != value]
-    for row in different:
-        if kind is ADDRESS:
-            addresses.change(desk.handles, desk.actor, str(row["address"]), {field: value})
-        else:
-            records.change(desk.handles, desk.actor, str(row["number"]), {field: value})
-    if not different:
+    # What was different is known when it is written: others may have changed rows since they were listed.
+    count = sum(_is_changed(desk, kind, row, {field: value}) for row in rows)
+    if not count:
         return "Nothing was different."
-    what = str(rows[0][kind.key]) if len(rows) == 1 else numbered(kind, len(different))
+    what = str(rows[0][kind.key]) if len(rows) == 1 else numbered(kind, count)
     return f"{what}: {field} {value}."
+
+
+def _is_changed(desk: Desk, kind: Kind, row: Row, given: Mapping[str, str]) -> bool:
+    if kind is ADDRESS:
+        return addresses.change(desk.handles, desk.actor, str(row["address"]), given).is_changed
+    return records.change(desk.handles, desk.actor, str(row["number"]), given)
