@@ -46,5 +46,12 @@ def rfc3339(moment: datetime) -> str:
 
 
 def moment_in(value: Any) -> datetime | None:
-    """The time that such a text is; `None`: it is none, be it a date or a number."""
-    return datetime.fromisoformat(value) if isinstance(value, str) and _RFC3339.fullmatch(value) else None
+    """The time that such a text is; `None`: it is none, be it a date, a number, or what somebody has made up."""
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:  # of no calendar: the 45th, the 13th month
+        return None
+    # At the ends of time it would have no place in another zone.
+    return moment if 1 < moment.year < 9999 else None

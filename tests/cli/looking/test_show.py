@@ -84,3 +84,10 @@ def test_a_filter_shows_its_conditions_and_what_it_sets(postroom: Shell) -> None
     postroom.ok("add", "filter", "spam", 'match=[{header="X-Spam", regex="yes"}]', 'set={X-OTOBO-Queue="Junk"}')
     told = postroom.ok("show", "filter", "spam").out
     assert told.endswith("match\n  HEADER  REGEX  NEGATE\n  X-Spam  yes    no\nset\n  X-OTOBO-Queue  Junk\n")
+
+
+@pytest.mark.parametrize("subject", ["2026-11-22T10:00:00Z", "2026-13-45T99:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_a_subject_that_looks_like_a_time_is_shown_as_it_was_written(taken_in: Shell, subject: str) -> None:
+    taken_in.ok("intake", "-", "--account", "work", stdin=f"From: a@example.com\nSubject: {subject}\n\nx\n".encode())
+    assert f"subject          {subject}\n" in taken_in.ok("show", "message", "2").out
+    assert f"  {subject}  a@example.com  " in taken_in.ok("show", "record", "2").out

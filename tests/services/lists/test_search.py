@@ -9,7 +9,7 @@ from core.errors import Misuse, NotPermitted
 from core.handles import Handles
 from core.models import Message, OutgoingMessage, Recipient, Record, Run, RunEvent
 from core.resources.catalogue import KINDS, kind_named
-from core.resources.json_rows import as_json, rfc3339
+from core.resources.json_rows import as_json, moment_in, rfc3339
 from core.services.actor import Actor, Role
 from core.services.configuration.accounts import accounts
 from core.services.configuration.queues import queues
@@ -243,6 +243,13 @@ def test_durations_and_sizes_are_numbers_in_json(handles: Handles, admin: Actor)
 )
 def test_times_are_rfc_3339(moment: datetime, text: str) -> None:
     assert rfc3339(moment) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-20", "2026-13-45T99:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", 20261120]
+)
+def test_what_only_looks_like_a_time_is_none(text: object) -> None:
+    assert moment_in(text) is None
 
 
 def test_the_default_of_a_queue_counts_its_records(handles: Handles, admin: Actor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,12 +22,15 @@ _KINDS = {"messages": "message", "events": "event", "replies": "outbox"}
 
 _SENTENCES = {"text", "why"}
 
+_TIMES = re.compile(r"(?:\w+_)?(?:at|until|expires)|date")
+"""What is called so holds a time; a subject or a comment that looks like one is what somebody wrote."""
+
 Things = Sequence[Mapping[str, Any]]
 
 
 def write_whole(kind: Kind, whole: Mapping[str, Any]) -> None:
     """Print it; `whole` is what JSON gives."""
-    told = {name: _with_moments(value) for name, value in shown_whole(kind, whole).items()}
+    told = {name: _with_moments(name, value) for name, value in shown_whole(kind, whole).items()}
     write_facts({name: _fact(value) for name, value in told.items() if not _is_below(value)})
     for name, value in told.items():
         if _are_things(value):
@@ -52,10 +56,10 @@ def shown_whole(kind: Kind, whole: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _with_moments(value: Any) -> Any:
+def _with_moments(name: str, value: Any) -> Any:
     if _are_things(value):
-        return [{name: _with_moments(one) for name, one in thing.items()} for thing in value]
-    return moment_in(value) or value
+        return [{key: _with_moments(key, one) for key, one in thing.items()} for thing in value]
+    return (moment_in(value) or value) if _TIMES.fullmatch(name) else value
 
 
 def _fact(value: Any) -> Any:
