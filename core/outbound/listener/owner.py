@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
-import socket
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from core.data_folder import is_shared
@@ -19,11 +20,36 @@ _WORD = 4
 
 def listening_user(host: str, port: int) -> int | None:
     """The id of the user whose program listens there; `None`: nobody does, or the system does not tell."""
+    return user_in(kernel_tables(), host, port)
+
+
+def kernel_tables() -> str:
+    """All sockets of this machine, of IPv4 and IPv6, a line each; those of a table that cannot be read are left out."""
     tables = []
     for table in _TABLES:
-        with suppress(OSError):
-            tables.append(table.read_text())
-    return user_in("".join(tables), host, port)
+        with suppress(OSError, ValueError):
+            tables.append(table.read_text(encoding="ascii"))
+    return "".join(tables)
+
+
+def places(address: str, port: int) -> list[str]:
+    """How these tables write it: words of 32 bits in hexadecimal, each as this machine's processor reads it.
+
+    An IPv4 address also as a socket of IPv6 has it, for Java and others open those for everything.
+
+    Raises:
+        ValueError: that is no address.
+    """
+    found = ip_address(address)
+    forms = [found.packed]
+    if isinstance(found, IPv4Address):
+        forms.append(bytes(10) + b"\xff\xff" + found.packed)
+    return [f"{''.join(_words(packed))}:{port:04X}" for packed in forms]
+
+
+def _words(packed: bytes) -> Iterator[str]:
+    for start in range(0, len(packed), _WORD):
+        yield f"{int.from_bytes(packed[start : start + _WORD], sys.byteorder):08X}"
 
 
 def user_in(tables: str, host: str, port: int) -> int | None:
@@ -33,7 +59,7 @@ def user_in(tables: str, host: str, port: int) -> int | None:
         _, local, _, state, *_, user = (line.split() + [""] * 8)[:8]
         if state == _LISTENS and user.isdecimal():
             users[local] = int(user)
-    return next((users[place] for place in _places(host, port) if place in users), None)
+    return next((users[place] for place in _reached_at(host, port) if place in users), None)
 
 
 def may_be_ours(user: int, home: Path) -> bool:
@@ -57,15 +83,8 @@ def stranger_at(host: str, port: int, home: Path) -> str | None:
     return None if user is None or may_be_ours(user, home) else user_name(user)
 
 
-def _places(host: str, port: int) -> list[str]:
-    """How the tables write an address of this machine, and those on which it is reached as well."""
+def _reached_at(host: str, port: int) -> list[str]:
+    """Where a program can listen that is reached there: at this address, or at all of them."""
     host = "127.0.0.1" if host == "localhost" else host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    addresses = [socket.inet_pton(family, host), bytes(4), bytes(16)]
-    return [f"{_in_words(address)}:{port:04X}" for address in addresses]
-
-
-def _in_words(address: bytes) -> str:
-    """Words of 32 bits, each as this machine's processor reads it."""
-    words = (address[at : at + _WORD] for at in range(0, len(address), _WORD))
-    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)
+    all_of_ipv4 = [] if ":" in host else places("0.0.0.0", port)  # noqa: S104 - looked for, not listened at
+    return [*places(host, port), *all_of_ipv4, *places("::", port)]

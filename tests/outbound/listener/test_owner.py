@@ -21,6 +21,8 @@ TABLES = """\
   sl  local_address                         remote_address                        st tx_queue rx_queue tr
    0: 00000000000000000000000001000000:09DF 00000000000000000000000000000000:0000 0A 0:0 00:0 0  1004  0 4 1 0 100
    1: 00000000000000000000000000000000:09E0 00000000000000000000000000000000:0000 0A 0:0 00:0 0  1005  0 5 1 0 100
+   2: 0000000000000000FFFF00000100007F:09E1 00000000000000000000000000000000:0000 0A 0:0 00:0 0  1006  0 6 1 0 100
+   3: 0000000000000000FFFF000000000000:09E2 00000000000000000000000000000000:0000 0A 0:0 00:0 0  1007  0 7 1 0 100
 """
 
 
@@ -33,6 +35,9 @@ TABLES = """\
         ("127.0.0.1", 2526, None),
         ("::1", 2527, 1004),
         ("127.0.0.1", 2528, 1005),
+        ("127.0.0.1", 2529, 1006),
+        ("127.0.0.1", 2530, 1007),
+        ("::1", 2525, None),
         ("127.0.0.1", 25, None),
     ],
 )
@@ -46,6 +51,14 @@ def test_this_kernel_tells_it_too(tmp_path: Path) -> None:
     assert user == os.geteuid()
     assert may_be_ours(user, tmp_path)
     assert not may_be_ours(4_000_000_000, tmp_path)
+
+
+def test_a_program_that_listens_at_an_address_of_ipv4_by_ipv6_is_known_as_well() -> None:
+    """Else it could pose as our listener, which is known by whose program it is."""
+    with socket.socket(socket.AF_INET6) as server:
+        server.bind(("::ffff:127.0.0.1", 0))
+        server.listen()
+        assert listening_user("127.0.0.1", server.getsockname()[1]) == os.geteuid()
 
 
 def test_a_data_folder_that_is_away_rules_nobody_out(tmp_path: Path) -> None:
