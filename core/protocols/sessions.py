@@ -21,12 +21,10 @@ class _Dialogue(Protocol):
     wire: Wire
     greeting: str
     capabilities: frozenset[str]
+    signed_in_by: str
 
     def greet(self) -> str: ...
     def ask_for_tls(self) -> None: ...
-
-    signed_in_by: str
-
     def log_in(self, login: Login) -> None: ...
 
 

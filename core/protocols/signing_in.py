@@ -18,11 +18,11 @@ from core.protocols.sasl.scram import HASHES
 from core.protocols.server import Login
 
 _NO_SUCH_WAY = re.compile(
-    r"^504\b|(?:unsupported|unknown|unrecogni[sz]ed|invalid|no) (?:auth\w* )?(?:mechanism|method|type)"
+    r"^5(?:04|38)\b|(?:unsupported|unknown|unrecogni[sz]ed|invalid|no) (?:sasl )?(?:auth\w* )?(?:mechanism|method|type)"
     r"|mechanism (?:is )?not (?:supported|available)",
     re.IGNORECASE,
 )
-"""Offered, and yet not known: Dovecot offers USER in POP3 where no password is taken."""
+"""Offered, and yet not known, as Dovecot offers USER in POP3 where no password is taken; or not without TLS (538)."""
 
 
 class SigningIn(Dialogue):
@@ -147,7 +147,7 @@ class SigningIn(Dialogue):
         """Whether a refusal ends it: it is about the password, the server wants peace, or nothing else is left."""
         if not following or self.wire.broken or isinstance(error, Throttled):
             return True
-        if _NO_SUCH_WAY.search(error.reply):
+        if isinstance(error, NotOffered) or _NO_SUCH_WAY.search(error.reply):
             return False
         if not error.is_permanent:
             return True  # what keeps the password may work in a minute: it is not handed over meanwhile

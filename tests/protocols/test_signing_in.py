@@ -299,12 +299,34 @@ def test_what_is_known_of_a_server_is_forgotten_when_it_refuses_it(overheard: No
     assert begun == [b"SCRAM-SHA-256", b"PLAIN", b"PLAIN", b"SCRAM-SHA-256", b"PLAIN"]
 
 
-def test_a_mechanism_that_is_offered_and_not_known_is_passed_over() -> None:
-    script = _refusing(b"PLAIN", no=b"504 5.7.4 Unrecognized authentication type")
+@pytest.mark.parametrize(
+    "no",
+    [b"504 5.7.4 Unrecognized authentication type", b"535 5.7.8 Unsupported SASL mechanism", b"538 5.7.11 use TLS"],
+)
+def test_a_mechanism_that_is_offered_and_not_known_is_passed_over(no: bytes) -> None:
+    script = _refusing(b"PLAIN", no=no)
     with ScriptedServer(_smtp_offering("PLAIN", "LOGIN", signing_in=script)) as server:
         _smtp(server.server(), LOGIN).drop()
         begun = [line.split()[1] for line in server.heard if line.startswith(b"AUTH")]
     assert begun == [b"PLAIN", b"LOGIN"]
+
+
+def test_where_no_password_is_taken_as_it_is_after_all_a_challenge_is_answered() -> None:
+    def script(talk: Talk) -> object:
+        if b"PLAIN" in talk.last:
+            talk.say(b"+ ")
+            talk.hear()
+            talk.say(b"-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.")
+        else:
+            talk.say(b"+ " + base64.b64encode(b"<1@mail.example>"))
+            talk.hear()
+            talk.say(b"+OK welcome")
+        return True
+
+    with ScriptedServer(_pop3_offering("PLAIN", "CRAM-MD5", signing_in=script)) as server:
+        open_pop3(server.server(), LOGIN).close()
+        begun = [line.split()[1] for line in server.heard if line.startswith(b"AUTH")]
+    assert begun == [b"PLAIN", b"CRAM-MD5"]
 
 
 @pytest.mark.parametrize(("offering", "open_one"), [(_pop3_offering, open_pop3), (_smtp_offering, _smtp)])

@@ -20,7 +20,7 @@ HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512", "SCRAM-SHA-1": "
 """The mechanisms, the one that is met most first, and what each reckons with."""
 
 MOST_ROUNDS = 5_000_000
-"""How often a server may have us hash: about a second of a processor. Servers ask for 4,096 to some 100,000."""
+"""How often a server may have us hash: one to three seconds of a processor. Servers ask for 4,096 to some 100,000."""
 
 _HEADER = "n,,"
 """No binding, and nobody to act for (RFC 5802 §7)."""
