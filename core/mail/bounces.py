@@ -97,6 +97,7 @@ _FIRST_FIELD = re.compile(
     r"^[ \t]*(?:Reporting-MTA|Original-Recipient|Final-Recipient):[ \t]", re.IGNORECASE | re.MULTILINE
 )
 _WHOM = ("original-recipient", "final-recipient")
+_WHAT = ("action", "status", "diagnostic-code")
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _CODE_POINT = re.compile(r"\\x\{(0?[0-9A-Fa-f]{2,5}|10[0-9A-Fa-f]{4})\}")
 _LONGEST_REPORT = 256 * 1024
@@ -149,14 +150,19 @@ def _field_groups(report: bytes) -> list[Headers]:
 
 
 def _split(fields: Headers) -> list[Headers]:
-    """The block of each recipient, where no blank line stands between them, as in AOL's reports."""
+    """The block of each recipient, where no blank line stands between them, as in AOL's reports.
+
+    Whom it names in two ways before it says what became of him is one.
+    """
     blocks: list[list[tuple[str, str]]] = [[]]
     named: dict[str, str] = {}
+    is_told = False
     for name, value in fields.raw_items():
         lowered = name.lower()
-        if lowered in _WHOM and named.setdefault(lowered, value) != value:
+        if lowered in _WHOM and named.setdefault(lowered, value) != value and is_told:
             blocks.append([])
-            named = {lowered: value}
+            named, is_told = {lowered: value}, False
+        is_told = is_told or lowered in _WHAT
         blocks[-1].append((name, value))
     return [Headers(block) for block in blocks] if len(blocks) > 1 else [fields]
 

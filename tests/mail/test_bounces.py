@@ -154,3 +154,13 @@ def test_a_recipient_whose_name_stands_twice_is_one() -> None:
     )
     assert bounce is not None
     assert [(one.address, one.status) for one in bounce.recipients] == [("bob@example.org", "5.1.1")]
+
+
+def test_a_recipient_who_is_named_in_two_ways_is_one() -> None:
+    bounce = reported(
+        "Final-Recipient: rfc822; bob@example.org\nFinal-Recipient: LOCAL; bob\nAction: failed\nStatus: 5.1.1\n"
+        "Final-Recipient: rfc822; ann@example.org\nAction: failed\nStatus: 5.2.2"
+    )
+    assert bounce is not None
+    told = [(one.address, one.status) for one in bounce.recipients]
+    assert told == [("bob@example.org", "5.1.1"), ("ann@example.org", "5.2.2")]
