@@ -21,11 +21,11 @@ _LONGEST_DATE = 128
 # A comment may stand before it (RFC 5322 3.3); programs write `+02:00`, `+02` and `GMT+0200`.
 _ZONE = r"(?:\s*(?:\([^()]*\)\s*)?(?:GMT|UTC?)?(?P<zone>[+-]\d{2}(?::?\d{2})?\b|[A-Za-z]{1,5}\b))?"
 _TIME = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:\.\d+)?)?"
-# Where the year cannot follow any more, four digits are a zone without its sign.
+# Where the year cannot follow any more, four digits are a zone without its sign, if there is such a zone.
 _RFC5322 = re.compile(
     r"(?:[^\d\s,]+,?)?\s*(?P<day>\d{1,2})[\s.,-]+(?P<month>[A-Za-z]{3})[a-z.]*[\s-]+(?P<year>\d{2,4}),?\s+"
     + _TIME
-    + _ZONE.replace("[+-]", "[+-]?", 1)
+    + _ZONE.replace("[+-]", r"(?:[+-]|(?=0\d{3}|1[0-4]\d\d))", 1)
 )
 _CTIME = re.compile(
     rf"(?:[A-Za-z]+,?\s+)?(?P<month>[A-Za-z]{{3}})[a-z.]*\s+(?P<day>\d{{1,2}}),?\s+(?:(?P<early_year>\d{{4}})\s+)?"

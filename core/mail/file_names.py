@@ -20,7 +20,7 @@ _ENDINGS = {
     "image/bmp": ".bmp", "image/gif": ".gif", "image/jpeg": ".jpg", "image/jpg": ".jpg", "image/pjpeg": ".jpg",
     "image/png": ".png", "image/svg+xml": ".svg", "image/tiff": ".tif", "image/webp": ".webp",
     "message/delivery-status": ".txt", "message/disposition-notification": ".txt", "message/feedback-report": ".txt",
-    "message/rfc822-headers": ".txt", "text/calendar": ".ics", "text/csv": ".csv", "text/html": ".html",
+    "text/calendar": ".ics", "text/csv": ".csv", "text/html": ".html",
     "text/rtf": ".rtf", "text/vcard": ".vcf", "text/x-vcard": ".vcf", "text/xml": ".xml", "video/mp4": ".mp4",
 }  # fmt: skip
 """How a file of a type ends, of those that come without a name. The machine's own table differs from host to host."""

@@ -45,6 +45,9 @@ from tests.corpus.nasty import small_messages
         # Two digits (RFC 5322 4.3).
         ("20 Nov 49 10:11:12 +0000", (2049, 11, 20, 10, 11, 12)),
         ("20 Nov 70 10:11:12 +0000", (1970, 11, 20, 10, 11, 12)),
+        # Digits without a sign that are no zone: the year once more, what was left of a zone.
+        ("Mon, 20 Nov 2023 10:11:12 2023", (2023, 11, 20, 10, 11, 12)),
+        ("Mon, 20 Nov 2023 10:11:12 07", (2023, 11, 20, 10, 11, 12)),
         # A zone of 24 hours or 60 minutes is none: the time is kept.
         ("Mon, 20 Nov 2023 10:11:12 +9999", (2023, 11, 20, 10, 11, 12)),
         ("Mon, 20 Nov 2023 10:11:12 +2400", (2023, 11, 20, 10, 11, 12)),
