@@ -251,7 +251,7 @@ def test_a_process_that_does_not_start_is_no_messages_death(
     handles: Handles, dovecot: DovecotServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left_by_a_dead_run(handles, dovecot, [message(1)])
-    monkeypatch.setattr(alone.sys, "executable", "/bin/false")
+    monkeypatch.setattr(alone, "PYTHON", ("/bin/false",))
     outcome = fetch(handles).outcomes[0]
     assert (outcome.state, outcome.fault) == ("failed", "passing")
     assert "does not start" in outcome.error
@@ -288,10 +288,10 @@ def test_only_so_many_processes_run_at_once(handles: Handles, monkeypatch: pytes
     assert room.acquire(blocking=False)
     room.release()
 
-    monkeypatch.setattr(alone.sys, "executable", "/bin/false")
+    monkeypatch.setattr(alone, "PYTHON", ("/bin/false",))
     with pytest.raises(StoreError, match="does not start"):
         one.start()
-    monkeypatch.setattr(alone.sys, "executable", "/nowhere")
+    monkeypatch.setattr(alone, "PYTHON", ("/nowhere",))
     with pytest.raises(FileNotFoundError):
         one.start()
     assert room.acquire(blocking=False)
