@@ -15,6 +15,7 @@ from core.protocols.sasl.found_out import Way
 from core.protocols.sasl.mechanism import Mechanism, Unproven, with_token
 from core.protocols.sasl.messages import TOKEN_MECHANISMS
 from core.protocols.sasl.scram import HASHES
+from core.protocols.sasl.text import encoded
 from core.protocols.server import Login
 
 _NO_SUCH_WAY = re.compile(
@@ -76,9 +77,7 @@ class SigningIn(Dialogue):
                 f"The server takes no access tokens (OAuth 2){instead}.", host=self.wire.place, phase="login"
             )
         token = login.token()
-        self._secrets = (token,)
-        if self._transcript is not None:
-            self._transcript.hide(token)
+        self._hide(token)
         host, _, port = self.wire.place.rpartition(":")
         self._by(with_token(name, login.username, token, host, int(port)))
         self.signed_in_by = name
@@ -124,10 +123,10 @@ class SigningIn(Dialogue):
         """The dialogue of a mechanism (RFC 4422 §3): challenge and answer, until the server says yes or no."""
         try:
             with self._unheard(mechanism):
-                first = mechanism.answer(b"") if mechanism.speaks_first and self._takes_first_message else None
-                challenge = self._begin_by(mechanism.name, first)
+                is_first = mechanism.speaks_first and self._takes_first_message
+                challenge = self._begin_by(mechanism.name, self._answer(mechanism, b"") if is_first else None)
                 while challenge is not None:
-                    challenge = self._go_on(mechanism.answer(challenge))
+                    challenge = self._go_on(self._answer(mechanism, challenge))
         except Unproven as found:
             self.wire.violation(str(found), phase="login")
         if not mechanism.is_settled:
@@ -136,6 +135,19 @@ class SigningIn(Dialogue):
                 f"The server took the login, but did not prove that it knows the password ({mechanism.name}).",
                 phase="login",
             )
+
+    def _answer(self, mechanism: Mechanism, challenge: bytes) -> bytes:
+        """What to say to a challenge; servers that know no such command repeat it in their refusal."""
+        answer = mechanism.answer(challenge)
+        if mechanism.has_shown:
+            self._hide(encoded(answer).decode())
+        return answer
+
+    def _hide(self, secret: str) -> None:
+        """Show it nowhere, should the server repeat it."""
+        self._secrets += (secret,)
+        if self._transcript is not None:
+            self._transcript.hide(secret)
 
     def _unheard(self, mechanism: Mechanism) -> AbstractContextManager[None]:
         """What both sides reckon with in SCRAM is enough to try passwords against, so no transcript holds it."""

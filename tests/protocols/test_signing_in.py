@@ -8,12 +8,13 @@ import pytest
 from core.errors import LoginRefused, NotOffered, ProtocolViolation, SmtpRefused, WireError
 from core.protocols.causes import advice
 from core.protocols.imap.source import ImapSource
+from core.protocols.opening import finished
 from core.protocols.pop3.source import Pop3Source
 from core.protocols.probe import Incoming, probe_smtp
 from core.protocols.sasl import choice
 from core.protocols.server import Login, Server
 from core.protocols.sessions import open_imap, open_pop3
-from core.protocols.smtp.connection import SmtpConnection, open_smtp
+from core.protocols.smtp.connection import SmtpConnection, opening_smtp
 from core.protocols.tls import Security, TlsTrust
 from core.protocols.transcript import Direction, Spoken, Transcript
 from core.secret import Secret
@@ -188,12 +189,12 @@ def _smtp_offering(*mechanisms: str, signing_in: Script) -> Script:
     return line_script(b"220 relay", answers, b"250 ok")
 
 
-def _smtp(server: Server, login: Login) -> SmtpConnection:
-    return open_smtp(server, login, ehlo_name="client.example")
+def _smtp(server: Server, login: Login, *, transcript: Transcript | None = None) -> SmtpConnection:
+    return finished(opening_smtp(server, login, "client.example", transcript=transcript))
 
 
 Offering = Callable[..., Script]
-Opening = Callable[[Server, Login], object]
+Opening = Callable[..., object]
 DIALOGUES = [
     pytest.param(_imap_offering, open_imap, (b"+ ", b"P2 OK welcome"), id="imap"),
     pytest.param(_pop3_offering, open_pop3, (b"+ ", b"+OK welcome"), id="pop3"),
@@ -327,6 +328,44 @@ def test_where_no_password_is_taken_as_it_is_after_all_a_challenge_is_answered()
         open_pop3(server.server(), LOGIN).close()
         begun = [line.split()[1] for line in server.heard if line.startswith(b"AUTH")]
     assert begun == [b"PLAIN", b"CRAM-MD5"]
+
+
+@pytest.mark.parametrize("login", [LOGIN, Login("ann", token=lambda: CANARY)], ids=["password", "token"])
+@pytest.mark.parametrize(("offering", "open_one", "words"), DIALOGUES)
+def test_what_a_server_repeats_of_a_login_is_not_shown(
+    offering: Offering, open_one: Opening, words: tuple[bytes, bytes], login: Login
+) -> None:
+    no = {b"+OK welcome": b"-ERR ", b"P2 OK welcome": b"P2 NO ", b"235 welcome": b"535 "}[words[1]]
+
+    def script(talk: Talk) -> None:
+        if open_one is open_pop3:
+            talk.say(words[0])
+            talk.hear()
+        talk.say(no + b"unknown: " + talk.last)
+        talk.stay_silent()
+
+    spoken: list[Spoken] = []
+    with ScriptedServer(offering("PLAIN", "XOAUTH2", signing_in=script)) as server:
+        with pytest.raises(LoginRefused) as raised:
+            open_one(server.server(), login, transcript=Transcript(spoken.append))
+        message = server.heard[-1].split()[-1].decode()
+    told = "".join([advice(raised.value), raised.value.reply, *(each.text for each in spoken)])
+    assert CANARY.encode() in base64.b64decode(message)
+    assert message not in told
+    assert CANARY not in told
+
+
+def test_a_password_with_quotes_is_not_shown_as_it_stands_in_the_command() -> None:
+    spoken: list[Spoken] = []
+    login = Login("ann", Secret('7c"4\\'))
+
+    def script(talk: Talk) -> None:
+        talk.say(b"P2 BAD unknown: " + talk.last)
+        talk.stay_silent()
+
+    with ScriptedServer(imap_script({b"LOGIN": script})) as server, pytest.raises(LoginRefused) as raised:
+        open_imap(server.server(), login, transcript=Transcript(spoken.append))
+    assert not any("7c" in text for text in (advice(raised.value), *(each.text for each in spoken)))
 
 
 @pytest.mark.parametrize(("offering", "open_one"), [(_pop3_offering, open_pop3), (_smtp_offering, _smtp)])

@@ -147,6 +147,7 @@ class ImapDialogue(ImapCommands):
     def _say_own_command(self, login: Login) -> None:
         """LOGIN (RFC 3501 §6.2.3)."""
         user, password = quoted("user name", login.username), quoted("password", login.password.reveal())
+        self._hide(password.decode())
         self.command(b"LOGIN", user, password, phase="login", seconds=self.timeouts.login, shown="LOGIN")
 
     @property
