@@ -14,6 +14,8 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -44,7 +46,7 @@ class Terminal:
 
     is_gone = False
 
-    def __init__(self, home: str, screen: str) -> None:
+    def __init__(self, home: str, screen: str, *, stderr: BinaryIO | None = None) -> None:
         self.output = b""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -52,8 +54,9 @@ class Terminal:
         self._slave = slave
         environment = {**os.environ, "TERM": "xterm-256color", "XDG_CONFIG_HOME": home}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _RUN, home, screen], stdin=slave, stdout=slave, stderr=slave, env=environment
-        )
+            [sys.executable, "-c", _RUN, home, screen],
+            stdin=slave, stdout=slave, stderr=stderr or slave, env=environment,
+        )  # fmt: skip
 
     def until(self, wanted: bytes) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -112,6 +115,19 @@ def test_a_subject_commands_no_terminal(terminal: Terminal) -> None:
     terminal.press(b"q")
     assert terminal.ended() == 0
     assert not FROM_DATA.search(POINTER.sub("", terminal.output.decode()))
+
+
+def test_it_draws_on_the_terminal_though_errors_go_to_a_file(handles: Handles, tmp_path: Path) -> None:
+    store(handles, [run(1, "one")], "run")
+    log = tmp_path / "log"
+    with log.open("wb") as stderr:
+        terminal = Terminal(str(handles.environment.home), "runs", stderr=stderr)
+    terminal.until(b"Started")
+    terminal.press(b"q")
+    assert terminal.ended() == 0
+    assert LEAVES in terminal.output
+    assert log.read_bytes() == b""
+    terminal.close()
 
 
 @pytest.mark.parametrize("keys", [b"", b"nx\x1b"], ids=["a list", "a question about what is not saved"])

@@ -23,6 +23,7 @@ from tui.console.terminal.guard import EXIT_CODE
 from tui.console.terminal.in_ascii import InAscii
 from tui.console.terminal.keyboard import Keyboard
 from tui.console.terminal.shown_lines import ShownLines
+from tui.console.terminal.stdout_driver import StdoutDriver
 from tui.private_file import write_private
 
 
@@ -38,7 +39,7 @@ class TerminalApp(App[int]):
 
     def __init__(self, *, faults: Path, ascii_only: bool = False) -> None:
         """`faults` is the file for the place of a fault of ours."""
-        super().__init__()
+        super().__init__(driver_class=StdoutDriver)
         self.animation_level = "none"  # a form that glides to its next field is drawn a dozen times over a slow line
         self.keyboard = Keyboard(self, super().on_event)
         self._faults = faults
