@@ -145,6 +145,8 @@ class SigningIn(Dialogue):
 
     def _hide(self, secret: str) -> None:
         """Show it nowhere, should the server repeat it."""
+        if not secret or secret in self._secrets:
+            return  # a server may send challenges as long as it is heard
         self._secrets += (secret,)
         if self._transcript is not None:
             self._transcript.hide(secret)

@@ -355,6 +355,22 @@ def test_what_a_server_repeats_of_a_login_is_not_shown(
     assert CANARY not in told
 
 
+def test_challenges_without_end_leave_nothing_behind() -> None:
+    spoken: list[Spoken] = []
+    transcript = Transcript(spoken.append)
+
+    def script(talk: Talk) -> None:
+        for _ in range(500):
+            talk.say(b"334 ")
+            talk.hear()
+        talk.say(b"535 no")
+        talk.stay_silent()
+
+    with ScriptedServer(_smtp_offering("PLAIN", signing_in=script)) as server, pytest.raises(LoginRefused):
+        _smtp(server.server(), LOGIN, transcript=transcript)
+    assert len(transcript._secrets) == 2
+
+
 def test_a_password_with_quotes_is_not_shown_as_it_stands_in_the_command() -> None:
     spoken: list[Spoken] = []
     login = Login("ann", Secret('7c"4\\'))
