@@ -57,7 +57,10 @@ def write_over_failure(handles: Handles, session: Session, signer: Signer, held:
     Who took us for dead asked with the refresh token that our answer had taken back: a refusal is true of the old
     token, not of the new one, which nobody else has; and that a provider was out of order says nothing of either.
     """
-    now = read(handles, session, signer)
+    try:
+        now = read(handles, session, signer)
+    except SecretUnreadable:
+        return False  # whoever meets it next says so; what was got is good for this login
     has_failed = bool(now.needs_sign_in or now.last_error)
     if not (has_failed and held.asked_with and digest_of(now.refresh) == held.asked_with):
         return False

@@ -216,6 +216,24 @@ def test_a_grant_that_comes_late_is_kept_though_its_old_token_was_refused_meanwh
     assert status_of(handles, account_id).status != Status.NEEDS_SIGN_IN
 
 
+def test_a_grant_that_comes_late_is_used_though_what_was_kept_since_does_not_open(
+    handles, provider, later, monkeypatch
+):
+    account_id = add_signer(handles, add_profile(handles, provider, "device_code"))
+    sign_in(handles, provider, account_id)
+    later(hours=1)
+    write = keeping.write_granted
+    late = []
+    monkeypatch.setattr(keeping, "write_granted", lambda *given: late.append(given) or True)
+    access_token(handles, Owner("account", account_id))
+    monkeypatch.setattr(keeping, "write_granted", write)
+    change_token(handles, sealed=b"spoilt", fence=7)
+
+    _, _, signer, turn, held = late[0]
+
+    assert provider.lets_in("user", renewal._granted(handles, signer, turn, held).token)
+
+
 def test_a_grant_that_comes_late_gives_way_to_a_sign_in(handles, provider, account_id, later, monkeypatch):
     provider.rotates = True
     write = keeping.write_granted
