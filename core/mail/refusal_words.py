@@ -62,7 +62,8 @@ _AT_THE_END = re.compile(r"(?:after|reply to) (?:the )?end of (?:the )?(?:DATA|m
 """A server that had taken the recipient refused the message."""
 
 
-_NAME = re.compile(r"[^\s<>\"'(]{1,64}@[^\s<>\"')]{1,255}|(?<=\bhost )[^\s.\[]{1,63}\.[^\s\[]{1,255}", re.IGNORECASE)
+_DOMAIN = r"[\w-]{1,63}+(?:\.[\w-]{1,63}+)"
+_NAME = re.compile(rf"[^\s<>\"'(]{{1,64}}@{_DOMAIN}{{0,20}}+|(?<=\bhost ){_DOMAIN}{{1,20}}+", re.IGNORECASE)
 """Addresses and hosts, which may be called anything: sender@, spam@, mx.junk.example.net."""
 
 

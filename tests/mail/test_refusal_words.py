@@ -25,6 +25,7 @@ from core.mail.refusal_words import is_about_address
         ("5.1.1", "550 5.1.1 <sender@example.net>: Recipient address rejected: not found"),
         ("5.1.1", "host mx.spam.example.net[192.0.2.7] said: 550 5.1.1 <junk@example.net>: Address rejected"),
         ("5.1.1", "550 5.1.1 over-quota@example.net... mailbox not there"),
+        ("5.7.1", "550 5.7.1 bob@example.net...User unknown"),
         # It was refused after the message, but says whom.
         ("5.0.0", "SMTP error from remote mail server after end of data: 550 unknown user"),
     ],
