@@ -77,7 +77,9 @@ def _is_text(media_type: str) -> bool:
 def _text_of(part: Part, content: bytes) -> str:
     text = decode(content, part.mime.content_type.get("charset"))
     # Its subject may stand there encoded.
-    return f"{read_header_block(content).get('subject') or ''}\n{text}" if part.media_type.startswith("message/") else text
+    return (
+        f"{read_header_block(content).get('subject') or ''}\n{text}" if part.media_type.startswith("message/") else text
+    )
 
 
 def judge_message(fetched: Fetched, rules: Rules, now: datetime) -> Judged:
