@@ -145,7 +145,7 @@ def test_a_time_shows_as_much_as_its_column_holds() -> None:
     [(-200, 8, "04 May"), (-700, 8, "Dec 2024"), (500, 8, "Apr 2028"), (-200, 14, "05-04 12:00:00"), (-700, 14, "2024-12-20")],
 )  # fmt: skip
 def test_a_time_of_another_year_says_so(days: int, width: int, shown: str) -> None:
-    noon = datetime(2026, 11, 20, 12)  # by the clock on the wall, whatever it is set to in summer
+    noon = datetime(2026, 11, 20, 12)  # noqa: DTZ001 - by the clock on the wall, set forward in summer or not
     assert moment((noon + timedelta(days=days)).astimezone(), noon.astimezone(), width) == shown
 
 
