@@ -96,6 +96,13 @@ class SigningIn(Dialogue):
 
     def _go_on(self, answer: bytes) -> bytes | None:
         """Answer a challenge; gives back the next, as `_begin_by` does."""
+        self.wire.send(encoded(answer) + b"\r\n")
+        if self._transcript is not None:
+            self._transcript.sent_secret("")
+        return self._challenge()
+
+    def _challenge(self) -> bytes | None:
+        """What the server asks next, decoded; `None`: it took the login."""
         raise NotImplementedError
 
     @property

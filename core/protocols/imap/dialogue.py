@@ -164,12 +164,6 @@ class ImapDialogue(ImapCommands):
             self._login_tag = self._send(command.encode() + b" " + sasl.encoded(first), command)
         return self._challenge()
 
-    def _go_on(self, answer: bytes) -> bytes | None:
-        self.wire.send(sasl.encoded(answer) + b"\r\n")
-        if self._transcript is not None:
-            self._transcript.sent_secret("")
-        return self._challenge()
-
     def _challenge(self) -> bytes | None:
         while not (line := self._line()).startswith(b"+"):
             if line.startswith(self._login_tag + b" "):

@@ -265,12 +265,6 @@ class Pop3Dialogue(SigningIn):
         self._send(f"AUTH {name}".encode(), "")
         return self._challenge()
 
-    def _go_on(self, answer: bytes) -> bytes | None:
-        self.wire.send(sasl.encoded(answer) + b"\r\n")
-        if self._transcript is not None:
-            self._transcript.sent_secret("")
-        return self._challenge()
-
     def _challenge(self) -> bytes | None:
         if not (self.wire.starts_with(b"+ ") or self.wire.starts_with(b"+\r\n")):
             self._status()

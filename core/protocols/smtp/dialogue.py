@@ -213,15 +213,10 @@ class SmtpDialogue(SigningIn):
         self.wire.send((command if first is None else command + b" " + sasl.encoded(first)) + b"\r\n")
         if self._transcript is not None:
             self._transcript.sent_secret(command.decode())
-        return self._challenge(self.reply())
+        return self._challenge()
 
-    def _go_on(self, answer: bytes) -> bytes | None:
-        self.wire.send(sasl.encoded(answer) + b"\r\n")
-        if self._transcript is not None:
-            self._transcript.sent_secret("")
-        return self._challenge(self.reply())
-
-    def _challenge(self, reply: Reply) -> bytes | None:
+    def _challenge(self) -> bytes | None:
+        reply = self.reply()
         if reply.code == 235:
             return None
         if reply.code == 334:
