@@ -259,19 +259,24 @@ def test_what_came_since_an_account_began_is_told_by_a_server_west_of_here_too(
     assert raws(handles) == [message("meanwhile")]
 
 
-def test_a_folder_that_fills_again_after_it_was_numbered_anew_is_known_by_its_bytes(
-    handles: Handles, dovecot: DovecotServer
-) -> None:
+def made_anew(handles: Handles, dovecot: DovecotServer, mails: list[bytes]) -> str:
+    """The user of a folder that was fetched, and is empty for a moment while its server makes it anew."""
     user = dovecot.fresh_user()
-    mails = [message(number) for number in range(1, 6)]
     dovecot.deliver(user, mails)
     add_account(handles, **at(dovecot, user))
-    assert fetched_well(handles).counts.fetched == 5
+    assert fetched_well(handles).counts.fetched == len(mails)
     for mail in dovecot.mails(user):
         dovecot.remove(user, mail.uid)
     dovecot.reset_uidvalidity(user)
-    assert fetched_well(handles).counts.fetched == 0  # it is empty for a moment
+    assert fetched_well(handles).counts.fetched == 0
+    return user
 
+
+def test_a_folder_that_fills_again_after_it_was_numbered_anew_is_known_by_its_bytes(
+    handles: Handles, dovecot: DovecotServer
+) -> None:
+    mails = [message(number) for number in range(1, 6)]
+    user = made_anew(handles, dovecot, mails)
     dovecot.deliver(user, [*mails, message("new")])
     assert fetched_well(handles).counts.fetched == 1
     assert sorted(raws(handles)) == sorted([*mails, message("new")])
@@ -280,15 +285,8 @@ def test_a_folder_that_fills_again_after_it_was_numbered_anew_is_known_by_its_by
 def test_a_folder_that_is_numbered_anew_twice_before_it_is_full_again_is_known_by_its_bytes(
     handles: Handles, dovecot: DovecotServer
 ) -> None:
-    user = dovecot.fresh_user()
     mails = [message(number) for number in range(1, 6)]
-    dovecot.deliver(user, mails)
-    add_account(handles, **at(dovecot, user))
-    assert fetched_well(handles).counts.fetched == 5
-    for mail in dovecot.mails(user):
-        dovecot.remove(user, mail.uid)
-    dovecot.reset_uidvalidity(user)
-    assert fetched_well(handles).counts.fetched == 0
+    user = made_anew(handles, dovecot, mails)
     dovecot.deliver(user, mails[:2])
     dovecot.reset_uidvalidity(user)
     assert fetched_well(handles).counts.fetched == 0
